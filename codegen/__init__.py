@@ -1,0 +1,1 @@
+"""From a compact spiking network to an FPGA accelerator: ONNX, FINN graph, HLS C++, RTL, simulation, synthesis."""

@@ -1,0 +1,33 @@
+"""One exception class per stage; each message is one readable sentence that the command line prints as it is."""
+
+
+class CodegenError(Exception):
+    """Base of all errors that the command line turns into one sentence and exit code 2."""
+
+
+class RunFolderError(CodegenError):
+    """A run folder is missing, or an earlier stage has not been run in it."""
+
+
+class ExportError(CodegenError):
+    """The compact model cannot be turned into the integer network."""
+
+
+class MappingError(CodegenError):
+    """The ONNX graph holds nodes that no hardware core implements."""
+
+
+class FoldingError(CodegenError):
+    """A folding does not divide the layer's shape, or no folding meets the target."""
+
+
+class RenderError(CodegenError):
+    """Sources cannot be rendered, or an installed file is not the one a patch step knows."""
+
+
+class SimulationError(CodegenError):
+    """A simulator did not build, did not finish, or was given images of the wrong shape or type."""
+
+
+class SynthesisError(CodegenError):
+    """The synthesis tool failed, or the network does not fit the board."""

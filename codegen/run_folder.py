@@ -1,0 +1,95 @@
+"""The files of one run; every stage reads and writes only this folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from codegen.errors import RunFolderError
+
+_MAKERS = {
+    "config.toml": "make train",
+    "metrics.json": "make train",
+    "compact.safetensors": "make train",
+    "model.onnx": "make export",
+    "graph.onnx": "make hls",
+    "hls": "make hls",
+    "rtl": "make hls",
+    "results/onnx.json": "make export",
+    "results/csim.json": "make csim",
+    "results/rtl.json": "make rtlsim",
+    "results/synth.json": "make synth",
+}
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """runs/<name>/ and the names of the files in it."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    def require(self, file: str) -> Path:
+        """Path of a file that an earlier stage wrote.
+
+        Raises RunFolderError naming the command to run when it is not there.
+        """
+        if not self.path.is_dir():
+            raise RunFolderError(f"run folder {self.path} does not exist; run `make train RUN={self.name}` first")
+        target = self.path / file
+        if not target.exists():
+            raise RunFolderError(
+                f"run folder {self.path} has no {file}; run `{_MAKERS[file]} RUN={self.name}` first"
+            )
+        return target
+
+    def save_result(self, stage: str, result: dict[str, Any]) -> Path:
+        """Write results/<stage>.json whole or not at all."""
+        target = self.path / "results" / f"{stage}.json"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(target, json.dumps(result, indent=2) + "\n")
+        return target
+
+    def load_result(self, stage: str) -> dict[str, Any] | None:
+        """Content of results/<stage>.json, or None when that stage has not been run."""
+        target = self.path / "results" / f"{stage}.json"
+        return json.loads(target.read_text()) if target.exists() else None
+
+
+def write_atomically(target: Path, text: str) -> None:
+    """Write a text file aside and rename it, so that the final name never holds half a file."""
+    handle, aside = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    try:
+        with os.fdopen(handle, "w") as stream:
+            stream.write(text)
+        os.chmod(aside, 0o644)
+        os.replace(aside, target)
+    except BaseException:
+        Path(aside).unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def fresh_folder(target: Path) -> Iterator[Path]:
+    """Yield an empty folder that takes the place of ``target`` only when the block ends without an error."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    aside = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+    try:
+        yield aside
+        aside.chmod(0o755)
+        if target.exists():
+            shutil.rmtree(target)
+        aside.rename(target)
+    except BaseException:
+        shutil.rmtree(aside, ignore_errors=True)
+        raise

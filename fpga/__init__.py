@@ -1,0 +1,1 @@
+"""Boards: what each offers, and what a build for it needs."""

@@ -1,0 +1,1 @@
+"""Quantization-aware training of spiking networks with activity-based channel pruning (SCA, Li et al., ICML 2024)."""
