@@ -1,0 +1,1 @@
+"""From the compact float description to the integer network, its exact widths and model.onnx."""

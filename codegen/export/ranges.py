@@ -1,0 +1,142 @@
+"""Exact range analysis: the signed widths that one layer needs so that nothing in it can ever overflow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codegen.network import IntegerLayer, NeuronKind, ResetKind
+
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Inclusive bounds per output channel, int64 [MH] each."""
+
+    low: Integers
+    high: Integers
+
+    def hull(self, other: Interval) -> Interval:
+        return Interval(np.minimum(self.low, other.low), np.maximum(self.high, other.high))
+
+
+@dataclass(frozen=True)
+class LayerWidths:
+    """Two's complement widths in bits that hold every reachable value of a layer, zero included.
+
+    ``acc_bits``: the sum of weights, and every partial sum of it in any order; in the read-out the sum over all steps.
+    ``potential_bits``: V before and after the reset; in the read-out the logit.
+    ``bias_bits``: the biases, in the read-out times T.  ``threshold_bits``: the thresholds, 1 in the read-out.
+    ``output_bits``: a signed logit in the read-out, else T (the spike train).
+    """
+
+    acc_bits: int
+    potential_bits: int
+    bias_bits: int
+    threshold_bits: int
+    output_bits: int
+
+
+def signed_bits(*values: Integers) -> int:
+    """Smallest two's complement width that holds all values and zero; at least 1."""
+    low = min(0, *(int(array.min()) for array in values))
+    high = max(0, *(int(array.max()) for array in values))
+    return max((-low - 1).bit_length() if low < 0 else 0, high.bit_length()) + 1
+
+
+def weight_matrix(layer: IntegerLayer) -> Integers:
+    """Weights as int64 [out, in*kh*kw]; the order within a row is the layer's own, not a core's."""
+    return layer.weights.reshape(layer.weights.shape[0], -1).astype(np.int64)
+
+
+def acc_range(weights: Integers, largest_input: int) -> Interval:
+    """Bounds of ``weights [MH, MW] . x`` for x in 0..largest_input; both are reached, partial sums stay inside."""
+    return Interval(
+        np.minimum(weights, 0).sum(axis=1) * largest_input, np.maximum(weights, 0).sum(axis=1) * largest_input
+    )
+
+
+def drive_range(acc: Interval, bias: Integers, frac_bits: int) -> Interval:
+    """Bounds of what a neuron adds to its potential in one step."""
+    return Interval((acc.low << frac_bits) + bias, (acc.high << frac_bits) + bias)
+
+
+def leaked(potential: Integers, leak_shift: int) -> Integers:
+    """V - (V >> k) for LIF, V for IF (k = 0); monotone in V, so it maps bounds to bounds."""
+    return potential - (potential >> leak_shift) if leak_shift else potential
+
+
+def potential_range(
+    drive: Interval, timesteps: int, leak_shift: int, reset: ResetKind, threshold: Integers | None
+) -> Interval:
+    """Bounds of V over all steps, before and after the reset, from V = 0 and any drive in its range at every step.
+
+    ``threshold`` None: a neuron that never spikes. Without spikes both bounds are reached when the drives of the steps
+    are free (spike train inputs); otherwise they are safe.
+    """
+    zero = np.zeros_like(drive.low)
+    carried = Interval(zero, zero)
+    reached = Interval(drive.low, drive.high)
+    for _ in range(timesteps):
+        before = Interval(
+            leaked(carried.low, leak_shift) + drive.low, leaked(carried.high, leak_shift) + drive.high
+        )
+        carried = before if threshold is None else _after_reset(before, threshold, reset)
+        reached = reached.hull(before).hull(carried)
+    return reached
+
+
+def _after_reset(before: Interval, threshold: Integers, reset: ResetKind) -> Interval:
+    """Bounds of V after the reset: the silent part below the threshold, and what the reset leaves of the rest."""
+    silent = before.low < threshold
+    spiking = before.high >= threshold
+    left_low = np.maximum(before.low, threshold) - threshold if reset == "soft" else np.zeros_like(threshold)
+    left_high = before.high - threshold if reset == "soft" else np.zeros_like(threshold)
+    silent_high = np.minimum(before.high, threshold - 1)
+    low = np.where(silent & spiking, np.minimum(before.low, left_low), np.where(silent, before.low, left_low))
+    high = np.where(silent & spiking, np.maximum(silent_high, left_high), np.where(silent, silent_high, left_high))
+    return Interval(low, high)
+
+
+def layer_widths(
+    weights: Integers,
+    static_input: bool,
+    input_bits: int,
+    timesteps: int,
+    neuron: NeuronKind,
+    leak_shift: int,
+    reset: ResetKind,
+    frac_bits: int,
+    bias: Integers,
+    threshold: Integers,
+) -> LayerWidths:
+    """Minimal widths of one layer from its real weights [MH, MW], bias [MH] and threshold [MH].
+
+    ``static_input``: inputs are unsigned ``input_bits``-bit integers, the same at every step; else one bit per step.
+    """
+    weights, bias, threshold = (np.asarray(array, np.int64) for array in (weights, bias, threshold))
+    acc = acc_range(weights, (1 << input_bits) - 1 if static_input else 1)
+    if neuron == "none":
+        total = Interval(acc.low * timesteps, acc.high * timesteps)
+        bias_total = bias * timesteps
+        logit_bits = signed_bits(total.low + bias_total, total.high + bias_total)
+        return LayerWidths(
+            acc_bits=signed_bits(total.low, total.high),
+            potential_bits=logit_bits,
+            bias_bits=signed_bits(bias_total),
+            threshold_bits=1,
+            output_bits=logit_bits,
+        )
+    potential = potential_range(
+        drive_range(acc, bias, frac_bits), timesteps, leak_shift if neuron == "LIF" else 0, reset, threshold
+    )
+    return LayerWidths(
+        acc_bits=signed_bits(acc.low, acc.high),
+        potential_bits=signed_bits(potential.low, potential.high),
+        bias_bits=signed_bits(bias),
+        threshold_bits=signed_bits(threshold),
+        output_bits=timesteps,
+    )
