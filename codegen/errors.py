@@ -31,3 +31,7 @@ class SimulationError(CodegenError):
 
 class SynthesisError(CodegenError):
     """The synthesis tool failed, or the network does not fit the board."""
+
+
+class UnknownBoardError(CodegenError):
+    """A board name that is not in the table of fpga.boards."""
