@@ -1,0 +1,119 @@
+"""`python -m bench [mini] [mlp] [vgg16]`: run whole pipelines and print the figures as Markdown tables."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from bench.machine import cpu_name, memory_gib
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """One run of the whole pipeline: a preset, its folding target, and how many images each simulator gets."""
+
+    preset: str
+    board: str
+    target_cycles: int | None
+    csim_images: int | None
+    rtl_images: int
+    synthesise: bool
+
+
+PIPELINES = {
+    "mini": Pipeline("mini", "Pynq-Z2", None, None, 32, synthesise=True),
+    "mlp": Pipeline("mlp", "Pynq-Z2", 200, None, 64, synthesise=True),
+    "vgg16": Pipeline("vgg16-short", "none", 250_000, 16, 1, synthesise=False),
+}
+
+
+def run_stage(*arguments: str) -> float:
+    """Run one command of the project and return its wall time in seconds; a failure ends the bench."""
+    print("+ python -m", " ".join(arguments), flush=True)
+    start = time.perf_counter()
+    subprocess.run([sys.executable, "-m", *arguments], check=True)
+    return time.perf_counter() - start
+
+
+def run_pipeline(name: str, pipeline: Pipeline, folder: Path, train_arguments: list[str]) -> dict[str, float]:
+    """Run every stage of one pipeline in ``folder``; returns the wall seconds of each stage."""
+    run = str(folder / f"bench-{name}")
+    seconds = {
+        "train": run_stage("sca_train", "--config", f"configs/{pipeline.preset}.toml", "--run", run, *train_arguments),
+        "export": run_stage("codegen", "export", run),
+    }
+    target = [] if pipeline.target_cycles is None else ["--target-cycles", str(pipeline.target_cycles)]
+    seconds["hls"] = run_stage("codegen", "hls", run, "--board", pipeline.board, *target)
+    images = [] if pipeline.csim_images is None else ["--images", str(pipeline.csim_images)]
+    seconds["csim"] = run_stage("codegen", "csim", run, *images)
+    seconds["rtlsim"] = run_stage("codegen", "rtlsim", run, "--images", str(pipeline.rtl_images))
+    if pipeline.synthesise:
+        seconds["synth"] = run_stage("codegen", "synth", run, "--board", pipeline.board)
+    seconds["report"] = run_stage("codegen", "report", run)
+    return seconds
+
+
+def load_json(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
+def show(value: object) -> str:
+    if value is None:
+        return "not measured"
+    if isinstance(value, float):
+        return f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.0f}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def print_table(name: str, run: Path, seconds: dict[str, float]) -> None:
+    """Print the figures of one run as a Markdown table."""
+    report = load_json(run / "report.json")
+    simulated = {stage: load_json(run / "results" / f"{stage}.json") for stage in ("onnx", "csim", "rtl")}
+    rows: list[tuple[str, object]] = [
+        ("model, data set", f"{report['model']}, {report['dataset']}"),
+        ("ratio, T, weight bits, seed", "{ratio}, {timesteps}, {weight_bits}, {seed}".format(**report)),
+        ("parameters dense, compact", "{dense:,}, {compact:,}".format(**report["params"])),
+    ]
+    rows += [(f"accuracy {rung}", value) for rung, value in report["accuracy"].items()]
+    rows += [(f"images {rung}", value) for rung, value in report["images"].items()]
+    rows += [(f"mismatches {rung}", value) for rung, value in report["mismatches"].items()]
+    rows += [(f"cycles {kind}", value) for kind, value in report["cycles"].items()]
+    rows += [(f"resources {kind}", report["resources"][kind]) for kind in ("lut", "ff", "bram36", "dsp", "fits")]
+    rows += [
+        ("ONNX Runtime images/s", simulated["onnx"].get("images_per_second")),
+        ("csim images/s", simulated["csim"].get("images_per_second")),
+        ("Verilator cycles/s", simulated["rtl"].get("cycles_per_second")),
+        ("stage seconds", ", ".join(f"{stage} {value:.0f}" for stage, value in seconds.items())),
+    ]
+    print(f"\n### {name}\n\n| figure | value |\n| --- | --- |")
+    for label, value in rows:
+        print(f"| {label} | {show(value)} |")
+    print(flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"which of {', '.join(PIPELINES)} (default: all)")
+    parser.add_argument("--folder", type=Path, default=Path("runs"), help="where the run folders go")
+    parser.add_argument("--data", help="images for vgg16: a folder or archive of class folders (else the preset's)")
+    arguments = parser.parse_args()
+    unknown = sorted(set(arguments.names) - set(PIPELINES))
+    if unknown:
+        parser.error(f"unknown bench {', '.join(unknown)}; valid are {', '.join(PIPELINES)}")
+    print(f"{date.today()}, {cpu_name()}, {memory_gib():.0f} GiB, Python {platform.python_version()}")
+    for name in arguments.names or PIPELINES:
+        extra = ["--dataset", "folder", "--data", arguments.data] if name == "vgg16" and arguments.data else []
+        seconds = run_pipeline(name, PIPELINES[name], arguments.folder, extra)
+        print_table(name, arguments.folder / f"bench-{name}", seconds)
+
+
+if __name__ == "__main__":
+    main()
