@@ -17,7 +17,7 @@ ADDER_TREE_GROWTH_BITS = 2
 
 @dataclass(frozen=True)
 class Resources:
-    """What a design uses: LUT6s (logic and memory), flip-flops, 36 Kb block RAMs (an 18 Kb one is a half), DSP slices."""
+    """What a design uses: LUT6s (logic and memory), flip-flops, 36 Kb block RAMs (18 Kb: a half), DSP slices."""
 
     lut: int
     ff: int
@@ -87,7 +87,9 @@ def scaled(needed: Resources, ratio: float, weight_bits: int, new_ratio: float, 
 
 
 def advise(needed: Resources, board: Board, ratio: float, weight_bits: int) -> str:
-    """One sentence: by how much the network misses the board, and which RATIO, WBITS or BOARD would fit (scaled estimates).
+    """One sentence: by how much the network misses the board, and which RATIO, WBITS or BOARD would fit.
+
+    The alternatives are estimates scaled from the figures of this network, each changed alone.
 
     ``ratio`` in [0, 1) and ``weight_bits`` are those of the network that needs ``needed``; it must not fit.
     """
