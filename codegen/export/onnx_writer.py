@@ -1,4 +1,4 @@
-"""model.onnx: the integer network as standard ONNX (opset 18) that stock ONNX Runtime runs and the FINN side recognises.
+"""model.onnx: the integer network as standard ONNX (opset 18) that stock ONNX Runtime runs and FINN passes recognise.
 
 Graph input ``image`` uint8 [batch, H, W, C] (batch is symbolic), graph output ``logits`` int32 [batch, classes].
 Inside, time is the leading axis, features are NCHW, every tensor between nodes is float32 holding integers, and nodes
@@ -9,7 +9,7 @@ of node ``X`` is ``X_out``, except for ``logits``::
     image_nchw       Transpose perm 0,3,1,2                       [N, C, H, W]
     for every layer i:
       L_flatten      Reshape [-1, C*H*W]                          only a linear layer on a map; order (c, h, w)
-      L              Conv(x, L_weights [out, in, kh, kw])         attributes kernel_shape, strides, pads; no bias, group 1
+      L              Conv(x, L_weights [out, in, kh, kw])         kernel_shape, strides, pads; no bias, group 1
                      or MatMul(x, L_weights [MW, MH])             weights transposed: column per output channel
       L_static       Unsqueeze axis 0                             layer 1 only: the image is the same at every step,
       L_steps        Expand [T, 1, 1(, 1, 1)]                     so its sums are computed once
@@ -138,9 +138,7 @@ class _GraphWriter:
             graph.quantization_annotation.append(_annotation(tensor, datatype))
         return graph
 
-    def _layer(
-        self, index: int, layer: IntegerLayer, x: str, shape: tuple[int, ...]
-    ) -> tuple[str, tuple[int, ...]]:
+    def _layer(self, index: int, layer: IntegerLayer, x: str, shape: tuple[int, ...]) -> tuple[str, tuple[int, ...]]:
         """Append one layer that reads tensor ``x`` [batch or T*batch, *shape]; returns its output and shape."""
         timesteps = self._network.timesteps
         in_datatype = "UINT8" if index == 1 else "BINARY"
@@ -163,9 +161,7 @@ class _GraphWriter:
         if index == 1:
             axis = self._constant(f"{layer.name}_static_axes", np.array([0], np.int64))
             x = self._node("Unsqueeze", f"{layer.name}_static", [x, axis])
-            steps = self._constant(
-                f"{layer.name}_steps_shape", np.array([timesteps, 1, *[1] * len(shape)], np.int64)
-            )
+            steps = self._constant(f"{layer.name}_steps_shape", np.array([timesteps, 1, *[1] * len(shape)], np.int64))
             x = self._node("Expand", f"{layer.name}_steps", [x, steps])
         else:
             x = self._reshape(f"{layer.name}_steps", x, [timesteps, -1, *shape])
@@ -217,9 +213,7 @@ class _GraphWriter:
         return output
 
     def _reshape(self, name: str, x: str, shape: list[int], datatype: str | None = None) -> str:
-        return self._node(
-            "Reshape", name, [x, self._constant(f"{name}_shape", np.array(shape, np.int64))], datatype
-        )
+        return self._node("Reshape", name, [x, self._constant(f"{name}_shape", np.array(shape, np.int64))], datatype)
 
     def _constant(self, name: str, values: NDArray[np.generic], datatype: str | None = None) -> str:
         self._initializers.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
@@ -253,9 +247,7 @@ def _onnx_weights(layer: IntegerLayer) -> NDArray[np.float32]:
 
 def _annotation(tensor: str, datatype: str) -> onnx.TensorAnnotation:
     annotation = onnx.TensorAnnotation(tensor_name=tensor)
-    annotation.quant_parameter_tensor_names.append(
-        onnx.StringStringEntryProto(key="finn_datatype", value=datatype)
-    )
+    annotation.quant_parameter_tensor_names.append(onnx.StringStringEntryProto(key="finn_datatype", value=datatype))
     return annotation
 
 

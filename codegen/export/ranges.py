@@ -81,9 +81,7 @@ def potential_range(
     carried = Interval(zero, zero)
     reached = Interval(drive.low, drive.high)
     for _ in range(timesteps):
-        before = Interval(
-            leaked(carried.low, leak_shift) + drive.low, leaked(carried.high, leak_shift) + drive.high
-        )
+        before = Interval(leaked(carried.low, leak_shift) + drive.low, leaked(carried.high, leak_shift) + drive.high)
         carried = before if threshold is None else _after_reset(before, threshold, reset)
         reached = reached.hull(before).hull(carried)
     return reached

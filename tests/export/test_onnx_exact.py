@@ -1,0 +1,73 @@
+"""model.onnx in stock ONNX Runtime against the naive numpy model, and what other readers need of the file."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from qonnx.core.datatype import DataType
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.transformation.infer_shapes import InferShapes
+from random_networks import integer_networks, random_description
+
+from codegen.errors import ExportError
+from codegen.export.fold_batchnorm import fold_network
+from codegen.export.onnx_runtime import load_network
+from codegen.export.onnx_writer import build_model
+from codegen.export.reference import run_layers, run_reference
+
+
+def _load(network, folder, with_spikes=False):
+    path = folder / "model.onnx"
+    onnx.save(build_model(network), path)
+    return load_network(path, with_spikes)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(network=integer_networks(), images=st.integers(1, 3), seed=st.integers(0, 2**32 - 1))
+def test_onnx_runtime_equals_the_naive_model(tmp_path, network, images, seed):
+    x = np.random.default_rng(seed).integers(0, 256, (images, *network.input_shape)).astype(np.uint8)
+    np.testing.assert_array_equal(_load(network, tmp_path).logits(x), run_reference(network, x))
+
+
+@pytest.mark.parametrize("timesteps", [1, 4, 16])
+@pytest.mark.parametrize("fully_connected", [False, True])
+def test_folded_description_runs_bit_exactly(tmp_path, timesteps, fully_connected):
+    network = fold_network(random_description(3, timesteps=timesteps, kind="LIF", fully_connected=fully_connected))
+    x = np.random.default_rng(0).integers(0, 256, (40, *network.input_shape)).astype(np.uint8)
+    logits, trains = run_layers(network, x)
+    loaded = _load(network, tmp_path, with_spikes=True)
+    np.testing.assert_array_equal(loaded.logits(x), logits)
+    assert loaded.zero_shares(x) == pytest.approx([1 - train.mean() for train in trains])
+    assert all(0 < train.mean() < 1 for train in trains), "the network must be alive for this test to tell"
+
+
+def test_qonnx_reads_shapes_and_datatypes(tmp_path):
+    network = fold_network(random_description(5, timesteps=4))
+    onnx.save(build_model(network), tmp_path / "model.onnx")
+    model = ModelWrapper(str(tmp_path / "model.onnx"))
+    model.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 1
+    model.graph.output[0].type.tensor_type.shape.dim[0].dim_value = 1
+    model = model.transform(InferShapes())
+    assert model.get_tensor_shape("neuron1_out") == [4, 1, 8, 8, 8]
+    assert model.get_tensor_shape("pool1_out") == [4, 8, 4, 4]
+    assert model.get_tensor_shape("logits") == [1, 10]
+    assert model.get_tensor_datatype("image") == DataType["UINT8"]
+    assert model.get_tensor_datatype("conv2_weights") == DataType["INT4"]
+    assert model.get_tensor_datatype("neuron2_out") == DataType["BINARY"]
+    assert [node.name for node in model.graph.node] == [
+        *("image_float", "image_nchw", "conv1", "conv1_static", "conv1_steps", "neuron1", "neuron1_fold", "pool1"),
+        *("conv2", "conv2_steps", "neuron2", "neuron2_fold", "pool2"),
+        *("classifier_flatten", "classifier", "classifier_steps", "readout"),
+    ]
+
+
+def test_a_sum_beyond_float32_is_refused():
+    description = random_description(1, fully_connected=True, input_shape=(32, 32, 3))
+    wide = np.full((24, 32 * 32 * 3), 127, np.int8)
+    first = description.layers[0]
+    layers = (type(first)(**{**vars(first), "weights": wide}), *description.layers[1:])
+    with pytest.raises(ExportError, match=r"layer 'fc1': a sum of .* float32 is exact only below 16777216"):
+        build_model(fold_network(type(description)(**{**vars(description), "layers": layers})))
