@@ -1,0 +1,1 @@
+"""Whole accelerators: HLS and RTL source trees, C simulation and RTL simulation."""

@@ -1,0 +1,39 @@
+"""What the plumbing cores share: one HLS header that instantiates a function template with named arguments."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+
+@dataclass(frozen=True)
+class TemplateArgument:
+    """One C++ template argument and the name under which the core's header documents it."""
+
+    name: str
+    value: int
+
+
+@dataclass(frozen=True)
+class PlumbingNode:
+    """An instance of a plumbing core: ``function<arguments>`` of ``header``, between streams of the given bit widths."""
+
+    name: str
+    summary: str
+    header: str
+    function: str
+    in_bits: int
+    out_bits: int
+    arguments: tuple[TemplateArgument, ...]
+
+
+def write_node(node: PlumbingNode, folder: Path) -> list[Path]:
+    """Write <name>.hpp into the folder; returns the file written."""
+    environment = Environment(
+        loader=PackageLoader("hls_templates", "hls"), undefined=StrictUndefined, keep_trailing_newline=True
+    )
+    target = folder / f"{node.name}.hpp"
+    target.write_text(environment.get_template("plumbing_node.hpp.j2").render(vars(node)))
+    return [target]
