@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -11,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from codegen.errors import RunFolderError
 
@@ -48,9 +51,7 @@ class RunFolder:
             raise RunFolderError(f"run folder {self.path} does not exist; run `make train RUN={self.name}` first")
         target = self.path / file
         if not target.exists():
-            raise RunFolderError(
-                f"run folder {self.path} has no {file}; run `{_MAKERS[file]} RUN={self.name}` first"
-            )
+            raise RunFolderError(f"run folder {self.path} has no {file}; run `{_MAKERS[file]} RUN={self.name}` first")
         return target
 
     def save_result(self, stage: str, result: dict[str, Any]) -> Path:
@@ -60,20 +61,36 @@ class RunFolder:
         write_atomically(target, json.dumps(result, indent=2) + "\n")
         return target
 
+    def discard(self, *files: str) -> None:
+        """Remove what later stages made of something that has been replaced; what is not there is passed over."""
+        for file in files:
+            target = self.path / file
+            if target.is_dir():
+                shutil.rmtree(target)
+            else:
+                target.unlink(missing_ok=True)
+
     def load_result(self, stage: str) -> dict[str, Any] | None:
         """Content of results/<stage>.json, or None when that stage has not been run."""
         target = self.path / "results" / f"{stage}.json"
         return json.loads(target.read_text()) if target.exists() else None
 
 
-def write_atomically(target: Path, text: str) -> None:
-    """Write a text file aside and rename it, so that the final name never holds half a file."""
+def save_array(target: Path, array: np.ndarray) -> None:
+    """Write a .npy file whole or not at all."""
+    content = io.BytesIO()
+    np.save(content, array, allow_pickle=False)
+    write_atomically(target, content.getvalue())
+
+
+def write_atomically(target: Path, content: str | bytes) -> None:
+    """Write a file aside and rename it, so that the final name never holds half a file."""
     handle, aside = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     try:
-        with os.fdopen(handle, "w") as stream:
-            stream.write(text)
-        os.chmod(aside, 0o644)
-        os.replace(aside, target)
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content.encode() if isinstance(content, str) else content)
+        Path(aside).chmod(0o644)
+        Path(aside).replace(target)
     except BaseException:
         Path(aside).unlink(missing_ok=True)
         raise

@@ -9,25 +9,37 @@ from pathlib import Path
 import numpy as np
 import onnx
 import onnxruntime
+from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
-from codegen.errors import ExportError, SimulationError
+from codegen.errors import ExportError
 from codegen.export.images import check_images
 
 BATCH = 32
+NEURON_OPS = ("IF", "LIF")
+
+
+@dataclass(frozen=True)
+class ModelProperties:
+    """What model.onnx says about itself: image shape (height, width, channels), T, classes, widths."""
+
+    input_shape: tuple[int, int, int]
+    timesteps: int
+    classes: int
+    frac_bits: int
+    weight_bits: tuple[int, ...]
+    """One per layer."""
+    neuron_layers: tuple[str, ...]
+    """Names of the layers with neurons, first to last."""
 
 
 @dataclass(frozen=True)
 class OnnxNetwork:
     """A loaded model.onnx: its description and an ONNX Runtime session."""
 
+    properties: ModelProperties
     session: onnxruntime.InferenceSession
-    input_shape: tuple[int, int, int]
-    timesteps: int
-    classes: int
-    frac_bits: int
-    weight_bits: tuple[int, ...]
     spike_tensors: tuple[str, ...]
     """Outputs of the session beside the logits: spikes 0/1 [T, N, ...] of every neuron layer, if asked for."""
 
@@ -37,17 +49,17 @@ class OnnxNetwork:
         Raises SimulationError where the images are of the wrong shape or type.
         """
         parts = list(self.batches(images))
-        return np.concatenate(parts) if parts else np.zeros((0, self.classes), np.int32)
+        return np.concatenate(parts) if parts else np.zeros((0, self.properties.classes), np.int32)
 
     def batches(self, images: NDArray[np.uint8]) -> Iterator[NDArray[np.int32]]:
         """The logits of BATCH images after BATCH images, as they are computed."""
-        check_images(images, self.input_shape)
+        check_images(images, self.properties.input_shape)
         for start in range(0, len(images), BATCH):
             yield self.session.run(["logits"], {"image": images[start : start + BATCH]})[0]
 
     def zero_shares(self, images: NDArray[np.uint8]) -> tuple[float, ...]:
         """Share of zeros in each spike tensor over all images, in the order of ``spike_tensors``."""
-        check_images(images, self.input_shape)
+        check_images(images, self.properties.input_shape)
         ones = np.zeros(len(self.spike_tensors))
         total = np.zeros(len(self.spike_tensors))
         for start in range(0, len(images), BATCH):
@@ -57,41 +69,65 @@ class OnnxNetwork:
         return tuple(float(share) for share in 1 - ones / np.maximum(total, 1))
 
 
+def read_properties(path: Path) -> ModelProperties:
+    """What a model.onnx says about itself; raises ExportError when it is damaged or was not written here."""
+    return _properties(path, _read_model(path))
+
+
 def load_network(path: Path, with_spikes: bool = False) -> OnnxNetwork:
     """Load a model.onnx that this package wrote; ``with_spikes`` makes the spike tensors readable (slower).
 
-    Raises ExportError when the file is damaged or is not one of ours.
+    Raises ExportError when the file is damaged or was not written here.
     """
+    model = _read_model(path)
+    properties = _properties(path, model)
+    spikes = [node.output[0] for node in model.graph.node if node.op_type in NEURON_OPS] if with_spikes else []
+    for tensor in spikes:
+        model.graph.output.append(helper.make_tensor_value_info(tensor, TensorProto.FLOAT, None))
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
     try:
-        model = onnx.load(path)
-        properties = {entry.key: entry.value for entry in model.metadata_props}
-        height, width, channels = (int(size) for size in properties["input_shape"].split(","))
-        spikes = [node.output[0] for node in model.graph.node if node.op_type in ("IF", "LIF")] if with_spikes else []
-        for tensor in spikes:
-            model.graph.output.append(helper.make_tensor_value_info(tensor, TensorProto.FLOAT, None))
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
         session = onnxruntime.InferenceSession(model.SerializeToString(), options, ["CPUExecutionProvider"])
-        return OnnxNetwork(
-            session=session,
-            input_shape=(height, width, channels),
-            timesteps=int(properties["timesteps"]),
-            classes=int(properties["classes"]),
-            frac_bits=int(properties["frac_bits"]),
-            weight_bits=tuple(int(bits) for bits in properties["weight_bits"].split(",")),
-            spike_tensors=tuple(spikes),
-        )
-    except Exception as error:  # protobuf and ONNX Runtime raise a wide range of types for one damaged file
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ExportError(
-            f"{path} is damaged or was not written by `python -m codegen export` ({reason}); run the export again"
-        ) from error
+    except Exception as error:  # ONNX Runtime's exceptions share no base class of their own
+        raise ExportError(f"{path}: ONNX Runtime refuses it ({_first_line(error)}); run the export again") from error
+    return OnnxNetwork(properties=properties, session=session, spike_tensors=tuple(spikes))
 
 
 def run_onnx(path: Path, images: NDArray[np.uint8]) -> NDArray[np.int32]:
     """Logits int32 [N, classes] of images uint8 [N, H, W, C] from a model.onnx."""
-    network = load_network(path)
-    logits = network.logits(images)
-    if logits.shape != (len(images), network.classes):
-        raise SimulationError(f"{path}: ONNX Runtime gave logits of shape {list(logits.shape)}")
-    return logits
+    return load_network(path).logits(images)
+
+
+def _read_model(path: Path) -> onnx.ModelProto:
+    try:
+        return onnx.load(path)
+    except (DecodeError, OSError, ValueError) as error:
+        raise ExportError(f"{path} is damaged ({_first_line(error)}); run the export again") from error
+
+
+def _properties(path: Path, model: onnx.ModelProto) -> ModelProperties:
+    texts = {entry.key: entry.value for entry in model.metadata_props}
+    try:
+        height, width, channels = (int(size) for size in texts["input_shape"].split(","))
+        properties = ModelProperties(
+            input_shape=(height, width, channels),
+            timesteps=int(texts["timesteps"]),
+            classes=int(texts["classes"]),
+            frac_bits=int(texts["frac_bits"]),
+            weight_bits=tuple(int(bits) for bits in texts["weight_bits"].split(",")),
+            neuron_layers=tuple(_layer_names(model)[:-1]),
+        )
+    except (KeyError, ValueError) as error:
+        raise ExportError(
+            f"{path} is damaged or was not written by `python -m codegen export` ({_first_line(error)}); "
+            "run the export again"
+        ) from error
+    return properties
+
+
+def _layer_names(model: onnx.ModelProto) -> list[str]:
+    return [node.name for node in model.graph.node if node.op_type in ("Conv", "MatMul")]
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

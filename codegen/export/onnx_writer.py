@@ -34,6 +34,8 @@ input_shape ("H,W,C") and weight_bits (comma-separated, one per layer).
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import onnx
 from numpy.typing import NDArray
@@ -172,7 +174,7 @@ class _GraphWriter:
         if layer.pool > 1:
             window = [layer.pool] * 2
             x = self._node("MaxPool", f"pool{index}", [x], "BINARY", kernel_shape=window, strides=window)
-            shape = (shape[0], shape[1] // layer.pool, shape[2] // layer.pool)
+            shape = (shape[0], *(size // layer.pool for size in shape[1:]))
         return x, shape
 
     def _neuron(self, index: int, layer: IntegerLayer, current: str) -> str:
@@ -204,7 +206,7 @@ class _GraphWriter:
         return "logits"
 
     def _node(
-        self, op: str, name: str, inputs: list[str], datatype: str | None = None, domain: str = "", **attributes: object
+        self, op: str, name: str, inputs: list[str], datatype: str | None = None, domain: str = "", **attributes: Any
     ) -> str:
         output = f"{name}_out"
         self._nodes.append(helper.make_node(op, inputs, [output], name=name, domain=domain, **attributes))
@@ -261,7 +263,7 @@ def _neuron_function(kind: str, timesteps: int) -> onnx.FunctionProto:
     """IF or LIF over T steps: current [T, ...] float32 -> spikes [T, ...] float32, integer arithmetic in int32."""
     nodes: list[onnx.NodeProto] = []
 
-    def node(op: str, inputs: list[str], output: str, **attributes: object) -> str:
+    def node(op: str, inputs: list[str], output: str, **attributes: Any) -> str:
         nodes.append(helper.make_node(op, inputs, [output], **attributes))
         return output
 

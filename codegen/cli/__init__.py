@@ -1,0 +1,1 @@
+"""The command line ``python -m codegen``: one module per group of commands, stages imported only when they run."""

@@ -1,0 +1,91 @@
+"""What each command does. Stages are imported inside, so that a command loads only the tools it needs."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from pathlib import Path
+
+from codegen.run_folder import RunFolder
+
+
+def export(options: Namespace) -> bool:
+    """Fold, write model.onnx and measure it on the whole test set."""
+    from codegen.export.stage import export_run
+
+    summary = export_run(RunFolder(options.run), options.frac_bits)
+    print(
+        f"{options.run / 'model.onnx'}: accuracy {summary.accuracy:.4f} on {summary.images} test images "
+        f"({summary.images_per_second:.0f} images/s in ONNX Runtime)"
+    )
+    return True
+
+
+def hls(options: Namespace) -> bool:
+    """FINN graph and folding, then HLS C++ and RTL."""
+    run = RunFolder(options.run)
+    run.require("model.onnx")
+    from codegen.accel.render import render_sources
+    from codegen.finn.build import build_graph
+
+    board = None if options.board == "none" else options.board
+    build_graph(run, board, options.target_cycles, options.folding, options.impl)
+    render_sources(run)
+    run.discard("results/csim.json", "results/rtl.json", "results/synth.json")
+    print(f"{run.path / 'graph.onnx'}, {run.path / 'hls'} and {run.path / 'rtl'} are written")
+    return True
+
+
+def simulate(options: Namespace) -> bool:
+    """Logits of an image file from one back end."""
+    from codegen.cli.simulate import simulate_file
+
+    simulate_file(RunFolder(options.run), options.backend, options.images, options.out)
+    print(f"{options.out} is written")
+    return True
+
+
+def csim(options: Namespace) -> bool:
+    """The HLS C++ on the test set."""
+    from codegen.cli.compare import run_csim_stage
+
+    return run_csim_stage(RunFolder(options.run), options.images)
+
+
+def rtlsim(options: Namespace) -> bool:
+    """The RTL in Verilator on some test images."""
+    from codegen.cli.compare import run_rtlsim_stage
+
+    return run_rtlsim_stage(
+        RunFolder(options.run),
+        options.images,
+        stall_in=options.stall_in,
+        stall_out=options.stall_out,
+        seed=options.seed,
+        waveform=options.waveform,
+    )
+
+
+def synth(options: Namespace) -> bool:
+    """Resources per core, against the board."""
+    run = RunFolder(options.run)
+    run.require("rtl")
+    from codegen.synth import synthesise
+
+    synthesise(run, options.board)
+    return True
+
+
+def report(options: Namespace) -> bool:
+    """Everything measured, on one page."""
+    from codegen.report.stage import write_report
+
+    print(f"report: {write_report(RunFolder(options.run))}")
+    return True
+
+
+def lint(options: Namespace) -> bool:
+    """Verilator over the SystemVerilog cores."""
+    from codegen.accel.lint import lint_cores
+
+    lint_cores(Path(__file__).resolve().parents[2] / "hls_templates" / "rtl")
+    return True

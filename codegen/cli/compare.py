@@ -1,0 +1,99 @@
+"""``csim`` and ``rtlsim``: a simulator on test images of the run, held against the logits of ONNX Runtime."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codegen.export.golden import golden_logits
+from codegen.export.run_inputs import load_test_set
+from codegen.run_folder import RunFolder
+
+Logits = NDArray[np.int32]
+
+
+def run_csim_stage(run: RunFolder, limit: int | None) -> bool:
+    """The HLS C++ on the first ``limit`` test images (None: all); True when every logit equals ONNX Runtime's.
+
+    Writes results/csim.json either way, and names the first differing image on stderr.
+    """
+    run.require("hls")
+    from codegen.accel.csim import run_csim
+
+    images, labels = load_test_set(run)
+    golden = golden_logits(run, images, limit)
+    result = run_csim(run, images[:limit])
+    outcome = compare(result.logits, golden, labels[:limit], result.seconds)
+    run.save_result("csim", outcome | measured_fields(result, outcome))
+    return _tell("csim", run, result.logits, golden, outcome)
+
+
+def run_rtlsim_stage(
+    run: RunFolder, limit: int, *, stall_in: float, stall_out: float, seed: int, waveform: Path | None
+) -> bool:
+    """The RTL on the first ``limit`` test images back to back; True when every logit equals ONNX Runtime's.
+
+    Only a run without random stalls measures latency and interval, so only that one is kept as results/rtl.json.
+    """
+    run.require("rtl")
+    from codegen.accel.rtlsim import run_rtlsim
+
+    images, labels = load_test_set(run)
+    golden = golden_logits(run, images, limit)
+    result = run_rtlsim(run, images[:limit], stall_in=stall_in, stall_out=stall_out, seed=seed, waveform=waveform)
+    outcome = compare(result.logits, golden, labels[:limit], result.seconds)
+    outcome |= measured_fields(result, outcome)
+    if result.seconds > 0:
+        outcome["cycles_per_second"] = result.cycles / result.seconds
+    stalled = stall_in > 0 or stall_out > 0
+    run.save_result(
+        "rtl_stalled" if stalled else "rtl", outcome | {"stall_in": stall_in, "stall_out": stall_out, "seed": seed}
+    )
+    print(f"rtl: latency {result.latency} cycles, interval {result.interval} cycles, {result.cycles} cycles in total")
+    return _tell("rtl", run, result.logits, golden, outcome)
+
+
+def compare(logits: Logits, golden: Logits, labels: NDArray[np.int64], seconds: float) -> dict[str, Any]:
+    """What results/<stage>.json says about logits [N, classes]: accuracy, images, mismatches, seconds, images/s."""
+    images = len(golden)
+    return {
+        "accuracy": float((logits.argmax(axis=1) == labels).mean()),
+        "images": images,
+        "mismatches": int((logits != golden).any(axis=1).sum()),
+        "seconds": seconds,
+        "images_per_second": images / seconds if seconds > 0 else None,
+    }
+
+
+def measured_fields(result: object, outcome: dict[str, Any]) -> dict[str, Any]:
+    """The other fields of a simulator's result, as far as JSON can hold them."""
+    fields = {name: _plain(value) for name, value in vars(result).items() if name not in (*outcome, "logits")}
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _plain(value: object) -> Any:
+    if isinstance(value, Path):
+        return None
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    return value
+
+
+def _tell(stage: str, run: RunFolder, logits: Logits, golden: Logits, outcome: dict[str, Any]) -> bool:
+    images = outcome["images"]
+    print(f"{stage}: accuracy {outcome['accuracy']:.4f} on {images} test images, {outcome['mismatches']} mismatches")
+    if not outcome["mismatches"]:
+        return True
+    first = int((logits != golden).any(axis=1).argmax())
+    print(
+        f"error: {stage} of {run.path} differs from ONNX Runtime on {outcome['mismatches']} of {images} test images, "
+        f"first on image {first}: {logits[first].tolist()} instead of {golden[first].tolist()}",
+        file=sys.stderr,
+    )
+    return False

@@ -1,0 +1,166 @@
+"""Arguments of ``python -m codegen`` and what becomes of errors: one sentence on stderr and an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import NoReturn
+
+from codegen.cli import commands
+from codegen.errors import CodegenError
+from sca_train.errors import TrainError
+
+EXIT_OK = 0
+EXIT_MISMATCH = 1
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+
+BACKENDS = ("onnx", "finn", "csim", "rtl")
+
+
+class _Parser(argparse.ArgumentParser):
+    """An argument parser whose complaint is one sentence, like every other error here."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(EXIT_USAGE, f"error: {message}; see `{self.prog} --help`\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns 0, 1 (results differ from ONNX Runtime), 2 (bad input) or 130 (interrupted)."""
+    options = _parser().parse_args(arguments)
+    try:
+        return EXIT_OK if options.command(options) else EXIT_MISMATCH
+    except (CodegenError, TrainError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return EXIT_USAGE
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="python -m codegen", description="From a trained compact network to FPGA sources and figures."
+    )
+    parser.add_argument("--version", action="version", version=f"spikefold {_version()}")
+    stages = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=_Parser)
+    _add_export(stages)
+    _add_hls(stages)
+    _add_simulate(stages)
+    _add_csim(stages)
+    _add_rtlsim(stages)
+    _add_synth(stages)
+    _add_report(stages)
+    _add_lint(stages)
+    return parser
+
+
+_Stages = argparse._SubParsersAction  # argparse has no public name for what add_subparsers returns
+
+
+def _add_export(stages: _Stages) -> None:
+    stage = stages.add_parser("export", help="compact network -> integer network, model.onnx and its accuracy")
+    _add_run(stage)
+    stage.add_argument("--frac-bits", type=_whole(0), default=4, metavar="F", help="fractional bits (default 4)")
+    stage.set_defaults(command=commands.export)
+
+
+def _add_hls(stages: _Stages) -> None:
+    stage = stages.add_parser("hls", help="model.onnx -> FINN graph, folding, HLS C++ and RTL sources")
+    _add_run(stage)
+    stage.add_argument("--board", default="Pynq-Z2", help="board whose budget bounds the folding, or none")
+    folding = stage.add_mutually_exclusive_group()
+    folding.add_argument("--target-cycles", type=_whole(1), metavar="N", help="cycles per frame to fold for")
+    folding.add_argument("--folding", type=Path, metavar="F.json", help="folding in FINN's JSON format")
+    stage.add_argument("--impl", choices=("hls", "rtl"), default="rtl", help="variant FINN's graph names (default rtl)")
+    stage.set_defaults(command=commands.hls)
+
+
+def _add_simulate(stages: _Stages) -> None:
+    stage = stages.add_parser("simulate", help="logits of an image array from one back end")
+    _add_run(stage)
+    stage.add_argument("--backend", choices=BACKENDS, required=True, help="which implementation computes")
+    stage.add_argument("--images", type=Path, required=True, metavar="X.npy", help="uint8 [N, H, W, C]")
+    stage.add_argument(
+        "--out", type=Path, required=True, metavar="LOGITS.npy", help="int32 [N, classes], written whole"
+    )
+    stage.set_defaults(command=commands.simulate)
+
+
+def _add_csim(stages: _Stages) -> None:
+    stage = stages.add_parser("csim", help="the HLS C++ on the test set, compared with ONNX Runtime")
+    _add_run(stage)
+    stage.add_argument("--images", type=_whole(1), metavar="N", help="first N test images (default: all)")
+    stage.set_defaults(command=commands.csim)
+
+
+def _add_rtlsim(stages: _Stages) -> None:
+    stage = stages.add_parser("rtlsim", help="the whole accelerator in Verilator: exactness, latency, interval")
+    _add_run(stage)
+    stage.add_argument(
+        "--images", type=_whole(1), default=32, metavar="N", help="test images back to back (default 32)"
+    )
+    stage.add_argument("--stall-in", type=_share, default=0.0, metavar="P", help="chance that the input pauses, [0, 1)")
+    stage.add_argument(
+        "--stall-out", type=_share, default=0.0, metavar="P", help="chance that the output stalls, [0, 1)"
+    )
+    stage.add_argument("--seed", type=_whole(0), default=0, help="of the random stalls (default 0)")
+    stage.add_argument("--waveform", type=Path, metavar="FILE.fst", help="write a waveform")
+    stage.set_defaults(command=commands.rtlsim)
+
+
+def _add_synth(stages: _Stages) -> None:
+    stage = stages.add_parser("synth", help="Yosys resources per core against the board's budget")
+    _add_run(stage)
+    stage.add_argument("--board", default="Pynq-Z2", help="board to compare with (default Pynq-Z2)")
+    stage.set_defaults(command=commands.synth)
+
+
+def _add_report(stages: _Stages) -> None:
+    stage = stages.add_parser("report", help="report.json, report.html and plots/")
+    _add_run(stage)
+    stage.set_defaults(command=commands.report)
+
+
+def _add_lint(stages: _Stages) -> None:
+    stage = stages.add_parser("lint", help="Verilator lint of the SystemVerilog cores")
+    stage.set_defaults(command=commands.lint)
+
+
+def _add_run(stage: argparse.ArgumentParser) -> None:
+    stage.add_argument("run", type=Path, metavar="RUN_DIR", help="run folder, e.g. runs/mini")
+
+
+def _whole(least: int) -> type[int]:
+    """A converter for whole numbers from ``least`` up."""
+
+    def convert(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = least - 1
+        if value < least:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of {least} or more")
+        return value
+
+    return convert  # type: ignore[return-value]
+
+
+def _share(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number in [0, 1)")
+    return value
+
+
+def _version() -> str:
+    try:
+        return version("spikefold")
+    except PackageNotFoundError:
+        return "(not installed)"

@@ -1,0 +1,53 @@
+"""``simulate``: an image file in, a logit file out, whichever back end computes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codegen.errors import SimulationError
+from codegen.export.images import read_images
+from codegen.export.onnx_runtime import read_properties, run_onnx
+from codegen.run_folder import RunFolder, save_array
+
+
+def simulate_file(run: RunFolder, backend: str, images_file: Path, out: Path) -> None:
+    """Logits int32 [N, classes] of a .npy file of images uint8 [N, H, W, C], written whole or not at all.
+
+    ``backend``: onnx, finn, csim or rtl. Raises SimulationError for a bad file or where not all N were computed.
+    """
+    properties = read_properties(run.require("model.onnx"))
+    images = read_images(images_file, properties.input_shape)
+    if not len(images):
+        raise SimulationError(f"image file {images_file} holds no image")
+    if not out.parent.is_dir() or out.is_dir():
+        raise SimulationError(f"{out} cannot be written: give a file name in an existing folder")
+    logits = compute_logits(run, backend, images)
+    wanted = (len(images), properties.classes)
+    if logits.shape != wanted:
+        raise SimulationError(f"back end {backend} gave logits of shape {list(logits.shape)} instead of {list(wanted)}")
+    save_array(out, logits.astype(np.int32))
+
+
+def compute_logits(run: RunFolder, backend: str, images: NDArray[np.uint8]) -> NDArray[np.int32]:
+    """Logits int32 [N, classes] from one back end of a run."""
+    if backend == "onnx":
+        return run_onnx(run.require("model.onnx"), images)
+    if backend == "finn":
+        run.require("graph.onnx")
+        from codegen.finn.execute import run_finn
+
+        return run_finn(run, images)
+    if backend == "csim":
+        run.require("hls")
+        from codegen.accel.csim import run_csim
+
+        return run_csim(run, images).logits
+    if backend == "rtl":
+        run.require("rtl")
+        from codegen.accel.rtlsim import run_rtlsim
+
+        return run_rtlsim(run, images, stall_in=0.0, stall_out=0.0, seed=0, waveform=None).logits
+    raise SimulationError(f"unknown back end {backend!r}; there are onnx, finn, csim and rtl")

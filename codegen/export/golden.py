@@ -1,0 +1,41 @@
+"""The logits of ONNX Runtime on the test set, kept beside results/onnx.json so that no stage computes them twice."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codegen.export.onnx_runtime import run_onnx
+from codegen.run_folder import RunFolder
+
+LOGITS_FILE = "results/onnx_logits.npy"
+
+
+def model_digest(path: Path) -> str:
+    """SHA-256 of a model file; ties kept logits to the model that gave them."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def images_digest(images: NDArray[np.uint8]) -> str:
+    """SHA-256 of an image array; ties kept logits to the images."""
+    return hashlib.sha256(np.ascontiguousarray(images).tobytes()).hexdigest()
+
+
+def golden_logits(run: RunFolder, test_images: NDArray[np.uint8], limit: int | None = None) -> NDArray[np.int32]:
+    """ONNX Runtime's logits int32 [N, classes] of the first ``limit`` images of the whole test set (None: all).
+
+    Those that the export kept when model and test set are still the same, else computed again.
+    """
+    model = run.require("model.onnx")
+    kept, result = run.path / LOGITS_FILE, run.load_result("onnx")
+    if (
+        result is not None
+        and kept.exists()
+        and result["model_sha256"] == model_digest(model)
+        and result["test_set_sha256"] == images_digest(test_images)
+    ):
+        return np.load(kept, allow_pickle=False)[:limit]
+    return run_onnx(model, test_images[:limit])

@@ -1,0 +1,87 @@
+"""The export stage: compact.safetensors -> model.onnx, and what ONNX Runtime makes of the whole test set."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from codegen.export.fold_batchnorm import fold_network
+from codegen.export.golden import LOGITS_FILE, images_digest, model_digest
+from codegen.export.onnx_runtime import BATCH, OnnxNetwork, load_network
+from codegen.export.onnx_writer import build_model
+from codegen.export.run_inputs import load_network_description, load_test_set
+from codegen.run_folder import RunFolder, save_array, write_atomically
+
+SPARSITY_IMAGES = 512
+LATER_STAGES = ("graph.onnx", "folding.json", "hls", "rtl", "results/csim.json", "results/rtl.json")
+LATER_RESULTS = ("results/rtl_stalled.json", "results/synth.json")
+
+
+@dataclass(frozen=True)
+class ExportSummary:
+    """Accuracy of the integer network in ONNX Runtime, over how many test images, and how fast."""
+
+    accuracy: float
+    images: int
+    images_per_second: float
+
+
+def export_run(run: RunFolder, frac_bits: int) -> ExportSummary:
+    """Write model.onnx, results/onnx.json and results/onnx_logits.npy of a trained run.
+
+    A model that differs from the one before takes everything with it that later stages made of the old one.
+    Raises ExportError where the network cannot be folded, RunFolderError where it has not been trained.
+    """
+    description = load_network_description(run)
+    model = build_model(fold_network(description, frac_bits)).SerializeToString(deterministic=True)
+    images, labels = load_test_set(run)
+    target = run.path / "model.onnx"
+    if target.exists() and target.read_bytes() != model:
+        run.discard(*LATER_STAGES, *LATER_RESULTS)
+    run.discard("results/onnx.json", LOGITS_FILE)
+    write_atomically(target, model)
+    logits, seconds = _logits(load_network(target), images)
+    sparsity = _sparsity(load_network(target, with_spikes=True), images[:SPARSITY_IMAGES])
+    (run.path / "results").mkdir(exist_ok=True)
+    save_array(run.path / LOGITS_FILE, logits)
+    summary = ExportSummary(
+        accuracy=float((logits.argmax(axis=1) == labels).mean()),
+        images=len(images),
+        images_per_second=len(images) / seconds,
+    )
+    run.save_result(
+        "onnx",
+        {
+            "accuracy": summary.accuracy,
+            "images": summary.images,
+            "mismatches": None,
+            "seconds": seconds,
+            "images_per_second": summary.images_per_second,
+            "spike_sparsity": sparsity,
+            "spike_sparsity_images": min(SPARSITY_IMAGES, len(images)),
+            "model_sha256": model_digest(target),
+            "test_set_sha256": images_digest(images),
+        },
+    )
+    return summary
+
+
+def _logits(network: OnnxNetwork, images: NDArray[np.uint8]) -> tuple[NDArray[np.int32], float]:
+    """Logits of all images with a progress bar, and the seconds that ONNX Runtime took."""
+    network.logits(images[:BATCH])  # the first call allocates; it is not part of the measurement
+    parts = []
+    start = time.perf_counter()
+    with tqdm(total=len(images), desc="ONNX Runtime", unit="image") as progress:
+        for part in network.batches(images):
+            parts.append(part)
+            progress.update(len(part))
+    return np.concatenate(parts), time.perf_counter() - start
+
+
+def _sparsity(network: OnnxNetwork, images: NDArray[np.uint8]) -> dict[str, float]:
+    """Share of zero bits in the output spike train of each layer with neurons (before pooling), by layer name."""
+    return dict(zip(network.properties.neuron_layers, network.zero_shares(images), strict=True))
