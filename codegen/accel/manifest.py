@@ -1,0 +1,108 @@
+"""rtl/nodes.json: what the RTL tree consists of, for the simulator and for synthesis of each node on its own.
+
+Format (paths relative to rtl/, which is also the working folder of simulation and synthesis: memory files are read
+by bare file name):
+
+    {"top": "accelerator",
+     "bound": cycles per frame of the slowest node,
+     "input": STREAM, "output": STREAM,
+     "files": [every source in compile order, the top last],
+     "nodes": [{"name": ..., "op": FINN op type, "module": module name,
+                "files": [the sources this node needs, in compile order],
+                "data_files": [its memory files],
+                "input": STREAM, "output": STREAM, "cycles": expected cycles per frame,
+                "parameters": {the core's spec}}, ...]}
+    STREAM = {"lanes", "element_bits", "signed", "words" per frame, "bits", "padded_bits" of TDATA}
+
+Every node module has the ports ap_clk, ap_rst_n, in0_V_TDATA/TVALID/TREADY and out0_V_TDATA/TVALID/TREADY.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from codegen.accel.graph import Stream
+from codegen.run_folder import write_atomically
+
+MANIFEST = "nodes.json"
+
+
+@dataclass(frozen=True)
+class RenderedNode:
+    """One node's module and the files it needs."""
+
+    name: str
+    op: str
+    module: str
+    files: tuple[str, ...]
+    data_files: tuple[str, ...]
+    input: Stream
+    output: Stream
+    cycles: int
+    parameters: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Everything in an rtl/ folder."""
+
+    top: str
+    bound: int
+    input: Stream
+    output: Stream
+    files: tuple[str, ...]
+    nodes: tuple[RenderedNode, ...]
+
+
+def write_manifest(manifest: Manifest, folder: Path) -> Path:
+    """Write nodes.json into the folder."""
+    content = {
+        "top": manifest.top,
+        "bound": manifest.bound,
+        "input": _stream(manifest.input),
+        "output": _stream(manifest.output),
+        "files": list(manifest.files),
+        "nodes": [
+            {**asdict(node), "input": _stream(node.input), "output": _stream(node.output)} for node in manifest.nodes
+        ],
+    }
+    target = folder / MANIFEST
+    write_atomically(target, json.dumps(content, indent=1) + "\n")
+    return target
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read nodes.json of an rtl/ folder."""
+    content = json.loads((folder / MANIFEST).read_text())
+    return Manifest(
+        top=content["top"],
+        bound=content["bound"],
+        input=_read_stream(content["input"]),
+        output=_read_stream(content["output"]),
+        files=tuple(content["files"]),
+        nodes=tuple(
+            RenderedNode(
+                name=node["name"],
+                op=node["op"],
+                module=node["module"],
+                files=tuple(node["files"]),
+                data_files=tuple(node["data_files"]),
+                input=_read_stream(node["input"]),
+                output=_read_stream(node["output"]),
+                cycles=node["cycles"],
+                parameters=node["parameters"],
+            )
+            for node in content["nodes"]
+        ),
+    )
+
+
+def _stream(stream: Stream) -> dict[str, Any]:
+    return {**asdict(stream), "bits": stream.bits, "padded_bits": stream.padded_bits}
+
+
+def _read_stream(content: dict[str, Any]) -> Stream:
+    return Stream(content["lanes"], content["element_bits"], content["signed"], content["words"])
