@@ -17,7 +17,7 @@ of node ``X`` is ``X_out``, except for ``logits``::
       neuron{i}      spikefold::IF or ::LIF(L_steps, neuron{i}_bias, neuron{i}_threshold)   0/1 [T, N, channels(, h, w)]
       neuron{i}_fold Reshape [-1, channels(, h, w)]               time folded into the batch, T slowest
       pool{i}        MaxPool kernel_shape = strides = pool        only where pool > 1; floor, no padding
-    readout          spikefold::ReadOut(L_steps, readout_bias) -> logits, in place of the last layer's neuron
+    logits           spikefold::ReadOut(L_steps, logits_bias) -> logits, in place of the last layer's neuron
 
 Local functions, domain ``spikefold`` (version 1), their bodies unrolled over T with operators of opset 18:
 
@@ -129,6 +129,10 @@ class _GraphWriter:
         shape: tuple[int, ...] = (channels, height, width)
         for index, layer in enumerate(self._network.layers, start=1):
             x, shape = self._layer(index, layer, x, shape)
+        names = [node.name for node in self._nodes]
+        if len(set(names)) < len(names):
+            taken = next(name for name in names if names.count(name) > 1)
+            raise ExportError(f"two nodes of the graph would be called {taken!r}; give the layers other names")
         graph = helper.make_graph(
             self._nodes,
             "spikefold",
@@ -197,10 +201,10 @@ class _GraphWriter:
         return self._node(layer.neuron, name, inputs, "BINARY", domain=DOMAIN, **attributes)
 
     def _read_out(self, layer: IntegerLayer, current: str) -> str:
-        bias = self._constant("readout_bias", layer.bias.astype(np.int32), f"INT{signed_bits(layer.bias)}")
+        bias = self._constant("logits_bias", layer.bias.astype(np.int32), f"INT{signed_bits(layer.bias)}")
         timesteps = self._network.timesteps
         node = helper.make_node(
-            "ReadOut", [current, bias], ["logits"], name="readout", domain=DOMAIN, timesteps=timesteps
+            "ReadOut", [current, bias], ["logits"], name="logits", domain=DOMAIN, timesteps=timesteps
         )
         self._nodes.append(node)
         return "logits"

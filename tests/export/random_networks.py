@@ -37,9 +37,7 @@ def integer_networks(draw: st.DrawFn) -> IntegerNetwork:
     classes = draw(st.integers(1, 4))
     weights = rng.integers(-7, 8, (classes, int(np.prod(shape))))
     bias = rng.integers(-20, 21, classes)
-    layers.append(
-        IntegerLayer("classifier", "linear", weights, 4, 1, 0, "none", 0, "hard", bias, np.zeros_like(bias), 1)
-    )
+    layers.append(IntegerLayer("readout", "linear", weights, 4, 1, 0, "none", 0, "hard", bias, np.zeros_like(bias), 1))
     return IntegerNetwork((height, width, channels), timesteps, frac_bits, classes, tuple(layers))
 
 
@@ -107,13 +105,13 @@ def random_description(
         layers = [
             layer("fc1", "linear", (24, height * width * channels), 8, 0, 1),
             layer("fc2", "linear", (16, 24), 4, 0, 1),
-            layer("classifier", "linear", (10, 16), 4, 0, 1, with_neuron=False),
+            layer("readout", "linear", (10, 16), 4, 0, 1, with_neuron=False),
         ]
     else:
         features = 12 * (height // 4) * (width // 4)
         layers = [
             layer("conv1", "conv", (8, channels, 3, 3), 8, 1, 2),
             layer("conv2", "conv", (12, 8, 3, 3), 4, 1, 2),
-            layer("classifier", "linear", (10, features), 4, 0, 1, with_neuron=False),
+            layer("readout", "linear", (10, features), 4, 0, 1, with_neuron=False),
         ]
     return NetworkDescription(input_shape, 1 / 255, timesteps, 10, tuple(layers))

@@ -60,7 +60,7 @@ def test_qonnx_reads_shapes_and_datatypes(tmp_path):
     assert [node.name for node in model.graph.node] == [
         *("image_float", "image_nchw", "conv1", "conv1_static", "conv1_steps", "neuron1", "neuron1_fold", "pool1"),
         *("conv2", "conv2_steps", "neuron2", "neuron2_fold", "pool2"),
-        *("classifier_flatten", "classifier", "classifier_steps", "readout"),
+        *("readout_flatten", "readout", "readout_steps", "logits"),
     ]
 
 
