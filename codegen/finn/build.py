@@ -1,0 +1,191 @@
+"""Build graph.onnx: the folded FINN dataflow graph of a run."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from finn.analysis.fpgadataflow.exp_cycles_per_layer import exp_cycles_per_layer
+from finn.analysis.fpgadataflow.res_estimation import res_estimation
+from finn.util.basic import getHWCustomOp
+from qonnx.core.modelwrapper import ModelWrapper
+
+from codegen.errors import FoldingError
+from codegen.finn.dataflow import Implementation, fold, load_model, to_dataflow
+from codegen.finn.environment import quiet
+from codegen.finn.folding.file import NodeFolding, plan_folding, read_folding, write_folding
+from codegen.finn.folding.from_file import explicit, plan_from_file
+from codegen.finn.folding.layers import read_layers
+from codegen.finn.folding.solver import (
+    Plan,
+    fold_for_budget,
+    fold_for_target,
+    plan_resources,
+    smallest_plan,
+    within,
+)
+from codegen.fit import Resources, advise, budget, find_board
+from codegen.run_folder import RunFolder
+from fpga.boards import Board
+
+NO_BOARD = "none"
+
+DEFAULT_PART = "xc7z020clg400-1"
+"""Part that FINN's passes are told when no board is named; nothing in the graph depends on it."""
+
+BUDGET_SHARE = 0.7
+"""Share of a board's LUTs that the estimate may fill: placement needs room, and the DMAs are not in the estimate."""
+
+DEFAULT_SHARE = 0.25
+"""Share of a board's LUTs used when neither a target nor a file is given: fast, yet quick to simulate and synthesise."""
+
+DEFAULT_LANES = 1024
+"""Multiply lanes that a folding without board, target and file aims at."""
+
+
+@dataclass(frozen=True)
+class FoldingRequest:
+    """What a folding shall meet: a file, or a target in cycles per frame, or (neither) as fast as ``share`` allows."""
+
+    board: Board | None
+    target_cycles: int | None
+    file: Path | None
+    share: float = DEFAULT_SHARE
+
+
+def build_graph(
+    run: RunFolder,
+    board: str = "Pynq-Z2",
+    target_cycles: int | None = None,
+    folding_file: Path | None = None,
+    impl: Implementation = "rtl",
+    lut_share: float = DEFAULT_SHARE,
+) -> ModelWrapper:
+    """Write graph.onnx, folding.json and results/folding.json of a run and return the graph.
+
+    ``board`` names a board of fpga.boards or is "none" (no budget). Without ``target_cycles`` and ``folding_file`` the
+    folding is the fastest within ``lut_share`` of the board's LUTs. Raises MappingError for nodes without a core,
+    FoldingError for foldings that do not divide, meet the target or fit the board, UnknownBoardError.
+    """
+    target_board = None if board.lower() == NO_BOARD else find_board(board)
+    source = run.require("model.onnx")
+    if target_cycles is not None and target_cycles < 1:
+        raise FoldingError(f"a target of {target_cycles} cycles per frame is not possible, it must be at least 1")
+    request = FoldingRequest(target_board, target_cycles, folding_file, lut_share)
+    part = target_board.part if target_board else DEFAULT_PART
+    with quiet():
+        model = to_dataflow(load_model(source), impl, part)
+        plan, folding = choose_folding(model, request, *_pruning(run))
+        model = fold(model, folding, part)
+        result = analyse(model, part)
+    _save(model, run.path / "graph.onnx")
+    write_folding(folding, run.path / "folding.json")
+    run.save_result("folding", {"target_cycles": target_cycles, "estimate": _record(plan_resources(plan)), **result})
+    return model
+
+
+def choose_folding(
+    model: ModelWrapper, request: FoldingRequest, ratio: float, weight_bits: int
+) -> tuple[Plan, NodeFolding]:
+    """The plan of an unfolded graph for a request, and its node attributes.
+
+    Raises FoldingError, with advice from ``ratio`` and ``weight_bits`` of the network where a board is too small.
+    """
+    layers = read_layers(model)
+    if request.file is not None:
+        asked = read_folding(request.file, model)
+        plan = plan_from_file(layers, asked)
+        _require_fit(plan, request.board, ratio, weight_bits)
+        return plan, explicit(plan_folding(model, plan), asked)
+    if request.target_cycles is not None:
+        plan = fold_for_target(layers, request.target_cycles)
+        _require_fit(plan, request.board, ratio, weight_bits)
+    elif request.board is not None:
+        plan = _largest(layers, request.board, request.share, ratio, weight_bits)
+    else:
+        plan = _fold_for_lanes(layers, DEFAULT_LANES)
+    return plan, plan_folding(model, plan)
+
+
+def _largest(layers: Any, board: Board, share: float, ratio: float, weight_bits: int) -> Plan:
+    """The fastest plan within the share of the board's LUTs, or within the usable ones where that is too little."""
+    for part in sorted({share, BUDGET_SHARE}):
+        plan = fold_for_budget(layers, replace(budget(board), lut=int(board.lut * part)))
+        if plan is not None:
+            return plan
+    plan = smallest_plan(layers)
+    _require_fit(plan, board, ratio, weight_bits)
+    return plan
+
+
+def _require_fit(plan: Plan, board: Board | None, ratio: float, weight_bits: int) -> None:
+    """Raise FoldingError with advice when the estimate exceeds the whole board."""
+    if board is None:
+        return
+    needed = plan_resources(plan)
+    if not within(needed, budget(board)):
+        raise FoldingError(f"by estimate, {advise(replace(needed, ff=0), board, ratio, weight_bits)}")
+
+
+def _fold_for_lanes(layers: Any, lanes: int) -> Plan:
+    """A plan of about so many lanes: the work of the network over them, or the fastest that the layers reach."""
+    work = sum(layer.mvau.mw * layer.mvau.mh * layer.mvau.vectors for layer in layers)
+    target = max(1, work // lanes)
+    while True:
+        try:
+            return fold_for_target(layers, target)
+        except FoldingError:
+            target *= 2
+
+
+def analyse(model: ModelWrapper, part: str) -> dict[str, Any]:
+    """FINN's own analyses of a folded graph: cycles and estimate of every node, the slowest one's cycles as bound."""
+    cycles = model.analysis(exp_cycles_per_layer)
+    resources = res_estimation(model, part)
+    nodes = []
+    for node in model.graph.node:
+        instance = getHWCustomOp(node)
+        known = instance.get_nodeattr_types()
+        values = {
+            name: instance.get_nodeattr(name) if name in known else None for name in ("PE", "SIMD", "TP", "layer")
+        }
+        estimate = resources[node.name]
+        nodes.append(
+            {
+                "name": node.name,
+                "op": node.op_type,
+                "layer": values["layer"],
+                "pe": values["PE"],
+                "simd": values["SIMD"],
+                "tp": values["TP"],
+                "cycles": cycles[node.name],
+                "lut": estimate["LUT"],
+                "bram36": estimate["BRAM_18K"] / 2,
+                "dsp": estimate["DSP"],
+            }
+        )
+    return {"bound": max(cycles.values()), "nodes": nodes}
+
+
+def _pruning(run: RunFolder) -> tuple[float, int]:
+    """RATIO and weight bits of the run's configuration; an unpruned 4-bit network where it has none."""
+    config = run.path / "config.toml"
+    values = tomllib.loads(config.read_text()) if config.exists() else {}
+    return float(values.get("ratio", 0.0)), int(values.get("weight_bits", 4))
+
+
+def _record(resources: Resources) -> dict[str, float]:
+    return {"lut": resources.lut, "ff": resources.ff, "bram36": resources.bram36, "dsp": resources.dsp}
+
+
+def _save(model: ModelWrapper, target: Path) -> None:
+    """Write the graph whole or not at all."""
+    aside = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        model.save(str(aside))
+        os.replace(aside, target)
+    finally:
+        aside.unlink(missing_ok=True)

@@ -1,0 +1,41 @@
+"""Run images through graph.onnx with FINN's own executor."""
+
+from __future__ import annotations
+
+import numpy as np
+from finn.core.onnx_exec import execute_onnx
+from finn.transformation.fpgadataflow.set_exec_mode import SetExecMode
+from numpy.typing import NDArray
+from qonnx.core.modelwrapper import ModelWrapper
+
+from codegen.errors import SimulationError
+from codegen.finn.environment import quiet
+from codegen.run_folder import RunFolder
+
+
+def run_finn(run: RunFolder, images: NDArray[np.uint8]) -> NDArray[np.int32]:
+    """Logits [N, classes] of images [N, H, W, C] uint8, one frame at a time.
+
+    Raises RunFolderError without graph.onnx, SimulationError for images of another shape or type.
+    """
+    return execute_graph(ModelWrapper(str(run.require("graph.onnx"))), images)
+
+
+def execute_graph(model: ModelWrapper, images: NDArray[np.uint8]) -> NDArray[np.int32]:
+    """The same for a graph in memory (left unchanged)."""
+    graph_input, graph_output = model.graph.input[0].name, model.graph.output[0].name
+    shape = tuple(model.get_tensor_shape(graph_input))
+    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != shape[1:]:
+        raise SimulationError(
+            f"images must be uint8 [N, {', '.join(map(str, shape[1:]))}], these are {images.dtype} "
+            f"[{', '.join(map(str, images.shape))}]"
+        )
+    classes = int(model.get_tensor_shape(graph_output)[-1])
+    logits = np.empty((len(images), classes), np.int32)
+    with quiet():
+        # Without a mode, FINN's RTL padding and window return zeros; "cppsim" selects their Python models.
+        model = model.transform(SetExecMode("cppsim"))
+        for index, image in enumerate(images):
+            outputs = execute_onnx(model, {graph_input: image[np.newaxis].astype(np.float32)})
+            logits[index] = outputs[graph_output].reshape(classes).astype(np.int32)
+    return logits

@@ -1,0 +1,1 @@
+"""Folding: how many lanes each layer gets, from a target, a board's budget, or a file in FINN's format."""

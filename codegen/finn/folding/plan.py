@@ -1,0 +1,158 @@
+"""A folding of one layer: lanes of its core, of the window and padding before it, FIFOs around them, and what it costs."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+from codegen.core.spiking_mvau import SpikingMVAUSpec
+from codegen.finn.estimates import block_rams, memory_style, mvau_resources, pool_resources
+from codegen.finn.folding.layers import Layer, Window
+from codegen.fit import Resources, total
+
+WINDOW_CONTROL_LUTS = 300
+"""Loop controller and address counters of FINN's sliding window (FINN's own estimate)."""
+
+PADDING_LUTS = 60
+"""Counters and multiplexer of FINN's FMPadding, which FINN estimates as none."""
+
+FIFO_CONTROL_LUTS = 30
+
+SHIFT_REGISTER_DEPTH = 32
+"""Words that one LUT holds for each bit of a FIFO's width (SRL32)."""
+
+LUT_RAM_BITS_PER_LUT = 38
+"""Buffer bits of a sliding window per LUT (FINN's own figure)."""
+
+NO_FIFO = 2
+"""FINN's InsertFIFO creates no FIFO of this depth or less."""
+
+
+@dataclass(frozen=True)
+class LayerPlan:
+    """The folding of one layer; ``mvau`` carries SIMD, PE, TP and memory style, ``window_simd`` is 0 without a window."""
+
+    layer: Layer
+    mvau: SpikingMVAUSpec
+    window_simd: int
+    input_fifo: int
+    """Words between the width converter (or whatever is before) and the padding or window."""
+    vector_fifo: int
+    """Words between the window and the SpikingMVAU."""
+
+    @property
+    def input_lanes(self) -> int:
+        """Elements in a word that the layer reads from the layer before."""
+        return self.window_simd or self.mvau.simd
+
+    @property
+    def cycles(self) -> int:
+        """Cycles per frame of the slowest node of the layer."""
+        nodes = [self.mvau.cycles]
+        if self.layer.window:
+            nodes.append(self.layer.window.cycles(self.window_simd))
+        if self.layer.pool:
+            nodes.append(replace(self.layer.pool, pe=self.mvau.pe).cycles)
+        return max(nodes)
+
+    @property
+    def window_ram_style(self) -> str:
+        """LUT RAM for small line buffers, block RAM for large ones."""
+        if self.layer.window is None:
+            return "auto"
+        width, depth = _window_buffer(self.layer.window, self.window_simd)
+        return memory_style(width, depth)
+
+    def resources(self, previous_lanes: int | None) -> Resources:
+        """Estimate of the layer's nodes, with the width converter from the ``previous_lanes`` of the layer before."""
+        parts = [mvau_resources(self.mvau)]
+        element = self.mvau.element_bits
+        window = self.layer.window
+        if window:
+            parts.append(_window_resources(window, self.window_simd))
+            if window.padding_node:
+                parts.append(Resources(PADDING_LUTS + self.window_simd * element, 40, 0, 0))
+            parts.append(converter_resources(self.window_simd * element, self.mvau.simd * element))
+            parts.append(fifo_resources(self.mvau.simd * element, self.vector_fifo))
+        if previous_lanes:
+            parts.append(converter_resources(previous_lanes * element, self.input_lanes * element))
+        parts.append(fifo_resources(self.input_lanes * element, self.input_fifo))
+        if self.layer.pool:
+            parts.append(pool_resources(replace(self.layer.pool, pe=self.mvau.pe)))
+        return total(parts)
+
+
+def _window_buffer(window: Window, simd: int) -> tuple[int, int]:
+    return simd * window.element_bits, window.fill_cycles(simd)
+
+
+def _window_resources(window: Window, simd: int) -> Resources:
+    width, depth = _window_buffer(window, simd)
+    if memory_style(width, depth) == "block":
+        return Resources(WINDOW_CONTROL_LUTS, WINDOW_CONTROL_LUTS, block_rams(width, depth), 0)
+    return Resources(WINDOW_CONTROL_LUTS + width * math.ceil(depth / LUT_RAM_BITS_PER_LUT), WINDOW_CONTROL_LUTS, 0, 0)
+
+
+def converter_resources(in_bits: int, out_bits: int) -> Resources:
+    """A width converter: a shift register of the wider word, or of both where neither width divides the other."""
+    if in_bits == out_bits:
+        return Resources(0, 0, 0, 0)
+    wide, narrow = max(in_bits, out_bits), min(in_bits, out_bits)
+    bits = wide + narrow if wide % narrow == 0 else 4 * wide
+    return Resources(bits, bits, 0, 0)
+
+
+def fifo_resources(width: int, depth: int) -> Resources:
+    """A FINN streaming FIFO of SRLs or block RAM."""
+    if depth <= NO_FIFO:
+        return Resources(0, 0, 0, 0)
+    width = 8 * math.ceil(width / 8)
+    if depth > 8 * SHIFT_REGISTER_DEPTH:
+        return Resources(FIFO_CONTROL_LUTS, 2 * width, block_rams(width, depth), 0)
+    return Resources(FIFO_CONTROL_LUTS + width * math.ceil(depth / SHIFT_REGISTER_DEPTH), width, 0, 0)
+
+
+def with_memory_style(spec: SpikingMVAUSpec) -> SpikingMVAUSpec:
+    """The same core with its weight memory where it costs least."""
+    width = spec.simd * spec.pe * spec.weight_bits
+    return replace(spec, memory_style=memory_style(width, spec.synapse_folds * spec.neuron_folds))
+
+
+def plan_layer(layer: Layer, spec: SpikingMVAUSpec, window_simd: int) -> LayerPlan:
+    """A layer's plan for a core folding, with the FIFOs that keep its nodes from waiting for each other."""
+    spec = with_memory_style(spec)
+    if layer.window is None:
+        return LayerPlan(layer, spec, 0, input_fifo=NO_FIFO, vector_fifo=NO_FIFO)
+    return LayerPlan(
+        layer,
+        spec,
+        window_simd,
+        input_fifo=_input_fifo(layer.window, window_simd),
+        vector_fifo=_vector_fifo(layer.window, window_simd, spec),
+    )
+
+
+def _input_fifo(window: Window, simd: int) -> int:
+    """Words of input that arrive while the window works off the padding below a frame, and before it can start the next.
+
+    The last rows of windows of a frame need only padding, and frames do not overlap in the window: for that time the
+    layer before would stall, and then refill the first rows at its own slow rate.
+    """
+    if window.padding == 0:
+        return NO_FIFO
+    row = (window.width - 2 * window.padding) * (window.channels // simd)
+    return window.padding * row + window.kernel * (window.channels // simd)
+
+
+def _vector_fifo(window: Window, simd: int, spec: SpikingMVAUSpec) -> int:
+    """Words that let the window run ahead of a core which reads a vector in a burst and then works on it.
+
+    Needed where the window is narrower than the core, and where it needs longer to start a frame than the core is busy.
+    """
+    busy = spec.synapse_folds * spec.neuron_folds * spec.time_folds
+    idle = busy - spec.synapse_folds
+    behind = spec.mw // simd > spec.synapse_folds and idle > 0
+    vectors = 1 if behind else 0
+    if idle > 0:
+        vectors = max(vectors, math.ceil((window.fill_cycles(simd) - idle) / busy))
+    return max(NO_FIFO, vectors * spec.synapse_folds)

@@ -1,0 +1,77 @@
+"""ConvertToSpikeTrains: time leaves the axes and moves into the elements, a spike train is a UINT{T}."""
+
+from __future__ import annotations
+
+from onnx import NodeProto, TensorProto, helper
+from qonnx.core.datatype import DataType
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.transformation.base import Transformation
+
+from codegen.finn.passes.check_mappable import GLUE
+from codegen.finn.passes.graph import attribute, is_neuron, is_read_out, set_tensor
+
+
+class ConvertToSpikeTrains(Transformation):
+    """Remove the nodes that carry the time axis; tensors become NHWC spike trains of one frame, UINT{T}.
+
+    Expects what CheckMappable let pass. Afterwards Conv, MatMul, IF, LIF, ReadOut and MaxPool are left, reading and
+    writing [1, H, W, C] maps or [1, C] vectors; Conv and MaxPool then mean their NHWC form, until the passes
+    that follow have replaced them. A MatMul that reads a map still has its weights in (c, h, w) order.
+    """
+
+    def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
+        graph = model.graph
+        nodes = [node for node in graph.node if node.op_type not in GLUE]
+        x = next(entry.name for entry in graph.input if model.get_initializer(entry.name) is None)
+        shape = tuple(model.get_tensor_shape(x))
+        datatype = model.get_tensor_datatype(x)
+        _declare_input(model, x, shape)
+        for node in nodes:
+            shape = _output_shape(model, node, shape)
+            if is_neuron(node):
+                datatype = DataType[f"UINT{attribute(node, 'timesteps')}"]
+            node.input[0] = x
+            x = node.output[0]
+            _forget(model, x)
+            if not is_read_out(node):
+                set_tensor(model, x, shape)
+                if is_neuron(node) or node.op_type == "MaxPool":
+                    model.set_tensor_datatype(x, datatype)
+        for node in [node for node in graph.node if node.op_type in GLUE]:
+            for name in node.output:
+                _forget(model, name)
+            graph.node.remove(node)
+        graph.output[0].CopyFrom(helper.make_tensor_value_info(x, TensorProto.FLOAT, list(shape)))
+        return model, False
+
+
+def _declare_input(model: ModelWrapper, name: str, shape: tuple[int, ...]) -> None:
+    """FINN carries pixels in float32 tensors, as it does all integers."""
+    datatype = model.get_tensor_datatype(name)
+    entry = next(entry for entry in model.graph.input if entry.name == name)
+    entry.CopyFrom(helper.make_tensor_value_info(name, TensorProto.FLOAT, list(shape)))
+    model.set_tensor_datatype(name, datatype if datatype.is_integer() else DataType["UINT8"])
+
+
+def _forget(model: ModelWrapper, name: str) -> None:
+    """Drop shape and datatype of a tensor that no longer means what they say."""
+    stale = [entry for entry in model.graph.value_info if entry.name == name]
+    for entry in stale:
+        model.graph.value_info.remove(entry)
+    for annotation in [entry for entry in model.graph.quantization_annotation if entry.tensor_name == name]:
+        model.graph.quantization_annotation.remove(annotation)
+
+
+def _output_shape(model: ModelWrapper, node: NodeProto, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Shape of one frame after the node, NHWC."""
+    if node.op_type == "Conv":
+        out_channels, _, kernel, _ = model.get_initializer(node.input[1]).shape
+        stride, padding = attribute(node, "strides", (1, 1))[0], attribute(node, "pads", (0,))[0]
+        height, width = ((size + 2 * padding - kernel) // stride + 1 for size in shape[1:3])
+        return (1, height, width, out_channels)
+    if node.op_type == "MatMul":
+        return (1, model.get_initializer(node.input[1]).shape[1])
+    if node.op_type == "MaxPool":
+        window = attribute(node, "kernel_shape")[0]
+        return (1, shape[1] // window, shape[2] // window, shape[3])
+    return shape

@@ -1,0 +1,65 @@
+"""Small views on an ONNX graph that the passes share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import onnx
+from onnx import GraphProto, NodeProto, TensorProto, helper
+from qonnx.core.modelwrapper import ModelWrapper
+
+NEURONS_DOMAIN = "spikefold"
+"""Domain of the local functions IF, LIF and ReadOut in model.onnx (see codegen.export.onnx_writer)."""
+
+GENERIC_DOMAIN = "finn.custom_op.fpgadataflow"
+
+
+def attribute(node: NodeProto, name: str, default: Any = None) -> Any:
+    """Value of a node's attribute, lists as tuples, or the default when the node does not carry it."""
+    for candidate in node.attribute:
+        if candidate.name == name:
+            value = helper.get_attribute_value(candidate)
+            if isinstance(value, bytes):
+                return value.decode()
+            return tuple(value) if isinstance(value, Iterable) and not isinstance(value, str) else value
+    return default
+
+
+def is_neuron(node: NodeProto) -> bool:
+    """Whether the node is an IF or LIF function node."""
+    return node.domain == NEURONS_DOMAIN and node.op_type in ("IF", "LIF")
+
+
+def is_read_out(node: NodeProto) -> bool:
+    """Whether the node is the ReadOut function node."""
+    return node.domain == NEURONS_DOMAIN and node.op_type == "ReadOut"
+
+
+def set_tensor(model: ModelWrapper, name: str, shape: tuple[int, ...]) -> None:
+    """Declare a tensor's shape; FINN carries every integer in a float32 tensor."""
+    model.set_tensor_shape(name, list(shape), TensorProto.FLOAT)
+
+
+def replace(graph: GraphProto, old: list[NodeProto], new: list[NodeProto]) -> None:
+    """Put new nodes where the first of the old ones stands, and remove the old ones."""
+    index = list(graph.node).index(old[0])
+    for node in old:
+        graph.node.remove(node)
+    for offset, node in enumerate(new):
+        graph.node.insert(index + offset, node)
+
+
+def dataflow_node(
+    op_type: str, inputs: list[str], output: str, name: str, **attributes: int | str | list[int]
+) -> onnx.NodeProto:
+    """A generic FINN dataflow node, its back end still open."""
+    return helper.make_node(
+        op_type,
+        inputs,
+        [output],
+        name=name,
+        domain=GENERIC_DOMAIN,
+        backend="fpgadataflow",
+        **attributes,
+    )

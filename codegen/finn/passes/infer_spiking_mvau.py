@@ -1,0 +1,110 @@
+"""InferSpikingMVAU: a matrix product and the neuron behind it become one SpikingMVAU."""
+
+from __future__ import annotations
+
+import numpy as np
+from onnx import NodeProto, TensorProto, helper
+from qonnx.core.datatype import DataType
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.transformation.base import Transformation
+
+from codegen.export.ranges import layer_widths
+from codegen.finn.passes.graph import attribute, dataflow_node, is_neuron, is_read_out, replace, set_tensor
+from codegen.network import NeuronKind, ResetKind
+
+
+class InferSpikingMVAU(Transformation):
+    """Turn MatMul + IF, LIF or ReadOut into SpikingMVAU, with every width recomputed from the constants (unfolded).
+
+    The first one reads pixels: a static input. Parallelism is SIMD = PE = 1 and TP = T until a folding is applied.
+    """
+
+    def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
+        for node in model.graph.node:
+            if node.op_type != "MatMul":
+                continue
+            neuron = model.find_consumer(node.output[0])
+            if neuron is not None and (is_neuron(neuron) or is_read_out(neuron)):
+                self._fuse(model, node, neuron)
+                return model, True
+        return model, False
+
+    def _fuse(self, model: ModelWrapper, product: NodeProto, neuron: NodeProto) -> None:
+        x, weights_name = product.input
+        bias_name = neuron.input[1]
+        in_shape, out_shape = model.get_tensor_shape(x), model.get_tensor_shape(product.output[0])
+        in_datatype, weight_datatype = (model.get_tensor_datatype(name) for name in (x, weights_name))
+        weights = model.get_initializer(weights_name)
+        bias = _constant(model, bias_name)
+        threshold_name = neuron.input[2] if is_neuron(neuron) else f"{neuron.name}_threshold"
+        threshold = _constant(model, threshold_name) if is_neuron(neuron) else np.zeros_like(bias)
+        kind: NeuronKind = "IF" if neuron.op_type == "IF" else "LIF" if neuron.op_type == "LIF" else "none"
+        reset: ResetKind = "soft" if attribute(neuron, "soft_reset", 0) else "hard"
+        timesteps, frac_bits = attribute(neuron, "timesteps"), attribute(neuron, "frac_bits", 0)
+        leak_shift = attribute(neuron, "leak_shift", 0)
+        static_input = model.find_producer(x) is None or not _carries_spikes(model, x)
+        widths = layer_widths(
+            weights.T.astype(np.int64),
+            static_input=static_input,
+            input_bits=in_datatype.bitwidth(),
+            timesteps=timesteps,
+            neuron=kind,
+            leak_shift=leak_shift,
+            reset=reset,
+            frac_bits=frac_bits,
+            bias=bias,
+            threshold=threshold,
+        )
+        out_datatype = DataType[f"INT{widths.output_bits}" if kind == "none" else f"UINT{timesteps}"]
+        fused = dataflow_node(
+            "SpikingMVAU",
+            [x, weights_name, bias_name, threshold_name],
+            neuron.output[0],
+            product.name,
+            layer=product.name,
+            MW=weights.shape[0],
+            MH=weights.shape[1],
+            SIMD=1,
+            PE=1,
+            T=timesteps,
+            TP=timesteps,
+            inputDataType=in_datatype.name,
+            weightDataType=weight_datatype.name,
+            outputDataType=out_datatype.name,
+            accBits=widths.acc_bits,
+            potentialBits=widths.potential_bits,
+            biasBits=widths.bias_bits,
+            thresholdBits=widths.threshold_bits,
+            neuron=kind,
+            leakShift=leak_shift,
+            resetMode=reset,
+            fracBits=frac_bits,
+            staticInput=int(static_input),
+            inputShape=list(in_shape),
+            numInputVectors=list(out_shape[:-1]),
+            memStyle="block",
+        )
+        replace(model.graph, [product, neuron], [fused])
+        for name, values in ((bias_name, bias), (threshold_name, threshold)):
+            model.set_initializer(name, values)
+        if neuron.output[0] == model.graph.output[0].name:
+            output = helper.make_tensor_value_info(neuron.output[0], TensorProto.FLOAT, list(out_shape))
+            model.graph.output[0].CopyFrom(output)
+        else:
+            set_tensor(model, neuron.output[0], tuple(out_shape))
+        model.set_tensor_datatype(neuron.output[0], out_datatype)
+
+
+def _constant(model: ModelWrapper, name: str) -> np.ndarray:
+    """One int64 per channel."""
+    return np.asarray(model.get_initializer(name)).reshape(-1).astype(np.int64)
+
+
+def _carries_spikes(model: ModelWrapper, tensor: str) -> bool:
+    """Whether a neuron stands somewhere before the tensor; else it holds pixels."""
+    producer = model.find_producer(tensor)
+    while producer is not None:
+        if is_neuron(producer) or producer.op_type == "SpikingMVAU":
+            return True
+        producer = model.find_producer(producer.input[0])
+    return False
