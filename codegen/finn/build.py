@@ -40,7 +40,7 @@ BUDGET_SHARE = 0.7
 """Share of a board's LUTs that the estimate may fill: placement needs room, and the DMAs are not in the estimate."""
 
 DEFAULT_SHARE = 0.25
-"""Share of a board's LUTs used when neither a target nor a file is given: fast, yet quick to simulate and synthesise."""
+"""Share of a board's LUTs used without target or file: fast, yet quick to simulate and synthesise."""
 
 DEFAULT_LANES = 1024
 """Multiply lanes that a folding without board, target and file aims at."""
@@ -186,6 +186,6 @@ def _save(model: ModelWrapper, target: Path) -> None:
     aside = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         model.save(str(aside))
-        os.replace(aside, target)
+        aside.replace(target)
     finally:
         aside.unlink(missing_ok=True)

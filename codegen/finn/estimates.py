@@ -1,7 +1,7 @@
-"""What a core will cost before it is synthesised: sizes for choosing a folding, to be compared with synthesis reports.
+"""What a core will cost before it is synthesised: sizes for choosing a folding, not results.
 
-The LUT figures per lane are fitted to Yosys ``synth_xilinx`` results of the SpikingMVAU core (7-series); memories follow
-the aspect ratios of the 7-series block RAM (UG473) and 64-bit LUT ROMs (UG474).
+The LUT figures per lane are fitted to Yosys ``synth_xilinx`` results of the SpikingMVAU core (7-series); memories
+follow the aspect ratios of the 7-series block RAM (UG473) and 64-bit LUT ROMs (UG474).
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from codegen.finn.ops.spiking_mvau import SpikingMVAU
 
 @dataclass(frozen=True)
 class Window:
-    """A sliding window in front of a SpikingMVAU: [height, width, channels] (padded) in, one kernel window per output."""
+    """A sliding window before a SpikingMVAU: [height, width, channels] (padded) in, one kernel window per output."""
 
     node: str
     height: int
@@ -55,11 +55,6 @@ class Layer:
     mvau: SpikingMVAUSpec
     window: Window | None
     pool: SpikePoolSpec | None
-
-    @property
-    def input_lanes_of(self) -> int:
-        """Elements whose number the lanes of the input stream divide: channels of a window, else the whole vector."""
-        return self.window.channels if self.window else self.mvau.mw
 
 
 def read_layers(model: ModelWrapper) -> tuple[Layer, ...]:

@@ -1,4 +1,4 @@
-"""A folding of one layer: lanes of its core, of the window and padding before it, FIFOs around them, and what it costs."""
+"""A folding of one layer: lanes of its core, window and padding, FIFOs between them, and what it all costs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ NO_FIFO = 2
 
 @dataclass(frozen=True)
 class LayerPlan:
-    """The folding of one layer; ``mvau`` carries SIMD, PE, TP and memory style, ``window_simd`` is 0 without a window."""
+    """The folding of one layer: ``mvau`` carries SIMD, PE, TP, memory style; ``window_simd`` is 0 without a window."""
 
     layer: Layer
     mvau: SpikingMVAUSpec
@@ -122,18 +122,18 @@ def plan_layer(layer: Layer, spec: SpikingMVAUSpec, window_simd: int) -> LayerPl
     """A layer's plan for a core folding, with the FIFOs that keep its nodes from waiting for each other."""
     spec = with_memory_style(spec)
     if layer.window is None:
-        return LayerPlan(layer, spec, 0, input_fifo=NO_FIFO, vector_fifo=NO_FIFO)
+        return LayerPlan(layer, spec, 0, input_fifo=_whole_vector_fifo(spec), vector_fifo=NO_FIFO)
     return LayerPlan(
         layer,
         spec,
         window_simd,
-        input_fifo=_input_fifo(layer.window, window_simd),
+        input_fifo=NO_FIFO if spec.static_input else _frame_gap_fifo(layer.window, window_simd),
         vector_fifo=_vector_fifo(layer.window, window_simd, spec),
     )
 
 
-def _input_fifo(window: Window, simd: int) -> int:
-    """Words of input that arrive while the window works off the padding below a frame, and before it can start the next.
+def _frame_gap_fifo(window: Window, simd: int) -> int:
+    """Words of input that arrive while the window works off the padding below a frame and cannot start the next.
 
     The last rows of windows of a frame need only padding, and frames do not overlap in the window: for that time the
     layer before would stall, and then refill the first rows at its own slow rate.
@@ -142,6 +142,16 @@ def _input_fifo(window: Window, simd: int) -> int:
         return NO_FIFO
     row = (window.width - 2 * window.padding) * (window.channels // simd)
     return window.padding * row + window.kernel * (window.channels // simd)
+
+
+def _whole_vector_fifo(spec: SpikingMVAUSpec) -> int:
+    """Words of one vector: a core that reads each input once is deaf while it works on the vector it has.
+
+    The layer before would stall for that time. An image comes from memory, which can wait.
+    """
+    if spec.static_input or spec.neuron_folds * spec.time_folds == 1:
+        return NO_FIFO
+    return max(NO_FIFO, spec.synapse_folds)
 
 
 def _vector_fifo(window: Window, simd: int, spec: SpikingMVAUSpec) -> int:

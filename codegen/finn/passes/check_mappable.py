@@ -34,7 +34,7 @@ class CheckMappable(Transformation):
         problems = problems or _chain_problems(model)
         if problems:
             raise MappingError(
-                f"{len(problems)} node{'s' if len(problems) > 1 else ''} of the ONNX graph cannot be mapped to hardware: "
+                f"{len(problems)} node{'s' * (len(problems) > 1)} of the ONNX graph cannot be mapped to hardware: "
                 + "; ".join(problems)
             )
         return model, False

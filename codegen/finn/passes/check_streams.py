@@ -10,7 +10,7 @@ from codegen.errors import MappingError
 
 
 class CheckStreams(Transformation):
-    """Raise MappingError where neighbours disagree about elements or, after converters are in place, about stream width.
+    """Raise MappingError where neighbours disagree about elements or (``widths``, once converted) stream width.
 
     FINN's InsertDWC compares lane counts only: elements of different widths at equal lanes would pass it unseen.
     """

@@ -50,9 +50,7 @@ def replace(graph: GraphProto, old: list[NodeProto], new: list[NodeProto]) -> No
         graph.node.insert(index + offset, node)
 
 
-def dataflow_node(
-    op_type: str, inputs: list[str], output: str, name: str, **attributes: int | str | list[int]
-) -> onnx.NodeProto:
+def dataflow_node(op_type: str, inputs: list[str], output: str, name: str, **attributes: Any) -> onnx.NodeProto:
     """A generic FINN dataflow node, its back end still open."""
     return helper.make_node(
         op_type,

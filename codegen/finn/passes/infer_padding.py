@@ -9,7 +9,7 @@ from codegen.finn.passes.graph import attribute, dataflow_node, set_tensor
 
 
 class InferPadding(Transformation):
-    """Put an FMPadding before each Conv with pads, and take the pads from the Conv. Zero is no spike, so it is exact."""
+    """Put an FMPadding before each Conv with pads, which then has none. Zero is no spike, so it is exact."""
 
     def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
         for index, node in enumerate(model.graph.node):

@@ -11,10 +11,10 @@ from codegen.finn.passes.graph import attribute, dataflow_node, replace, set_ten
 
 
 class InferSlidingWindow(Transformation):
-    """Turn each unpadded Conv into a ConvolutionInputGenerator and a MatMul; a 1x1 Conv of stride 1 into a MatMul alone.
+    """Turn each unpadded Conv into a ConvolutionInputGenerator and a MatMul; a 1x1 Conv of stride 1 into a MatMul.
 
-    The MatMul reads [1, H, W, kh*kw*C] in the order (kh, kw, c) that FINN's generator emits, so the weights [out, C, kh,
-    kw] become [kh*kw*C, out].
+    The MatMul reads [1, H, W, kh*kw*C] in the order (kh, kw, c) that FINN's generator emits, so the weights
+    [out, C, kh, kw] become [kh*kw*C, out].
     """
 
     def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
