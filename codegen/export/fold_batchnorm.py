@@ -5,10 +5,14 @@ are flipped where ``a < 0``, then everything is divided by ``|a|``: the neuron a
 ``threshold / |a|`` (LIF: tau times the threshold, its potential being tau times SpikingJelly's), both rounded to
 ``frac_bits`` fractional bits.
 
-A channel whose ``a`` is zero, or so small that its bias would leave ``CHANNEL_BITS`` bits, has the constant current b:
-its weights become zero, and with no sum to share a scale with, bias and threshold take ``CONSTANT_BITS`` bits of their
-ratio. A threshold that no potential reaches is lowered to one above the highest potential, and under hard reset one
-that every step reaches is raised to the lowest first potential: both leave every spike where it was.
+Three kinds of channels give up their weights (they become zero):
+
+- silent: no input brings the potential to the threshold; bias 0 and threshold 1 say the same in one bit;
+- always spiking: every input reaches the threshold at every step; bias 0 and threshold 0 say the same;
+- constant: ``a`` is zero, or so small that T biases would leave ``POTENTIAL_BITS`` bits. The current is then b, and
+  with no sum to share a scale with, bias and threshold take ``CONSTANT_BITS`` bits of their ratio.
+
+The first two are exact; the third is exact for ``a = 0`` and otherwise drops an input below the resolution of int32.
 """
 
 from __future__ import annotations
@@ -17,13 +21,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codegen.errors import ExportError
-from codegen.export.ranges import acc_range, drive_range, potential_range
+from codegen.export.ranges import Interval, acc_range, drive_range, potential_range
 from codegen.network import IntegerLayer, IntegerNetwork
 from sca_train.description import LayerDescription, NetworkDescription, NeuronDescription
 
 DEFAULT_FRAC_BITS = 4
-CHANNEL_BITS = 24
-"""Signed width that a bias must fit, else its channel counts as constant."""
+POTENTIAL_BITS = 30
+"""Signed width that the biases of T steps together must fit, else their channel counts as constant."""
+READ_OUT_BIAS_BITS = 24
 CONSTANT_BITS = 8
 """Magnitude bits, beyond the fractional ones, of a constant channel's bias and threshold."""
 MAX_TIMESTEPS = 32
@@ -78,22 +83,18 @@ def _fold_layer(layer: LayerDescription, first: bool, description: NetworkDescri
     sign = np.where(gain < 0, -1, 1)
     weights = weights * sign.reshape(-1, *[1] * (weights.ndim - 1))
     threshold_real = np.full(channels, neuron.threshold * (1 << leak_shift))
-    constant = _constant_channels(gain, shift, frac_bits)
+    constant = _constant_channels(gain, shift, frac_bits, description.timesteps)
     weights[constant] = 0
     unit = np.where(constant, _constant_unit(shift, threshold_real), np.abs(gain)) / (1 << frac_bits)
     bias = np.rint(shift / unit).astype(np.int64)
-    # Thresholds beyond any potential are lowered below; 2^62 only keeps the cast to int64 defined.
-    threshold = np.rint(np.minimum(threshold_real / unit, 2.0**62)).astype(np.int64)
-    threshold = _tighten_threshold(
-        weights.reshape(channels, -1),
-        PIXEL_MAX if first else 1,
-        bias,
-        threshold,
-        neuron,
-        leak_shift,
-        description.timesteps,
-        frac_bits,
-    )
+    # A threshold beyond any potential makes a silent channel; 2^62 only keeps the cast to int64 defined.
+    with np.errstate(over="ignore"):
+        threshold = np.rint(np.minimum(threshold_real / unit, 2.0**62)).astype(np.int64)
+    drive = drive_range(acc_range(weights.reshape(channels, -1), PIXEL_MAX if first else 1), bias, frac_bits)
+    silent, always = _decided_channels(drive, threshold, leak_shift, description.timesteps)
+    weights[silent | always] = 0
+    bias[silent | always] = 0
+    threshold[silent], threshold[always] = 1, 0
     return IntegerLayer(
         name=layer.name,
         kind=layer.kind,
@@ -119,10 +120,10 @@ def _leak_shift(name: str, neuron: NeuronDescription) -> int:
     return shift
 
 
-def _constant_channels(gain: Floats, shift: Floats, frac_bits: int) -> NDArray[np.bool_]:
+def _constant_channels(gain: Floats, shift: Floats, frac_bits: int, timesteps: int) -> NDArray[np.bool_]:
     """Channels whose current does not follow their inputs, within the number range."""
-    limit = float(1 << (CHANNEL_BITS - 1)) - 1
-    return np.abs(gain) * limit <= np.abs(shift) * (1 << frac_bits)
+    limit = float(1 << (POTENTIAL_BITS - 1))
+    return np.abs(gain) * limit <= np.abs(shift) * (timesteps << frac_bits)
 
 
 def _constant_unit(shift: Floats, threshold: Floats) -> Floats:
@@ -130,25 +131,13 @@ def _constant_unit(shift: Floats, threshold: Floats) -> Floats:
     return np.maximum(np.abs(shift), threshold) / (1 << CONSTANT_BITS)
 
 
-def _tighten_threshold(
-    weights: Integers,
-    largest_input: int,
-    bias: Integers,
-    threshold: Integers,
-    neuron: NeuronDescription,
-    leak_shift: int,
-    timesteps: int,
-    frac_bits: int,
-) -> Integers:
-    """Thresholds moved into the reachable range of the potential without moving any spike."""
-    drive = drive_range(acc_range(weights, largest_input), bias, frac_bits)
-    silent = potential_range(drive, timesteps, leak_shift, neuron.reset, None)
-    # Whatever never spikes keeps V within `silent`, so one above its upper end never spikes either.
-    threshold = np.minimum(threshold, silent.high + 1)
-    if neuron.reset == "hard":
-        # Spiking at every step means V = 0 before each drive, so every V compared is a drive.
-        threshold = np.maximum(threshold, drive.low)
-    return threshold
+def _decided_channels(
+    drive: Interval, threshold: Integers, leak_shift: int, timesteps: int
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Channels that never spike and channels that spike at every step, whatever their inputs; thresholds above 0."""
+    unspiked = potential_range(drive, timesteps, leak_shift, "hard", None)
+    # A spike leaves V = 0 or V - threshold, not below 0, so a drive that reaches the threshold alone always does.
+    return unspiked.high < threshold, drive.low >= threshold
 
 
 def _fold_read_out(
@@ -167,7 +156,7 @@ def _fold_read_out(
             "compared as integers"
         )
     bias = np.rint(shift / abs(common)).astype(np.int64)
-    if np.abs(bias).max(initial=0) >= 1 << (CHANNEL_BITS - 1):
+    if np.abs(bias).max(initial=0) >= 1 << (READ_OUT_BIAS_BITS - 1):
         raise ExportError(f"layer {layer.name!r}: the biases of the read-out are too large for its weight scale")
     return IntegerLayer(
         name=layer.name,

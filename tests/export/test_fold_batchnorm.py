@@ -1,0 +1,157 @@
+"""Integer bias and threshold against the float neuron as SpikingJelly defines it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from random_networks import random_description
+
+from codegen.errors import ExportError
+from codegen.export import fold_batchnorm
+from codegen.export.fold_batchnorm import fold_network
+from codegen.export.reference import run_layers
+
+IMAGES = 20
+
+
+def _images(description, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (IMAGES, *description.input_shape)).astype(np.uint8)
+
+
+def _float_layer(description, images):
+    """Spikes bool [T, N, C] of the first fully connected layer in float64, and |V - threshold| in units of its sums."""
+    layer = description.layers[0]
+    pixels = images.transpose(0, 3, 1, 2).reshape(len(images), -1) * description.input_scale
+    current = layer.norm_scale * (pixels @ (layer.weights * layer.scale[:, None]).T) + layer.norm_shift
+    potential = np.zeros_like(current)
+    spikes, margins = [], []
+    for _ in range(description.timesteps):
+        if layer.neuron.kind == "LIF":
+            potential = potential + (current - potential) / layer.neuron.tau
+        else:
+            potential = potential + current
+        spike = potential >= layer.neuron.threshold
+        margins.append(np.abs(potential - layer.neuron.threshold))
+        left = potential - layer.neuron.threshold if layer.neuron.reset == "soft" else 0.0
+        potential = np.where(spike, left, potential)
+        spikes.append(spike)
+    return np.array(spikes), np.array(margins)
+
+
+@pytest.mark.parametrize("gammas", ["positive", "mixed", "zeros"])
+@pytest.mark.parametrize("reset", ["hard", "soft"])
+@pytest.mark.parametrize("kind", ["IF", "LIF"])
+def test_spikes_are_those_of_the_float_neuron(kind, reset, gammas):
+    description = random_description(
+        11, kind=kind, reset=reset, gammas=gammas, timesteps=6, fully_connected=True, input_shape=(6, 6, 1)
+    )
+    images = _images(description)
+    expected, margins = _float_layer(description, images)
+    frac_bits = 6
+    trains = run_layers(fold_network(description, frac_bits), images)[1]
+    spikes = trains[0].astype(bool)
+    # Rounding moves the potential by at most a few units in the last place per step; closer calls may differ.
+    layer = description.layers[0]
+    unit = np.abs(layer.norm_scale * layer.scale * description.input_scale) / 2**frac_bits
+    constant_unit = np.maximum(np.abs(layer.norm_shift), 2.0) / 2**8 / 2**frac_bits
+    unit = np.where(unit > 0, unit, constant_unit)
+    clear = (margins > 4 * description.timesteps * unit).all(axis=0)
+    assert clear.mean() > 0.9
+    assert 0.05 < expected.mean() < 0.95
+    np.testing.assert_array_equal(spikes[:, clear], expected[:, clear])
+
+
+def test_channels_without_gain_are_constant():
+    description = random_description(2, gammas="zeros", fully_connected=True)
+    layer = fold_network(description).layers[0]
+    assert not layer.weights[::3].any()
+    assert layer.weights[1::3].any()
+
+
+def test_a_channel_with_negligible_gain_is_constant():
+    description = random_description(2, gammas="positive", fully_connected=True)
+    first = description.layers[0]
+    gain = first.norm_scale.copy()
+    gain[0], gain[1] = 1e-12, 1e-12
+    shift = first.norm_shift.copy()
+    shift[0], shift[1] = 0.7, 0.0
+    first = replace(first, norm_scale=gain, norm_shift=shift)
+    folded = fold_network(replace(description, layers=(first, *description.layers[1:]))).layers[0]
+    assert not folded.weights[0].any()
+    assert (folded.bias[0], folded.threshold[0]) == (0, 0), "a current of 0.7 passes the threshold of 0.5 at every step"
+    assert (folded.bias[1], folded.threshold[1]) == (0, 1), "a current of about 0 never does"
+    assert not folded.weights[:2].any()
+
+
+def test_a_constant_channel_keeps_its_rhythm():
+    description = random_description(2, gammas="positive", fully_connected=True, timesteps=8)
+    first = description.layers[0]
+    gain, shift = first.norm_scale.copy(), first.norm_shift.copy()
+    gain[:3], shift[:3] = [0.0, 0.0, 1e-12], [0.3, 0.13, 0.3]
+    description = replace(
+        description, layers=(replace(first, norm_scale=gain, norm_shift=shift), *description.layers[1:])
+    )
+    spikes = run_layers(fold_network(description), _images(description))[1][0][:, 0, :3]
+    np.testing.assert_array_equal(spikes[:, 0], [0, 1, 0, 1, 0, 1, 0, 1])
+    np.testing.assert_array_equal(spikes[:, 1], [0, 0, 0, 1, 0, 0, 0, 1])
+    np.testing.assert_array_equal(spikes[:, 2], spikes[:, 0])
+
+
+@pytest.mark.parametrize("kind", ["IF", "LIF"])
+@pytest.mark.parametrize("reset", ["hard", "soft"])
+def test_deciding_channels_moves_no_spike(monkeypatch, kind, reset):
+    description = random_description(7, kind=kind, reset=reset, fully_connected=True, timesteps=5)
+    # Currents far above and far below what a threshold can tell apart, beside ordinary ones.
+    layers = tuple(
+        replace(layer, norm_shift=layer.norm_shift + np.resize([0, 40, -40, 2], len(layer.norm_shift)))
+        if layer.neuron
+        else layer
+        for layer in description.layers
+    )
+    description = replace(description, layers=layers)
+    images = _images(description, 1)
+    decided = fold_network(description)
+    nothing = lambda drive, *_: (np.zeros(drive.low.shape, bool),) * 2  # noqa: E731
+    monkeypatch.setattr(fold_batchnorm, "_decided_channels", nothing)
+    plain = fold_network(description)
+    for ours, theirs in zip(decided.layers[:-1], plain.layers[:-1], strict=True):
+        changed = ours.threshold != theirs.threshold
+        assert {0, 1} <= set(ours.threshold[changed].tolist()), "the test must meet silent and always spiking channels"
+        assert not changed.all()
+    for ours, theirs in zip(run_layers(decided, images)[1], run_layers(plain, images)[1], strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_read_out_bias_is_in_integer_units_per_step():
+    description = random_description(4, fully_connected=True)
+    readout = description.layers[-1]
+    folded = fold_network(description).layers[-1]
+    np.testing.assert_array_equal(folded.bias, np.rint(readout.norm_shift / readout.scale))
+    assert folded.neuron == "none"
+
+
+def _with_layer(description, index, **changes):
+    layers = list(description.layers)
+    layers[index] = replace(layers[index], **changes)
+    return replace(description, layers=tuple(layers))
+
+
+def _bad_descriptions():
+    good = random_description(1, kind="LIF", fully_connected=True)
+    lif = good.layers[0].neuron
+    yield "T=33 time steps; 1..32 are supported", replace(good, timesteps=33)
+    yield "layer 'fc1': tau=3.0 .* power of two", _with_layer(good, 0, neuron=replace(lif, tau=3.0))
+    yield "layer 'fc2': its threshold is 0.0", _with_layer(good, 1, neuron=replace(lif, threshold=0.0))
+    yield "one common scale", _with_layer(good, -1, scale=np.linspace(1, 2, 10))
+    yield "the read-out has 10 outputs for 7 classes", replace(good, classes=7)
+    yield "exactly the last layer must be without neuron", _with_layer(good, 1, neuron=None)
+    yield "not finite", _with_layer(good, 0, norm_shift=np.full(24, np.nan))
+    yield r"weights leave -1\.\.1, the range of 2 bits", _with_layer(good, 1, weight_bits=2)
+
+
+@pytest.mark.parametrize(("sentence", "description"), list(_bad_descriptions()), ids=lambda value: str(value)[:30])
+def test_what_cannot_be_folded_is_said(sentence, description):
+    with pytest.raises(ExportError, match=sentence):
+        fold_network(description)

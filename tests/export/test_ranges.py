@@ -1,0 +1,116 @@
+"""Range analysis against every possible input of small layers: none leaves the bounds, and the bounds are reached."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from codegen.export.ranges import acc_range, drive_range, layer_widths, potential_range, signed_bits
+
+
+def _potentials(drives, leak_shift, reset, threshold):
+    """Every value V takes, before and after each reset, along all sequences of drives [sequences, T]."""
+    seen = [0]
+    potential = np.zeros(len(drives), np.int64)
+    for drive in drives.T:
+        potential = (potential - (potential >> leak_shift) if leak_shift else potential) + drive
+        seen += [potential.min(), potential.max()]
+        if threshold is not None:
+            potential = np.where(potential >= threshold, potential - threshold if reset == "soft" else 0, potential)
+            seen += [potential.min(), potential.max()]
+    return min(seen), max(seen)
+
+
+def _all_drives(weights, bias, frac_bits, timesteps):
+    """Drives [2^(inputs*T), T] of one channel for every sequence of spike vectors."""
+    sums = np.array([np.dot(weights, spikes) for spikes in product((0, 1), repeat=len(weights))])
+    return np.array(list(product((sums << frac_bits) + bias, repeat=timesteps)))
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    weights=st.lists(st.integers(-7, 7), min_size=1, max_size=3),
+    bias=st.integers(-60, 60),
+    threshold=st.integers(-30, 200),
+    leak_shift=st.integers(0, 3),
+    reset=st.sampled_from(["hard", "soft"]),
+    frac_bits=st.integers(0, 4),
+    timesteps=st.integers(1, 4),
+)
+def test_no_potential_leaves_the_widths(weights, bias, threshold, leak_shift, reset, frac_bits, timesteps):
+    drives = _all_drives(weights, bias, frac_bits, timesteps)
+    low, high = _potentials(drives, leak_shift, reset, threshold)
+    widths = layer_widths(
+        np.array([weights]),
+        static_input=False,
+        input_bits=1,
+        timesteps=timesteps,
+        neuron="LIF" if leak_shift else "IF",
+        leak_shift=leak_shift,
+        reset=reset,
+        frac_bits=frac_bits,
+        bias=np.array([bias]),
+        threshold=np.array([threshold]),
+    )
+    bound = 1 << (widths.potential_bits - 1)
+    assert -bound <= low <= high < bound
+    for value, bits in ((bias, widths.bias_bits), (threshold, widths.threshold_bits)):
+        assert -(1 << (bits - 1)) <= value < 1 << (bits - 1)
+    assert widths.output_bits == timesteps
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    weights=st.lists(st.integers(-7, 7), min_size=1, max_size=3),
+    bias=st.integers(-60, 60),
+    leak_shift=st.integers(0, 3),
+    timesteps=st.integers(1, 4),
+)
+def test_bounds_without_spikes_are_reached(weights, bias, leak_shift, timesteps):
+    drives = _all_drives(weights, bias, 2, timesteps)
+    bounds = potential_range(
+        drive_range(acc_range(np.array([weights]), 1), np.array([bias]), 2), timesteps, leak_shift, "hard", None
+    )
+    low, high = _potentials(drives, leak_shift, "hard", None)
+    # Zero, the potential before the first step, counts as reached in both.
+    assert (min(0, bounds.low[0]), max(0, bounds.high[0])) == (low, high)
+
+
+@settings(max_examples=100, deadline=None)
+@given(weights=st.lists(st.integers(-7, 7), min_size=1, max_size=3), largest=st.sampled_from([1, 3]))
+def test_sum_bounds_are_reached_and_hold_partial_sums(weights, largest):
+    bounds = acc_range(np.array([weights]), largest)
+    inputs = np.array(list(product(range(largest + 1), repeat=len(weights))))
+    sums = inputs @ np.array(weights)
+    assert (bounds.low[0], bounds.high[0]) == (sums.min(), sums.max())
+    partial = np.cumsum(inputs * np.array(weights), axis=1)
+    assert bounds.low[0] <= partial.min() and partial.max() <= bounds.high[0]
+
+
+@settings(max_examples=100, deadline=None)
+@given(weights=st.lists(st.integers(-7, 7), min_size=1, max_size=4), bias=st.integers(-50, 50), t=st.integers(1, 32))
+def test_logit_width_is_minimal(weights, bias, t):
+    widths = layer_widths(
+        np.array([weights]), False, 1, t, "none", 0, "hard", 4, np.array([bias]), np.zeros(1, np.int64)
+    )
+    logits = [t * (sum(w for w in weights if sign * w > 0) + bias) for sign in (-1, 1)]
+    assert widths.output_bits == widths.potential_bits == signed_bits(np.array(logits))
+    sums = [t * sum(w for w in weights if sign * w > 0) for sign in (-1, 1)]
+    assert widths.acc_bits == signed_bits(np.array(sums))
+    assert widths.bias_bits == signed_bits(np.array([bias * t]))
+
+
+def test_static_image_sums_use_the_whole_pixel_range():
+    widths = layer_widths(np.array([[127, -127]]), True, 8, 1, "IF", 0, "hard", 0, np.zeros(1, np.int64), np.array([5]))
+    assert widths.acc_bits == signed_bits(np.array([127 * 255, -127 * 255])) == 16
+
+
+@pytest.mark.parametrize(
+    ("values", "bits"), [([0], 1), ([-1], 1), ([1], 2), ([-2], 2), ([127], 8), ([-128], 8), ([128, -3], 9)]
+)
+def test_signed_bits(values, bits):
+    assert signed_bits(np.array(values)) == bits
