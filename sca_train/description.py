@@ -28,7 +28,7 @@ class LayerDescription:
 
     ``weights`` are the integers of the quantizer, int8 [out, in, kh, kw] or [out, in] (input order c, h, w);
     the real weight is ``weights * scale`` with ``scale`` float64 [out] (all equal in the read-out layer).
-    The current into the neuron is ``norm_scale * (weights * scale) . x + norm_shift`` per output channel, float64 [out].
+    The current into the neuron is ``norm_scale * (weights * scale) . x + norm_shift`` per output channel (float64).
     A layer without neuron is the read-out. ``pool`` is the window and stride of the max pooling after it, 1 for none.
     """
 

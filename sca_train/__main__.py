@@ -1,0 +1,62 @@
+"""Command line: ``python -m sca_train --config configs/mini.toml --ratio 0.5 --run runs/mini``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from sca_train.config import TrainConfig, add_options, apply_overrides, load_config
+from sca_train.errors import TrainError
+
+USER_ERROR = 2
+INTERRUPTED = 130
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser with one flag per configuration option."""
+    made = argparse.ArgumentParser(
+        prog="python -m sca_train",
+        description="Train, prune and compact a spiking network. The run folder receives config.toml, checkpoint.pt, "
+        "compact.safetensors and metrics.json; the same command again continues an interrupted run.",
+    )
+    made.add_argument("--config", type=Path, help="TOML preset, such as configs/mini.toml")
+    made.add_argument("--run", type=Path, help="run folder [runs/<name>]")
+    made.add_argument("--restart", action="store_true", help="forget the checkpoint in the run folder")
+    made.add_argument("--stop-after", type=int, metavar="EPOCHS", help="stop after so many epochs, to be continued")
+    add_options(made)
+    return made
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; the exit code is 0, 2 for a wrong request, 130 for an interrupted run."""
+    given = vars(parser().parse_args(arguments))
+    preset, run, restart, stop_after = (given.pop(key) for key in ("config", "run", "restart", "stop_after"))
+    try:
+        config = apply_overrides(load_config(preset) if preset else TrainConfig(), given, "the command line")
+        run = run or Path("runs") / config.name
+        if "name" not in given:
+            config = apply_overrides(config, {"name": run.name}, "the command line")
+        from sca_train.train import train  # torch takes seconds to import; wrong options need not wait for it
+
+        metrics = train(config, run, restart, stop_after)
+    except TrainError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return USER_ERROR
+    except KeyboardInterrupt:
+        print("\ninterrupted: the last checkpoint is kept, the same command continues from it", file=sys.stderr)
+        return INTERRUPTED
+    if metrics is None:
+        print(f"stopped; the same command without --stop-after continues {run}")
+        return 0
+    params, synops = metrics["params"], metrics["synops"]
+    print(
+        f"{run}: accuracy {metrics['accuracy']:.4f} on {metrics['images']} test images, "
+        f"parameters {params['dense']} -> {params['compact']}, "
+        f"SynOps per image {synops['dense']:.0f} -> {synops['compact']:.0f}"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,125 @@
+"""Physically smaller networks: masked channels are cut out, and the result travels as safetensors."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import safetensors
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from sca_train.config import TrainConfig, apply_overrides, config_to_dict
+from sca_train.errors import TrainError
+from sca_train.files import write_whole
+from sca_train.models import model_layers
+from sca_train.network import LayerSpec, Network
+
+FORMAT = "spikefold compact network 1"
+COMPACT_FILE = "compact.safetensors"
+# What a network records while it searches; a compact network starts with nothing recorded.
+_SEARCH_BUFFERS = ("mask", "potential", "samples", "gamma_gradient")
+
+
+def with_channels(specs: tuple[LayerSpec, ...], channels: list[int]) -> tuple[LayerSpec, ...]:
+    """The layers with other widths."""
+    return tuple(replace(spec, channels=width) for spec, width in zip(specs, channels, strict=True))
+
+
+def compact(network: Network) -> Network:
+    """A network without the masked channels, which computes the logits of the masked one.
+
+    Weights, scales and batch norm values are copied, none is computed again. Only the order in which float sums are
+    taken can differ: in float32 that may move a potential by a rounding error, in float64 the spikes are the same.
+    """
+    keeps = [layer.mask.bool() for layer in network.spiking_layers()]
+    specs = with_channels(network.specs, [int(keep.sum()) for keep in keeps])
+    small = Network(specs, network.config, network.input_shape, network.classes)
+    state = {key: value for key, value in network.state_dict().items() if not _is_search_buffer(key)}
+    inputs: Tensor | None = None
+    for spec, keep in zip(network.specs, keeps, strict=True):
+        prefix = f"layers.{spec.name}."
+        for key in [key for key in state if key.startswith(prefix) and state[key].dim() > 0]:
+            state[key] = state[key][keep.to(state[key].device)]
+        _keep_inputs(state, f"{prefix}weight.weight", inputs)
+        inputs = keep
+    _keep_inputs(state, "readout.weight.weight", inputs)
+    _load(small, state)
+    return small.to(next(network.parameters()).device)
+
+
+def _keep_inputs(state: dict[str, Tensor], key: str, keep: Tensor | None) -> None:
+    """Cut the input columns of a weight; a matrix behind a feature map has several columns per channel (c, h, w)."""
+    if keep is None:
+        return
+    weight = state[key]
+    columns = keep.to(weight.device).repeat_interleave(weight.shape[1] // len(keep))
+    state[key] = weight[:, columns].contiguous()
+
+
+def _is_search_buffer(key: str) -> bool:
+    return key.rsplit(".", 1)[-1] in _SEARCH_BUFFERS
+
+
+def _load(network: Network, state: dict[str, Tensor]) -> None:
+    fresh = {key: value for key, value in network.state_dict().items() if _is_search_buffer(key)}
+    network.load_state_dict({**state, **fresh})
+
+
+def save_compact(network: Network, classes: tuple[str, ...], path: Path) -> None:
+    """Write a compact network with all that is needed to build it again."""
+    state = {key: value.cpu().contiguous() for key, value in network.state_dict().items() if not _is_search_buffer(key)}
+    metadata = {
+        "format": FORMAT,
+        "config": json.dumps(config_to_dict(network.config)),
+        "channels": json.dumps([spec.channels for spec in network.specs]),
+        "input_shape": json.dumps(network.input_shape),
+        "classes": json.dumps(classes),
+    }
+    write_whole(path, lambda aside: save_file(state, aside, metadata))
+
+
+def load_compact(run_dir: Path) -> tuple[TrainConfig, Network]:
+    """Configuration and compact network of a finished run, on the CPU in evaluation mode.
+
+    Raises TrainError when the run has no compact.safetensors or the file is not a whole one of this format.
+    """
+    path = run_dir / COMPACT_FILE
+    if not path.exists():
+        raise TrainError(f"{run_dir} has no {COMPACT_FILE}; run `make train RUN={run_dir.name}` to the end first")
+    try:
+        with safetensors.safe_open(path, "pt") as stream:
+            metadata = stream.metadata() or {}
+            state = {key: stream.get_tensor(key) for key in stream.keys()}  # noqa: SIM118 - not a dictionary
+    except (safetensors.SafetensorError, OSError) as error:
+        raise TrainError(f"{path} is not a whole safetensors file ({error}); train the run again") from None
+    if metadata.get("format") != FORMAT:
+        raise TrainError(f"{path} holds {metadata.get('format', 'no named format')!r}, not {FORMAT!r}")
+    try:
+        config = apply_overrides(TrainConfig(), json.loads(metadata["config"]), str(path))
+        height, width, channels = json.loads(metadata["input_shape"])
+        specs = with_channels(model_layers(config), json.loads(metadata["channels"]))
+        network = Network(specs, config, (height, width, channels), len(json.loads(metadata["classes"])))
+        _load(network, state)
+    except (KeyError, ValueError, TypeError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise TrainError(f"{path} does not describe the network it holds ({reason}); train the run again") from None
+    return config, network.eval()
+
+
+def parameter_count(network: Network) -> int:
+    """Weights, batch norm gammas and betas, and read-out biases; quantizer scales are not counted."""
+    return sum(value.numel() for key, value in network.named_parameters() if not is_quantizer_scale(key))
+
+
+def is_quantizer_scale(key: str) -> bool:
+    """Whether a parameter's name is that of a quantizer's learned scale."""
+    return key.endswith("scaling_impl.value")
+
+
+def dense_parameter_count(config: TrainConfig, input_shape: tuple[int, int, int], classes: int) -> int:
+    """``parameter_count`` of the configured network before pruning."""
+    with torch.random.fork_rng(devices=[]):
+        return parameter_count(Network(model_layers(config), config, input_shape, classes))

@@ -1,0 +1,203 @@
+"""One flat training configuration: defaults here, presets in configs/*.toml, overrides on the command line."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tomllib
+from dataclasses import MISSING, Field, asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from sca_train.errors import TrainError
+
+MODELS = ("mini", "mlp", "vgg16")
+DATASETS = ("digits", "cifar10", "folder")
+MAX_TIMESTEPS = 32
+WEIGHT_BITS = (2, 4, 8)
+MAX_TAU = 256
+
+
+def _option(default: Any, text: str) -> Any:
+    return field(default=default, metadata={"help": text})
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Everything that decides what a training run computes; the field order is the order in config.toml."""
+
+    name: str = _option("mini", "name of the run, used for runs/<name> when --run is not given")
+    model: str = _option("mini", "network: mini, mlp or vgg16")
+    dataset: str = _option("digits", "data set: digits (embedded), cifar10 or folder")
+    data: str = _option("", "folder of cifar10, or train/ and test/ class folders (directory or .tar archive)")
+    cache: str = _option("build/cache", "where an unpacked archive of images is kept")
+    download: bool = _option(False, "let torchvision download cifar10 into the data folder")
+    image_size: int = _option(16, "height and width the images are brought to")
+    train_images: int = _option(0, "train on so many images only, the same number of each class (0: all)")
+    eval_images: int = _option(0, "test images for the accuracy after each epoch and for SynOps (0: all)")
+    hidden: tuple[int, ...] = _option((64,), "widths of the spiking layers of mlp")
+    ratio: float = _option(0.5, "fraction of all hidden channels that pruning removes, network-wide")
+    timesteps: int = _option(4, "time steps T")
+    weight_bits: int = _option(4, "bits of a weight: 2, 4 or 8 (the first layer always has 8)")
+    neuron: str = _option("IF", "spiking neuron: IF or LIF")
+    tau: float = _option(2.0, "time constant of LIF, a power of two")
+    reset: str = _option("hard", "what a spike does to the potential: hard (to zero) or soft (minus the threshold)")
+    threshold: float = _option(1.0, "firing threshold")
+    epochs: int = _option(40, "all epochs, search and fine-tuning; 0 prunes and calibrates the initial network")
+    finetune: int = _option(12, "the last so many epochs train the compacted network")
+    update_every: int = _option(1, "epochs from one structure update to the next")
+    exchange: float = _option(0.05, "q: fraction of all hidden channels pruned further and regrown per update")
+    score: str = _option("sum", "channel score: sum over the feature map (Eq. 4) or mean over it")
+    l1: float = _option(1e-4, "weight of the L1 norm of the batch norm gammas while searching")
+    optimizer: str = _option("adamw", "adamw or sgd")
+    lr: float = _option(4e-3, "peak learning rate; cosine to zero, once while searching and once while fine-tuning")
+    weight_decay: float = _option(1e-4, "weight decay of the weights (not of batch norm and scales)")
+    batch_size: int = _option(64, "images in one iteration")
+    augment: str = _option("shift", "none, shift (by at most one sixteenth) or flip (shift by one eighth, and mirror)")
+    seed: int = _option(0, "seed of weights, order and augmentation")
+    bf16: str = _option("auto", "bf16 autocast and channels_last: auto (where it is fast), on or off")
+    device: str = _option("auto", "auto, cpu or cuda")
+    threads: int = _option(0, "CPU threads (0: as torch chooses)")
+
+
+# Fields that say where and how, not what: a checkpoint continues under other values of these.
+_PLACE_FIELDS = ("name", "data", "cache", "download", "device", "threads")
+
+
+def config_fields() -> dict[str, Field[Any]]:
+    """The options by name, in order."""
+    return {entry.name: entry for entry in fields(TrainConfig)}
+
+
+def _default(entry: Field[Any]) -> Any:
+    assert entry.default is not MISSING
+    return entry.default
+
+
+def _coerce(key: str, value: Any, entry: Field[Any]) -> Any:
+    """Value of one option as the type of its default; TrainError when it is something else."""
+    default = _default(entry)
+    if isinstance(default, tuple):
+        if isinstance(value, list | tuple) and all(isinstance(item, int) for item in value):
+            return tuple(value)
+        raise TrainError(f"{key} must be a list of integers such as [64, 64], not {value!r}")
+    if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if type(value) is not type(default):
+        raise TrainError(f"{key} must be of type {type(default).__name__}, not {value!r}")
+    return value
+
+
+def load_config(path: Path) -> TrainConfig:
+    """Read a TOML file of options; those it does not name keep their defaults.
+
+    Raises TrainError when the file is missing, is not TOML, or names an option that does not exist.
+    """
+    try:
+        table = tomllib.loads(path.read_text())
+    except FileNotFoundError:
+        presets = ", ".join(sorted(str(preset) for preset in path.parent.glob("*.toml"))) or "none"
+        raise TrainError(f"there is no configuration file {path}; files beside it: {presets}") from None
+    except (tomllib.TOMLDecodeError, OSError, UnicodeDecodeError) as error:
+        raise TrainError(f"configuration file {path} cannot be read: {error}") from None
+    return apply_overrides(TrainConfig(), table, str(path))
+
+
+def apply_overrides(config: TrainConfig, table: dict[str, Any], source: str) -> TrainConfig:
+    """The configuration with the named options replaced and the whole checked."""
+    known = config_fields()
+    for key in table:
+        if key not in known:
+            raise TrainError(f"{source} names the unknown option {key!r}; options are {', '.join(known)}")
+    changed = replace(config, **{key: _coerce(key, value, known[key]) for key, value in table.items()})
+    validate(changed)
+    return changed
+
+
+def validate(config: TrainConfig) -> None:
+    """Raise TrainError, one sentence, for the first option that no training could use."""
+    _choice("model", config.model, MODELS)
+    _choice("dataset", config.dataset, DATASETS)
+    _choice("neuron", config.neuron, ("IF", "LIF"))
+    _choice("reset", config.reset, ("hard", "soft"))
+    _choice("score", config.score, ("sum", "mean"))
+    _choice("optimizer", config.optimizer, ("adamw", "sgd"))
+    _choice("augment", config.augment, ("none", "shift", "flip"))
+    _choice("bf16", config.bf16, ("auto", "on", "off"))
+    _choice("device", config.device, ("auto", "cpu", "cuda"))
+    if config.weight_bits not in WEIGHT_BITS:
+        raise TrainError(f"weight_bits is {config.weight_bits}; the quantizers know 2, 4 and 8 bits")
+    if not 0.0 <= config.ratio < 1.0:
+        raise TrainError(f"ratio is {config.ratio}; it must be at least 0 and less than 1")
+    if not 0.0 <= config.exchange < 1.0:
+        raise TrainError(f"exchange is {config.exchange}; it must be at least 0 and less than 1")
+    if not 1 <= config.timesteps <= MAX_TIMESTEPS:
+        raise TrainError(f"timesteps is {config.timesteps}; it must be from 1 to {MAX_TIMESTEPS}")
+    if config.tau not in [float(2**k) for k in range(1, MAX_TAU.bit_length())]:
+        raise TrainError(f"tau is {config.tau}; it must be a power of two from 2 to {MAX_TAU}")
+    if config.threshold <= 0.0:
+        raise TrainError(f"threshold is {config.threshold}; it must be positive")
+    if not 0 <= config.finetune <= config.epochs:
+        raise TrainError(f"finetune is {config.finetune}; it must be from 0 to the {config.epochs} epochs of the run")
+    if not config.hidden or min(config.hidden) < 1:
+        raise TrainError(f"hidden is {list(config.hidden)}; it must name at least one positive width")
+    for key in ("update_every", "batch_size"):
+        if getattr(config, key) < 1:
+            raise TrainError(f"{key} is {getattr(config, key)}; it must be at least 1")
+    for key in ("epochs", "train_images", "eval_images", "threads", "seed", "l1", "weight_decay"):
+        if getattr(config, key) < 0:
+            raise TrainError(f"{key} is {getattr(config, key)}; it must not be negative")
+    if config.lr <= 0.0:
+        raise TrainError(f"lr is {config.lr}; it must be positive")
+    smallest = {"mini": 8, "mlp": 1, "vgg16": 32}[config.model]
+    if config.image_size % smallest or not 1 <= config.image_size <= 512:
+        raise TrainError(
+            f"image_size is {config.image_size}; {config.model} takes multiples of {smallest} from {smallest} to 512"
+        )
+
+
+def _choice(key: str, value: str, valid: tuple[str, ...]) -> None:
+    if value not in valid:
+        raise TrainError(f"unknown {key} {value!r}; valid are {', '.join(valid)}")
+
+
+def changed_options(old: dict[str, Any], new: TrainConfig) -> list[str]:
+    """Names of the options in which a checkpoint's configuration differs from a new one, places aside."""
+    return [key for key, value in config_to_dict(new).items() if key not in _PLACE_FIELDS and old.get(key) != value]
+
+
+def config_to_dict(config: TrainConfig) -> dict[str, Any]:
+    """Options as plain values that JSON, TOML and torch.save hold."""
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(config).items()}
+
+
+def config_to_toml(config: TrainConfig) -> str:
+    """Text of a config.toml with every option, which ``load_config`` reads back unchanged."""
+    # TOML's strings, booleans, numbers and integer lists are written as JSON writes them.
+    return "".join(f"{key} = {json.dumps(value)}\n" for key, value in config_to_dict(config).items())
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """One command-line flag per option; those not given stay absent from the result."""
+    group = parser.add_argument_group("options (they override the preset)")
+    for key, entry in config_fields().items():
+        default = _default(entry)
+        text = f"{entry.metadata['help']} [{_shown(default)}]".replace("%", "%%")
+        flag = f"--{key.replace('_', '-')}"
+        if isinstance(default, bool):
+            group.add_argument(
+                flag, dest=key, action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, help=text
+            )
+        else:
+            kind = _widths if isinstance(default, tuple) else type(default)
+            group.add_argument(flag, dest=key, type=kind, default=argparse.SUPPRESS, metavar=key.upper(), help=text)
+
+
+def _shown(default: Any) -> str:
+    if isinstance(default, tuple):
+        return ",".join(str(item) for item in default)
+    return str(default) if default != "" else "none"
+
+
+def _widths(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split(","))
