@@ -1,0 +1,177 @@
+"""Synthesis of every node of a run, out of context, and the sum against the board's budget."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from tqdm import tqdm
+
+from codegen.accel.manifest import RenderedNode, read_manifest
+from codegen.errors import SynthesisError
+from codegen.fit import Resources, advise, budget, find_board, fits, total
+from codegen.run_folder import RunFolder
+from codegen.synth.cache import SynthesisCache, default_folder
+from codegen.synth.cells import CoreUse
+from codegen.synth.yosys import CoreSources, content_key, start_yosys, synthesise_core, tool_version
+from fpga.boards import Board
+
+CORE_TIMEOUT_SECONDS = 3600.0
+
+
+@dataclass(frozen=True)
+class CoreResult:
+    """One node: its folding (null where the op has none), expected cycles per frame and resources.
+
+    ``seconds``: what Yosys took for it, also when the result came from the cache (``cached``).
+    """
+
+    name: str
+    op: str
+    pe: int | None
+    simd: int | None
+    tp: int | None
+    cycles: int
+    lut: int
+    ff: int
+    bram36: float
+    dsp: int
+    memory_luts: int
+    seconds: float
+    cached: bool
+
+    @property
+    def resources(self) -> Resources:
+        return Resources(lut=self.lut, ff=self.ff, bram36=self.bram36, dsp=self.dsp)
+
+
+@dataclass(frozen=True)
+class SynthResult:
+    """All nodes of an accelerator on one board; the plumbing to the processor (DMA, interconnect) is not contained."""
+
+    tool: str
+    board: Board
+    cores: tuple[CoreResult, ...]
+
+    @property
+    def total(self) -> Resources:
+        return total(core.resources for core in self.cores)
+
+    @property
+    def fits(self) -> bool:
+        return fits(self.total, self.board)
+
+    def as_json(self) -> dict[str, Any]:
+        """Content of results/synth.json."""
+        return {
+            "tool": self.tool,
+            "board": self.board.name,
+            "part": self.board.part,
+            "family": self.board.family,
+            "cores": [asdict(core) for core in self.cores],
+            "total": asdict(self.total),
+            "budget": asdict(budget(self.board)),
+            "fits": self.fits,
+        }
+
+
+def synthesise(
+    run: RunFolder,
+    board: str,
+    jobs: int = os.cpu_count() or 1,
+    cache: SynthesisCache | None = None,
+    core_timeout: float = CORE_TIMEOUT_SECONDS,
+) -> SynthResult:
+    """Synthesise rtl/ of a run with Yosys for a board's family and save results/synth.json.
+
+    ``jobs`` Yosys processes run at a time (each may take up to 4 GiB for a large core); ``core_timeout`` in seconds.
+    Raises UnknownBoardError; RunFolderError when rtl/ is missing; SynthesisError when Yosys refuses a core, or, after
+    the result was saved, when the network does not fit the board.
+    """
+    target = find_board(board)
+    manifest = read_manifest(run.require("rtl"))
+    root = run.path / "rtl"
+    sources = {
+        node.name: CoreSources(op=node.op, module=node.module, root=root, files=(*node.files, *node.data_files))
+        for node in manifest.nodes
+    }
+    uses = _synthesise_all(sources, target, jobs, cache or SynthesisCache(default_folder()), core_timeout)
+    result = SynthResult(
+        tool=f"yosys {tool_version()}",
+        board=target,
+        cores=tuple(_core_result(node, *uses[node.name]) for node in manifest.nodes),
+    )
+    run.save_result("synth", result.as_json())
+    if not result.fits:
+        ratio, weight_bits = _pruning(run)
+        raise SynthesisError(advise(result.total, target, ratio, weight_bits))
+    return result
+
+
+def _synthesise_all(
+    sources: dict[str, CoreSources], board: Board, jobs: int, cache: SynthesisCache, core_timeout: float
+) -> dict[str, tuple[CoreUse, float, bool]]:
+    """Resources, seconds and whether they came from the cache, by node name; twins are synthesised once."""
+    keys = {name: content_key(core, board.family) for name, core in sources.items()}
+    found: dict[str, tuple[CoreUse, float, bool]] = {}
+    missing: dict[str, CoreSources] = {}
+    for name, key in keys.items():
+        stored = cache.load(key)
+        if stored is not None:
+            found[key] = (*stored, True)
+        else:
+            missing.setdefault(key, sources[name])
+    if missing:
+        start_yosys()
+        with ThreadPoolExecutor(max_workers=max(1, jobs)) as pool, _progress(len(missing), board) as progress:
+            # The largest sources first: a long core that starts last would leave the other processes idle.
+            order = sorted(missing, key=lambda key: _source_bytes(missing[key]), reverse=True)
+            futures: dict[Future[Any], str] = {
+                pool.submit(synthesise_core, missing[key], board.family, core_timeout): key for key in order
+            }
+            try:
+                for future in as_completed(futures):
+                    key, done = futures[future], future.result()
+                    cache.store(key, done.use, done.seconds)
+                    found[key] = (done.use, done.seconds, False)
+                    progress.set_postfix_str(f"{missing[key].module} {done.seconds:.0f} s", refresh=False)
+                    progress.update()
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+    return {name: found[key] for name, key in keys.items()}
+
+
+def _progress(cores: int, board: Board) -> tqdm[Any]:
+    return tqdm(total=cores, desc=f"synthesis for {board.family}", unit="core")
+
+
+def _source_bytes(core: CoreSources) -> int:
+    return sum((core.root / file).stat().st_size for file in core.files)
+
+
+def _core_result(node: RenderedNode, use: CoreUse, seconds: float, cached: bool) -> CoreResult:
+    return CoreResult(
+        name=node.name,
+        op=node.op,
+        pe=node.parameters.get("pe"),
+        simd=node.parameters.get("simd"),
+        tp=node.parameters.get("tp"),
+        cycles=node.cycles,
+        lut=use.resources.lut,
+        ff=use.resources.ff,
+        bram36=use.resources.bram36,
+        dsp=use.resources.dsp,
+        memory_luts=use.memory_luts,
+        seconds=round(seconds, 2),
+        cached=cached,
+    )
+
+
+def _pruning(run: RunFolder) -> tuple[float, int]:
+    """Pruning ratio and weight bits that the run was trained with."""
+    config = tomllib.loads(run.require("config.toml").read_text())
+    return float(config["ratio"]), int(config["weight_bits"])
