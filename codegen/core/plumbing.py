@@ -1,4 +1,4 @@
-"""What the plumbing cores share: one HLS header that instantiates a function template with named arguments."""
+"""What the plumbing cores share: one HLS header that instantiates a core with named constants."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 
 @dataclass(frozen=True)
-class TemplateArgument:
-    """One C++ template argument and the name under which the core's header documents it."""
+class Constant:
+    """One constant of the parameter struct that the core's header documents."""
 
     name: str
     value: int
@@ -18,7 +18,7 @@ class TemplateArgument:
 
 @dataclass(frozen=True)
 class PlumbingNode:
-    """An instance of a plumbing core: ``function<arguments>`` of ``header``, between streams of the given bit widths."""
+    """An instance of a plumbing core: ``function`` of ``header`` with its constants, between streams of the given bit widths."""
 
     name: str
     summary: str
@@ -26,7 +26,7 @@ class PlumbingNode:
     function: str
     in_bits: int
     out_bits: int
-    arguments: tuple[TemplateArgument, ...]
+    constants: tuple[Constant, ...]
 
 
 def write_node(node: PlumbingNode, folder: Path) -> list[Path]:
@@ -35,5 +35,5 @@ def write_node(node: PlumbingNode, folder: Path) -> list[Path]:
         loader=PackageLoader("hls_templates", "hls"), undefined=StrictUndefined, keep_trailing_newline=True
     )
     target = folder / f"{node.name}.hpp"
-    target.write_text(environment.get_template("plumbing_node.hpp.j2").render(vars(node)))
+    target.write_text(environment.get_template("plumbing_instance.hpp.j2").render(vars(node)))
     return [target]

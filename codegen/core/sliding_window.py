@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from codegen.core.plumbing import PlumbingNode, TemplateArgument, write_node
+from codegen.core.plumbing import PlumbingNode, Constant, write_node
 from codegen.errors import FoldingError
 
 HLS_SOURCES = ("sliding_window.hpp", "trip_count.hpp")
@@ -105,7 +105,7 @@ def write_hls(spec: SlidingWindowSpec, folder: Path) -> list[Path]:
             function="sliding_window",
             in_bits=spec.word_bits,
             out_bits=spec.word_bits,
-            arguments=tuple(TemplateArgument(*item) for item in values.items()),
+            constants=tuple(Constant(*item) for item in values.items()),
         ),
         folder,
     )

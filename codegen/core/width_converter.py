@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from codegen.core.plumbing import PlumbingNode, TemplateArgument, write_node
+from codegen.core.plumbing import PlumbingNode, Constant, write_node
 from codegen.errors import FoldingError
 
 HLS_SOURCES = ("width_converter.hpp", "trip_count.hpp")
@@ -64,7 +64,7 @@ def write_hls(spec: WidthConverterSpec, folder: Path) -> list[Path]:
             function="width_converter",
             in_bits=spec.in_bits,
             out_bits=spec.out_bits,
-            arguments=tuple(TemplateArgument(*item) for item in values.items()),
+            constants=tuple(Constant(*item) for item in values.items()),
         ),
         folder,
     )
