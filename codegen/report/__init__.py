@@ -1,0 +1,1 @@
+"""What was measured in a run, as report.json and as one self-contained page."""

@@ -1,0 +1,127 @@
+"""The plots of a report as SVG text; their ink is ``currentColor``, so that they follow the page's colour scheme."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable
+from typing import Any
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from codegen.report.collect import STAGES, Measured
+
+INK = "#010203"
+"""Stands for currentColor while matplotlib draws; no other element has this colour."""
+ACCENT, SECOND, MUTED = "#2f7fb8", "#d98032", "#9aa5ad"
+WIDTH_INCHES = 6.4
+BAR_INCHES = 0.3
+
+_STYLE: dict[str, Any] = {
+    "svg.fonttype": "none",
+    "font.family": "sans-serif",
+    "font.size": 10,
+    "text.color": INK,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "legend.frameon": False,
+}
+
+
+def draw_plots(measured: Measured) -> dict[str, str]:
+    """SVG text by plot name, only of plots that have something measured to show."""
+    report = measured.report
+    cycles = [(node.name, node.cycles) for node in report.layers if node.cycles is not None]
+    luts = [(node.name, node.lut) for node in report.layers if node.lut is not None]
+    plots: dict[str, str] = {}
+    if measured.history:
+        plots["training"] = _figure("training", 2.8, lambda figure: _training(figure, measured.history))
+    if any(report.accuracy[stage] is not None for stage in STAGES):
+        plots["accuracy"] = _figure("accuracy", 2.0, lambda figure: _accuracy(figure.subplots(), report.accuracy))
+    if report.channels:
+        height = 0.9 + 1.6 * BAR_INCHES * len(report.channels)
+        plots["channels"] = _figure("channels", height, lambda figure: _channels(figure.subplots(), report.channels))
+    for name, rows, label in (("cycles", cycles, "cycles per frame"), ("luts", luts, "LUTs")):
+        if rows:
+            height = 0.9 + BAR_INCHES * len(rows)
+            bound = report.cycles.bound if name == "cycles" else None
+            plots[name] = _figure(name, height, _bars_of(rows, label, bound))
+    return plots
+
+
+def _bars_of(rows: list[tuple[str, Any]], label: str, bound: int | None) -> Callable[[Figure], None]:
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        axes.barh([name for name, _ in rows], [value for _, value in rows], color=ACCENT, height=0.7)
+        axes.invert_yaxis()
+        axes.set_xlabel(label)
+        if bound is not None:
+            axes.axvline(bound, color=SECOND, linewidth=1.2)
+            axes.annotate("bound", (bound, 0), (-4, 10), textcoords="offset points", ha="right", color=SECOND)
+
+    return draw
+
+
+def _training(figure: Figure, history: list[dict[str, float]]) -> None:
+    epochs = [entry["epoch"] for entry in history]
+    accuracy, loss = figure.subplots(1, 2)
+    accuracy.plot(epochs, [entry["test_accuracy"] for entry in history], color=ACCENT, label="test accuracy")
+    accuracy.plot(epochs, [entry["train_accuracy"] for entry in history], color=MUTED, label="training accuracy")
+    accuracy.plot(epochs, [entry["sparsity"] for entry in history], color=SECOND, linestyle="--", label="sparsity")
+    accuracy.set_ylim(0, 1.02)
+    accuracy.set_xlabel("epoch")
+    accuracy.legend(fontsize=8, loc="lower right")
+    loss.plot(epochs, [entry["loss"] for entry in history], color=ACCENT)
+    loss.set_xlabel("epoch")
+    loss.set_ylabel("loss")
+    loss.set_ylim(bottom=0)
+
+
+def _accuracy(axes: Axes, accuracy: dict[str, float | None]) -> None:
+    for row, stage in enumerate(STAGES):
+        value = accuracy[stage]
+        if value is None:
+            axes.text(0.01, row, "not measured", va="center", style="italic")
+        else:
+            axes.barh(row, value, color=MUTED if stage == "float" else ACCENT, height=0.65)
+            axes.text(value + 0.01, row, f"{value:.4f}", va="center")
+    axes.set_yticks(range(len(STAGES)), list(STAGES))
+    axes.invert_yaxis()
+    axes.set_xlim(0, 1.12)
+    axes.set_xlabel("test accuracy")
+
+
+def _channels(axes: Axes, channels: dict[str, list[int]]) -> None:
+    for row, (dense, compact) in enumerate(channels.values()):
+        axes.barh(row, dense, color=MUTED, height=0.75, label="before" if row == 0 else None)
+        axes.barh(row, compact, color=ACCENT, height=0.45, label="after" if row == 0 else None)
+    axes.set_yticks(range(len(channels)), list(channels))
+    axes.invert_yaxis()
+    axes.set_xlabel("channels")
+    axes.legend(fontsize=8, loc="best")
+
+
+def _figure(name: str, height: float, draw: Callable[[Figure], None]) -> str:
+    with matplotlib.rc_context({**_STYLE, "svg.hashsalt": name}):
+        figure = Figure(figsize=(WIDTH_INCHES, height), layout="constrained")
+        draw(figure)
+        text = io.StringIO()
+        figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
+    return text.getvalue().replace(INK, "currentColor")
+
+
+def inline(svg: str, name: str) -> str:
+    """The SVG as an element of an HTML page: no prologue, no metadata, no name spaces, ids of its own."""
+    element = svg[svg.index("<svg") :]
+    element = re.sub(r"<metadata>.*?</metadata>", "", element, flags=re.DOTALL)
+    element = re.sub(r'\s+xmlns(:\w+)?="[^"]*"', "", element)
+    element = element.replace("xlink:href=", "href=")
+    element = re.sub(r'id="', f'id="{name}-', element)
+    element = re.sub(r'href="#', f'href="#{name}-', element)
+    return re.sub(r"url\(#", f"url(#{name}-", element)

@@ -1,0 +1,91 @@
+"""The report stage: report.json, report.html and plots/ from what the other stages measured."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import jinja2
+
+from codegen.report.collect import Measured, Reduction, collect
+from codegen.report.plots import draw_plots, inline
+from codegen.run_folder import RunFolder, fresh_folder, write_atomically
+
+TEMPLATE = Path(__file__).parent / "page.html.j2"
+LADDER = (
+    ("float", "float network, torch"),
+    ("onnx", "integer network, ONNX Runtime"),
+    ("csim", "HLS C++, g++"),
+    ("rtl", "RTL, Verilator"),
+)
+RESOURCES = (("LUT", "lut"), ("FF", "ff"), ("BRAM36", "bram36"), ("DSP", "dsp"))
+
+
+@dataclass(frozen=True)
+class ResourceRow:
+    """One resource in the page's table; None where not measured."""
+
+    name: str
+    used: float | None
+    budget: float | None
+
+    @property
+    def share(self) -> float | None:
+        if self.used is None or not self.budget:
+            return None
+        return self.used / self.budget
+
+
+@dataclass(frozen=True)
+class ReductionRow:
+    """One count before and after pruning in the page's table."""
+
+    name: str
+    dense: float | None
+    compact: float | None
+
+    @property
+    def left(self) -> float | None:
+        if self.compact is None or not self.dense:
+            return None
+        return self.compact / self.dense
+
+
+def write_report(run: RunFolder) -> Path:
+    """Write report.json, report.html and plots/*.svg; returns the page's path.
+
+    Raises RunFolderError when the run has not been trained or a result file is damaged.
+    """
+    measured = collect(run)
+    plots = draw_plots(measured)
+    page = render_page(run.name, measured, plots)
+    with fresh_folder(run.path / "plots") as folder:
+        for name, svg in plots.items():
+            (folder / f"{name}.svg").write_text(svg)
+    write_atomically(run.path / "report.json", json.dumps(measured.report.as_json(), indent=2) + "\n")
+    target = run.path / "report.html"
+    write_atomically(target, page)
+    return target
+
+
+def render_page(run_name: str, measured: Measured, plots: dict[str, str]) -> str:
+    """One HTML page that needs nothing else: styles and plots are inside."""
+    report = measured.report
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
+    used, budget = report.resources, report.resources.budget
+    return environment.from_string(TEMPLATE.read_text()).render(
+        run=run_name,
+        report=report,
+        plots={name: inline(svg, name) for name, svg in plots.items()},
+        ladder=LADDER,
+        speed=measured.images_per_second,
+        rtl_speed=measured.rtl_cycles_per_second,
+        resources=[ResourceRow(title, getattr(used, key), budget[key]) for title, key in RESOURCES],
+        reductions=[_row("parameters", report.params), _row("SynOps per image", report.synops)],
+        training_seconds=measured.training_seconds,
+    )
+
+
+def _row(name: str, counts: Reduction) -> ReductionRow:
+    return ReductionRow(name, counts.dense, counts.compact)
