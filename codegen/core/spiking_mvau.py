@@ -3,13 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
-from codegen.errors import FoldingError
+import numpy as np
+from numpy.typing import NDArray
+
+from codegen.core.rendering import hex_lines, pack_lanes, padded_bits, render, uint64_rows
+from codegen.errors import FoldingError, RenderError
 from codegen.network import NeuronKind, ResetKind
 
 MemoryStyle = Literal["block", "distributed"]
 MAX_TIMESTEPS = 32
+
+RTL_SOURCES = (
+    "delay_line.sv",
+    "constant_rom.sv",
+    "adder_tree.sv",
+    "popcount.sv",
+    "spike_dot.sv",
+    "product_dot.sv",
+    "neuron_serial.sv",
+    "neuron_chain.sv",
+    "spiking_mvau.sv",
+)
+"""Hand-written modules in hls_templates/rtl that a rendered wrapper needs."""
+
+HLS_SOURCES = ("trip_count.hpp", "integers.hpp", "neuron.hpp", "spiking_mvau.hpp")
+"""Headers in hls_templates/hls that a rendered instance includes."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +41,8 @@ class SpikingMVAUSpec:
     timesteps T in 1..32; tp time steps per cycle, divides T (static input and read-out: tp = T, the sums are shared).
     static_input: elements are unsigned ``input_bits``-bit integers, the same at every step; else spike trains UINT{T}.
     vectors: output pixels per frame.
-    neuron "none" is the read-out: one signed ``output_bits`` logit per channel; else the output is UINT{T} spike trains.
+    neuron "none" is the read-out: one signed ``output_bits`` logit per channel; else the output is UINT{T} trains.
+    use_dsp: products of static inputs and of the read-out in DSP slices; else in look-up tables, radix-4 digits.
     """
 
     name: str
@@ -44,6 +66,7 @@ class SpikingMVAUSpec:
     output_bits: int
     vectors: int
     memory_style: MemoryStyle
+    use_dsp: bool = False
 
     def __post_init__(self) -> None:
         where = f"SpikingMVAU {self.name!r}"
@@ -89,3 +112,187 @@ class SpikingMVAUSpec:
     def cycles(self) -> int:
         """Cycles per frame at full throughput."""
         return self.vectors * self.synapse_folds * self.neuron_folds * self.time_folds
+
+    @property
+    def in_bits(self) -> int:
+        """Width of an input word on the stream, without padding."""
+        return self.simd * self.element_bits
+
+    @property
+    def out_bits(self) -> int:
+        """Width of an output word on the stream, without padding."""
+        return self.pe * self.output_element_bits
+
+
+def choose_memory_style(depth: int, width: int) -> MemoryStyle:
+    """Where a weight ROM of ``depth`` words of ``width`` bits goes: block RAM or look-up tables.
+
+    A LUT6 holds 64 bits of ROM and a RAMB18 18,432 bits at 36 bits a word; the ROM goes to block RAM when each RAMB18
+    that it takes saves more than about 100 LUTs.
+    """
+    lut_cost = width * -(-depth // 64) if depth > 1 else 0
+    ramb18 = -(-width // 36) * -(-depth // 512)
+    return "block" if lut_cost > 100 * ramb18 else "distributed"
+
+
+def reference(
+    spec: SpikingMVAUSpec,
+    inputs: NDArray[np.integer],
+    weights: NDArray[np.integer],
+    bias: NDArray[np.integer],
+    threshold: NDArray[np.integer],
+) -> NDArray[np.int64]:
+    """Naive model of the core, step by step.
+
+    inputs [vectors, MW] unsigned elements, weights [MH, MW], bias and threshold [MH] (see IntegerLayer); returns
+    [vectors, MH]: spike trains UINT{T}, or logits.
+    """
+    steps = range(spec.timesteps)
+    matrix = np.asarray(weights, dtype=np.int64).T
+    elements = np.asarray(inputs, dtype=np.int64)
+    bias = np.asarray(bias, dtype=np.int64)
+    threshold = np.asarray(threshold, dtype=np.int64)
+    if spec.neuron == "none":
+        logits = np.zeros((len(elements), spec.mh), dtype=np.int64)
+        for t in steps:
+            spikes = elements if spec.static_input else (elements >> t) & 1
+            logits += spikes @ matrix + bias
+        return logits
+    potential = np.zeros((len(elements), spec.mh), dtype=np.int64)
+    trains = np.zeros_like(potential)
+    for t in steps:
+        current = elements if spec.static_input else (elements >> t) & 1
+        if spec.neuron == "LIF":
+            potential = potential - (potential >> spec.leak_shift)
+        potential = potential + ((current @ matrix) << spec.frac_bits) + bias
+        spiked = potential >= threshold
+        potential = np.where(spiked, potential - threshold if spec.reset == "soft" else 0, potential)
+        trains |= spiked.astype(np.int64) << t
+    return trains
+
+
+def write_rtl(
+    spec: SpikingMVAUSpec,
+    weights: NDArray[np.integer],
+    bias: NDArray[np.integer],
+    threshold: NDArray[np.integer],
+    folder: Path,
+) -> list[Path]:
+    """Write <name>.sv, <name>_weights.hex and <name>_neurons.hex; returns these files.
+
+    The wrapper's parameters WEIGHT_FILE and NEURON_FILE default to the bare file names.
+    Raises RenderError when a constant does not fit its width.
+    """
+    _check_constants(spec, weights, bias, threshold)
+    word_bits = spec.pe * spec.simd * spec.weight_bits
+    weight_file = folder / f"{spec.name}_weights.hex"
+    weight_file.write_text(hex_lines(_weight_words(spec, weights, padded_bits(word_bits) // 8), word_bits))
+
+    initial = np.asarray(bias, dtype=np.int64).reshape(spec.neuron_folds, spec.pe) * _bias_factor(spec)
+    levels = np.asarray(threshold, dtype=np.int64).reshape(spec.neuron_folds, spec.pe)
+    threshold_bits = 0 if spec.neuron == "none" else spec.threshold_bits
+    initial_bits = _initial_bits(spec)
+    stride = initial_bits + threshold_bits
+    digits = -(-spec.pe * stride // 4)
+    lines = []
+    for fold in range(spec.neuron_folds):
+        word = 0
+        for pe in range(spec.pe):
+            constant = int(initial[fold, pe]) & ((1 << initial_bits) - 1)
+            constant |= (int(levels[fold, pe]) & ((1 << threshold_bits) - 1)) << initial_bits
+            word |= constant << (pe * stride)
+        lines.append(f"{word:0{digits}x}\n")
+    neuron_file = folder / f"{spec.name}_neurons.hex"
+    neuron_file.write_text("".join(lines))
+
+    values: dict[str, object] = _template_values(spec) | {
+        "in_padded": padded_bits(spec.in_bits),
+        "out_padded": padded_bits(spec.out_bits),
+        "static_input": int(spec.static_input),
+        "neuron": int(spec.neuron != "none"),
+        "leak": int(spec.neuron == "LIF"),
+        "soft_reset": int(spec.reset == "soft"),
+        "bias_bits": initial_bits,
+        "block_rom": int(spec.memory_style == "block"),
+        "use_dsp": int(spec.use_dsp),
+    }
+    wrapper = render("rtl", "spiking_mvau_wrapper.sv.j2", values, folder / f"{spec.name}.sv")
+    return [wrapper, weight_file, neuron_file]
+
+
+def write_hls(
+    spec: SpikingMVAUSpec,
+    weights: NDArray[np.integer],
+    bias: NDArray[np.integer],
+    threshold: NDArray[np.integer],
+    folder: Path,
+) -> list[Path]:
+    """Write <name>.hpp with the parameters, the weights and the function ``<name>(in, out)`` for one frame.
+
+    Raises RenderError when a constant does not fit its width.
+    """
+    _check_constants(spec, weights, bias, threshold)
+    weight_words = -(-spec.pe * spec.simd * spec.weight_bits // 64)
+    initial = np.asarray(bias, dtype=np.int64) * _bias_factor(spec)
+    wide = max(_initial_bits(spec), spec.threshold_bits) > 32
+    values: dict[str, object] = _template_values(spec) | {
+        "static_input": spec.static_input,
+        "neuron": spec.neuron.upper(),
+        "soft_reset": spec.reset == "soft",
+        "weight_words": weight_words,
+        "depth": spec.synapse_folds * spec.neuron_folds,
+        "weights": uint64_rows(_weight_words(spec, weights, 8 * weight_words)),
+        "constant_type": "std::int64_t" if wide else "std::int32_t",
+        "initial": ", ".join(map(str, initial.tolist())),
+        "threshold": ", ".join(map(str, np.asarray(threshold, dtype=np.int64).tolist())),
+        "in_words": spec.vectors * spec.synapse_folds,
+        "out_words": spec.vectors * spec.neuron_folds,
+        "block_rom": spec.memory_style == "block",
+    }
+    return [render("hls", "spiking_mvau_instance.hpp.j2", values, folder / f"{spec.name}.hpp")]
+
+
+def _template_values(spec: SpikingMVAUSpec) -> dict[str, object]:
+    return vars(spec) | {"in_bits": spec.in_bits, "out_bits": spec.out_bits}
+
+
+def _bias_factor(spec: SpikingMVAUSpec) -> int:
+    """The read-out adds its bias once for all steps."""
+    return spec.timesteps if spec.neuron == "none" else 1
+
+
+def _initial_bits(spec: SpikingMVAUSpec) -> int:
+    """Width of the bias in the neuron ROM; the read-out's T*bias may take as much as a logit."""
+    return spec.output_bits if spec.neuron == "none" else spec.bias_bits
+
+
+def _weight_words(spec: SpikingMVAUSpec, weights: NDArray[np.integer], word_bytes: int) -> NDArray[np.uint8]:
+    """ROM words as little-endian bytes [SF*NF, word_bytes]: address nf*SF + sf, lane pe*SIMD + simd."""
+    folds = np.asarray(weights, dtype=np.int64).reshape(spec.neuron_folds, spec.pe, spec.synapse_folds, spec.simd)
+    lanes = folds.transpose(0, 2, 1, 3).reshape(spec.neuron_folds * spec.synapse_folds, spec.pe * spec.simd)
+    return pack_lanes(lanes, spec.weight_bits, word_bytes)
+
+
+def _check_constants(
+    spec: SpikingMVAUSpec,
+    weights: NDArray[np.integer],
+    bias: NDArray[np.integer],
+    threshold: NDArray[np.integer],
+) -> None:
+    where = f"SpikingMVAU {spec.name!r}"
+    if np.shape(weights) != (spec.mh, spec.mw):
+        raise RenderError(f"{where}: weights of shape {np.shape(weights)} were given, it needs ({spec.mh}, {spec.mw})")
+    for label, values, bits in (
+        ("weights", weights, spec.weight_bits),
+        ("biases", np.asarray(bias, dtype=np.int64) * _bias_factor(spec), _initial_bits(spec)),
+        ("thresholds", threshold, spec.threshold_bits),
+    ):
+        if label != "weights" and np.shape(values) != (spec.mh,):
+            raise RenderError(f"{where}: {label} of shape {np.shape(values)} were given, it needs ({spec.mh},)")
+        low, high = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
+        if label == "thresholds" and spec.neuron == "none":
+            continue
+        if np.min(values) < low or np.max(values) > high:
+            raise RenderError(
+                f"{where}: {label} from {np.min(values)} to {np.max(values)} do not fit {bits} signed bits"
+            )

@@ -1,0 +1,156 @@
+// Matrix-vector product of spike trains (or of a static image) followed by integer neurons, or the read-out.
+#ifndef SPIKEFOLD_SPIKING_MVAU_HPP
+#define SPIKEFOLD_SPIKING_MVAU_HPP
+
+#include <hls_stream.h>
+
+#include "integers.hpp"
+#include "neuron.hpp"
+#include "trip_count.hpp"
+
+namespace spikefold {
+
+// P is a struct of constants:
+//   MW, MH                 inputs of a vector, output channels
+//   SIMD, PE               inputs and output channels per cycle; they divide MW and MH
+//   T, TP                  time steps, time steps per cycle (divides T; T for a static input and for the read-out)
+//   VECTORS                vectors (output pixels) per frame
+//   STATIC_INPUT           elements are unsigned INPUT_BITS integers, the same at every step; else spike trains
+//   INPUT_BITS             width of a static element
+//   NEURON                 NEURON_NONE (read-out), NEURON_IF or NEURON_LIF
+//   LEAK_SHIFT, SOFT_RESET see neuron.hpp
+//   FRAC_BITS              fractional bits of bias, threshold and potential
+//   WEIGHT_BITS            2, 4 or 8
+//   ACC_BITS, POTENTIAL_BITS, OUTPUT_BITS   widths of sums, potentials and logits, from exact range analysis
+//   WEIGHT_WORDS           64-bit words per weight word of PE*SIMD lanes
+// weights[nf*SF + sf]: lane pe*SIMD + simd, packed from the low bits up. initial[channel]: the bias, or for the
+// read-out T*bias. threshold[channel]: not used by the read-out.
+// One call reads VECTORS*SF words of SIMD elements and writes VECTORS*NF words of PE results.
+template <typename P, typename Constant>
+void spiking_mvau(hls::stream<ap_uint<P::SIMD * (P::STATIC_INPUT ? P::INPUT_BITS : P::T)>>& in,
+                  hls::stream<ap_uint<P::PE * (P::NEURON == NEURON_NONE ? P::OUTPUT_BITS : P::T)>>& out,
+                  const std::uint64_t (&weights)[(P::MW / P::SIMD) * (P::MH / P::PE)][P::WEIGHT_WORDS],
+                  const Constant (&initial)[P::MH], const Constant (&threshold)[P::MH]) {
+    constexpr int SF = P::MW / P::SIMD;
+    constexpr int NF = P::MH / P::PE;
+    constexpr int TF = P::T / P::TP;
+    constexpr bool READ_OUT = P::NEURON == NEURON_NONE;
+    constexpr bool SUMS_ONCE = P::STATIC_INPUT || READ_OUT;
+    constexpr int LANES = SUMS_ONCE ? 1 : P::TP;         // sums per row and fold
+    constexpr int BUFFER_LANES = SUMS_ONCE ? 1 : P::T;   // factors per element
+    constexpr int ELEMENT_BITS = P::STATIC_INPUT ? P::INPUT_BITS : P::T;
+    constexpr int RESULT_BITS = READ_OUT ? P::OUTPUT_BITS : P::T;
+    constexpr int FACTOR_BITS = P::STATIC_INPUT ? P::INPUT_BITS + 1 : SUMS_ONCE ? 7 : 2;
+    using Factor = factor_int<FACTOR_BITS>;
+    using Weight = factor_int<P::WEIGHT_BITS>;
+    using Sum = signed_int<P::ACC_BITS>;
+    using Potential = signed_int<P::POTENTIAL_BITS>;
+    using Element = unsigned_int<ELEMENT_BITS>;
+
+    Factor buffer[SF][BUFFER_LANES][P::SIMD];
+#pragma HLS ARRAY_PARTITION variable = buffer complete dim = 2
+#pragma HLS ARRAY_PARTITION variable = buffer complete dim = 3
+    Sum sums[P::PE][LANES];
+#pragma HLS ARRAY_PARTITION variable = sums complete dim = 0
+    Potential potential[P::PE];
+#pragma HLS ARRAY_PARTITION variable = potential complete
+    Element train[P::PE];
+#pragma HLS ARRAY_PARTITION variable = train complete
+
+    int sf = 0;
+    int tf = 0;
+    int nf = 0;
+
+fold:
+    for (long fold = 0; fold < static_cast<long>(P::VECTORS) * NF * TF * SF; ++fold) {
+#pragma HLS PIPELINE II = 1
+        SPIKEFOLD_TRIP();
+        if (nf == 0 && tf == 0) {
+            const ap_uint<P::SIMD * ELEMENT_BITS> word = in.read();
+            for (int i = 0; i < P::SIMD; ++i) {
+#pragma HLS UNROLL
+                const Element element =
+                    static_cast<Element>(word.range((i + 1) * ELEMENT_BITS - 1, i * ELEMENT_BITS).to_uint64());
+                if (P::STATIC_INPUT) {
+                    buffer[sf][0][i] = static_cast<Factor>(element);
+                } else if (READ_OUT) {
+                    buffer[sf][0][i] = static_cast<Factor>(count_spikes<ELEMENT_BITS>(element));
+                } else {
+                    for (int t = 0; t < BUFFER_LANES; ++t) {
+#pragma HLS UNROLL
+                        buffer[sf][t][i] = static_cast<Factor>((element >> t) & 1U);
+                    }
+                }
+            }
+        }
+
+        const std::uint64_t* const weight_word = weights[nf * SF + sf];
+        for (int pe = 0; pe < P::PE; ++pe) {
+#pragma HLS UNROLL
+            Weight weight[P::SIMD];
+#pragma HLS ARRAY_PARTITION variable = weight complete
+            for (int i = 0; i < P::SIMD; ++i) {
+#pragma HLS UNROLL
+                weight[i] = static_cast<Weight>(signed_lane<P::WEIGHT_BITS>(weight_word, pe * P::SIMD + i));
+            }
+            for (int t = 0; t < LANES; ++t) {
+#pragma HLS UNROLL
+                const Factor* const factor = buffer[sf][tf * LANES + t];
+                Sum sum = sf == 0 ? static_cast<Sum>(0) : sums[pe][t];
+                for (int i = 0; i < P::SIMD; ++i) {
+#pragma HLS UNROLL
+                    sum += weight[i] * factor[i];
+                }
+                sums[pe][t] = sum;
+            }
+        }
+
+        if (sf == SF - 1) {
+            ap_uint<P::PE * RESULT_BITS> result = 0;
+            for (int pe = 0; pe < P::PE; ++pe) {
+#pragma HLS UNROLL
+                const int channel = nf * P::PE + pe;
+                if (READ_OUT) {
+                    const signed_int<P::OUTPUT_BITS> logit =
+                        static_cast<signed_int<P::OUTPUT_BITS>>(sums[pe][0] + initial[channel]);
+                    result.range((pe + 1) * RESULT_BITS - 1, pe * RESULT_BITS) = ap_int<RESULT_BITS>(logit);
+                } else {
+                    if (tf == 0) {
+                        potential[pe] = 0;
+                        train[pe] = 0;
+                    }
+                    for (int t = 0; t < P::TP; ++t) {
+#pragma HLS UNROLL
+                        const Potential sum = sums[pe][SUMS_ONCE ? 0 : t];
+                        const Potential current =
+                            static_cast<Potential>(sum * (Potential(1) << P::FRAC_BITS) + initial[channel]);
+                        const bool spike =
+                            neuron_step<P::NEURON, P::LEAK_SHIFT, P::SOFT_RESET, P::POTENTIAL_BITS>(
+                                potential[pe], current, threshold[channel]);
+                        train[pe] = static_cast<Element>(train[pe] | (static_cast<Element>(spike) << (tf * P::TP + t)));
+                    }
+                    result.range((pe + 1) * RESULT_BITS - 1, pe * RESULT_BITS) = ap_uint<RESULT_BITS>(train[pe]);
+                }
+            }
+            if (tf == TF - 1) {
+                out.write(result);
+            }
+        }
+
+        if (sf < SF - 1) {
+            ++sf;
+        } else {
+            sf = 0;
+            if (tf < TF - 1) {
+                ++tf;
+            } else {
+                tf = 0;
+                nf = nf < NF - 1 ? nf + 1 : 0;
+            }
+        }
+    }
+}
+
+}  // namespace spikefold
+
+#endif

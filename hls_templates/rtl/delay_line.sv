@@ -1,0 +1,43 @@
+// Delays a word by DEPTH enabled clock cycles; DEPTH = 0 is a wire.
+//
+// No handshake: every stage moves when en_i is high and holds otherwise. With RESET = 1 all stages are zero after
+// reset (use it for valid bits).
+module delay_line #(
+    parameter int unsigned WIDTH = 1,
+    parameter int unsigned DEPTH = 1,
+    parameter bit          RESET = 1'b1
+) (
+    input  logic             clk_i,
+    input  logic             rst_ni,
+    input  logic             en_i,
+    input  logic [WIDTH-1:0] data_i,
+    output logic [WIDTH-1:0] data_o
+);
+    if (DEPTH == 0) begin : gen_wire
+        logic unused;
+        assign unused = ^{clk_i, rst_ni, en_i};
+        assign data_o = data_i;
+    end else begin : gen_stages
+        logic [WIDTH-1:0] stage_q[DEPTH];
+        if (RESET) begin : gen_reset
+            always_ff @(posedge clk_i) begin
+                if (!rst_ni) begin
+                    for (int unsigned i = 0; i < DEPTH; i++) stage_q[i] <= '0;
+                end else if (en_i) begin
+                    stage_q[0] <= data_i;
+                    for (int unsigned i = 1; i < DEPTH; i++) stage_q[i] <= stage_q[i-1];
+                end
+            end
+        end else begin : gen_no_reset
+            logic unused;
+            assign unused = rst_ni;
+            always_ff @(posedge clk_i) begin
+                if (en_i) begin
+                    stage_q[0] <= data_i;
+                    for (int unsigned i = 1; i < DEPTH; i++) stage_q[i] <= stage_q[i-1];
+                end
+            end
+        end
+        assign data_o = stage_q[DEPTH-1];
+    end
+endmodule

@@ -1,0 +1,156 @@
+// Integrate-and-fire neurons of PE channels that take UNROLL time steps per clock cycle.
+//
+// valid_i hands over one set of step currents (CURRENTS per channel; a single one is used for every step), the
+// thresholds, the potential before the first step and the spikes so far. The unit then works for STEPS / UNROLL
+// enabled cycles; in the last of them valid_o is high and potential_o and spikes_o hold the result. The next valid_i
+// may come in that same cycle, but not earlier. Step currents behind the first STEPS are handed on unchanged.
+//   IF :  V = V + current            LIF:  V = V - (V >>> LEAK_SHIFT) + current
+//   spike = V >= threshold           hard reset: V = 0     soft reset: V = V - threshold
+// Everything is two's complement modulo 2^POTENTIAL_BITS: exact when that width holds V before and after the reset.
+// keep_i with valid_i: go on with the potential that the unit holds instead of potential_i.
+// No handshake: everything moves when en_i is high.
+module neuron_serial #(
+    parameter int unsigned PE             = 1,
+    parameter int unsigned STEPS          = 4,
+    parameter int unsigned UNROLL         = 1,
+    parameter int unsigned CURRENTS       = 4,
+    parameter int unsigned CURRENT_BITS   = 12,
+    parameter int unsigned FRACTION_BITS  = 4,
+    parameter int unsigned FRAC_BITS      = 4,
+    parameter int unsigned POTENTIAL_BITS = 16,
+    parameter int unsigned THRESHOLD_BITS = 16,
+    parameter bit          LEAK           = 1'b0,
+    parameter int unsigned LEAK_SHIFT     = 1,
+    parameter bit          SOFT_RESET     = 1'b0,
+    parameter int unsigned SPIKE_BITS     = 4
+) (
+    input  logic                                clk_i,
+    input  logic                                rst_ni,
+    input  logic                                en_i,
+    input  logic                                valid_i,
+    input  logic                                keep_i,
+    input  logic [PE*CURRENTS*CURRENT_BITS-1:0] current_i,
+    input  logic [        PE*FRACTION_BITS-1:0] fraction_i,
+    input  logic [       PE*THRESHOLD_BITS-1:0] threshold_i,
+    input  logic [       PE*POTENTIAL_BITS-1:0] potential_i,
+    input  logic [           PE*SPIKE_BITS-1:0] spikes_i,
+    output logic                                valid_o,
+    output logic [PE*CURRENTS*CURRENT_BITS-1:0] current_o,
+    output logic [        PE*FRACTION_BITS-1:0] fraction_o,
+    output logic [       PE*THRESHOLD_BITS-1:0] threshold_o,
+    output logic [       PE*POTENTIAL_BITS-1:0] potential_o,
+    output logic [           PE*SPIKE_BITS-1:0] spikes_o
+);
+    localparam int unsigned CYCLES = STEPS / UNROLL;
+    localparam int unsigned COUNT_BITS = CYCLES > 1 ? $clog2(CYCLES) : 1;
+    localparam int unsigned COMPARE_BITS = POTENTIAL_BITS > THRESHOLD_BITS ? POTENTIAL_BITS : THRESHOLD_BITS;
+
+    logic busy_q;
+    logic [COUNT_BITS-1:0] count_q;
+    logic last;
+
+    if (CYCLES == 1) begin : gen_one_cycle
+        logic unused;
+        assign count_q = '0;
+        assign unused = ^count_q;
+        assign last = 1'b1;
+    end else begin : gen_count
+        always_ff @(posedge clk_i) begin
+            if (!rst_ni) count_q <= '0;
+            else if (en_i) count_q <= (valid_i || last) ? '0 : count_q + COUNT_BITS'(busy_q);
+        end
+        assign last = count_q == COUNT_BITS'(CYCLES - 1);
+    end
+    assign valid_o = busy_q && last;
+
+    always_ff @(posedge clk_i) begin
+        if (!rst_ni) busy_q <= 1'b0;
+        else if (en_i) busy_q <= valid_i || (busy_q && !last);
+    end
+
+    always_ff @(posedge clk_i) begin
+        if (en_i && valid_i) begin
+            current_o   <= current_i;
+            fraction_o  <= fraction_i;
+            threshold_o <= threshold_i;
+        end
+    end
+
+    for (genvar pe = 0; pe < int'(PE); pe++) begin : gen_pe
+        logic signed [POTENTIAL_BITS-1:0] potential_q;
+        logic signed [POTENTIAL_BITS-1:0] potential[UNROLL+1];
+        logic [UNROLL-1:0] fired;
+        logic signed [THRESHOLD_BITS-1:0] threshold;
+        assign threshold = threshold_o[pe*THRESHOLD_BITS+:THRESHOLD_BITS];
+        assign potential[0] = potential_q;
+
+        for (genvar u = 0; u < int'(UNROLL); u++) begin : gen_step
+            logic [CURRENT_BITS-1:0] current;
+            logic signed [POTENTIAL_BITS-1:0] charged, decayed;
+            if (CURRENTS == 1) begin : gen_shared
+                assign current = current_o[pe*CURRENTS*CURRENT_BITS+:CURRENT_BITS];
+            end else if (CYCLES == 1) begin : gen_fixed
+                assign current = current_o[(pe*CURRENTS+u)*CURRENT_BITS+:CURRENT_BITS];
+            end else begin : gen_select
+                logic [CURRENT_BITS-1:0] choice[2**COUNT_BITS];
+                for (genvar c = 0; c < 2 ** int'(COUNT_BITS); c++) begin : gen_choice
+                    // Steps that do not exist repeat the last one.
+                    localparam int unsigned STEP = (c < CYCLES ? c : CYCLES - 1) * UNROLL + u;
+                    assign choice[c] = current_o[(pe*CURRENTS+STEP)*CURRENT_BITS+:CURRENT_BITS];
+                end
+                assign current = choice[count_q];
+            end
+            if (LEAK) begin : gen_leak
+                assign decayed = potential[u] - (potential[u] >>> LEAK_SHIFT);
+            end else begin : gen_no_leak
+                assign decayed = potential[u];
+            end
+            if (FRAC_BITS == 0) begin : gen_integer
+                logic unused;
+                assign unused = ^fraction_o;
+                assign charged = decayed + POTENTIAL_BITS'(signed'(current));
+            end else begin : gen_fraction
+                assign charged = decayed
+                    + POTENTIAL_BITS'(signed'({current, fraction_o[pe*FRACTION_BITS+:FRACTION_BITS]}));
+            end
+            assign fired[u] = COMPARE_BITS'(charged) >= COMPARE_BITS'(threshold);
+            if (SOFT_RESET) begin : gen_soft
+                assign potential[u+1] = fired[u] ? charged - POTENTIAL_BITS'(threshold) : charged;
+            end else begin : gen_hard
+                assign potential[u+1] = fired[u] ? '0 : charged;
+            end
+        end
+
+        always_ff @(posedge clk_i) begin
+            if (en_i) begin
+                if (valid_i && !keep_i) potential_q <= potential_i[pe*POTENTIAL_BITS+:POTENTIAL_BITS];
+                else if (busy_q) potential_q <= potential[UNROLL];
+            end
+        end
+        assign potential_o[pe*POTENTIAL_BITS+:POTENTIAL_BITS] = potential[UNROLL];
+
+        // The newest step enters at the top; step 0 has moved to bit 0 when all steps are done.
+        logic [SPIKE_BITS-1:0] spikes_q;
+        if (SPIKE_BITS == UNROLL) begin : gen_all_at_once
+            logic unused;
+            assign spikes_q = '0;
+            assign unused = ^{spikes_q, spikes_i[pe*SPIKE_BITS+:SPIKE_BITS]};
+            assign spikes_o[pe*SPIKE_BITS+:SPIKE_BITS] = fired;
+        end else begin : gen_shift
+            assign spikes_o[pe*SPIKE_BITS+:SPIKE_BITS] = {fired, spikes_q[SPIKE_BITS-1:UNROLL]};
+            always_ff @(posedge clk_i) begin
+                if (en_i) begin
+                    if (valid_i && !keep_i) spikes_q <= spikes_i[pe*SPIKE_BITS+:SPIKE_BITS];
+                    else if (busy_q) spikes_q <= spikes_o[pe*SPIKE_BITS+:SPIKE_BITS];
+                end
+            end
+            logic unused;
+            assign unused = ^spikes_q[UNROLL-1:0];
+        end
+    end
+
+`ifndef SYNTHESIS
+    assert property (@(posedge clk_i) disable iff (!rst_ni) en_i && valid_i |-> !busy_q || last)
+    else $error("neuron_serial: new currents before the last step of the former ones");
+`endif
+endmodule

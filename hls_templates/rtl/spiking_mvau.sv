@@ -1,0 +1,400 @@
+// Matrix-vector product of spike trains (or of a static image) followed by integer neurons, or the read-out.
+//
+// Reads vectors of MW elements, SIMD per stream word, and writes MH results, PE per stream word. Folds, outermost
+// first: neuron folds MH/PE, time folds T/TP, synapse folds MW/SIMD; one fold per clock cycle. A vector is read from
+// the stream during its first neuron and time fold, kept in a buffer, and replayed from there.
+//   spikes    STATIC_INPUT = 0, NEURON = 1: elements and results are spike trains of T bits, bit t is step t
+//   static    STATIC_INPUT = 1, NEURON = 1: elements are unsigned INPUT_BITS integers, the same at every step
+//   read-out  NEURON = 0: results are OUTPUT_BITS logits, W.(number of spikes) + initial value
+// Weight ROM: MW/SIMD * MH/PE words, address nf*(MW/SIMD) + sf, lane (pe*SIMD + simd)*WEIGHT_BITS.
+// Neuron ROM: MH/PE words, per pe {threshold, bias} (THRESHOLD_BITS, BIAS_BITS; bias in the low bits), scaled by
+// 2^FRAC_BITS; for the read-out only the initial value T*bias of BIAS_BITS, not scaled.
+//
+// Handshake: AXI streams. in_ready_o does not depend on in_valid_i. out_valid_o and out_data_o come from registers and
+// stay until out_ready_i. The pipeline stands still only while a finished result finds the output register
+// occupied; with one result per cycle (MW = SIMD and T = TP) in_ready_o follows out_ready_i within the cycle,
+// otherwise no combinational path crosses the module. Sustained rate: one fold per cycle, across vectors.
+module spiking_mvau #(
+    parameter int unsigned MW             = 16,
+    parameter int unsigned MH             = 4,
+    parameter int unsigned SIMD           = 4,
+    parameter int unsigned PE             = 1,
+    parameter int unsigned T              = 4,
+    parameter int unsigned TP             = 4,
+    parameter bit          STATIC_INPUT   = 1'b0,
+    parameter int unsigned INPUT_BITS     = 8,
+    parameter bit          NEURON         = 1'b1,
+    parameter bit          LEAK           = 1'b0,
+    parameter int unsigned LEAK_SHIFT     = 1,
+    parameter bit          SOFT_RESET     = 1'b0,
+    parameter int unsigned FRAC_BITS      = 4,
+    parameter int unsigned WEIGHT_BITS    = 4,
+    parameter int unsigned ACC_BITS       = 12,
+    parameter int unsigned POTENTIAL_BITS = 16,
+    parameter int unsigned BIAS_BITS      = 12,
+    parameter int unsigned THRESHOLD_BITS = 12,
+    parameter int unsigned OUTPUT_BITS    = 16,
+    parameter bit          BLOCK_ROM      = 1'b0,
+    parameter bit          USE_DSP        = 1'b0,
+    parameter              WEIGHT_FILE    = "weights.hex",
+    parameter              NEURON_FILE    = "neurons.hex",
+    localparam int unsigned IN_BITS  = SIMD * (STATIC_INPUT ? INPUT_BITS : T),
+    localparam int unsigned OUT_BITS = PE * (NEURON ? T : OUTPUT_BITS)
+) (
+    input  logic                clk_i,
+    input  logic                rst_ni,
+    input  logic [ IN_BITS-1:0] in_data_i,
+    input  logic                in_valid_i,
+    output logic                in_ready_o,
+    output logic [OUT_BITS-1:0] out_data_o,
+    output logic                out_valid_o,
+    input  logic                out_ready_i
+);
+    localparam int unsigned SF = MW / SIMD;
+    localparam int unsigned NF = MH / PE;
+    localparam int unsigned TF = T / TP;
+    localparam bit SUMS_ONCE = STATIC_INPUT || !NEURON;
+    localparam int unsigned LANES = SUMS_ONCE ? 1 : TP;
+    localparam int unsigned SF_BITS = SF > 1 ? $clog2(SF) : 1;
+    localparam int unsigned NF_BITS = NF > 1 ? $clog2(NF) : 1;
+    localparam int unsigned TF_BITS = TF > 1 ? $clog2(TF) : 1;
+    localparam int unsigned ADDR_BITS = SF * NF > 1 ? $clog2(SF * NF) : 1;
+    localparam int unsigned WEIGHT_WORD = PE * SIMD * WEIGHT_BITS;
+
+    // Sums carry the integer part of the bias from their first fold on. Modulo arithmetic at the width of the
+    // result is exact, and sums need no more bits than the potential has above the binary point.
+    localparam int unsigned BIAS_HIGH_BITS = BIAS_BITS > FRAC_BITS ? BIAS_BITS - FRAC_BITS : 1;
+    localparam int unsigned BIASED_BITS = (ACC_BITS > BIAS_HIGH_BITS ? ACC_BITS : BIAS_HIGH_BITS) + 1;
+    localparam int unsigned ROOM_BITS = POTENTIAL_BITS > FRAC_BITS ? POTENTIAL_BITS - FRAC_BITS : 1;
+    localparam int unsigned CURRENT_BITS = !NEURON ? OUTPUT_BITS : BIASED_BITS < ROOM_BITS ? BIASED_BITS : ROOM_BITS;
+
+    // Steps per cycle of a neuron whose potential must be ready for the next time fold, SF cycles later.
+    function automatic int unsigned unroll_for(input int unsigned steps, input int unsigned cycles);
+        int unsigned unroll;
+        unroll = (steps + cycles - 1) / cycles;
+        while (steps % unroll != 0) unroll++;
+        return unroll;
+    endfunction
+
+    // ---------------------------------------------------------------- fold counters and input buffer
+    logic en, step, reading, beat_first, beat_last;
+    logic [IN_BITS-1:0] word;
+    logic [SF_BITS-1:0] sf_q;
+    logic [TF_BITS-1:0] tf_q;
+    logic [NF_BITS-1:0] nf_q;
+    logic [ADDR_BITS-1:0] address_q;
+    logic sf_last, tf_last, nf_last;
+
+    assign sf_last = SF == 1 || sf_q == SF_BITS'(SF - 1);
+    assign tf_last = TF == 1 || tf_q == TF_BITS'(TF - 1);
+    assign nf_last = NF == 1 || nf_q == NF_BITS'(NF - 1);
+    assign reading = nf_q == '0 && tf_q == '0;
+    assign step = en && (in_valid_i || !reading);
+    assign in_ready_o = en && reading;
+    assign beat_first = sf_q == '0;
+    assign beat_last = sf_last;
+
+    always_ff @(posedge clk_i) begin
+        if (!rst_ni) begin
+            sf_q      <= '0;
+            tf_q      <= '0;
+            nf_q      <= '0;
+            address_q <= '0;
+        end else if (step) begin
+            sf_q <= sf_last ? '0 : sf_q + SF_BITS'(SF > 1);
+            if (sf_last) tf_q <= tf_last ? '0 : tf_q + TF_BITS'(TF > 1);
+            if (sf_last && tf_last) nf_q <= nf_last ? '0 : nf_q + NF_BITS'(NF > 1);
+            if (!sf_last) address_q <= address_q + ADDR_BITS'(1);
+            else if (!tf_last) address_q <= address_q - ADDR_BITS'(SF - 1);
+            else if (nf_last) address_q <= '0;
+            else address_q <= address_q + ADDR_BITS'(1);
+        end
+    end
+
+    if (NF * TF > 1) begin : gen_replay
+        (* ram_style = "distributed" *) logic [IN_BITS-1:0] buffer[SF];
+        always_ff @(posedge clk_i) if (step && reading) buffer[sf_q] <= in_data_i;
+        assign word = reading ? in_data_i : buffer[sf_q];
+    end else begin : gen_no_replay
+        assign word = in_data_i;
+    end
+
+    // ---------------------------------------------------------------- dot products of one fold
+    logic [WEIGHT_WORD-1:0] weight;
+    logic issued_q, issued_first_q, issued_last_q;
+    logic dot_valid, dot_first, dot_last;
+
+    constant_rom #(
+        .DEPTH(SF * NF),
+        .WIDTH(WEIGHT_WORD),
+        .BLOCK(BLOCK_ROM),
+        .FILE (WEIGHT_FILE)
+    ) i_weights (
+        .clk_i,
+        .en_i  (en),
+        .addr_i(address_q),
+        .data_o(weight)
+    );
+
+    always_ff @(posedge clk_i) begin
+        if (!rst_ni) issued_q <= 1'b0;
+        else if (en) issued_q <= step;
+    end
+    always_ff @(posedge clk_i) begin
+        if (en) begin
+            issued_first_q <= beat_first;
+            issued_last_q  <= beat_last;
+        end
+    end
+
+    if (SUMS_ONCE) begin : gen_products
+        localparam int unsigned ELEMENT_BITS = STATIC_INPUT ? INPUT_BITS : $clog2(T + 1);
+        localparam int unsigned DOT_BITS = WEIGHT_BITS + ELEMENT_BITS + $clog2(SIMD);
+        logic [SIMD*ELEMENT_BITS-1:0] element, element_q;
+        logic [PE*DOT_BITS-1:0] dot;
+        if (STATIC_INPUT) begin : gen_static
+            assign element = word;
+        end else begin : gen_counts
+            popcount #(
+                .COUNT(SIMD),
+                .WIDTH(T)
+            ) i_popcount (
+                .data_i(word),
+                .ones_o(element)
+            );
+        end
+        always_ff @(posedge clk_i) if (en) element_q <= element;
+        product_dot #(
+            .SIMD        (SIMD),
+            .PE          (PE),
+            .ELEMENT_BITS(ELEMENT_BITS),
+            .WEIGHT_BITS (WEIGHT_BITS),
+            .USE_DSP     (USE_DSP),
+            .TAG_BITS    (3)
+        ) i_dot (
+            .clk_i,
+            .rst_ni,
+            .en_i     (en),
+            .tag_i    ({issued_q, issued_first_q, issued_last_q}),
+            .weight_i (weight),
+            .element_i(element_q),
+            .tag_o    ({dot_valid, dot_first, dot_last}),
+            .sum_o    (dot)
+        );
+    end else begin : gen_spikes
+        localparam int unsigned DOT_BITS = WEIGHT_BITS + $clog2(SIMD);
+        logic [SIMD*TP-1:0] spike, spike_q;
+        logic [PE*TP*DOT_BITS-1:0] dot;
+        for (genvar s = 0; s < int'(SIMD); s++) begin : gen_element
+            assign spike[s*TP+:TP] = TP'(word[s*T+:T] >> (32'(tf_q) * TP));
+        end
+        always_ff @(posedge clk_i) if (en) spike_q <= spike;
+        spike_dot #(
+            .SIMD       (SIMD),
+            .PE         (PE),
+            .LANES      (TP),
+            .WEIGHT_BITS(WEIGHT_BITS),
+            .TAG_BITS   (3)
+        ) i_dot (
+            .clk_i,
+            .rst_ni,
+            .en_i    (en),
+            .tag_i   ({issued_q, issued_first_q, issued_last_q}),
+            .weight_i(weight),
+            .spike_i (spike_q),
+            .tag_o   ({dot_valid, dot_first, dot_last}),
+            .sum_o   (dot)
+        );
+    end
+
+    // ---------------------------------------------------------------- accumulators
+    // The constants of neuron fold nf are read one cycle ahead of its first sum.
+    localparam int unsigned NEURON_WORD = PE * (BIAS_BITS + (NEURON ? THRESHOLD_BITS : 0));
+    localparam int unsigned NEURON_STRIDE = NEURON_WORD / PE;
+    logic [NEURON_WORD-1:0] constants;
+    logic [NF_BITS-1:0] pass_nf_q, pass_nf_d;
+    logic [TF_BITS-1:0] pass_tf_q;
+    logic pass_tf_last, pass_done;
+
+    assign pass_done = dot_valid && dot_last;
+    assign pass_tf_last = TF == 1 || pass_tf_q == TF_BITS'(TF - 1);
+    always_comb begin
+        pass_nf_d = pass_nf_q;
+        if (pass_done && pass_tf_last) begin
+            pass_nf_d = (NF == 1 || pass_nf_q == NF_BITS'(NF - 1)) ? '0 : pass_nf_q + NF_BITS'(1);
+        end
+    end
+    always_ff @(posedge clk_i) begin
+        if (!rst_ni) begin
+            pass_nf_q <= '0;
+            pass_tf_q <= '0;
+        end else if (en) begin
+            pass_nf_q <= pass_nf_d;
+            if (pass_done) pass_tf_q <= pass_tf_last ? '0 : pass_tf_q + TF_BITS'(TF > 1);
+        end
+    end
+    constant_rom #(
+        .DEPTH(NF),
+        .WIDTH(NEURON_WORD),
+        .BLOCK(1'b0),
+        .FILE (NEURON_FILE)
+    ) i_constants (
+        .clk_i,
+        .en_i  (en),
+        .addr_i(pass_nf_d),
+        .data_o(constants)
+    );
+
+    logic [PE*LANES*CURRENT_BITS-1:0] sums;
+    localparam int unsigned LANE_BITS = WEIGHT_BITS + $clog2(SIMD)
+        + (!SUMS_ONCE ? 0 : STATIC_INPUT ? INPUT_BITS : $clog2(T + 1));
+    logic [PE*LANES*LANE_BITS-1:0] dots;
+    if (SUMS_ONCE) begin : gen_dots_once
+        assign dots = gen_products.dot;
+    end else begin : gen_dots_lanes
+        assign dots = gen_spikes.dot;
+    end
+
+    for (genvar pe = 0; pe < int'(PE); pe++) begin : gen_pe
+        logic signed [BIAS_BITS-1:0] bias, bias_high;
+        logic signed [CURRENT_BITS-1:0] initial_sum;
+        assign bias = constants[pe*NEURON_STRIDE+:BIAS_BITS];
+        assign bias_high = bias >>> (NEURON ? FRAC_BITS : 0);
+        assign initial_sum = CURRENT_BITS'(bias_high);
+        for (genvar t = 0; t < int'(LANES); t++) begin : gen_lane
+            logic signed [CURRENT_BITS-1:0] before_sum, sum;
+            assign sum = CURRENT_BITS'(signed'(dots[(pe*LANES+t)*LANE_BITS+:LANE_BITS])) + before_sum;
+            assign sums[(pe*LANES+t)*CURRENT_BITS+:CURRENT_BITS] = sum;
+            if (SF == 1) begin : gen_single_fold
+                assign before_sum = initial_sum;
+            end else begin : gen_accumulate
+                logic signed [CURRENT_BITS-1:0] sum_q;
+                always_ff @(posedge clk_i) if (en && dot_valid) sum_q <= sum;
+                assign before_sum = dot_first ? initial_sum : sum_q;
+            end
+        end
+    end
+    if (SF == 1) begin : gen_first_unused
+        logic unused;
+        assign unused = dot_first;
+    end
+
+    // ---------------------------------------------------------------- neurons
+    logic result_valid;
+    logic [OUT_BITS-1:0] result;
+
+    if (!NEURON) begin : gen_readout
+        assign result_valid = pass_done;
+        assign result = sums;
+    end else begin : gen_neurons
+        localparam int unsigned FRACTION_BITS = FRAC_BITS > 0 ? FRAC_BITS : 1;
+        logic [PE*FRACTION_BITS-1:0] fraction;
+        logic [PE*THRESHOLD_BITS-1:0] threshold;
+        for (genvar pe = 0; pe < int'(PE); pe++) begin : gen_constants
+            assign fraction[pe*FRACTION_BITS+:FRACTION_BITS] =
+                FRACTION_BITS'(signed'(constants[pe*NEURON_STRIDE+:BIAS_BITS]));
+            assign threshold[pe*THRESHOLD_BITS+:THRESHOLD_BITS] =
+                constants[pe*NEURON_STRIDE+BIAS_BITS+:THRESHOLD_BITS];
+        end
+        if (TF == 1) begin : gen_chain
+            neuron_chain #(
+                .PE            (PE),
+                .STEPS         (T),
+                .DONE_STEPS    (0),
+                .INTERVAL      (SF),
+                .CURRENTS      (LANES),
+                .CURRENT_BITS  (CURRENT_BITS),
+                .FRACTION_BITS (FRACTION_BITS),
+                .FRAC_BITS     (FRAC_BITS),
+                .POTENTIAL_BITS(POTENTIAL_BITS),
+                .THRESHOLD_BITS(THRESHOLD_BITS),
+                .LEAK          (LEAK),
+                .LEAK_SHIFT    (LEAK_SHIFT),
+                .SOFT_RESET    (SOFT_RESET)
+            ) i_neurons (
+                .clk_i,
+                .rst_ni,
+                .en_i       (en),
+                .valid_i    (pass_done),
+                .current_i  (sums),
+                .fraction_i (fraction),
+                .threshold_i(threshold),
+                .potential_i('0),
+                .spikes_i   ('0),
+                .valid_o    (result_valid),
+                .spikes_o   (result)
+            );
+        end else begin : gen_time_folds
+            localparam int unsigned UNROLL = unroll_for(TP, SF);
+            logic [TF_BITS-1:0] worked_tf_q;
+            logic block_done;
+            logic [PE*LANES*CURRENT_BITS-1:0] unused_current;
+            logic [PE*FRACTION_BITS-1:0] unused_fraction;
+            logic [PE*THRESHOLD_BITS-1:0] unused_threshold;
+            logic [PE*POTENTIAL_BITS-1:0] unused_potential;
+            logic unused;
+            assign unused = ^{unused_current, unused_fraction, unused_threshold, unused_potential};
+            neuron_serial #(
+                .PE            (PE),
+                .STEPS         (TP),
+                .UNROLL        (UNROLL),
+                .CURRENTS      (LANES),
+                .CURRENT_BITS  (CURRENT_BITS),
+                .FRACTION_BITS (FRACTION_BITS),
+                .FRAC_BITS     (FRAC_BITS),
+                .POTENTIAL_BITS(POTENTIAL_BITS),
+                .THRESHOLD_BITS(THRESHOLD_BITS),
+                .LEAK          (LEAK),
+                .LEAK_SHIFT    (LEAK_SHIFT),
+                .SOFT_RESET    (SOFT_RESET),
+                .SPIKE_BITS    (T)
+            ) i_neurons (
+                .clk_i,
+                .rst_ni,
+                .en_i       (en),
+                .valid_i    (pass_done),
+                .keep_i     (pass_tf_q != '0),
+                .current_i  (sums),
+                .fraction_i (fraction),
+                .threshold_i(threshold),
+                .potential_i('0),
+                .spikes_i   ('0),
+                .valid_o    (block_done),
+                .current_o  (unused_current),
+                .fraction_o (unused_fraction),
+                .threshold_o(unused_threshold),
+                .potential_o(unused_potential),
+                .spikes_o   (result)
+            );
+            always_ff @(posedge clk_i) begin
+                if (!rst_ni) worked_tf_q <= '0;
+                else if (en && block_done) begin
+                    worked_tf_q <= worked_tf_q == TF_BITS'(TF - 1) ? '0 : worked_tf_q + TF_BITS'(1);
+                end
+            end
+            assign result_valid = block_done && worked_tf_q == TF_BITS'(TF - 1);
+        end
+    end
+
+    // ---------------------------------------------------------------- output register
+    if (SF * TF > 1) begin : gen_registered_stall
+        assign en = !(result_valid && out_valid_o);
+    end else begin : gen_direct_stall
+        assign en = !(result_valid && out_valid_o && !out_ready_i);
+    end
+    always_ff @(posedge clk_i) begin
+        if (!rst_ni) out_valid_o <= 1'b0;
+        else if (en && result_valid) out_valid_o <= 1'b1;
+        else if (out_ready_i) out_valid_o <= 1'b0;
+    end
+    always_ff @(posedge clk_i) if (en && result_valid) out_data_o <= result;
+
+`ifndef SYNTHESIS
+    assert property (@(posedge clk_i) disable iff (!rst_ni)
+        out_valid_o && !out_ready_i |=> out_valid_o && $stable(out_data_o))
+    else $error("spiking_mvau: output changed while stalled");
+    assert property (@(posedge clk_i) disable iff (!rst_ni)
+        in_valid_i && !in_ready_o |=> in_valid_i && $stable(in_data_i))
+    else $error("spiking_mvau: input changed while stalled");
+`endif
+endmodule
