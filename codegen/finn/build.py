@@ -58,7 +58,7 @@ class FoldingRequest:
 
 def build_graph(
     run: RunFolder,
-    board: str = "Pynq-Z2",
+    board: str | None = "Pynq-Z2",
     target_cycles: int | None = None,
     folding_file: Path | None = None,
     impl: Implementation = "rtl",
@@ -66,11 +66,11 @@ def build_graph(
 ) -> ModelWrapper:
     """Write graph.onnx, folding.json and results/folding.json of a run and return the graph.
 
-    ``board`` names a board of fpga.boards or is "none" (no budget). Without ``target_cycles`` and ``folding_file`` the
+    ``board`` names a board of fpga.boards; "none" or None is no budget. Without ``target_cycles`` and ``folding_file`` the
     folding is the fastest within ``lut_share`` of the board's LUTs. Raises MappingError for nodes without a core,
     FoldingError for foldings that do not divide, meet the target or fit the board, UnknownBoardError.
     """
-    target_board = None if board.lower() == NO_BOARD else find_board(board)
+    target_board = None if board is None or board.lower() == NO_BOARD else find_board(board)
     source = run.require("model.onnx")
     if target_cycles is not None and target_cycles < 1:
         raise FoldingError(f"a target of {target_cycles} cycles per frame is not possible, it must be at least 1")

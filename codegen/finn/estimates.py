@@ -15,9 +15,6 @@ from codegen.fit import Resources
 BRAM18_SHAPES = ((36, 512), (18, 1024), (9, 2048), (4, 4096), (2, 8192), (1, 16384))
 """(width, depth) of an 18 Kb block RAM in simple dual port use, UG473 table 1-6."""
 
-LUTS_PER_BLOCK_RAM = 300
-"""LUTs that one BRAM36 is worth: an XC7Z020 has 380 LUTs for each of its BRAM36."""
-
 CONTROL_LUTS = 120
 """Fold counters, handshakes and pipeline valids of one core."""
 
@@ -93,9 +90,3 @@ def rom_resources(width: int, depth: int, style: MemoryStyle) -> Resources:
 def block_rams(width: int, depth: int) -> float:
     """36 Kb block RAMs (an 18 Kb one is a half) for a memory of that shape."""
     return min(math.ceil(width / w) * math.ceil(depth / d) for w, d in BRAM18_SHAPES) / 2
-
-
-def memory_style(width: int, depth: int) -> MemoryStyle:
-    """Block RAM where it is worth its LUTs, LUT ROM else."""
-    luts = rom_resources(width, depth, "distributed").lut
-    return "block" if luts > LUTS_PER_BLOCK_RAM * block_rams(width, depth) else "distributed"

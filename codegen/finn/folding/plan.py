@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from codegen.core.spiking_mvau import SpikingMVAUSpec
-from codegen.finn.estimates import block_rams, memory_style, mvau_resources, pool_resources
+from codegen.core.spiking_mvau import SpikingMVAUSpec, choose_memory_style
+from codegen.finn.estimates import block_rams, mvau_resources, pool_resources
 from codegen.finn.folding.layers import Layer, Window
 from codegen.fit import Resources, total
 
@@ -61,7 +61,7 @@ class LayerPlan:
         if self.layer.window is None:
             return "auto"
         width, depth = _window_buffer(self.layer.window, self.window_simd)
-        return memory_style(width, depth)
+        return choose_memory_style(depth, width)
 
     def resources(self, previous_lanes: int | None) -> Resources:
         """Estimate of the layer's nodes, with the width converter from the ``previous_lanes`` of the layer before."""
@@ -88,7 +88,7 @@ def _window_buffer(window: Window, simd: int) -> tuple[int, int]:
 
 def _window_resources(window: Window, simd: int) -> Resources:
     width, depth = _window_buffer(window, simd)
-    if memory_style(width, depth) == "block":
+    if choose_memory_style(depth, width) == "block":
         return Resources(WINDOW_CONTROL_LUTS, WINDOW_CONTROL_LUTS, block_rams(width, depth), 0)
     return Resources(WINDOW_CONTROL_LUTS + width * math.ceil(depth / LUT_RAM_BITS_PER_LUT), WINDOW_CONTROL_LUTS, 0, 0)
 
@@ -115,7 +115,7 @@ def fifo_resources(width: int, depth: int) -> Resources:
 def with_memory_style(spec: SpikingMVAUSpec) -> SpikingMVAUSpec:
     """The same core with its weight memory where it costs least."""
     width = spec.simd * spec.pe * spec.weight_bits
-    return replace(spec, memory_style=memory_style(width, spec.synapse_folds * spec.neuron_folds))
+    return replace(spec, memory_style=choose_memory_style(spec.synapse_folds * spec.neuron_folds, width))
 
 
 def plan_layer(layer: Layer, spec: SpikingMVAUSpec, window_simd: int) -> LayerPlan:

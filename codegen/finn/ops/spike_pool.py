@@ -106,6 +106,6 @@ class SpikePool(HWCustomOp):
     def execute_node(self, context: dict[str, NDArray[Any]], graph: GraphProto) -> None:
         """Compute the node with the core's naive model, whatever the execution mode."""
         spec = self.spec()
-        frame = context[self.onnx_node.input[0]].reshape(spec.height, spec.width, spec.channels).astype(np.int64)
+        frame = context[self.onnx_node.input[0]].reshape(1, spec.height, spec.width, spec.channels).astype(np.int64)
         outputs = core.reference(spec, frame)
         context[self.onnx_node.output[0]] = outputs.astype(np.float32).reshape(self.get_normal_output_shape())

@@ -54,6 +54,7 @@ class SpikingMVAU(HWCustomOp):
             "numInputVectors": ("ints", True, [1]),  # leading 1: the batch
             "layer": ("s", False, ""),  # name of the layer in model.onnx
             "memStyle": ("s", False, "block", {"block", "distributed"}),
+            "useDsp": ("i", False, 0, {0, 1}),
         }
         attributes.update(super().get_nodeattr_types())
         return attributes
@@ -91,6 +92,7 @@ class SpikingMVAU(HWCustomOp):
             output_bits=self.get_output_datatype().bitwidth(),
             vectors=int(np.prod(cast(list[int], self.get_nodeattr("numInputVectors")))),
             memory_style=cast(MemoryStyle, self.text("memStyle")),
+            use_dsp=bool(self.integer("useDsp")),
         )
 
     def parameters(self, model: ModelWrapper) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:

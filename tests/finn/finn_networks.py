@@ -1,0 +1,141 @@
+"""Small networks, folded at random, for the tests of the FINN side."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+from hypothesis import strategies as st
+
+from codegen.export.onnx_writer import build_model
+from codegen.network import IntegerLayer, IntegerNetwork
+from codegen.run_folder import RunFolder
+
+
+def integer_layer(
+    rng: np.random.Generator,
+    name: str,
+    weight_shape: tuple[int, ...],
+    *,
+    neuron: str = "IF",
+    reset: str = "hard",
+    bits: int = 4,
+    stride: int = 1,
+    padding: int = 0,
+    pool: int = 1,
+    first: bool = False,
+) -> IntegerLayer:
+    """Random weights of ``bits``; thresholds that some inputs reach and some do not."""
+    largest = 2 ** (bits - 1) - 1
+    weights = rng.integers(-largest, largest + 1, weight_shape)
+    out = weight_shape[0]
+    reach = max(2, int(np.sqrt((weights**2).sum() / out) * (255 if first else 1))) << 4
+    read_out = neuron == "none"
+    return IntegerLayer(
+        name=name,
+        kind="conv" if len(weight_shape) == 4 else "linear",
+        weights=weights,
+        weight_bits=bits,
+        stride=stride,
+        padding=padding,
+        neuron=neuron,
+        leak_shift=1 if neuron == "LIF" else 0,
+        reset=reset,
+        bias=rng.integers(-reach // 4, reach // 4 + 1, out),
+        threshold=np.zeros(out, np.int64) if read_out else rng.integers(-reach // 8, reach, out),
+        pool=pool,
+    )
+
+
+def mini(seed: int = 0, timesteps: int = 4) -> IntegerNetwork:
+    """Three convolutions with pooling and a read-out on 8x8 images."""
+    rng = np.random.default_rng(seed)
+    layers = (
+        integer_layer(rng, "conv1", (4, 1, 3, 3), bits=8, padding=1, pool=2, first=True),
+        integer_layer(rng, "conv2", (6, 4, 3, 3), padding=1, pool=2, neuron="LIF"),
+        integer_layer(rng, "conv3", (8, 6, 3, 3), padding=1, reset="soft"),
+        integer_layer(rng, "readout", (10, 8 * 2 * 2), neuron="none"),
+    )
+    return IntegerNetwork((8, 8, 1), timesteps, 4, 10, layers)
+
+
+def vgg16(ratio: float) -> IntegerNetwork:
+    """The shape of VGG16 for CIFAR with (1 - ratio) of its channels."""
+    rng = np.random.default_rng(0)
+    layers: list[IntegerLayer] = []
+    channels = 3
+    for block, (width, depth) in enumerate(((64, 2), (128, 2), (256, 3), (512, 3), (512, 3)), start=1):
+        for position in range(1, depth + 1):
+            out = int(width * (1 - ratio))
+            pool = 2 if position == depth else 1
+            name, first = f"conv{block}_{position}", not layers
+            shape = (out, channels, 3, 3)
+            layers.append(integer_layer(rng, name, shape, padding=1, pool=pool, bits=8 if first else 4, first=first))
+            channels = out
+    layers.append(integer_layer(rng, "readout", (10, channels), neuron="none"))
+    return IntegerNetwork((32, 32, 3), 4, 4, 10, tuple(layers))
+
+
+@st.composite
+def networks(draw: st.DrawFn) -> IntegerNetwork:
+    """Convolutions (also 1x1, strided, padded, pooled) and linear layers, IF and LIF, both resets, T up to 24."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    timesteps = draw(st.sampled_from([1, 2, 3, 4, 6, 8, 16, 24]))
+    channels, height, width = draw(st.integers(1, 3)), draw(st.integers(3, 7)), draw(st.integers(3, 7))
+    input_shape = (height, width, channels)
+    layers: list[IntegerLayer] = []
+    for index in range(draw(st.integers(0, 3))):
+        kernel = draw(st.integers(1, min(3, height, width)))
+        stride, padding = draw(st.integers(1, 2)), draw(st.integers(0, kernel // 2))
+        out_height, out_width = ((size + 2 * padding - kernel) // stride + 1 for size in (height, width))
+        # FINN's sliding window wants more than one window in each direction of a 2-D map.
+        if min(height, width) + 2 * padding < 2:
+            break
+        pool = draw(st.integers(1, min(2, out_height, out_width)))
+        out = draw(st.sampled_from([1, 2, 3, 4, 6]))
+        options = {"stride": stride, "padding": padding, "pool": pool}
+        layers.append(_drawn(draw, rng, f"conv{index}", (out, channels, kernel, kernel), not layers, **options))
+        channels, height, width = out, out_height // pool, out_width // pool
+    inputs = channels * height * width
+    for index in range(draw(st.integers(0, 2))):
+        out = draw(st.sampled_from([1, 4, 6]))
+        layers.append(_drawn(draw, rng, f"fc{index}", (out, inputs), not layers))
+        inputs = out
+    if not layers:
+        layers.append(_drawn(draw, rng, "fc", (4, inputs), True))
+        inputs = 4
+    classes = draw(st.integers(2, 4))
+    layers.append(integer_layer(rng, "readout", (classes, inputs), neuron="none"))
+    return IntegerNetwork(input_shape, timesteps, 4, classes, tuple(layers))
+
+
+def _drawn(draw, rng, name, shape, first, **options):
+    return integer_layer(
+        rng,
+        name,
+        shape,
+        first=first,
+        neuron=draw(st.sampled_from(["IF", "LIF"])),
+        reset=draw(st.sampled_from(["hard", "soft"])),
+        bits=draw(st.sampled_from([2, 4, 8])),
+        **options,
+    )
+
+
+def run_of(network: IntegerNetwork, folder: Path) -> RunFolder:
+    """A run folder that holds the network's model.onnx."""
+    folder.mkdir(parents=True, exist_ok=True)
+    onnx.save(build_model(network), str(folder / "model.onnx"))
+    return RunFolder(folder)
+
+
+def random_images(network: IntegerNetwork, count: int, seed: int = 0) -> np.ndarray:
+    """[count, H, W, C] uint8."""
+    return np.random.default_rng(seed).integers(0, 256, (count, *network.input_shape)).astype(np.uint8)
+
+
+def write_json(path: Path, content: object) -> Path:
+    path.write_text(json.dumps(content))
+    return path
