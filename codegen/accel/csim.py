@@ -1,0 +1,131 @@
+"""C simulation: the rendered HLS C++ as one program that runs a whole test set on all cores."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codegen.accel.build import CachedBuild, Command, Progress, content_key, run_tool, run_tools
+from codegen.accel.images import image_words, logits_of_words
+from codegen.accel.manifest import Manifest, read_manifest
+from codegen.accel.render_hls import CSIM_FOLDER, INCLUDE_FOLDER, NODE_FOLDER
+from codegen.errors import SimulationError
+from codegen.run_folder import RunFolder
+
+_COMPILER = "g++"
+_STANDARD = "-std=c++14"
+_OPTIMISATION = ("-O3", "-march=native")
+_WARNINGS = ("-Wall", "-Wextra", "-Wno-unknown-pragmas")
+_MAX_WIDTH_STEP = 1024
+
+
+@dataclass(frozen=True)
+class CsimResult:
+    """What a C simulation gave: logits int32 [N, classes], wall time of the run without compilation, and per node the
+    trips of its II=1 loops for one image (its cycles without the pipeline depth)."""
+
+    logits: NDArray[np.int32]
+    seconds: float
+    trips: dict[str, int]
+
+
+def run_csim(run: RunFolder, images: NDArray[np.uint8]) -> CsimResult:
+    """Run images [N, H, W, C] uint8 through the HLS C++ of a run.
+
+    Raises SimulationError when there is no compiler, the program does not compile, or it does not finish.
+    """
+    run.require("hls")
+    manifest = read_manifest(run.require("rtl"))
+    words = image_words(images, manifest)
+    build = build_csim(run, manifest)
+    with tempfile.TemporaryDirectory(prefix="spikefold-") as scratch:
+        image_file, result_file, trip_file = (Path(scratch) / name for name in ("images", "results", "trips"))
+        words.tofile(image_file)
+        workers = min(os.cpu_count() or 1, len(words))
+        files = [str(file) for file in (image_file, result_file, trip_file)]
+        start = time.monotonic()
+        _run([str(build.program.resolve()), *files, str(len(words)), str(workers)], run, len(words))
+        seconds = time.monotonic() - start
+        shape = (len(words), manifest.output.words, manifest.output.bytes)
+        logits = logits_of_words(np.fromfile(result_file, dtype=np.uint8).reshape(shape), manifest)
+        trips = {name: int(count) for name, count in (line.split() for line in trip_file.read_text().splitlines())}
+    return CsimResult(logits=logits, seconds=seconds, trips=trips)
+
+
+def build_csim(run: RunFolder, manifest: Manifest) -> CachedBuild:
+    """Compile the C simulation of a run, or find the program compiled from the same sources.
+
+    Raises SimulationError naming the log when it does not compile.
+    """
+    hls = run.require("hls")
+    folder = run.path / "build" / "csim"
+    units = [hls / "accelerator.cpp", hls / "csim_main.cpp", *sorted((hls / CSIM_FOLDER).glob("*.cpp"))]
+    flags = [_STANDARD, *_OPTIMISATION, *_WARNINGS, f"-I{INCLUDE_FOLDER}", f"-I{NODE_FOLDER}"]
+    flags += ["-isystem", str(vendor_headers()), f"-DAP_INT_MAX_W={_max_width(manifest)}"]
+    flags += ["-DSPIKEFOLD_CSIM", "-DSPIKEFOLD_SEPARATE_NODES"]
+    sources = [file for file in hls.rglob("*") if file.suffix in (".cpp", ".hpp")]
+    build = CachedBuild(folder, folder / "csim", content_key(sources, [_COMPILER, *flags]))
+    if build.is_current():
+        return build
+    build.invalidate()
+    objects = [folder.resolve() / f"{unit.stem}.o" for unit in units]
+    commands = [
+        Command(
+            [_COMPILER, *flags, "-c", str(unit.relative_to(hls)), "-o", str(target)],
+            f"compiling {unit.name} for C simulation",
+            folder / f"{unit.stem}.log",
+            hls,
+        )
+        for unit, target in zip(units, objects, strict=True)
+    ]
+    progress = Progress("compiling the C simulation", "files")
+    run_tools(commands, os.cpu_count() or 1, progress)
+    link = [_COMPILER, *map(str, objects), "-o", str(build.program.resolve())]
+    run_tool(Command(link, "linking the C simulation", folder / "link.log", hls))
+    build.mark_current()
+    return build
+
+
+def vendor_headers() -> Path:
+    """Folder of the vendor's open ap_int.h and hls_stream.h, which hls4ml carries.
+
+    Raises SimulationError when hls4ml is not installed or has them no more.
+    """
+    package = importlib.util.find_spec("hls4ml")
+    if package is not None and package.submodule_search_locations:
+        folder = Path(package.submodule_search_locations[0]) / "templates" / "vivado" / "ap_types"
+        if (folder / "ap_int.h").is_file():
+            return folder
+    raise SimulationError("C simulation needs the ap_int.h that hls4ml carries; install it with `pip install hls4ml`")
+
+
+def _max_width(manifest: Manifest) -> int:
+    widest = max(node.input.padded_bits + node.output.padded_bits for node in manifest.nodes)
+    return max(1, -(-widest // _MAX_WIDTH_STEP)) * _MAX_WIDTH_STEP
+
+
+def _run(arguments: list[str], run: RunFolder, count: int) -> None:
+    progress = Progress("C simulation", "images")
+    with (
+        tempfile.TemporaryFile("w+") as errors,
+        subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=errors, text=True) as process,
+    ):
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith("progress "):
+                progress.show(min(int(line.split()[1]), count - 1), count)
+        status = process.wait()
+        errors.seek(0)
+        complaints = errors.read().splitlines()
+    if status != 0:
+        reason = complaints[-1] if complaints else f"exit status {status}"
+        raise SimulationError(f"the C simulation of {run.path} stopped: {reason}")
+    progress.show(count, count)

@@ -1,0 +1,35 @@
+"""Render a run's accelerator: graph.onnx to the source trees hls/ and rtl/."""
+
+from __future__ import annotations
+
+from codegen.accel.build import Progress
+from codegen.accel.graph import read_graph
+from codegen.accel.render_hls import Target, render_hls
+from codegen.accel.render_rtl import render_rtl
+from codegen.run_folder import RunFolder, fresh_folder
+
+DEFAULT_PART = "xc7z020clg400-1"
+DEFAULT_CLOCK_NS = 10.0
+
+
+def render_sources(run: RunFolder, target: Target = Target(DEFAULT_PART, DEFAULT_CLOCK_NS)) -> None:
+    """Write run/hls and run/rtl from run/graph.onnx; a folder appears under its name only when it is complete.
+
+    Raises RunFolderError without graph.onnx, and RenderError for a node nothing renders or for an installed FINN file
+    that a patch step does not know.
+    """
+    graph = read_graph(run.require("graph.onnx"))
+    progress = Progress("rendering", "nodes")
+    total = 2 * len(graph.nodes)
+    done = 0
+
+    def step(name: str) -> None:
+        nonlocal done
+        done += 1
+        progress.show(min(done, total - 1), total, name)
+
+    with fresh_folder(run.path / "hls") as folder:
+        render_hls(graph, folder, target, step)
+    with fresh_folder(run.path / "rtl") as folder:
+        render_rtl(graph, folder, step)
+    progress.show(total, total)

@@ -1,0 +1,141 @@
+"""The HLS source tree: node functions, the DATAFLOW top, the C simulation's main and the Vitis HLS script."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from codegen.accel.graph import FINN_PLUMBING, DataflowGraph, Node
+from codegen.accel.plumbing import plumbing_spec
+from codegen.core import padding, sliding_window, spike_pool, spiking_mvau, width_converter
+from codegen.errors import RenderError
+
+INCLUDE_FOLDER = "include"
+NODE_FOLDER = "nodes"
+CSIM_FOLDER = "csim"
+_FIFO = "StreamingFIFO_rtl"
+_DEFAULT_DEPTH = 2
+_DEFAULT_MAX_WIDTH = 1024
+_TOP_FILES = ("accelerator.hpp", "accelerator.cpp", "nodes.hpp", "csim_main.cpp", "run_hls.tcl")
+
+
+@dataclass(frozen=True)
+class Call:
+    """One node's function and the streams it stands between."""
+
+    index: int
+    function: str
+    source: str
+    sink: str
+    in_bits: int
+    out_bits: int
+
+
+@dataclass(frozen=True)
+class LocalStream:
+    """An hls::stream between two nodes; its depth is that of the FIFOs between them."""
+
+    name: str
+    bits: int
+    depth: int
+
+
+@dataclass(frozen=True)
+class Target:
+    """What the Vitis HLS script synthesises for."""
+
+    part: str
+    clock_ns: float
+
+
+def render_hls(graph: DataflowGraph, folder: Path, target: Target, progress: Callable[[str], None]) -> None:
+    """Write the HLS tree of a graph into an empty folder.
+
+    Layout: include/ the cores, nodes/ one header per node with its weights, accelerator.{hpp,cpp}, csim_main.cpp with
+    csim/ (one file per node, so that they compile in parallel), run_hls.tcl.
+    FIFO nodes become depths of streams; one at either end of the chain belongs to what the accelerator is connected to.
+    ``progress`` is told the name of each node. Raises RenderError for a node without HLS core.
+    """
+    nodes = [node for node in graph.nodes if node.op != _FIFO]
+    if not nodes:
+        raise RenderError("the dataflow graph holds nothing but FIFOs")
+    for name in (INCLUDE_FOLDER, NODE_FOLDER, CSIM_FOLDER):
+        (folder / name).mkdir()
+    headers: set[str] = set()
+    for node in nodes:
+        progress(node.name)
+        headers.update(_write_node(graph, node, folder / NODE_FOLDER))
+    for header in sorted(headers):
+        shutil.copyfile(str(files("hls_templates") / "hls" / header), folder / INCLUDE_FOLDER / header)
+
+    calls, streams = _wire(graph)
+    environment = Environment(
+        loader=PackageLoader("hls_templates", "hls"), undefined=StrictUndefined, keep_trailing_newline=True
+    )
+    for name in _TOP_FILES:
+        text = environment.get_template(f"{name}.j2").render(
+            input=graph.input,
+            output=graph.output,
+            calls=calls,
+            streams=streams,
+            part=target.part,
+            clock_ns=target.clock_ns,
+            max_width=max_width(graph),
+        )
+        (folder / name).write_text(text)
+    template = environment.get_template("csim_node.cpp.j2")
+    for call in calls:
+        (folder / CSIM_FOLDER / f"{call.function}.cpp").write_text(template.render(call=call))
+
+
+def max_width(graph: DataflowGraph) -> int:
+    """AP_INT_MAX_W for the widest integer of any node: a converter holds an input and an output word at once."""
+    widest = max(node.input.padded_bits + node.output.padded_bits for node in graph.nodes)
+    return max(_DEFAULT_MAX_WIDTH, -(-widest // _DEFAULT_MAX_WIDTH) * _DEFAULT_MAX_WIDTH)
+
+
+def _wire(graph: DataflowGraph) -> tuple[list[Call], list[LocalStream]]:
+    kept = [position for position, node in enumerate(graph.nodes) if node.op != _FIFO]
+    calls: list[Call] = []
+    streams: list[LocalStream] = []
+    source = "s_axis_0"
+    for index, position in enumerate(kept):
+        node = graph.nodes[position]
+        sink = "m_axis_0"
+        if index + 1 < len(kept):
+            between = graph.nodes[position + 1 : kept[index + 1]]
+            depth = sum(fifo.custom_op.get_nodeattr("depth") for fifo in between) or _DEFAULT_DEPTH
+            sink = f"stream_{index + 1}"
+            streams.append(LocalStream(sink, node.output.bits, depth))
+        calls.append(Call(index, node.name, source, sink, node.input.bits, node.output.bits))
+        source = sink
+    return calls, streams
+
+
+def _write_node(graph: DataflowGraph, node: Node, folder: Path) -> tuple[str, ...]:
+    """Write the header of one node; returns the core headers it includes."""
+    if node.op in FINN_PLUMBING:
+        spec = plumbing_spec(node)
+        if isinstance(spec, padding.PaddingSpec):
+            padding.write_hls(spec, folder)
+            return padding.HLS_SOURCES
+        if isinstance(spec, sliding_window.SlidingWindowSpec):
+            sliding_window.write_hls(spec, folder)
+            return sliding_window.HLS_SOURCES
+        if isinstance(spec, width_converter.WidthConverterSpec):
+            width_converter.write_hls(spec, folder)
+            return width_converter.HLS_SOURCES
+    else:
+        own = node.custom_op.spec()
+        if isinstance(own, spiking_mvau.SpikingMVAUSpec):
+            spiking_mvau.write_hls(own, *node.custom_op.parameters(graph.model), folder)
+            return spiking_mvau.HLS_SOURCES
+        if isinstance(own, spike_pool.SpikePoolSpec):
+            spike_pool.write_hls(own, folder)
+            return spike_pool.HLS_SOURCES
+    raise RenderError(f"no HLS core implements {node.name!r} ({node.op})")
