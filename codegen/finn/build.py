@@ -66,8 +66,8 @@ def build_graph(
 ) -> ModelWrapper:
     """Write graph.onnx, folding.json and results/folding.json of a run and return the graph.
 
-    ``board`` names a board of fpga.boards; "none" or None is no budget. Without ``target_cycles`` and ``folding_file`` the
-    folding is the fastest within ``lut_share`` of the board's LUTs. Raises MappingError for nodes without a core,
+    ``board`` names a board of fpga.boards; "none" or None is no budget. Without ``target_cycles`` and ``folding_file``
+    the folding is the fastest within ``lut_share`` of the board's LUTs. Raises MappingError for nodes without a core,
     FoldingError for foldings that do not divide, meet the target or fit the board, UnknownBoardError.
     """
     target_board = None if board is None or board.lower() == NO_BOARD else find_board(board)

@@ -9,6 +9,7 @@ import onnx
 from finn.transformation.fpgadataflow.insert_dwc import InsertDWC
 from finn.transformation.fpgadataflow.insert_fifo import InsertFIFO
 from finn.transformation.fpgadataflow.specialize_layers import SpecializeLayers
+from finn.transformation.general import ApplyConfig
 from finn.util.basic import getHWCustomOp
 from google.protobuf.message import DecodeError
 from qonnx.core.modelwrapper import ModelWrapper
@@ -19,7 +20,6 @@ from qonnx.transformation.infer_shapes import InferShapes
 
 from codegen.errors import MappingError
 from codegen.finn.folding.file import NodeFolding
-from codegen.finn.passes.apply_folding import ApplyFolding
 from codegen.finn.passes.check_mappable import CheckMappable
 from codegen.finn.passes.check_streams import CheckStreams
 from codegen.finn.passes.convert_to_spike_trains import ConvertToSpikeTrains
@@ -37,7 +37,7 @@ OWN_OPERATORS = ("SpikingMVAU", "SpikePool")
 def load_model(path: Path) -> ModelWrapper:
     """model.onnx with the shapes of one frame.
 
-    Raises MappingError when the file is not an ONNX model or its shapes contradict each other.
+    Raises MappingError when the file is not an ONNX model.
     """
     try:
         proto = onnx.load(str(path))
@@ -48,10 +48,8 @@ def load_model(path: Path) -> ModelWrapper:
         dimensions = entry.type.tensor_type.shape.dim
         if dimensions and not dimensions[0].dim_value:
             dimensions[0].dim_value = 1
-    try:
-        proto = onnx.shape_inference.infer_shapes(proto, strict_mode=True, data_prop=True)
-    except onnx.shape_inference.InferenceError as error:
-        raise MappingError(f"the shapes of {path} cannot be inferred: {_first_line(error)}") from error
+    # What cannot be inferred is left open and named node by node by CheckMappable.
+    proto = onnx.shape_inference.infer_shapes(proto, data_prop=True)
     return ModelWrapper(proto)
 
 
@@ -81,7 +79,7 @@ def fold(model: ModelWrapper, folding: NodeFolding, part: str) -> ModelWrapper:
     """The graph with that folding, its width converters and FIFOs; consumes ``model``."""
     return _apply(
         model,
-        ApplyFolding(folding),
+        ApplyConfig({"Defaults": {}, **folding}),
         CheckStreams(widths=False),
         InsertDWC(),
         SpecializeLayers(part),

@@ -132,7 +132,7 @@ def test_trains_beyond_float32_are_built_but_not_executed(tmp_path):
     network = mini(timesteps=25)
     run = run_of(network, tmp_path / "run")
     build_graph(run)
-    with pytest.raises(SimulationError, match="at most 24 steps exactly; .* has T=25"):
+    with pytest.raises(SimulationError, match=r"at most 24 steps exactly; .* has T=25"):
         run_finn(run, random_images(network, 1))
 
 

@@ -74,8 +74,9 @@ def write_folding(folding: NodeFolding, target: Path) -> None:
 def read_folding(path: Path, model: ModelWrapper) -> NodeFolding:
     """The folding of a file, checked against the graph's nodes (specialised, uniquely named).
 
-    ``Defaults`` is as in FINN: {"<attribute>": [value, ["<op type>", ... or "all"]]}. Raises FoldingError when the file
-    is not there, is not JSON, names a node or attribute that does not exist, or holds a value of the wrong kind.
+    ``Defaults`` is as in FINN: {"<attribute>": [value, ["<op type>", ...]]}, or "all" in place of the list. Raises
+    FoldingError when the file is not there, is not JSON, names a node or attribute that does not exist, or holds a
+    value of the wrong kind.
     """
     try:
         content = json.loads(path.read_text())
@@ -104,17 +105,20 @@ def read_folding(path: Path, model: ModelWrapper) -> NodeFolding:
 
 
 def _defaults(defaults: Any, kind: str, path: Path) -> dict[str, Any]:
+    """What the file's defaults say for one operator."""
     values = {}
     if not isinstance(defaults, dict):
         raise FoldingError(f"folding file {path}: 'Defaults' must hold an object of attributes")
     for attribute, entry in defaults.items():
-        if not (isinstance(entry, list) and len(entry) == 2 and isinstance(entry[1], list)):
-            raise FoldingError(f'folding file {path}: default {attribute!r} must be [value, ["op type" or "all"]]')
-        value, op_types = entry
-        generic = {str(op_type).removesuffix("_rtl").removesuffix("_hls") for op_type in op_types}
-        if attribute in ATTRIBUTES.get(kind, ()) and ("all" in generic or kind in generic):
-            _check(path, "Defaults", kind, attribute, value)
-            values[attribute] = value
+        if not isinstance(entry, list) or not entry or len(entry) % 2:
+            raise FoldingError(
+                f'folding file {path}: default {attribute!r} must be [value, "all"] or [value, [op types]]'
+            )
+        for value, op_types in zip(entry[::2], entry[1::2], strict=True):
+            generic = {str(op_type).removesuffix("_rtl").removesuffix("_hls") for op_type in op_types}
+            if attribute in ATTRIBUTES.get(kind, ()) and (op_types == "all" or kind in generic):
+                _check(path, "Defaults", kind, attribute, value)
+                values[attribute] = value
     return values
 
 

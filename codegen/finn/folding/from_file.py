@@ -40,6 +40,9 @@ def _plan(layer: Layer, folding: NodeFolding) -> LayerPlan:
         if layer.window.padding_node:
             padding_simd = int(folding.get(layer.window.padding_node, {}).get("SIMD", window_simd))
             require_divisor(f"{layer.window.padding_node} of {where}", "SIMD", padding_simd, channels, "channels")
+    if layer.pool:
+        pool_pe = int(folding.get(layer.pool.name, {}).get("PE", pe))
+        require_divisor(f"{layer.pool.name} of {where}", "PE", pool_pe, layer.pool.channels, "channels")
     plan = plan_layer(layer, replace(spec, simd=simd, pe=pe, tp=tp), window_simd)
     if "memStyle" in chosen:
         plan = replace(plan, mvau=replace(plan.mvau, memory_style=chosen["memStyle"]))

@@ -14,6 +14,9 @@ from codegen.finn.passes.graph import attribute, is_neuron, is_read_out
 IMAGE_TO_FEATURE_MAP = (0, 3, 1, 2)
 """NHWC pixels to the NCHW that ONNX convolutions read."""
 
+CHANNEL_AXIS = 2
+"""Of a current [T, batch, channels, ...]."""
+
 ARITHMETIC = ("Conv", "MatMul")
 GLUE = ("Cast", "Identity", "Transpose", "Reshape", "Unsqueeze", "Expand")
 
@@ -27,9 +30,12 @@ class CheckMappable(Transformation):
     """
 
     def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
-        problems = [
-            f"{_describe(node)}: {reason}" for node in model.graph.node if (reason := _node_problem(model, node))
-        ]
+        problems: list[str] = []
+        for node in model.graph.node:
+            # Shapes behind a node that cannot be mapped follow from it and are no problems of their own.
+            reason = _node_problem(model, node) or (None if problems else _shape_problem(model, node))
+            if reason:
+                problems.append(f"{_describe(node)}: {reason}")
         # The chain only means something once every node does.
         problems = problems or _chain_problems(model)
         if problems:
@@ -42,11 +48,11 @@ class CheckMappable(Transformation):
 
 def _describe(node: NodeProto) -> str:
     operator = f"{node.domain}::{node.op_type}" if node.domain else node.op_type
-    return f"{operator} {node.name or node.output[0]!r}"
+    return f"{operator} {(node.name or node.output[0])!r}"
 
 
 def _node_problem(model: ModelWrapper, node: NodeProto) -> str | None:
-    """Why the node cannot be mapped, or None."""
+    """Why the node cannot be mapped whatever its shapes, or None."""
     if len(_data_inputs(model, node)) != 1:
         return "it joins several streams, only chains are supported"
     if is_neuron(node) or is_read_out(node):
@@ -59,9 +65,16 @@ def _node_problem(model: ModelWrapper, node: NodeProto) -> str | None:
         return _weights_problem(model, node)
     if node.op_type == "MaxPool":
         return _pool_problem(model, node)
-    if node.op_type in GLUE:
-        return _glue_problem(model, node)
-    return "unsupported operator"
+    return None if node.op_type in GLUE else "unsupported operator"
+
+
+def _shape_problem(model: ModelWrapper, node: NodeProto) -> str | None:
+    """Why the node cannot be mapped with the shapes it has, or None."""
+    if is_neuron(node) or is_read_out(node):
+        return _neuron_shape_problem(model, node)
+    if node.op_type == "Conv":
+        return _map_problem(model, node)
+    return _glue_problem(model, node) if node.op_type in GLUE else None
 
 
 def _data_inputs(model: ModelWrapper, node: NodeProto) -> list[str]:
@@ -105,6 +118,17 @@ def _convolution_problem(model: ModelWrapper, node: NodeProto) -> str | None:
     return _weights_problem(model, node)
 
 
+def _map_problem(model: ModelWrapper, node: NodeProto) -> str | None:
+    kernel = model.get_initializer(node.input[1]).shape[2:]
+    strides, pads = attribute(node, "strides", (1, 1)), attribute(node, "pads", (0, 0, 0, 0))
+    shape = model.get_tensor_shape(node.input[0])
+    if shape is None or len(shape) != 4:
+        return f"its input {shape} is not a batch of feature maps"
+    if min(shape[2:]) + 2 * pads[0] < max(kernel[0], strides[0]):
+        return f"kernel {kernel[0]} or stride {strides[0]} is larger than its padded {shape[2]}x{shape[3]} map"
+    return None
+
+
 def _pool_problem(model: ModelWrapper, node: NodeProto) -> str | None:
     kernel = attribute(node, "kernel_shape")
     strides = attribute(node, "strides", (1,) * len(kernel))
@@ -126,11 +150,15 @@ def _neuron_problem(model: ModelWrapper, node: NodeProto) -> str | None:
     timesteps = attribute(node, "timesteps")
     if timesteps is None or not 1 <= timesteps <= MAX_TIMESTEPS:
         return f"timesteps={timesteps} is outside 1..{MAX_TIMESTEPS}"
+    return None
+
+
+def _neuron_shape_problem(model: ModelWrapper, node: NodeProto) -> str | None:
+    timesteps = attribute(node, "timesteps")
     shape = model.get_tensor_shape(node.input[0])
     if shape is None or shape[0] != timesteps:
         return f"its input {shape} does not lead with its {timesteps} time steps"
-    channel_axis = 2
-    channels = shape[channel_axis]
+    channels = shape[CHANNEL_AXIS]
     if any(model.get_initializer(name).size != channels for name in node.input[1:]):
         return f"its constants are not one per channel ({channels})"
     return None

@@ -1,0 +1,167 @@
+"""What cannot be mapped is named, all of it, before anything is generated."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import pytest
+from finn_networks import mini, run_of
+from onnx import TensorProto, helper, numpy_helper
+
+from codegen.errors import MappingError
+from codegen.finn.build import build_graph
+from codegen.run_folder import RunFolder
+
+
+def edited(tmp_path, edit) -> RunFolder:
+    """A run whose model.onnx is the mini network after ``edit(model, nodes by name)``."""
+    run = run_of(mini(), tmp_path / "run")
+    path = run.path / "model.onnx"
+    model = onnx.load(str(path))
+    edit(model, {node.name: node for node in model.graph.node})
+    onnx.save(model, str(path))
+    return run
+
+
+def insert_after(model, nodes, name, op_type, new_name, **attributes):
+    """Put a one-input node between ``name`` and its consumers."""
+    node = nodes[name]
+    new = helper.make_node(op_type, [node.output[0]], [f"{new_name}_out"], name=new_name, **attributes)
+    for consumer in model.graph.node:
+        for index, tensor in enumerate(consumer.input):
+            if tensor == node.output[0]:
+                consumer.input[index] = new.output[0]
+    model.graph.node.insert(list(model.graph.node).index(node) + 1, new)
+
+
+def set_attribute(node, name, value):
+    for attribute in [entry for entry in node.attribute if entry.name == name]:
+        node.attribute.remove(attribute)
+    if value is not None:
+        node.attribute.append(helper.make_attribute(name, value))
+
+
+def refused(run: RunFolder) -> str:
+    with pytest.raises(MappingError) as caught:
+        build_graph(run)
+    assert [path.name for path in run.path.iterdir()] == ["model.onnx"]
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+def test_all_unmappable_nodes_are_named_with_their_reason(tmp_path):
+    def edit(model, nodes):
+        insert_after(model, nodes, "neuron1", "Sigmoid", "squash")
+        insert_after(model, nodes, "conv2", "Relu", "rectify")
+        set_attribute(nodes["pool1"], "strides", [1, 1])
+        set_attribute(nodes["pool1"], "pads", [0, 0, 1, 1])
+        set_attribute(nodes["conv3"], "strides", [1, 2])
+        set_attribute(nodes["conv3"], "pads", [1, 1, 1, 2])
+
+    message = refused(edited(tmp_path, edit))
+    assert message.startswith("4 nodes of the ONNX graph cannot be mapped to hardware: ")
+    assert "Sigmoid 'squash': unsupported operator" in message
+    assert "Relu 'rectify': unsupported operator" in message
+    assert "MaxPool 'pool1': overlapping pooling (window (2, 2), strides (1, 1)) is not supported" in message
+    assert "Conv 'conv3': strides (1, 2) are not supported" in message
+
+
+@pytest.mark.parametrize(
+    ("attributes", "reason"),
+    [
+        ({"dilations": [2, 2], "pads": [2, 2, 2, 2]}, "dilation (2, 2) is not supported"),
+        ({"pads": [0, 0, 2, 2]}, "pads (0, 0, 2, 2) are not supported, only the same on all four sides"),
+        ({"auto_pad": "SAME_UPPER", "pads": None}, "auto_pad=SAME_UPPER is not supported, write pads"),
+    ],
+)
+def test_a_convolution_that_no_core_implements_is_named(tmp_path, attributes, reason):
+    def edit(model, nodes):
+        for name, value in attributes.items():
+            set_attribute(nodes["conv2"], name, value)
+
+    assert f"1 node of the ONNX graph cannot be mapped to hardware: Conv 'conv2': {reason}" in refused(
+        edited(tmp_path, edit)
+    )
+
+
+def test_a_grouped_convolution_is_named(tmp_path):
+    def edit(model, nodes):
+        set_attribute(nodes["conv2"], "group", 2)
+        weights = next(entry for entry in model.graph.initializer if entry.name == "conv2_weights")
+        halved = numpy_helper.to_array(weights)[:, :2].copy()
+        weights.CopyFrom(numpy_helper.from_array(halved, "conv2_weights"))
+
+    assert "Conv 'conv2': grouped convolution (group=2) is not supported" in refused(edited(tmp_path, edit))
+
+
+def test_a_branch_is_named_with_both_consumers(tmp_path):
+    def edit(model, nodes):
+        model.graph.node.append(helper.make_node("Cast", ["neuron3_out"], ["tap"], name="tap", to=TensorProto.FLOAT))
+        model.graph.output.append(helper.make_tensor_value_info("tap", TensorProto.FLOAT, ["a", "b", "c", "d", "e"]))
+
+    assert "2 outputs, one of each is supported" in refused(edited(tmp_path, edit))
+
+    def edit_inside(model, nodes):
+        model.graph.node.insert(
+            list(model.graph.node).index(nodes["neuron3"]) + 1,
+            helper.make_node("Add", ["neuron3_out", "neuron3_out"], ["sum"], name="shortcut"),
+        )
+        nodes["neuron3_fold"].input[0] = "sum"
+
+    assert "Add 'shortcut': it joins several streams" in refused(edited(tmp_path / "inside", edit_inside))
+
+
+def test_a_layer_without_neuron_is_named(tmp_path):
+    def edit(model, nodes):
+        model.graph.node.remove(nodes["neuron3"])
+        nodes["neuron3_fold"].input[0] = nodes["conv3_steps"].output[0]
+
+    assert "Conv 'conv3': no neuron follows it" in refused(edited(tmp_path, edit))
+
+
+def test_a_reshape_that_mixes_elements_is_named(tmp_path):
+    def edit(model, nodes):
+        shape = next(entry for entry in model.graph.initializer if entry.name == "neuron1_fold_shape")
+        shape.CopyFrom(numpy_helper.from_array(np.array([-1, 4, 4, 16]), "neuron1_fold_shape"))
+        set_attribute(nodes["pool1"], "kernel_shape", [1, 4])
+        set_attribute(nodes["pool1"], "strides", [1, 4])
+
+    message = refused(edited(tmp_path, edit))
+    assert (
+        "Reshape 'neuron1_fold': [4, 1, 4, 8, 8] to [4, 4, 4, 16] neither moves the time axis nor flattens" in message
+    )
+    assert "MaxPool 'pool1': a pooling window (1, 4) is not supported" in message
+
+
+def test_a_foreign_network_is_refused_by_name(tmp_path):
+    weights = numpy_helper.from_array(np.ones((4, 2), np.float32), "weights")
+    graph = helper.make_graph(
+        [
+            helper.make_node("Gemm", ["x", "weights"], ["current"], name="dense"),
+            helper.make_node("Sigmoid", ["current"], ["y"], name="squash"),
+        ],
+        "foreign",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", 4])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["batch", 2])],
+        [weights],
+    )
+    (tmp_path / "run").mkdir()
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)])
+    onnx.save(model, str(tmp_path / "run" / "model.onnx"))
+    message = refused(RunFolder(tmp_path / "run"))
+    assert "Gemm 'dense': unsupported operator; Sigmoid 'squash': unsupported operator" in message
+
+
+@pytest.mark.parametrize("content", [b"", b"not a model", bytes(range(256)) * 8])
+def test_a_file_that_is_no_onnx_model_is_one_sentence(tmp_path, content):
+    run = run_of(mini(), tmp_path / "run")
+    (run.path / "model.onnx").write_bytes(content)
+    assert "is not a valid ONNX model" in refused(run)
+
+
+def test_a_truncated_model_is_one_sentence(tmp_path):
+    run = run_of(mini(), tmp_path / "run")
+    path = run.path / "model.onnx"
+    path.write_bytes(path.read_bytes()[:-500])
+    assert "is not a valid ONNX model" in refused(run)
