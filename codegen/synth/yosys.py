@@ -69,6 +69,8 @@ def script(core: CoreSources, family: Family) -> str:
     synthesis = f"synth_xilinx -family {family} -flatten -noiopad -noclkbuf"
     steps = [
         f"read_slang -j 1 --allow-use-before-declare --ignore-assertions --top {core.module} {sources}",
+        # Yosys has no memory cell for a ROM in LUTs: what Vivado calls distributed is logic here.
+        "setattr -set rom_style \"logic\" -set ram_style \"logic\" a:rom_style=distributed",
     ]
     if core.op == _FIFO:
         # read_slang writes the read of the shift register as a mux that Yosys' shift register pass does not know.
