@@ -19,6 +19,8 @@ INCLUDE_FOLDER = "include"
 NODE_FOLDER = "nodes"
 CSIM_FOLDER = "csim"
 _FIFO = "StreamingFIFO_rtl"
+_WITH_WEIGHTS = "SpikingMVAU"
+_SMALL_NODES = "small_nodes"
 _DEFAULT_DEPTH = 2
 _DEFAULT_MAX_WIDTH = 1024
 _TOP_FILES = ("accelerator.hpp", "accelerator.cpp", "nodes.hpp", "csim_main.cpp", "run_hls.tcl")
@@ -57,7 +59,7 @@ def render_hls(graph: DataflowGraph, folder: Path, target: Target, progress: Cal
     """Write the HLS tree of a graph into an empty folder.
 
     Layout: include/ the cores, nodes/ one header per node with its weights, accelerator.{hpp,cpp}, csim_main.cpp with
-    csim/ (one file per node, so that they compile in parallel), run_hls.tcl.
+    csim/ (a file for each node with weights, so that they compile in parallel, and one for the rest), run_hls.tcl.
     FIFO nodes become depths of streams; one at either end of the chain belongs to what the accelerator is connected to.
     ``progress`` is told the name of each node. Raises RenderError for a node without HLS core.
     """
@@ -88,15 +90,23 @@ def render_hls(graph: DataflowGraph, folder: Path, target: Target, progress: Cal
             max_width=max_width(graph),
         )
         (folder / name).write_text(text)
-    template = environment.get_template("csim_node.cpp.j2")
-    for call in calls:
-        (folder / CSIM_FOLDER / f"{call.function}.cpp").write_text(template.render(call=call))
+    template = environment.get_template("csim_nodes.cpp.j2")
+    for name, members in _compile_units(nodes, calls).items():
+        (folder / CSIM_FOLDER / f"{name}.cpp").write_text(template.render(calls=members))
 
 
 def max_width(graph: DataflowGraph) -> int:
     """AP_INT_MAX_W for the widest integer of any node: a converter holds an input and an output word at once."""
     widest = max(node.input.padded_bits + node.output.padded_bits for node in graph.nodes)
     return max(_DEFAULT_MAX_WIDTH, -(-widest // _DEFAULT_MAX_WIDTH) * _DEFAULT_MAX_WIDTH)
+
+
+def _compile_units(nodes: list[Node], calls: list[Call]) -> dict[str, list[Call]]:
+    """Which nodes the C simulation compiles together. Reading ap_int.h takes longer than compiling a small node."""
+    units: dict[str, list[Call]] = {}
+    for node, call in zip(nodes, calls, strict=True):
+        units.setdefault(node.name if node.op.startswith(_WITH_WEIGHTS) else _SMALL_NODES, []).append(call)
+    return units
 
 
 def _wire(graph: DataflowGraph) -> tuple[list[Call], list[LocalStream]]:

@@ -23,7 +23,7 @@ from codegen.run_folder import RunFolder
 _GAVE_UP = 3
 _PATIENCE_FRAMES = 4
 _PATIENCE_CYCLES = 20_000
-_OUTPUT_SPLIT = "20000"
+_OUTPUT_SPLIT = "6000"
 
 
 @dataclass(frozen=True)
