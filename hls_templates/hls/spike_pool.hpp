@@ -31,7 +31,6 @@ void spike_pool(hls::stream<ap_uint<P::PE * P::T>>& in, hls::stream<ap_uint<P::P
     int inner_y = 0;
     int window_x = 0;
 
-fold:
     for (int fold = 0; fold < P::HEIGHT * P::WIDTH * FOLDS; ++fold) {
 #pragma HLS PIPELINE II = 1
         SPIKEFOLD_TRIP();

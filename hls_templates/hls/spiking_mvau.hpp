@@ -61,7 +61,6 @@ void spiking_mvau(hls::stream<ap_uint<P::SIMD * (P::STATIC_INPUT ? P::INPUT_BITS
     int tf = 0;
     int nf = 0;
 
-fold:
     for (long fold = 0; fold < static_cast<long>(P::VECTORS) * NF * TF * SF; ++fold) {
 #pragma HLS PIPELINE II = 1
         SPIKEFOLD_TRIP();

@@ -15,11 +15,17 @@ module constant_rom #(
     output logic [    WIDTH-1:0] data_o
 );
     if (BLOCK) begin : gen_block
-        (* rom_style = "block", ram_style = "block" *) logic [WIDTH-1:0] rom[DEPTH];
+        (* rom_style = "block" *) logic [WIDTH-1:0] rom[DEPTH];
         initial $readmemh(FILE, rom);
         always_ff @(posedge clk_i) if (en_i) data_o <= rom[addr_i];
     end else begin : gen_distributed
-        (* rom_style = "distributed", ram_style = "distributed" *) logic [WIDTH-1:0] rom[DEPTH];
+        // Vivado's name for look-up tables, and the name under which Yosys (which reads with slang) knows them.
+`ifdef __slang__
+        (* romstyle = "logic" *)
+`else
+        (* rom_style = "distributed" *)
+`endif
+        logic [WIDTH-1:0] rom[DEPTH];
         initial $readmemh(FILE, rom);
         always_ff @(posedge clk_i) if (en_i) data_o <= rom[addr_i];
     end

@@ -18,26 +18,18 @@ module delay_line #(
         assign unused = ^{clk_i, rst_ni, en_i};
         assign data_o = data_i;
     end else begin : gen_stages
-        logic [WIDTH-1:0] stage_q[DEPTH];
+        logic [DEPTH*WIDTH-1:0] stages_q, stages_d;
+        assign stages_d = (DEPTH * WIDTH)'({stages_q, data_i});
+        assign data_o = stages_q[(DEPTH-1)*WIDTH+:WIDTH];
         if (RESET) begin : gen_reset
             always_ff @(posedge clk_i) begin
-                if (!rst_ni) begin
-                    for (int unsigned i = 0; i < DEPTH; i++) stage_q[i] <= '0;
-                end else if (en_i) begin
-                    stage_q[0] <= data_i;
-                    for (int unsigned i = 1; i < DEPTH; i++) stage_q[i] <= stage_q[i-1];
-                end
+                if (!rst_ni) stages_q <= '0;
+                else if (en_i) stages_q <= stages_d;
             end
         end else begin : gen_no_reset
             logic unused;
             assign unused = rst_ni;
-            always_ff @(posedge clk_i) begin
-                if (en_i) begin
-                    stage_q[0] <= data_i;
-                    for (int unsigned i = 1; i < DEPTH; i++) stage_q[i] <= stage_q[i-1];
-                end
-            end
+            always_ff @(posedge clk_i) if (en_i) stages_q <= stages_d;
         end
-        assign data_o = stage_q[DEPTH-1];
     end
 endmodule

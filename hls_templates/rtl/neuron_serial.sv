@@ -78,15 +78,21 @@ module neuron_serial #(
 
     for (genvar pe = 0; pe < int'(PE); pe++) begin : gen_pe
         logic signed [POTENTIAL_BITS-1:0] potential_q;
-        logic signed [POTENTIAL_BITS-1:0] potential[UNROLL+1];
+        logic signed [POTENTIAL_BITS-1:0] potential_d;
         logic [UNROLL-1:0] fired;
         logic signed [THRESHOLD_BITS-1:0] threshold;
         assign threshold = threshold_o[pe*THRESHOLD_BITS+:THRESHOLD_BITS];
-        assign potential[0] = potential_q;
+        assign potential_d = gen_step[UNROLL-1].new_potential;
 
         for (genvar u = 0; u < int'(UNROLL); u++) begin : gen_step
             logic [CURRENT_BITS-1:0] current;
-            logic signed [POTENTIAL_BITS-1:0] charged, decayed;
+            logic signed [POTENTIAL_BITS-1:0] old_potential, decayed, charged, new_potential;
+            logic spiked;
+            if (u == 0) begin : gen_first
+                assign old_potential = potential_q;
+            end else begin : gen_next
+                assign old_potential = gen_step[u-1].new_potential;
+            end
             if (CURRENTS == 1) begin : gen_shared
                 assign current = current_o[pe*CURRENTS*CURRENT_BITS+:CURRENT_BITS];
             end else if (CYCLES == 1) begin : gen_fixed
@@ -101,9 +107,9 @@ module neuron_serial #(
                 assign current = choice[count_q];
             end
             if (LEAK) begin : gen_leak
-                assign decayed = potential[u] - (potential[u] >>> LEAK_SHIFT);
+                assign decayed = old_potential - (old_potential >>> LEAK_SHIFT);
             end else begin : gen_no_leak
-                assign decayed = potential[u];
+                assign decayed = old_potential;
             end
             if (FRAC_BITS == 0) begin : gen_integer
                 logic unused;
@@ -113,21 +119,22 @@ module neuron_serial #(
                 assign charged = decayed
                     + POTENTIAL_BITS'(signed'({current, fraction_o[pe*FRACTION_BITS+:FRACTION_BITS]}));
             end
-            assign fired[u] = COMPARE_BITS'(charged) >= COMPARE_BITS'(threshold);
+            assign spiked = COMPARE_BITS'(charged) >= COMPARE_BITS'(threshold);
+            assign fired[u] = spiked;
             if (SOFT_RESET) begin : gen_soft
-                assign potential[u+1] = fired[u] ? charged - POTENTIAL_BITS'(threshold) : charged;
+                assign new_potential = spiked ? charged - POTENTIAL_BITS'(threshold) : charged;
             end else begin : gen_hard
-                assign potential[u+1] = fired[u] ? '0 : charged;
+                assign new_potential = spiked ? '0 : charged;
             end
         end
 
         always_ff @(posedge clk_i) begin
             if (en_i) begin
                 if (valid_i && !keep_i) potential_q <= potential_i[pe*POTENTIAL_BITS+:POTENTIAL_BITS];
-                else if (busy_q) potential_q <= potential[UNROLL];
+                else if (busy_q) potential_q <= potential_d;
             end
         end
-        assign potential_o[pe*POTENTIAL_BITS+:POTENTIAL_BITS] = potential[UNROLL];
+        assign potential_o[pe*POTENTIAL_BITS+:POTENTIAL_BITS] = potential_d;
 
         // The newest step enters at the top; step 0 has moved to bit 0 when all steps are done.
         logic [SPIKE_BITS-1:0] spikes_q;

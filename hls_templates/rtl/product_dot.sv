@@ -81,24 +81,28 @@ module product_dot #(
 
         // Multiples of the elements, signed where the top digit wants them.
         logic signed [MULTIPLE_BITS-1:0] once[SIMD];
-        logic signed [MULTIPLE_BITS-1:0] minus_q[SIMD];
-        logic [MULTIPLE_BITS-1:0] thrice_q[SIMD];
+        logic signed [MULTIPLE_BITS-1:0] minus[SIMD];
+        logic [MULTIPLE_BITS-1:0] thrice[SIMD];
         for (genvar s = 0; s < int'(SIMD); s++) begin : gen_multiple
             assign once[s] = MULTIPLE_BITS'(element_q[s*ELEMENT_BITS+:ELEMENT_BITS]);
+            logic signed [MULTIPLE_BITS-1:0] minus_q;
+            assign minus[s] = minus_q;
             always_ff @(posedge clk_i) begin
-                if (en_i) minus_q[s] <= -MULTIPLE_BITS'(element_i[s*ELEMENT_BITS+:ELEMENT_BITS]);
+                if (en_i) minus_q <= -MULTIPLE_BITS'(element_i[s*ELEMENT_BITS+:ELEMENT_BITS]);
             end
             if (DIGITS > 1) begin : gen_thrice
+                logic [MULTIPLE_BITS-1:0] thrice_q;
+                assign thrice[s] = thrice_q;
                 always_ff @(posedge clk_i) begin
                     if (en_i) begin
-                        thrice_q[s] <= MULTIPLE_BITS'(element_i[s*ELEMENT_BITS+:ELEMENT_BITS])
+                        thrice_q <= MULTIPLE_BITS'(element_i[s*ELEMENT_BITS+:ELEMENT_BITS])
                             + MULTIPLE_BITS'({element_i[s*ELEMENT_BITS+:ELEMENT_BITS], 1'b0});
                     end
                 end
             end else begin : gen_no_thrice
-                assign thrice_q[s] = '0;
                 logic unused;
-                assign unused = ^thrice_q[s];
+                assign thrice[s] = '0;
+                assign unused = ^thrice[s];
             end
         end
 
@@ -116,8 +120,8 @@ module product_dot #(
                             unique case (digit)
                                 2'b00: picked[s] = '0;
                                 2'b01: picked[s] = (MULTIPLE_BITS + 1)'(once[s]);
-                                2'b10: picked[s] = (MULTIPLE_BITS + 1)'(minus_q[s]) <<< 1;
-                                2'b11: picked[s] = (MULTIPLE_BITS + 1)'(minus_q[s]);
+                                2'b10: picked[s] = (MULTIPLE_BITS + 1)'(minus[s]) <<< 1;
+                                2'b11: picked[s] = (MULTIPLE_BITS + 1)'(minus[s]);
                             endcase
                         end
                     end else begin : gen_lower
@@ -126,7 +130,7 @@ module product_dot #(
                                 2'b00: picked[s] = '0;
                                 2'b01: picked[s] = (MULTIPLE_BITS + 1)'(once[s]);
                                 2'b10: picked[s] = (MULTIPLE_BITS + 1)'(once[s]) <<< 1;
-                                2'b11: picked[s] = {1'b0, thrice_q[s]};
+                                2'b11: picked[s] = {1'b0, thrice[s]};
                             endcase
                         end
                     end

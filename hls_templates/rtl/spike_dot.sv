@@ -56,21 +56,23 @@ module spike_dot #(
     for (genvar pe = 0; pe < int'(PE); pe++) begin : gen_pe
         logic signed [PAIR_BITS-1:0] first[PAIRS];
         logic signed [PAIR_BITS-1:0] second[PAIRS];
-        logic signed [PAIR_BITS-1:0] both_q[PAIRS];
+        logic signed [PAIR_BITS-1:0] both[PAIRS];
         for (genvar p = 0; p < int'(PAIRS); p++) begin : gen_pair
             localparam int unsigned LOW = (pe * SIMD + 2 * p) * WEIGHT_BITS;
             assign first[p] = PAIR_BITS'(signed'(weight_q[LOW+:WEIGHT_BITS]));
             if (2 * p + 1 < SIMD) begin : gen_both
                 assign second[p] = PAIR_BITS'(signed'(weight_q[LOW+WEIGHT_BITS+:WEIGHT_BITS]));
+                logic signed [PAIR_BITS-1:0] both_q;
+                assign both[p] = both_q;
                 always_ff @(posedge clk_i) begin
                     if (en_i) begin
-                        both_q[p] <= PAIR_BITS'(signed'(weight_i[LOW+:WEIGHT_BITS]))
+                        both_q <= PAIR_BITS'(signed'(weight_i[LOW+:WEIGHT_BITS]))
                             + PAIR_BITS'(signed'(weight_i[LOW+WEIGHT_BITS+:WEIGHT_BITS]));
                     end
                 end
             end else begin : gen_single
                 assign second[p] = '0;
-                assign both_q[p] = '0;
+                assign both[p] = '0;
             end
         end
 
@@ -88,7 +90,7 @@ module spike_dot #(
                         2'b00: picked[p] = '0;
                         2'b01: picked[p] = first[p];
                         2'b10: picked[p] = second[p];
-                        2'b11: picked[p] = both_q[p];
+                        2'b11: picked[p] = both[p];
                     endcase
                 end
             end

