@@ -47,13 +47,12 @@ def run_rtlsim_stage(
     result = run_rtlsim(run, images[:limit], stall_in=stall_in, stall_out=stall_out, seed=seed, waveform=waveform)
     outcome = compare(result.logits, golden, labels[:limit], result.seconds)
     outcome |= measured_fields(result, outcome)
-    if result.seconds > 0:
-        outcome["cycles_per_second"] = result.cycles / result.seconds
     stalled = stall_in > 0 or stall_out > 0
     run.save_result(
         "rtl_stalled" if stalled else "rtl", outcome | {"stall_in": stall_in, "stall_out": stall_out, "seed": seed}
     )
-    print(f"rtl: latency {result.latency} cycles, interval {result.interval} cycles, {result.cycles} cycles in total")
+    interval = "not measured (one image)" if result.interval is None else f"{result.interval} cycles"
+    print(f"rtl: latency {result.latency} cycles, interval {interval}, {result.cycles} cycles in total")
     return _tell("rtl", run, result.logits, golden, outcome)
 
 
@@ -70,14 +69,11 @@ def compare(logits: Logits, golden: Logits, labels: NDArray[np.int64], seconds: 
 
 
 def measured_fields(result: object, outcome: dict[str, Any]) -> dict[str, Any]:
-    """The other fields of a simulator's result, as far as JSON can hold them."""
-    fields = {name: _plain(value) for name, value in vars(result).items() if name not in (*outcome, "logits")}
-    return {name: value for name, value in fields.items() if value is not None}
+    """The other fields of a simulator's result, as JSON holds them."""
+    return {name: _plain(value) for name, value in vars(result).items() if name not in (*outcome, "logits")}
 
 
 def _plain(value: object) -> Any:
-    if isinstance(value, Path):
-        return None
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, np.ndarray):

@@ -12,6 +12,7 @@ from codegen.run_folder import RunFolder
 
 MHZ = 1_000_000
 STAGES = ("float", "onnx", "csim", "rtl")
+LAYER_OPS = ("SpikingMVAU", "SpikePool")
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ def collect(run: RunFolder) -> Measured:
         accuracy=accuracy,
         images=images,
         mismatches={stage: results[stage].get("mismatches") for stage in ("csim", "rtl")},
-        cycles=_cycles(results["rtl"], manifest.get("bound"), results["synth"].get("board")),
+        cycles=_cycles(results["rtl"], _bound(manifest.get("nodes", [])), results["synth"].get("board")),
         resources=_resources(results["synth"]),
         layers=_layers(manifest.get("nodes", []), results["synth"], results["onnx"]),
     )
@@ -168,6 +169,11 @@ def _cycles(rtl: dict[str, Any], bound: int | None, board: str | None) -> Cycles
     )
 
 
+def _bound(nodes: list[dict[str, Any]]) -> int | None:
+    """Cycles per frame of the slowest layer: plumbing is left out, so no frame interval can be shorter."""
+    return max((node["cycles"] for node in nodes if node["op"].startswith(LAYER_OPS)), default=None)
+
+
 def _clock_mhz(board: str) -> float:
     from fpga.boards import get_board
 
@@ -204,7 +210,8 @@ def _layers(nodes: list[dict[str, Any]], synth: dict[str, Any], onnx: dict[str, 
                 pe=parameters.get("pe"),
                 simd=parameters.get("simd"),
                 tp=parameters.get("tp"),
-                cycles=node["cycles"],
+                # FINN has no estimate for FIFOs and width converters and says 0.
+                cycles=node["cycles"] or None,
                 lut=core.get("lut"),
                 bram36=core.get("bram36"),
                 sparsity=next(sparsities, None) if node["op"].startswith("SpikingMVAU") else None,

@@ -11,7 +11,7 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from codegen.report.collect import STAGES, Measured
+from codegen.report.collect import STAGES, Measured, Report
 
 INK = "#010203"
 """Stands for currentColor while matplotlib draws; no other element has this colour."""
@@ -43,7 +43,7 @@ def draw_plots(measured: Measured) -> dict[str, str]:
     if measured.history:
         plots["training"] = _figure("training", 2.8, lambda figure: _training(figure, measured.history))
     if any(report.accuracy[stage] is not None for stage in STAGES):
-        plots["accuracy"] = _figure("accuracy", 2.0, lambda figure: _accuracy(figure.subplots(), report.accuracy))
+        plots["accuracy"] = _figure("accuracy", 2.0, lambda figure: _accuracy(figure.subplots(), report))
     if report.channels:
         height = 0.9 + 1.6 * BAR_INCHES * len(report.channels)
         plots["channels"] = _figure("channels", height, lambda figure: _channels(figure.subplots(), report.channels))
@@ -83,17 +83,18 @@ def _training(figure: Figure, history: list[dict[str, float]]) -> None:
     loss.set_ylim(bottom=0)
 
 
-def _accuracy(axes: Axes, accuracy: dict[str, float | None]) -> None:
+def _accuracy(axes: Axes, report: Report) -> None:
     for row, stage in enumerate(STAGES):
-        value = accuracy[stage]
+        value = report.accuracy[stage]
         if value is None:
             axes.text(0.01, row, "not measured", va="center", style="italic")
         else:
             axes.barh(row, value, color=MUTED if stage == "float" else ACCENT, height=0.65)
-            axes.text(value + 0.01, row, f"{value:.4f}", va="center")
+            axes.text(value + 0.01, row, f"{value:.4f} on {report.images[stage]:,} images", va="center")
     axes.set_yticks(range(len(STAGES)), list(STAGES))
     axes.invert_yaxis()
-    axes.set_xlim(0, 1.12)
+    axes.set_xlim(0, 1.4)
+    axes.set_xticks([0, 0.2, 0.4, 0.6, 0.8, 1.0])
     axes.set_xlabel("test accuracy")
 
 

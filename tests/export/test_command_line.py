@@ -1,0 +1,348 @@
+"""``python -m codegen``: stages wired together, and one sentence with exit code 2 for whatever is wrong."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from random_networks import random_description
+
+import codegen.cli.compare as compare
+import codegen.export.stage as stage
+import sca_train.describe  # noqa: F401 - what its imports print must not be taken for an error message
+from codegen.cli.main import main
+from codegen.errors import CodegenError
+from codegen.export.fold_batchnorm import fold_network
+from codegen.export.golden import golden_logits
+from codegen.export.reference import run_layers, run_reference
+from codegen.run_folder import RunFolder
+
+TEST_IMAGES = 70
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A run folder as training leaves it, its description and its test set."""
+
+    run: RunFolder
+    images: np.ndarray
+    labels: np.ndarray
+
+
+@pytest.fixture
+def description():
+    return random_description(3, fully_connected=True, input_shape=(8, 8, 1))
+
+
+@pytest.fixture
+def trained(tmp_path, monkeypatch, description):
+    run = RunFolder(tmp_path / "small")
+    run.path.mkdir()
+    rng = np.random.default_rng(1)
+    images = rng.integers(0, 256, (TEST_IMAGES, 8, 8, 1)).astype(np.uint8)
+    labels = rng.integers(0, 10, TEST_IMAGES)
+    monkeypatch.setattr(stage, "load_network_description", lambda run: description)
+    for module in (stage, compare):
+        monkeypatch.setattr(module, "load_test_set", lambda run: (images, labels))
+    return Trained(run, images, labels)
+
+
+def _error(capsys):
+    captured = capsys.readouterr()
+    assert captured.err.count("\n") == 1 and captured.err.startswith("error: "), captured.err
+    return captured.err
+
+
+def test_export_writes_the_model_and_what_it_measured(trained, capsys, description):
+    assert main(["export", str(trained.run.path)]) == 0
+    network = fold_network(description)
+    logits, trains = run_layers(network, trained.images)
+    result = trained.run.load_result("onnx")
+    assert result["accuracy"] == pytest.approx((logits.argmax(1) == trained.labels).mean())
+    assert result["images"] == TEST_IMAGES and result["mismatches"] is None
+    assert result["images_per_second"] == pytest.approx(TEST_IMAGES / result["seconds"])
+    expected = {f"fc{index}": 1 - train.mean() for index, train in enumerate(trains, start=1)}
+    assert result["spike_sparsity"] == pytest.approx(expected)
+    np.testing.assert_array_equal(np.load(trained.run.path / "results" / "onnx_logits.npy"), logits)
+    np.testing.assert_array_equal(golden_logits(trained.run, trained.images, 5), logits[:5])
+    assert f"{result['accuracy']:.4f} on {TEST_IMAGES} test images" in capsys.readouterr().out
+
+
+def test_kept_logits_of_other_images_are_not_used(trained, description):
+    main(["export", str(trained.run.path)])
+    others = 255 - trained.images
+    expected = run_reference(fold_network(description), others)
+    np.testing.assert_array_equal(golden_logits(trained.run, others), expected)
+
+
+def test_another_model_takes_later_results_with_it(trained):
+    main(["export", str(trained.run.path)])
+    trained.run.save_result("csim", {})
+    (trained.run.path / "rtl").mkdir()
+    main(["export", str(trained.run.path)])
+    assert (trained.run.path / "results" / "csim.json").exists(), "the same model again changes nothing"
+    main(["export", str(trained.run.path), "--frac-bits", "2"])
+    assert not (trained.run.path / "results" / "csim.json").exists()
+    assert not (trained.run.path / "rtl").exists()
+
+
+def test_simulate_gives_the_reference_logits(trained, tmp_path, description):
+    main(["export", str(trained.run.path)])
+    np.save(tmp_path / "x.npy", trained.images[:9])
+    out = tmp_path / "logits"
+    assert main(_simulate(trained.run, tmp_path / "x.npy", out)) == 0
+    logits = np.load(out)
+    assert logits.dtype == np.int32
+    np.testing.assert_array_equal(logits, run_reference(fold_network(description), trained.images[:9]))
+
+
+def _simulate(run, images, out, backend="onnx"):
+    return ["simulate", str(run.path), "--backend", backend, "--images", str(images), "--out", str(out)]
+
+
+def _bad_images():
+    good = np.zeros((2, 8, 8, 1), np.uint8)
+    wanted = r"the network takes uint8 \[N, 8, 8, 1\]"
+    yield "type", good.astype(np.float32), rf"of type float32, but {wanted}"
+    yield "shape", np.zeros((2, 8, 9, 1), np.uint8), rf"shape \[2, 8, 9, 1\], but {wanted}"
+    yield "dimensions", good[..., 0], rf"shape \[2, 8, 8\], but {wanted}"
+    yield "none", good[:0], "holds no image"
+    yield "object", np.array([{}, []], dtype=object), "not a readable .npy array of numbers"
+
+
+@pytest.mark.parametrize(
+    ("images", "sentence"), [case[1:] for case in _bad_images()], ids=[c[0] for c in _bad_images()]
+)
+def test_bad_image_arrays(trained, tmp_path, capsys, images, sentence):
+    main(["export", str(trained.run.path)])
+    capsys.readouterr()
+    np.save(tmp_path / "x.npy", images, allow_pickle=True)
+    assert main(_simulate(trained.run, tmp_path / "x.npy", tmp_path / "out.npy")) == 2
+    message = _error(capsys)
+    assert re.search(sentence, message), f"{what}: {message}"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["small", "x.npy"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("missing.npy", None, "missing.npy does not exist"),
+        ("text.npy", b"not an array", "text.npy is not a readable .npy array"),
+        ("cut.npy", b"\x93NUMPY\x01\x00v\x00{'descr'", "cut.npy is not a readable .npy array"),
+    ],
+)
+def test_bad_image_files(trained, tmp_path, capsys, name, content, sentence):
+    main(["export", str(trained.run.path)])
+    capsys.readouterr()
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    assert main(_simulate(trained.run, tmp_path / name, tmp_path / "out.npy")) == 2
+    assert sentence in _error(capsys)
+    assert not (tmp_path / "out.npy").exists()
+
+
+def test_archive_of_arrays_is_refused(trained, tmp_path, capsys):
+    main(["export", str(trained.run.path)])
+    capsys.readouterr()
+    with (tmp_path / "x.npy").open("wb") as stream:
+        np.savez(stream, x=trained.images)
+    assert main(_simulate(trained.run, tmp_path / "x.npy", tmp_path / "out.npy")) == 2
+    assert "is an .npz archive" in _error(capsys)
+
+
+def test_output_in_a_missing_folder(trained, tmp_path, capsys):
+    main(["export", str(trained.run.path)])
+    capsys.readouterr()
+    np.save(tmp_path / "x.npy", trained.images[:1])
+    assert main(_simulate(trained.run, tmp_path / "x.npy", tmp_path / "nowhere" / "out.npy")) == 2
+    assert "out.npy cannot be written" in _error(capsys)
+
+
+@pytest.mark.parametrize("content", [b"", b"junk \xff", b"\x08\x09"])
+def test_damaged_model(trained, tmp_path, capsys, content):
+    main(["export", str(trained.run.path)])
+    capsys.readouterr()
+    (trained.run.path / "model.onnx").write_bytes(content)
+    np.save(tmp_path / "x.npy", trained.images[:1])
+    assert main(_simulate(trained.run, tmp_path / "x.npy", tmp_path / "out.npy")) == 2
+    message = _error(capsys)
+    assert "model.onnx" in message and "damaged" in message and "run the export again" in message
+
+
+def test_truncated_model(trained, tmp_path, capsys):
+    main(["export", str(trained.run.path)])
+    capsys.readouterr()
+    model = trained.run.path / "model.onnx"
+    model.write_bytes(model.read_bytes()[:-200])
+    np.save(tmp_path / "x.npy", trained.images[:1])
+    assert main(_simulate(trained.run, tmp_path / "x.npy", tmp_path / "out.npy")) == 2
+    assert "run the export again" in _error(capsys)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["export"], "folder {run} does not exist; run `make train RUN=gone` first"),
+        (["hls"], "run `make train RUN=gone` first"),
+        (["csim"], "run `make train RUN=gone` first"),
+        (["rtlsim"], "run `make train RUN=gone` first"),
+        (["synth"], "run `make train RUN=gone` first"),
+        (["report"], "run `make train RUN=gone` first"),
+    ],
+)
+def test_run_that_does_not_exist(tmp_path, capsys, arguments, sentence):
+    run = tmp_path / "gone"
+    assert main([arguments[0], str(run), *arguments[1:]]) == 2
+    assert sentence.format(run=run) in _error(capsys)
+    assert not run.exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "missing", "maker"),
+    [
+        (["export"], "compact.safetensors", "make train"),
+        (["hls"], "model.onnx", "make export"),
+        (["csim"], "hls", "make hls"),
+        (["rtlsim"], "rtl", "make hls"),
+        (["synth"], "rtl", "make hls"),
+        (["report"], "config.toml", "make train"),
+    ],
+)
+def test_stage_without_the_one_before(tmp_path, capsys, command, missing, maker):
+    (tmp_path / "bare").mkdir()
+    assert main([command[0], str(tmp_path / "bare")]) == 2
+    assert f"has no {missing}; run `{maker} RUN=bare` first" in _error(capsys)
+
+
+def test_damaged_compact_network(tmp_path, capsys):
+    (tmp_path / "compact.safetensors").write_bytes(b"\x00" * 40)
+    assert main(["export", str(tmp_path)]) == 2
+    assert "compact.safetensors" in _error(capsys)
+    assert not (tmp_path / "model.onnx").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["rtlsim", "r", "--images", "0"], "'0' is not a whole number of 1 or more"),
+        (["rtlsim", "r", "--stall-in", "1"], "'1' is not a number in [0, 1)"),
+        (["rtlsim", "r", "--stall-out", "often"], "'often' is not a number in [0, 1)"),
+        (["hls", "r", "--target-cycles", "-3"], "'-3' is not a whole number of 1 or more"),
+        (["hls", "r", "--target-cycles", "9", "--folding", "f.json"], "not allowed with argument --target-cycles"),
+        (["hls", "r", "--impl", "vhdl"], "invalid choice: 'vhdl'"),
+        (["simulate", "r", "--backend", "gpu", "--images", "x", "--out", "y"], "invalid choice: 'gpu'"),
+        (["fly", "r"], "invalid choice: 'fly'"),
+        ([], "required: COMMAND"),
+    ],
+)
+def test_bad_arguments_are_one_sentence(capsys, arguments, sentence):
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    assert stop.value.code == 2
+    assert sentence in _error(capsys)
+
+
+def test_version_and_help(capsys):
+    for arguments, shown in ((["--version"], "spikefold "), (["--help"], "rtlsim"), (["hls", "--help"], "--folding")):
+        with pytest.raises(SystemExit) as stop:
+            main(arguments)
+        assert stop.value.code == 0
+        assert shown in capsys.readouterr().out
+
+
+@dataclass(frozen=True)
+class _Simulated:
+    """What a simulator gives, with some measurements of its own."""
+
+    logits: np.ndarray
+    seconds: float
+    latency: int = 10
+    interval: int | None = 5
+    cycles: int = 99
+
+
+@pytest.fixture
+def simulators(trained, monkeypatch):
+    """Both simulators replaced by a function of the true logits; hls/ and rtl/ are there."""
+    import codegen.accel.csim
+    import codegen.accel.rtlsim
+
+    main(["export", str(trained.run.path)])
+    for folder in ("hls", "rtl"):
+        (trained.run.path / folder).mkdir()
+
+    def install(change):
+        def simulate(run, images, **options):
+            return _Simulated(change(golden_logits(run, images).copy()), 0.5)
+
+        monkeypatch.setattr(codegen.accel.csim, "run_csim", simulate)
+        monkeypatch.setattr(codegen.accel.rtlsim, "run_rtlsim", simulate)
+
+    return install
+
+
+@pytest.mark.parametrize(("command", "result", "images"), [("csim", "csim", TEST_IMAGES), ("rtlsim", "rtl", 32)])
+def test_simulation_equal_to_onnx_runtime(trained, simulators, command, result, images):
+    simulators(lambda logits: logits)
+    assert main([command, str(trained.run.path)]) == 0
+    saved = trained.run.load_result(result)
+    assert (saved["images"], saved["mismatches"], saved["images_per_second"]) == (images, 0, images / 0.5)
+    assert saved["latency"] == 10
+    assert "logits" not in saved
+
+
+@pytest.mark.parametrize(("command", "result"), [("csim", "csim"), ("rtlsim", "rtl")])
+def test_a_single_wrong_logit_is_found(trained, simulators, capsys, command, result):
+    def change(logits):
+        logits[13, 2] += 1
+        logits[20, 0] -= 1
+        return logits
+
+    simulators(change)
+    capsys.readouterr()
+    assert main([command, str(trained.run.path), "--images", "30"]) == 1
+    message = _error(capsys)
+    assert "on 2 of 30 test images, first on image 13: [" in message
+    assert trained.run.load_result(result)["mismatches"] == 2
+
+
+def test_random_stalls_do_not_replace_the_measurement(trained, simulators):
+    simulators(lambda logits: logits)
+    main(["rtlsim", str(trained.run.path)])
+    assert main(["rtlsim", str(trained.run.path), "--images", "3", "--stall-in", "0.5", "--seed", "4"]) == 0
+    assert trained.run.load_result("rtl")["images"] == 32
+    stalled = trained.run.load_result("rtl_stalled")
+    assert (stalled["images"], stalled["stall_in"], stalled["seed"]) == (3, 0.5, 4)
+
+
+def test_interrupt_and_stage_errors_have_their_exit_codes(trained, monkeypatch, capsys):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    def failed(*_):
+        raise CodegenError("the tool said no")
+
+    monkeypatch.setattr(stage, "export_run", interrupted)
+    assert main(["export", str(trained.run.path)]) == 130
+    capsys.readouterr()
+    monkeypatch.setattr(stage, "export_run", failed)
+    assert main(["export", str(trained.run.path)]) == 2
+    assert _error(capsys) == "error: the tool said no\n"
+
+
+def test_nothing_half_written_after_a_failed_export(trained, monkeypatch):
+    def failed(*_):
+        raise CodegenError("no")
+
+    monkeypatch.setattr(stage, "load_test_set", failed)
+    assert main(["export", str(trained.run.path)]) == 2
+    assert list(trained.run.path.iterdir()) == []
+
+
+def test_results_are_json_numbers(trained):
+    main(["export", str(trained.run.path)])
+    text = (trained.run.path / "results" / "onnx.json").read_text()
+    assert json.loads(text)["images"] == TEST_IMAGES

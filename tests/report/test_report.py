@@ -1,0 +1,218 @@
+"""report.json holds every key of its contract, null where nothing was measured; report.html needs no other file."""
+
+from __future__ import annotations
+
+import json
+from html.parser import HTMLParser
+from xml.etree import ElementTree
+
+import pytest
+
+from codegen.cli.main import main
+from codegen.report.stage import write_report
+from codegen.run_folder import RunFolder
+from sca_train.config import TrainConfig, config_to_toml
+
+NUMBER = (int, float)
+METRICS = {
+    "history": [
+        {"epoch": e, "loss": 2.0 / e, "train_accuracy": 0.5, "test_accuracy": 0.4, "sparsity": 0.5, "synops": 1.0}
+        for e in (1, 2, 3)
+    ],
+    "accuracy": 0.9638,
+    "images": 359,
+    "params": {"dense": 25978, "compact": 7498},
+    "synops": {"dense": 740612.5, "compact": 437961.6},
+    "channels": {"conv1": [16, 10], "conv2": [32, 7]},
+    "seconds": 61.5,
+}
+STREAM = {"lanes": 1, "element_bits": 4, "signed": False, "words": 4, "bits": 4, "padded_bits": 8}
+RESULTS = {
+    "onnx": {"accuracy": 0.96, "images": 359, "mismatches": None, "seconds": 1.0, "images_per_second": 359.0,
+             "spike_sparsity": {"conv1": 0.75, "conv2": 0.8}},
+    "csim": {"accuracy": 0.96, "images": 359, "mismatches": 0, "seconds": 0.5, "images_per_second": 718.0},
+    "rtl": {"accuracy": 0.97, "images": 32, "mismatches": 1, "seconds": 2.0, "images_per_second": 16.0,
+            "latency": 5024, "interval": 2500, "cycles": 80000, "cycles_per_second": 40000.0},
+    "synth": {
+        "tool": "yosys 0.70", "board": "Pynq-Z2", "fits": True,
+        "budget": {"lut": 53200, "ff": 106400, "bram36": 140, "dsp": 220},
+        "total": {"lut": 4200, "ff": 3900, "bram36": 1.5, "dsp": 0},
+        "cores": [{"name": "SpikingMVAU_rtl_0", "op": "SpikingMVAU_rtl", "lut": 800, "ff": 1, "bram36": 0.5, "dsp": 0}],
+    },
+}  # fmt: skip
+NODES = [
+    ("ConvolutionInputGenerator_rtl_0", 2343, {"simd": 1}),
+    ("SpikingMVAU_rtl_0", 2304, {"pe": 10, "simd": 1, "tp": 4}),
+    ("StreamingFIFO_rtl_0", 0, {}),
+    ("SpikingMVAU_rtl_1", 2000, {"pe": 7, "simd": 1, "tp": 2}),
+    ("SpikingMVAU_rtl_2", 1560, {"pe": 1, "simd": 1, "tp": 4}),
+]
+
+
+def _trained_run(tmp_path):
+    run = tmp_path / "<mini>"
+    run.mkdir()
+    (run / "config.toml").write_text(config_to_toml(TrainConfig(seed=7)))
+    (run / "metrics.json").write_text(json.dumps(METRICS))
+    return RunFolder(run)
+
+
+def _complete_run(tmp_path):
+    run = _trained_run(tmp_path)
+    for stage, result in RESULTS.items():
+        run.save_result(stage, result)
+    nodes = [
+        {"name": name, "op": name[: name.rindex("_")], "cycles": cycles, "parameters": parameters}
+        for name, cycles, parameters in NODES
+    ]
+    (run.path / "rtl").mkdir()
+    (run.path / "rtl" / "nodes.json").write_text(json.dumps({"bound": 2343, "nodes": nodes}))
+    return run
+
+
+def _check(content, schema, where="report"):
+    """Every key of the schema and no other; values of its types, null among them only where it says so."""
+    if isinstance(schema, dict):
+        assert list(content) == list(schema), where
+        for key in schema:
+            _check(content[key], schema[key], f"{where}.{key}")
+    else:
+        assert isinstance(content, schema) and not (isinstance(content, bool) and schema is not bool), where
+
+
+def _schema(measured):
+    """Types of report.json (design contract); ``measured``: whether all stages have run."""
+    count, number = ((int,), NUMBER) if measured else ((type(None),), (type(None),))
+    text, flag = (str, bool) if measured else (type(None), type(None))
+    return {
+        "model": str, "dataset": str, "ratio": float, "timesteps": int, "weight_bits": int, "seed": int,
+        "params": {"dense": NUMBER, "compact": NUMBER},
+        "synops": {"dense": NUMBER, "compact": NUMBER},
+        "channels": {"conv1": list, "conv2": list},
+        "accuracy": {"float": float, "onnx": number, "csim": number, "rtl": number},
+        "images": {"float": int, "onnx": count, "csim": count, "rtl": count},
+        "mismatches": {"csim": count, "rtl": count},
+        "cycles": {"latency": count, "interval": count, "bound": count, "clock_mhz": number, "fps": number},
+        "resources": {
+            "lut": number, "ff": number, "bram36": number, "dsp": number, "tool": text, "board": text,
+            "budget": {"lut": number, "ff": number, "bram36": number, "dsp": number}, "fits": flag,
+        },
+        "layers": list,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("measured", [True, False])
+def test_report_json_has_every_key(tmp_path, measured):
+    run = (_complete_run if measured else _trained_run)(tmp_path)
+    write_report(run)
+    _check(json.loads((run.path / "report.json").read_text()), _schema(measured))
+
+
+def test_values_come_from_the_stages(tmp_path):
+    run = _complete_run(tmp_path)
+    write_report(run)
+    report = json.loads((run.path / "report.json").read_text())
+    assert report["seed"] == 7
+    assert report["accuracy"] == {"float": 0.9638, "onnx": 0.96, "csim": 0.96, "rtl": 0.97}
+    assert report["images"] == {"float": 359, "onnx": 359, "csim": 359, "rtl": 32}
+    assert report["mismatches"] == {"csim": 0, "rtl": 1}
+    # The bound is that of the layers: 2304, not the sliding window's 2343.
+    assert report["cycles"] == {"latency": 5024, "interval": 2500, "bound": 2304, "clock_mhz": 100, "fps": 40000.0}
+    assert report["resources"]["bram36"] == 1.5
+    assert report["resources"]["budget"]["lut"] == 53200
+    assert report["layers"][1] == {
+        "name": "SpikingMVAU_rtl_0", "op": "SpikingMVAU_rtl", "pe": 10, "simd": 1, "tp": 4, "cycles": 2304,
+        "lut": 800, "bram36": 0.5, "sparsity": 0.75,
+    }  # fmt: skip
+    assert [layer["sparsity"] for layer in report["layers"]] == [None, 0.75, None, 0.8, None]
+    assert report["layers"][2]["cycles"] is None
+
+
+def test_no_frames_per_second_without_an_interval(tmp_path):
+    run = _complete_run(tmp_path)
+    run.save_result("rtl", {**RESULTS["rtl"], "interval": None})
+    write_report(run)
+    cycles = json.loads((run.path / "report.json").read_text())["cycles"]
+    assert (cycles["interval"], cycles["fps"], cycles["clock_mhz"]) == (None, None, 100)
+
+
+class _Page(HTMLParser):
+    """Open tags must close in order; attributes that would load something are collected."""
+
+    VOID = frozenset({"meta", "br", "hr", "img", "input", "link"})
+
+    def __init__(self, page):
+        super().__init__()
+        self.open, self.references, self.text = [], [], []
+        self.tags, self.ids = [], []
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        for name, value in attributes:
+            if name in ("src", "srcset", "data", "action", "href", "xlink:href"):
+                self.references.append(value)
+            if name == "id":
+                self.ids.append(value)
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.handle_starttag(tag, attributes)
+        if tag not in self.VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag):
+        assert self.open and self.open.pop() == tag, f"</{tag}> closes nothing"
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+@pytest.mark.parametrize("measured", [True, False])
+def test_page_is_whole_and_loads_nothing(tmp_path, measured):
+    run = (_complete_run if measured else _trained_run)(tmp_path)
+    source = write_report(run).read_text()
+    page = _Page(source)
+    assert page.open == []
+    assert "http" not in source and "url(http" not in source and "@import" not in source
+    assert all(reference.startswith("#") and reference[1:] in page.ids for reference in page.references)
+    assert len(page.ids) == len(set(page.ids))
+    assert not {"script", "link", "img", "iframe"} & set(page.tags)
+    text = " ".join(page.text)
+    assert ("not measured" in text) is (not measured) or measured
+    assert "<mini>" in text, "the run's name is text, not markup"
+    if measured:
+        for shown in ("0.9638", "2,304", "40,000", "fits Pynq-Z2", "53,200", "conv2"):
+            assert shown in text, shown
+    else:
+        assert text.count("not measured") >= 15
+
+
+@pytest.mark.parametrize("measured", [True, False])
+def test_plots_are_svg_files(tmp_path, measured):
+    run = (_complete_run if measured else _trained_run)(tmp_path)
+    write_report(run)
+    names = {path.name for path in (run.path / "plots").iterdir()}
+    always = {"training.svg", "accuracy.svg", "channels.svg"}
+    assert names == (always | {"cycles.svg", "luts.svg"} if measured else always)
+    for name in names:
+        assert ElementTree.parse(run.path / "plots" / name).getroot().tag.endswith("svg")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "sentence"),
+    [
+        (lambda run: (run / "metrics.json").unlink(), "has no metrics.json; run `make train"),
+        (lambda run: (run / "metrics.json").write_text("{"), "metrics.json is damaged"),
+        (lambda run: (run / "results" / "rtl.json").write_text("[]"), "rtl.json holds no JSON object"),
+    ],
+)
+def test_damaged_runs_are_named(tmp_path, capsys, spoil, sentence):
+    run = _complete_run(tmp_path)
+    spoil(run.path)
+    assert main(["report", str(run.path)]) == 2
+    captured = capsys.readouterr()
+    assert captured.err.startswith("error: ") and sentence in captured.err and captured.err.count("\n") == 1
+    assert not (run.path / "report.json").exists() and not (run.path / "report.html").exists()
