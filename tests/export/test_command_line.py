@@ -122,7 +122,7 @@ def test_bad_image_arrays(trained, tmp_path, capsys, images, sentence):
     np.save(tmp_path / "x.npy", images, allow_pickle=True)
     assert main(_simulate(trained.run, tmp_path / "x.npy", tmp_path / "out.npy")) == 2
     message = _error(capsys)
-    assert re.search(sentence, message), f"{what}: {message}"
+    assert re.search(sentence, message), message
     assert sorted(path.name for path in tmp_path.iterdir()) == ["small", "x.npy"]
 
 
