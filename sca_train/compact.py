@@ -71,14 +71,15 @@ def _load(network: Network, state: dict[str, Tensor]) -> None:
 def save_compact(network: Network, classes: tuple[str, ...], path: Path) -> None:
     """Write a compact network with all that is needed to build it again."""
     state = {key: value.cpu().contiguous() for key, value in network.state_dict().items() if not _is_search_buffer(key)}
-    metadata = {
+    about = {
         "format": FORMAT,
-        "config": json.dumps(config_to_dict(network.config)),
-        "channels": json.dumps([spec.channels for spec in network.specs]),
-        "input_shape": json.dumps(network.input_shape),
-        "classes": json.dumps(classes),
+        "config": config_to_dict(network.config),
+        "channels": [spec.channels for spec in network.specs],
+        "input_shape": network.input_shape,
+        "classes": classes,
     }
-    write_whole(path, lambda aside: save_file(state, aside, metadata))
+    # One entry only: safetensors writes several in random order, and equal networks shall make equal files.
+    write_whole(path, lambda aside: save_file(state, aside, {"network": json.dumps(about)}))
 
 
 def load_compact(run_dir: Path) -> tuple[TrainConfig, Network]:
@@ -91,17 +92,17 @@ def load_compact(run_dir: Path) -> tuple[TrainConfig, Network]:
         raise TrainError(f"{run_dir} has no {COMPACT_FILE}; run `make train RUN={run_dir.name}` to the end first")
     try:
         with safetensors.safe_open(path, "pt") as stream:
-            metadata = stream.metadata() or {}
+            about = json.loads((stream.metadata() or {}).get("network", "{}"))
             state = {key: stream.get_tensor(key) for key in stream.keys()}  # noqa: SIM118 - not a dictionary
-    except (safetensors.SafetensorError, OSError) as error:
+    except (safetensors.SafetensorError, OSError, ValueError) as error:
         raise TrainError(f"{path} is not a whole safetensors file ({error}); train the run again") from None
-    if metadata.get("format") != FORMAT:
-        raise TrainError(f"{path} holds {metadata.get('format', 'no named format')!r}, not {FORMAT!r}")
+    if about.get("format") != FORMAT:
+        raise TrainError(f"{path} holds {about.get('format', 'no named format')!r}, not {FORMAT!r}")
     try:
-        config = apply_overrides(TrainConfig(), json.loads(metadata["config"]), str(path))
-        height, width, channels = json.loads(metadata["input_shape"])
-        specs = with_channels(model_layers(config), json.loads(metadata["channels"]))
-        network = Network(specs, config, (height, width, channels), len(json.loads(metadata["classes"])))
+        config = apply_overrides(TrainConfig(), about["config"], str(path))
+        height, width, channels = about["input_shape"]
+        specs = with_channels(model_layers(config), about["channels"])
+        network = Network(specs, config, (height, width, channels), len(about["classes"]))
         _load(network, state)
     except (KeyError, ValueError, TypeError, RuntimeError) as error:
         reason = str(error).splitlines()[0]

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from sca_train.network import KERNEL, PADDING, Network, SpikingLayer, to_input
 
-EVAL_BATCH = 128
+EVAL_BATCH = 32
 
 
 @dataclass(frozen=True)

@@ -315,6 +315,7 @@ def restore(saved: dict[str, Any], config: TrainConfig, dataset: Dataset, device
 def finish(state: TrainState, config: TrainConfig, dataset: Dataset, device: torch.device, run: Path) -> dict[str, Any]:
     """Measure the compact network on the whole test set; write compact.safetensors and metrics.json."""
     network = state.network.eval()
+    save_compact(network, dataset.classes, run / COMPACT_FILE)
     final = measure(network, dataset.test_images, dataset.test_labels, device, "whole test set")
     dense = state.dense or final
     before = [spec.channels for spec in model_layers(config)]
@@ -336,6 +337,5 @@ def finish(state: TrainState, config: TrainConfig, dataset: Dataset, device: tor
         "seconds": state.seconds,
         "bf16": use_bf16(config, device),
     }
-    save_compact(network, dataset.classes, run / COMPACT_FILE)
     write_text(run / METRICS_FILE, json.dumps(metrics, indent=2) + "\n")
     return metrics

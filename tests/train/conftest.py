@@ -1,0 +1,46 @@
+"""Small configurations and runs that the training tests share."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from sca_train.config import TrainConfig, validate
+from sca_train.models import model_layers
+from sca_train.network import Network
+from sca_train.train import train
+
+SMALL = TrainConfig(
+    name="small", image_size=8, train_images=200, eval_images=100, epochs=4, finetune=2, batch_size=50, lr=8e-3, threads=1
+)  # fmt: skip
+
+
+def small(**changes: object) -> TrainConfig:
+    """A configuration that trains in seconds, with changes."""
+    config = replace(SMALL, **changes)  # type: ignore[arg-type]
+    validate(config)
+    return config
+
+
+def make_network(config: TrainConfig, classes: int = 10) -> Network:
+    """The unpruned network of a configuration with random batch norm values, as after some training."""
+    torch.manual_seed(config.seed)
+    size = config.image_size
+    network = Network(model_layers(config), config, (size, size, 1 if config.dataset == "digits" else 3), classes)
+    for layer in network.spiking_layers():
+        torch.nn.init.normal_(layer.norm.weight, 1.0, 0.3)
+        torch.nn.init.normal_(layer.norm.bias, 0.2, 0.3)
+        torch.nn.init.normal_(layer.norm.running_mean, 0.0, 0.3)
+        torch.nn.init.uniform_(layer.norm.running_var, 0.5, 1.5)
+    return network.eval()
+
+
+@pytest.fixture(scope="session")
+def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run folder of a short, complete training of mini."""
+    run = tmp_path_factory.mktemp("runs") / "small"
+    train(small(), run)
+    return run

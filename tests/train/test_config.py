@@ -1,0 +1,106 @@
+"""Options: presets, overrides, and the sentence each wrong value gets."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sca_train.__main__ import main
+from sca_train.config import TrainConfig, apply_overrides, config_to_toml, load_config
+from sca_train.errors import TrainError
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+
+
+@pytest.mark.parametrize("preset", sorted(CONFIGS.glob("*.toml")), ids=lambda path: path.name)
+def test_presets_are_valid_and_survive_a_round_trip(preset: Path, tmp_path: Path) -> None:
+    config = load_config(preset)
+    copy = tmp_path / "config.toml"
+    copy.write_text(config_to_toml(config))
+    assert load_config(copy) == config
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"model": "resnet"}, "unknown model 'resnet'; valid are mini, mlp, vgg16"),
+        ({"dataset": "mnist"}, "unknown dataset 'mnist'; valid are digits, cifar10, folder"),
+        ({"ratio": 1.0}, "ratio is 1.0; it must be at least 0 and less than 1"),
+        ({"ratio": -0.1}, "ratio is -0.1; it must be at least 0 and less than 1"),
+        ({"timesteps": 0}, "timesteps is 0; it must be from 1 to 32"),
+        ({"timesteps": 33}, "timesteps is 33; it must be from 1 to 32"),
+        ({"weight_bits": 3}, "weight_bits is 3; the quantizers know 2, 4 and 8 bits"),
+        ({"tau": 3.0}, "tau is 3.0; it must be a power of two from 2 to 256"),
+        ({"neuron": "PLIF"}, "unknown neuron 'PLIF'; valid are IF, LIF"),
+        ({"finetune": 41}, "finetune is 41; it must be from 0 to the 40 epochs of the run"),
+        ({"image_size": 12}, "image_size is 12; mini takes multiples of 8 from 8 to 512"),
+        ({"model": "vgg16"}, "image_size is 16; vgg16 takes multiples of 32 from 32 to 512"),
+        ({"epochs": "ten"}, "epochs must be of type int, not 'ten'"),
+        ({"hidden": []}, "hidden is []; it must name at least one positive width"),
+    ],
+)
+def test_wrong_values_are_told_in_one_sentence(changes: dict[str, object], sentence: str) -> None:
+    with pytest.raises(TrainError) as caught:
+        apply_overrides(TrainConfig(), changes, "test")
+    assert str(caught.value) == sentence
+
+
+def test_unknown_option_and_missing_file(tmp_path: Path) -> None:
+    preset = tmp_path / "odd.toml"
+    with pytest.raises(TrainError, match="there is no configuration file"):
+        load_config(preset)
+    preset.write_text("sparsity = 0.5\n")
+    with pytest.raises(TrainError, match="names the unknown option 'sparsity'; options are name, model"):
+        load_config(preset)
+    preset.write_text("ratio = ")
+    with pytest.raises(TrainError, match="cannot be read"):
+        load_config(preset)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--model", "lenet"], "unknown model 'lenet'"),
+        (["--ratio", "1.5"], "ratio is 1.5"),
+        (["--ratio", "0.99"], "each layer keeps at least one"),
+        (["--dataset", "folder"], "needs --data"),
+        (["--dataset", "folder", "--data", "/nowhere"], "there is no data at /nowhere"),
+        (["--dataset", "cifar10", "--data", "/nowhere"], "no CIFAR-10 in /nowhere"),
+        (["--config", "configs/none.toml"], "there is no configuration file"),
+    ],
+)
+def test_command_line_exits_with_two_and_writes_nothing(
+    arguments: list[str], sentence: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    assert main([*arguments, "--run", str(run)]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert sentence in error
+    assert error.count("\n") == 1
+    assert not run.exists()
+
+
+def test_interrupt_keeps_the_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sca_train.train.train_epoch", interrupted)
+    assert main(["--run", str(tmp_path / "run"), "--train-images", "100"]) == 130
+    assert "same command continues" in capsys.readouterr().err
+
+
+def test_training_imports_no_later_stage() -> None:
+    code = (
+        "import sys, sca_train.train, sca_train.describe, sca_train.__main__\n"
+        "late = [name for name in sys.modules if name.split('.')[0] in ('codegen', 'finn', 'fpga', 'hls_templates')]\n"
+        "assert not late, late\n"
+    )
+    root = Path(__file__).parents[2]
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=root, env={**os.environ, "PYTHONPATH": str(root)})
