@@ -14,8 +14,16 @@ from sca_train.network import Network
 from sca_train.train import train
 
 SMALL = TrainConfig(
-    name="small", image_size=8, train_images=200, eval_images=100, epochs=4, finetune=2, batch_size=50, lr=8e-3, threads=1
-)  # fmt: skip
+    name="small",
+    image_size=8,
+    train_images=200,
+    eval_images=100,
+    epochs=4,
+    finetune=2,
+    batch_size=50,
+    lr=8e-3,
+    threads=1,
+)
 
 
 def small(**changes: object) -> TrainConfig:

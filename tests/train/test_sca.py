@@ -23,7 +23,6 @@ from tests.train.conftest import make_network, small
 
 def stepwise_score(layer: object, current: Tensor) -> Tensor:
     """Eq. 4 read literally: step the neuron, take |V| before it resets, sum the map, average samples and steps."""
-    config = small()
     node = type(layer.neuron)  # type: ignore[attr-defined]
     kwargs = {"tau": layer.neuron.tau} if node is sj_neuron.LIFNode else {}  # type: ignore[attr-defined]
     single = node(v_threshold=1.0, v_reset=layer.neuron.v_reset, step_mode="s", **kwargs)  # type: ignore[attr-defined]
