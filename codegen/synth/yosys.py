@@ -70,7 +70,7 @@ def script(core: CoreSources, family: Family) -> str:
     steps = [
         f"read_slang -j 1 --allow-use-before-declare --ignore-assertions --top {core.module} {sources}",
         # Yosys has no memory cell for a ROM in LUTs: what Vivado calls distributed is logic here.
-        "setattr -set rom_style \"logic\" -set ram_style \"logic\" a:rom_style=distributed",
+        'setattr -set rom_style "logic" -set ram_style "logic" a:rom_style=distributed',
     ]
     if core.op == _FIFO:
         # read_slang writes the read of the shift register as a mux that Yosys' shift register pass does not know.
@@ -116,7 +116,7 @@ def synthesise_core(core: CoreSources, family: Family, timeout: float) -> Synthe
         except subprocess.TimeoutExpired as error:
             raise SynthesisError(
                 f"Yosys did not finish {core.module} ({core.op}) within {timeout:g} seconds; "
-                "raise --core-timeout, or fold the layer over more cycles"
+                "fold the layer over more cycles per frame (a smaller SIMD or PE)"
             ) from error
         statistics = folder / _STATISTICS
         if done.returncode or not statistics.exists():
