@@ -47,3 +47,8 @@ def test_a_run_without_sources_names_the_command(
 ) -> None:
     assert main([command, str(tmp_path / "early")]) == 2
     assert "run `make hls RUN=early` first" in capsys.readouterr().err
+
+
+def test_unknown_board_names_the_known_ones(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bitstream", str(run), "--board", "Basys"]) == 2
+    assert "board 'Basys' is not known; the known boards are Pynq-Z1," in capsys.readouterr().err
