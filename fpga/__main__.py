@@ -18,7 +18,8 @@ def bitstream(run: Path, board: Board) -> None:
     vivado = f"Vivado was found at {found}, but" if found else "Vivado is not on PATH, and"
     raise BoardError(
         f"{vivado} the Zynq build is not part of this version; to build by hand, add the files listed in "
-        f"{run / 'rtl' / 'files.txt'} to a Vivado project for {board.part}, or run {run / 'hls' / 'run_hls.tcl'} in Vitis HLS"
+        f"{run / 'rtl' / 'files.txt'} to a Vivado project for {board.part}, "
+        f"or run {run / 'hls' / 'run_hls.tcl'} in Vitis HLS"
     )
 
 
@@ -26,8 +27,8 @@ def deploy(run: Path, board: Board) -> None:
     """Raise BoardError saying what running on a board needs."""
     _require(run / "rtl" / "files.txt")
     raise BoardError(
-        f"there is no bitstream of {run.name} for {board.name}: building one, and the PYNQ driver for it, are not part of "
-        f"this version; `make rtlsim RUN={run.name}` runs the same accelerator in simulation"
+        f"there is no bitstream of {run.name} for {board.name}: building one, and the PYNQ driver for it, "
+        f"are not part of this version; `make rtlsim RUN={run.name}` runs the same accelerator in simulation"
     )
 
 
