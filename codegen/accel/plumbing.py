@@ -34,12 +34,13 @@ def plumbing_spec(node: Node) -> PlumbingSpec:
             element_bits=node.input.element_bits,
         )
     if node.op == "ConvolutionInputGenerator_rtl":
-        if get("depthwise") or node.custom_op.select_impl_style() != "default":
+        if get("depthwise") or get("parallel_window"):
             raise RenderError(
                 f"sliding window {node.name!r} is depthwise or has a parallel window; only one pixel fold per cycle "
                 "in dense order is rendered"
             )
         height, width = get("IFMDim")
+        folds = get("IFMChannels") // get("SIMD")
         return SlidingWindowSpec(
             name=node.name,
             height=height,
@@ -50,7 +51,8 @@ def plumbing_spec(node: Node) -> PlumbingSpec:
             dilation=tuple(get("Dilation")),
             simd=get("SIMD"),
             element_bits=node.input.element_bits,
-            depth=node.custom_op.get_buffer_depth(),
+            # FINN's 1x1 window keeps two words whatever the folds; the HLS core keeps the folds of a pixel.
+            depth=max(node.custom_op.get_buffer_depth(), folds),
         )
     if node.op == "StreamingDataWidthConverter_rtl":
         return WidthConverterSpec(

@@ -176,8 +176,9 @@ def build_model(run: RunFolder, options: ModelOptions) -> CachedBuild:
     manifest = read_manifest(rtl)
     verilator = verilator_program()
     folder = run.path / "build" / "rtlsim" / options.variant
-    with as_file(files("hls_templates") / "rtl" / "rtlsim_main.cpp") as main:
-        arguments = _verilator_arguments(manifest, options)
+    with as_file(files("hls_templates") / "rtl") as templates:
+        main = templates / "rtlsim_main.cpp"
+        arguments = _verilator_arguments(manifest, options, templates)
         sources = [rtl / name for name in manifest.files]
         build = CachedBuild(folder, folder / "Vaccelerator", content_key([*sources, main], arguments))
         if build.is_current():
@@ -197,6 +198,8 @@ def build_model(run: RunFolder, options: ModelOptions) -> CachedBuild:
         # Verilator's own build was made with another compiler: it includes its precompiled header in that one's way.
         make = ["make", "-C", str(folder.resolve()), "-f", "Vaccelerator.mk", "-j", jobs, "CFG_CXXFLAGS_PCH_I=-include"]
         optimise = ["OPT_FAST=-O2 -march=native", "OPT_SLOW=-O0", "OPT_GLOBAL=-O2"]
+        if options.waveform:
+            optimise.append("LDLIBS=-lz")  # without -llz4, see _verilator_arguments
         run_tool(Command([*make, *optimise], "compiling the RTL simulator", folder / "make.log", rtl))
         progress.show(2, 2)
         build.mark_current()
@@ -213,14 +216,15 @@ def write_waivers(rtl: Path, manifest: Manifest, target: Path) -> Path:
     return target
 
 
-def _verilator_arguments(manifest: Manifest, options: ModelOptions) -> list[str]:
+def _verilator_arguments(manifest: Manifest, options: ModelOptions, templates: Path) -> list[str]:
     arguments = ["--cc", "--exe", "--top-module", manifest.top, "--prefix", "Vaccelerator", "-O3", "--no-timing"]
     arguments += ["--x-assign", "fast", "--x-initial", "fast", "-Wno-fatal", "--output-split", _OUTPUT_SPLIT]
     arguments += ["--assert", "-DSPIKEFOLD_ASSERTIONS"] if options.assertions else ["--no-assert"]
     if options.counters:
         arguments.append("-DSPIKEFOLD_STREAM_COUNTERS")
     if options.waveform:
-        arguments += ["--trace-fst", "--trace-structs"]
+        # The header of liblz4 is on few machines; our own takes its place.
+        arguments += ["--trace-fst", "--trace-structs", "-CFLAGS", f"-I{templates / 'lz4'}"]
     return arguments
 
 
