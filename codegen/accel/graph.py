@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -99,11 +100,11 @@ def from_model(model: ModelWrapper) -> DataflowGraph:
     if not model.graph.node:
         raise RenderError("the dataflow graph has no nodes")
     nodes = tuple(_node(model, node) for node in _in_stream_order(model))
-    for before, after in zip(nodes, nodes[1:], strict=False):
+    for before, after in pairwise(nodes):
         if (before.output.bits, before.output.words) != (after.input.bits, after.input.words):
             raise RenderError(
-                f"{before.name} gives {before.output.words} words of {before.output.bits} bits a frame but {after.name} "
-                f"takes {after.input.words} of {after.input.bits}; a width converter is missing between them"
+                f"{before.name} gives {before.output.words} words of {before.output.bits} bits a frame but "
+                f"{after.name} takes {after.input.words} of {after.input.bits}; a width converter is missing"
             )
     return DataflowGraph(model=model, nodes=nodes)
 

@@ -22,7 +22,9 @@ def image_words(images: NDArray[np.uint8], manifest: Manifest) -> NDArray[np.uin
     if images.dtype != np.uint8:
         raise SimulationError(f"images are {images.dtype}; uint8 is expected")
     if images.ndim < 2 or len(images) == 0 or prod(images.shape[1:]) != expected:
-        raise SimulationError(f"images of shape {list(images.shape)}; [N, ...] with {expected} elements each is expected")
+        raise SimulationError(
+            f"images of shape {list(images.shape)}; [N, ...] with {expected} elements each is expected"
+        )
     return pack_words(images.reshape(len(images), -1), stream.lanes, stream.element_bits)
 
 

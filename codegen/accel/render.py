@@ -10,9 +10,10 @@ from codegen.run_folder import RunFolder, fresh_folder
 
 DEFAULT_PART = "xc7z020clg400-1"
 DEFAULT_CLOCK_NS = 10.0
+DEFAULT_TARGET = Target(DEFAULT_PART, DEFAULT_CLOCK_NS)
 
 
-def render_sources(run: RunFolder, target: Target = Target(DEFAULT_PART, DEFAULT_CLOCK_NS)) -> None:
+def render_sources(run: RunFolder, target: Target = DEFAULT_TARGET) -> None:
     """Write run/hls and run/rtl from run/graph.onnx; a folder appears under its name only when it is complete.
 
     Raises RunFolderError without graph.onnx, and RenderError for a node nothing renders or for an installed FINN file

@@ -143,7 +143,8 @@ def _write_node(graph: DataflowGraph, node: Node, folder: Path) -> tuple[str, ..
     else:
         own = node.custom_op.spec()
         if isinstance(own, spiking_mvau.SpikingMVAUSpec):
-            spiking_mvau.write_hls(own, *node.custom_op.parameters(graph.model), folder)
+            weights, bias, threshold = node.custom_op.parameters(graph.model)
+            spiking_mvau.write_hls(own, weights, bias, threshold, folder)
             return spiking_mvau.HLS_SOURCES
         if isinstance(own, spike_pool.SpikePoolSpec):
             spike_pool.write_hls(own, folder)

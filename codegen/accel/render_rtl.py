@@ -92,8 +92,9 @@ def _finn_node(graph: DataflowGraph, node: Node, folder: Path) -> RenderedNode:
 def _own_node(graph: DataflowGraph, node: Node, folder: Path) -> RenderedNode:
     spec = node.custom_op.spec()
     if isinstance(spec, spiking_mvau.SpikingMVAUSpec):
-        cores = spiking_mvau.RTL_SOURCES
-        written = spiking_mvau.write_rtl(spec, *node.custom_op.parameters(graph.model), folder)
+        cores: tuple[str, ...] = spiking_mvau.RTL_SOURCES
+        weights, bias, threshold = node.custom_op.parameters(graph.model)
+        written = spiking_mvau.write_rtl(spec, weights, bias, threshold, folder)
     elif isinstance(spec, spike_pool.SpikePoolSpec):
         cores = spike_pool.RTL_SOURCES
         written = spike_pool.write_rtl(spec, folder)

@@ -9,6 +9,7 @@ import tempfile
 import time
 from dataclasses import dataclass
 from importlib.resources import as_file, files
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -97,7 +98,9 @@ def count_stalls(run: RunFolder, images: NDArray[np.uint8]) -> tuple[StreamCount
     _, output = simulate(run, images, ModelOptions(assertions=False, counters=True))
     names = _stream_names(manifest)
     lines = [line.split() for line in output if line.startswith("counts ")]
-    return tuple(StreamCounts(names[int(i)], int(moved), int(stalled), int(starved)) for _, i, moved, stalled, starved in lines)
+    return tuple(
+        StreamCounts(names[int(i)], int(moved), int(stalled), int(starved)) for _, i, moved, stalled, starved in lines
+    )
 
 
 def simulate(
@@ -208,9 +211,7 @@ def build_model(run: RunFolder, options: ModelOptions) -> CachedBuild:
 
 def write_waivers(rtl: Path, manifest: Manifest, target: Path) -> Path:
     """Write a Verilator configuration that silences lint in FINN's files, and only in those."""
-    finn = [
-        file for node in manifest.nodes for file in node.files if node.op.startswith(("FMP", "Conv", "Streaming"))
-    ]
+    finn = [file for node in manifest.nodes for file in node.files if node.op.startswith(("FMP", "Conv", "Streaming"))]
     lines = [f'lint_off -file "{file}"' for file in dict.fromkeys(finn)]
     target.write_text("`verilator_config\n" + "\n".join(lines) + "\n")
     return target
@@ -251,7 +252,7 @@ def _run(arguments: list[str], rtl: Path, count: int) -> tuple[int, list[str], s
 
 def _stream_names(manifest: Manifest) -> list[str]:
     ends = ["the input", *(node.name for node in manifest.nodes), "the output"]
-    return [f"{before} -> {after}" for before, after in zip(ends, ends[1:], strict=False)]
+    return [f"{before} -> {after}" for before, after in pairwise(ends)]
 
 
 def _blocked(manifest: Manifest, output: list[str]) -> str:
@@ -273,5 +274,3 @@ def _blocked(manifest: Manifest, output: list[str]) -> str:
 def _last_line(errors: str, output: list[str]) -> str:
     lines = [*output, *errors.splitlines()]
     return next((line.strip() for line in reversed(lines) if line.strip()), "no message")
-
-

@@ -28,9 +28,7 @@ def pack_words(elements: NDArray[np.integer], lanes: int, element_bits: int) -> 
     return np.packbits(bits, axis=-1, bitorder="little")
 
 
-def unpack_words(
-    words: NDArray[np.uint8], lanes: int, element_bits: int, *, signed: bool
-) -> NDArray[np.int64]:
+def unpack_words(words: NDArray[np.uint8], lanes: int, element_bits: int, *, signed: bool) -> NDArray[np.int64]:
     """Inverse of ``pack_words``: [frames, words, bytes] to [frames, words * lanes]; padding bits are ignored."""
     frames, count, _ = words.shape
     bits = np.unpackbits(words, axis=-1, bitorder="little", count=lanes * element_bits)

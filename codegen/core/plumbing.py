@@ -18,7 +18,7 @@ class Constant:
 
 @dataclass(frozen=True)
 class PlumbingNode:
-    """An instance of a plumbing core: ``function`` of ``header`` with its constants, between streams of the given bit widths."""
+    """An instance of a plumbing core: ``function`` of ``header`` with its constants, between two streams."""
 
     name: str
     summary: str

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from codegen.core.plumbing import PlumbingNode, Constant, write_node
+from codegen.core.plumbing import Constant, PlumbingNode, write_node
 from codegen.errors import FoldingError
 
 HLS_SOURCES = ("sliding_window.hpp", "trip_count.hpp")

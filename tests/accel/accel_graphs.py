@@ -1,0 +1,217 @@
+"""Graphs for the accelerator tests: chains of FINN's plumbing nodes, and a tiny network with every kind of node."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper
+from qonnx.core.datatype import DataType
+from qonnx.core.modelwrapper import ModelWrapper
+
+from codegen.export.onnx_writer import build_model
+from codegen.network import IntegerLayer, IntegerNetwork
+from codegen.run_folder import RunFolder
+
+RTL_DOMAIN = "finn.custom_op.fpgadataflow.rtl"
+
+
+class PlumbingChain:
+    """Builds a chain of FINN's plumbing nodes and computes in numpy what it must give."""
+
+    def __init__(self, shape: tuple[int, int, int], element_bits: int, simd: int) -> None:
+        self.input_shape = shape
+        self.element_bits = element_bits
+        self.shape = shape
+        self.simd = simd
+        self._datatype = f"UINT{element_bits}"
+        self._nodes: list[onnx.NodeProto] = []
+        self._shapes = [(1, *shape)]
+        self._models: list = []
+
+    def pad(self, top: int, left: int, bottom: int, right: int) -> PlumbingChain:
+        height, width, channels = self.shape
+        self._add(
+            "FMPadding_rtl",
+            (top + height + bottom, left + width + right, channels),
+            ImgDim=[height, width],
+            Padding=[top, left, bottom, right],
+            NumChannels=channels,
+            SIMD=self.simd,
+            inputDataType=self._datatype,
+        )
+        self._models.append(lambda x: np.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0))))
+        return self
+
+    def windows(self, kernel: tuple[int, int], stride: tuple[int, int]) -> PlumbingChain:
+        height, width, channels = self.shape
+        rows, columns = (height - kernel[0]) // stride[0] + 1, (width - kernel[1]) // stride[1] + 1
+        self._add(
+            "ConvolutionInputGenerator_rtl",
+            (rows, columns, kernel[0] * kernel[1] * channels),
+            ConvKernelDim=list(kernel),
+            IFMChannels=channels,
+            IFMDim=[height, width],
+            OFMDim=[rows, columns],
+            SIMD=self.simd,
+            Stride=list(stride),
+            Dilation=[1, 1],
+            inputDataType=self._datatype,
+            outputDataType=self._datatype,
+            depthwise=0,
+            parallel_window=0,
+        )
+
+        def model(x: NDArray[np.int64]) -> NDArray[np.int64]:
+            taps = [
+                x[:, i : i + stride[0] * (rows - 1) + 1 : stride[0], j : j + stride[1] * (columns - 1) + 1 : stride[1]]
+                for i in range(kernel[0])
+                for j in range(kernel[1])
+            ]
+            return np.concatenate(taps, axis=-1)
+
+        self._models.append(model)
+        return self
+
+    def convert(self, simd: int) -> PlumbingChain:
+        shape = list(self._shapes[-1])
+        self._add(
+            "StreamingDataWidthConverter_rtl",
+            self.shape,
+            inShape=shape,
+            outShape=shape,
+            inWidth=self.simd * self.element_bits,
+            outWidth=simd * self.element_bits,
+            dataType=self._datatype,
+        )
+        self.simd = simd
+        self._models.append(lambda x: x)
+        return self
+
+    def fifo(self, depth: int, ram_style: str = "auto") -> PlumbingChain:
+        height, width, channels = self.shape
+        self._add(
+            "StreamingFIFO_rtl",
+            self.shape,
+            depth=depth,
+            ram_style=ram_style,
+            folded_shape=[1, height, width, channels // self.simd, self.simd],
+            normal_shape=list(self._shapes[-1]),
+            dataType=self._datatype,
+        )
+        self._models.append(lambda x: x)
+        return self
+
+    def expect(self, images: NDArray[np.integer]) -> NDArray[np.int64]:
+        """[N, elements] that the chain must give for images [N, H, W, C]."""
+        x = images.astype(np.int64)
+        for model in self._models:
+            x = model(x)
+        return x.reshape(len(x), -1)
+
+    def save(self, folder: Path) -> RunFolder:
+        """A run folder with this chain as its graph.onnx."""
+        tensors = [
+            helper.make_tensor_value_info(f"t{index}", TensorProto.FLOAT, shape)
+            for index, shape in enumerate(self._shapes)
+        ]
+        graph = helper.make_graph(self._nodes, "chain", tensors[:1], tensors[-1:], value_info=tensors[1:-1])
+        model = ModelWrapper(helper.make_model(graph))
+        for index in range(len(self._shapes)):
+            model.set_tensor_datatype(f"t{index}", DataType[self._datatype])
+        folder.mkdir(parents=True, exist_ok=True)
+        model.save(str(folder / "graph.onnx"))
+        return RunFolder(folder)
+
+    def _add(self, op: str, shape: tuple[int, int, int], **attributes: object) -> None:
+        index = len(self._nodes)
+        self._nodes.append(
+            helper.make_node(
+                op,
+                [f"t{index}"],
+                [f"t{index + 1}"],
+                domain=RTL_DOMAIN,
+                backend="fpgadataflow",
+                name=f"{op.split('_')[0].lower()}_{index}",
+                **attributes,
+            )
+        )
+        self.shape = shape
+        self._shapes.append((1, *shape))
+
+
+def random_chain(seed: int) -> PlumbingChain:
+    """Two paddings, two window generators and converters in between, of random shapes and folds, 8-bit elements."""
+    rng = np.random.default_rng(seed)
+    channels = int(rng.choice([1, 2, 3, 4, 6]))
+    chain = PlumbingChain((int(rng.integers(2, 7)), int(rng.integers(2, 7)), channels), 8, _divisor(rng, channels))
+    for _ in range(2):
+        chain.pad(*(int(n) for n in rng.integers(0, 3, 4)))
+        kernel = tuple(int(rng.integers(1, min(3, size) + 1)) for size in chain.shape[:2])
+        if kernel == (1, 1):
+            kernel = (min(2, chain.shape[0]), 1)
+        stride = tuple(int(rng.integers(1, min(2, size) + 1)) for size in chain.shape[:2])
+        chain.windows(kernel, stride)
+        chain.convert(_divisor(rng, chain.shape[2]))
+        chain.fifo(int(rng.choice([2, 5, 40, 300])))
+    return chain
+
+
+def _divisor(rng: np.random.Generator, number: int) -> int:
+    return int(rng.choice([n for n in range(1, number + 1) if number % n == 0]))
+
+
+@dataclass(frozen=True)
+class TinyNetwork:
+    """A run folder with model.onnx, and images for it."""
+
+    run: RunFolder
+    images: NDArray[np.uint8]
+
+
+def tiny_network(folder: Path, count: int) -> TinyNetwork:
+    """Static image layer, pooled IF convolution, LIF convolution with stride, read-out; ``count`` random images."""
+    rng = np.random.default_rng(5)
+    layers = (
+        _layer(rng, "conv1", (4, 1, 3, 3), bits=8, neuron="IF", reset="hard", pool=2, reach=900),
+        _layer(rng, "conv2", (6, 4, 3, 3), bits=4, neuron="LIF", reset="soft", pool=1, reach=12),
+        _layer(rng, "readout", (5, 6 * 4 * 4), bits=4, neuron="none", reset="hard", pool=1, reach=12),
+    )
+    network = IntegerNetwork(input_shape=(8, 8, 1), timesteps=4, frac_bits=4, classes=5, layers=layers)
+    folder.mkdir(parents=True, exist_ok=True)
+    onnx.save(build_model(network), str(folder / "model.onnx"))
+    images = rng.integers(0, 256, (count, *network.input_shape)).astype(np.uint8)
+    return TinyNetwork(RunFolder(folder), images)
+
+
+def _layer(
+    rng: np.random.Generator,
+    name: str,
+    shape: tuple[int, ...],
+    *,
+    bits: int,
+    neuron: str,
+    reset: str,
+    pool: int,
+    reach: int,
+) -> IntegerLayer:
+    largest = 2 ** (bits - 1) - 1
+    out = shape[0]
+    threshold = np.zeros(out, np.int64) if neuron == "none" else rng.integers(1, reach, out) << 4
+    return IntegerLayer(
+        name=name,
+        kind="conv" if len(shape) == 4 else "linear",
+        weights=rng.integers(-largest, largest + 1, shape),
+        weight_bits=bits,
+        stride=1,
+        padding=1 if len(shape) == 4 else 0,
+        neuron=neuron,
+        leak_shift=2 if neuron == "LIF" else 0,
+        reset=reset,
+        bias=rng.integers(-reach, reach + 1, out),
+        threshold=threshold,
+        pool=pool,
+    )
