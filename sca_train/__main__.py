@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
+import warnings
 from pathlib import Path
 
 from sca_train.config import TrainConfig, add_options, apply_overrides, load_config
@@ -37,6 +39,9 @@ def main(arguments: list[str] | None = None) -> int:
         run = run or Path("runs") / config.name
         if "name" not in given:
             config = apply_overrides(config, {"name": run.name}, "the command line")
+        # Notes of torch about itself that a user of this command can do nothing about.
+        warnings.filterwarnings("ignore", message="Named tensors and all their associated APIs")
+        logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
         from sca_train.train import train  # torch takes seconds to import; wrong options need not wait for it
 
         metrics = train(config, run, restart, stop_after)

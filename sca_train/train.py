@@ -303,7 +303,13 @@ def restore(saved: dict[str, Any], config: TrainConfig, dataset: Dataset, device
     """The training state a checkpoint holds."""
     specs = with_channels(model_layers(config), saved["channels"])
     network = Network(specs, config, dataset.input_shape, len(dataset.classes))
-    network.load_state_dict(saved["network"])
+    try:
+        network.load_state_dict(saved["network"])
+    except RuntimeError:
+        raise TrainError(
+            f"the checkpoint was trained on images or classes other than the {len(dataset.classes)} classes of "
+            f"{dataset.input_shape} images found now; give the same data, or --restart to train anew"
+        ) from None
     network.to(device)
     optimizer = make_optimizer(network, config)
     optimizer.load_state_dict(saved["optimizer"])
