@@ -13,8 +13,10 @@ from codegen.core import spike_pool, spiking_mvau
 from codegen.core.spike_pool import SpikePoolSpec
 from codegen.core.spiking_mvau import SpikingMVAUSpec
 
-MAX_LANES = 256
+MAX_LANES = 128
 """Bound of SIMD*PE*TP for random configurations, so that a batch compiles in reasonable time."""
+MAX_CYCLES = 160
+"""Bound of the cycles per vector for random configurations, so that a batch simulates in reasonable time."""
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,16 @@ def mvau_case(
 
 
 def pool_case(
-    name: str, seed: int, *, height: int, width: int, channels: int, kernel: int, pe: int, timesteps: int, frames: int = 3
+    name: str,
+    seed: int,
+    *,
+    height: int,
+    width: int,
+    channels: int,
+    kernel: int,
+    pe: int,
+    timesteps: int,
+    frames: int = 3,
 ) -> Case:
     """A SpikePool with sparse random spike trains."""
     rng = np.random.default_rng(seed)
@@ -193,7 +204,8 @@ def random_case(name: str, seed: int) -> Case:
         simd, pe = draw.choice(divisors(mw)), draw.choice(divisors(mh))
         timesteps = draw.choice([1, 2, 3, 4, 4, 5, 6, 8, 12, 16, 20, 31, 32])
         tp = draw.choice(divisors(timesteps))
-        if simd * pe * (tp if mode == "spikes" else 4) <= MAX_LANES:
+        lanes, folds = (tp, timesteps // tp) if mode == "spikes" else (4, 1)
+        if simd * pe * lanes <= MAX_LANES and (mw // simd) * (mh // pe) * folds <= MAX_CYCLES:
             break
     return mvau_case(
         name,

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import hls4ml
+from core_cases import Case
 
 import hls_templates
 from codegen.core import spike_pool, spiking_mvau
 from codegen.core.spike_pool import SpikePoolSpec
-from core_cases import Case
 
 HEADERS = Path(hls_templates.__file__).parent / "hls"
 VENDOR_HEADERS = Path(hls4ml.__file__).parent / "templates" / "vivado" / "ap_types"
@@ -81,9 +81,7 @@ def run_hls(cases: list[Case], folder: Path) -> dict[str, HlsResult]:
             spiking_mvau.write_hls(case.spec, case.weights, case.bias, case.threshold, folder)
             in_bits, out_bits = case.spec.in_bits, case.spec.out_bits
         words = case.input_words
-        calls.append(
-            f'    run<{in_bits}, {out_bits}>("{case.name}", {case.frames}, {len(words)}, {case.name}, file);'
-        )
+        calls.append(f'    run<{in_bits}, {out_bits}>("{case.name}", {case.frames}, {len(words)}, {case.name}, file);')
         for word in words:
             inputs.append(" ".join(str(word >> low & 0xFFFFFFFF) for low in range(0, in_bits, 32)))
     (folder / "inputs.txt").write_text("\n".join(inputs) + "\n")
@@ -91,7 +89,19 @@ def run_hls(cases: list[Case], folder: Path) -> dict[str, HlsResult]:
     (folder / "main.cpp").write_text(_MAIN.format(includes=includes, calls="\n".join(calls)))
     command = ["g++", "-std=c++17", "-O1", "-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas", "-DSPIKEFOLD_CSIM"]
     # The vendor's constructors read the word that they are about to set; inlined, that is reported in our lines.
-    command += ["-Wno-uninitialized", "-Wno-maybe-uninitialized", "-isystem", str(VENDOR_HEADERS), "-I", str(HEADERS), "-I", ".", "main.cpp", "-o", "bench"]
+    command += [
+        "-Wno-uninitialized",
+        "-Wno-maybe-uninitialized",
+        "-isystem",
+        str(VENDOR_HEADERS),
+        "-I",
+        str(HEADERS),
+        "-I",
+        ".",
+        "main.cpp",
+        "-o",
+        "bench",
+    ]
     built = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert built.returncode == 0, built.stderr[-4000:]
     ran = subprocess.run(["./bench"], cwd=folder, capture_output=True, text=True, check=True)

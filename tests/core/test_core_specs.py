@@ -1,0 +1,82 @@
+"""Core specs: cycles, memory choice, and the sentences of their errors."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from core_cases import mvau_case, pool_case
+
+from codegen.core import spike_pool, spiking_mvau
+from codegen.core.spiking_mvau import SpikingMVAUSpec, choose_memory_style
+from codegen.errors import FoldingError, RenderError
+
+CASE = mvau_case("conv", 0, mw=12, mh=6, simd=4, pe=3, timesteps=4, tp=2)
+assert isinstance(CASE.spec, SpikingMVAUSpec)
+SPEC = CASE.spec
+
+
+def test_cycles_are_the_product_of_the_folds() -> None:
+    assert SPEC.cycles == 2 * 3 * 2 * 2
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"simd": 5}, "SpikingMVAU 'conv': SIMD=5 does not divide the 12 inputs of the layer"),
+        ({"simd": 0}, "SpikingMVAU 'conv': SIMD=0 does not divide the 12 inputs of the layer"),
+        ({"pe": 4}, "SpikingMVAU 'conv': PE=4 does not divide the 6 output channels of the layer"),
+        ({"timesteps": 33}, "SpikingMVAU 'conv': T=33 is outside 1..32"),
+        ({"timesteps": 0}, "SpikingMVAU 'conv': T=0 is outside 1..32"),
+        ({"tp": 3}, "SpikingMVAU 'conv': TP=3 does not divide T=4"),
+        ({"static_input": True}, "SpikingMVAU 'conv': TP=2 must equal T=4, its sums are shared by all steps"),
+    ],
+)
+def test_impossible_foldings_are_one_sentence(change: dict[str, int], sentence: str) -> None:
+    with pytest.raises(FoldingError) as caught:
+        replace(SPEC, **change)
+    assert str(caught.value) == sentence
+
+
+def test_impossible_pool_is_one_sentence() -> None:
+    with pytest.raises(FoldingError, match=r"^SpikePool 'pool': PE=3 does not divide the 4 channels of the layer$"):
+        pool_case("pool", 0, height=4, width=4, channels=4, kernel=2, pe=3, timesteps=4)
+    with pytest.raises(FoldingError, match=r"^SpikePool 'pool': a window of 5 does not fit a 4x4 map$"):
+        pool_case("pool", 0, height=4, width=4, channels=4, kernel=5, pe=1, timesteps=4)
+
+
+def test_constants_that_do_not_fit_are_refused(tmp_path: Path) -> None:
+    wide = CASE.weights.copy()
+    wide[0, 0] = 8
+    with pytest.raises(RenderError, match=r"^SpikingMVAU 'conv': weights from -\d to 8 do not fit 4 signed bits$"):
+        spiking_mvau.write_rtl(SPEC, wide, CASE.bias, CASE.threshold, tmp_path)
+    with pytest.raises(RenderError, match="weights of shape"):
+        spiking_mvau.write_hls(SPEC, CASE.weights.T, CASE.bias, CASE.threshold, tmp_path)
+    with pytest.raises(RenderError, match="biases from"):
+        spiking_mvau.write_rtl(SPEC, CASE.weights, CASE.bias + (1 << SPEC.bias_bits), CASE.threshold, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_deep_weight_memories_go_to_block_ram() -> None:
+    assert choose_memory_style(depth=2048, width=72) == "block"
+    assert choose_memory_style(depth=16, width=256) == "distributed"
+
+
+def test_reference_by_hand() -> None:
+    """Two inputs, weights 3 and -1, threshold 4 at one fractional bit, LIF with k = 1, soft reset."""
+    spec = replace(
+        SPEC, mw=2, mh=1, simd=2, pe=1, timesteps=4, tp=4, neuron="LIF", leak_shift=1, reset="soft", frac_bits=1
+    )
+    # Steps of input 0: 1 1 0 1; of input 1: 0 1 1 0. Currents 2*acc + 1: 7 5 -1 7.
+    inputs = np.array([[0b1011, 0b0110]])
+    # V: 7 -> spike, 3; 3 - 1 + 5 = 7 -> spike, 3; 3 - 1 - 1 = 1; 1 - 0 + 7 = 8 -> spike.
+    out = spiking_mvau.reference(spec, inputs, np.array([[3, -1]]), np.array([1]), np.array([4]))
+    assert out.tolist() == [[0b1011]]
+
+
+def test_pool_reference_drops_the_rest_of_the_map() -> None:
+    spec = spike_pool.SpikePoolSpec(name="pool", height=3, width=3, channels=1, kernel=2, pe=1, timesteps=4)
+    image = np.array([[1, 2, 8], [4, 0, 8], [8, 8, 8]]).reshape(1, 3, 3, 1)
+    assert spike_pool.reference(spec, image).tolist() == [[[[7]]]]
