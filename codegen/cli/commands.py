@@ -11,7 +11,7 @@ def export(options: Namespace) -> bool:
     """Fold, write model.onnx and measure it on the whole test set."""
     from codegen.export.stage import export_run
 
-    summary = export_run(RunFolder(options.run), options.frac_bits)
+    summary = export_run(RunFolder(options.run), options.frac_bits, options.images)
     print(
         f"{options.run / 'model.onnx'}: accuracy {summary.accuracy:.4f} on {summary.images} test images "
         f"({summary.images_per_second:.0f} images/s in ONNX Runtime)"

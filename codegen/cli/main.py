@@ -65,6 +65,7 @@ def _add_export(stages: _Stages) -> None:
     stage = stages.add_parser("export", help="compact network -> integer network, model.onnx and its accuracy")
     _add_run(stage)
     stage.add_argument("--frac-bits", type=_whole(0), default=4, metavar="F", help="fractional bits (default 4)")
+    stage.add_argument("--images", type=_whole(1), metavar="N", help="measure first N test images (default: all)")
     stage.set_defaults(command=commands.export)
 
 

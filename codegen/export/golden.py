@@ -27,7 +27,7 @@ def images_digest(images: NDArray[np.uint8]) -> str:
 def golden_logits(run: RunFolder, test_images: NDArray[np.uint8], limit: int | None = None) -> NDArray[np.int32]:
     """ONNX Runtime's logits int32 [N, classes] of the first ``limit`` images of the whole test set (None: all).
 
-    Those that the export kept when model and test set are still the same, else computed again.
+    Those that the export kept when model and test set are still the same and it kept enough, else computed again.
     """
     model = run.require("model.onnx")
     kept, result = run.path / LOGITS_FILE, run.load_result("onnx")
@@ -37,5 +37,7 @@ def golden_logits(run: RunFolder, test_images: NDArray[np.uint8], limit: int | N
         and result["model_sha256"] == model_digest(model)
         and result["test_set_sha256"] == images_digest(test_images)
     ):
-        return np.load(kept, allow_pickle=False)[:limit]
+        logits: NDArray[np.int32] = np.load(kept, allow_pickle=False)
+        if len(logits) >= len(test_images[:limit]):
+            return logits[:limit]
     return run_onnx(model, test_images[:limit])

@@ -71,6 +71,14 @@ def test_export_writes_the_model_and_what_it_measured(trained, capsys, descripti
     assert f"{result['accuracy']:.4f} on {TEST_IMAGES} test images" in capsys.readouterr().out
 
 
+def test_export_measured_on_some_images(trained, description):
+    assert main(["export", str(trained.run.path), "--images", "20"]) == 0
+    assert trained.run.load_result("onnx")["images"] == 20
+    expected = run_reference(fold_network(description), trained.images)
+    for limit in (5, 20, 21, None):
+        np.testing.assert_array_equal(golden_logits(trained.run, trained.images, limit), expected[:limit])
+
+
 def test_kept_logits_of_other_images_are_not_used(trained, description):
     main(["export", str(trained.run.path)])
     others = 255 - trained.images
