@@ -14,8 +14,8 @@ from codegen.run_folder import RunFolder
 LOGITS_FILE = "results/onnx_logits.npy"
 
 
-def model_digest(path: Path) -> str:
-    """SHA-256 of a model file; ties kept logits to the model that gave them."""
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file; ties results to the model that gave them."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
@@ -34,7 +34,7 @@ def golden_logits(run: RunFolder, test_images: NDArray[np.uint8], limit: int | N
     if (
         result is not None
         and kept.exists()
-        and result["model_sha256"] == model_digest(model)
+        and result["model_sha256"] == file_digest(model)
         and result["test_set_sha256"] == images_digest(test_images)
     ):
         logits: NDArray[np.int32] = np.load(kept, allow_pickle=False)

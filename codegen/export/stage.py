@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from codegen.export.fold_batchnorm import fold_network
-from codegen.export.golden import LOGITS_FILE, images_digest, model_digest
+from codegen.export.golden import LOGITS_FILE, file_digest, images_digest
 from codegen.export.onnx_runtime import BATCH, OnnxNetwork, load_network
 from codegen.export.onnx_writer import build_model
 from codegen.export.run_inputs import load_network_description, load_test_set
@@ -38,6 +38,7 @@ def export_run(run: RunFolder, frac_bits: int, limit: int | None = None) -> Expo
     A model that differs from the one before takes everything with it that later stages made of the old one.
     Raises ExportError where the network cannot be folded, RunFolderError where it has not been trained.
     """
+    compact_digest = file_digest(run.require("compact.safetensors"))
     description = load_network_description(run)
     model = build_model(fold_network(description, frac_bits)).SerializeToString(deterministic=True)
     images, labels = load_test_set(run)
@@ -67,7 +68,8 @@ def export_run(run: RunFolder, frac_bits: int, limit: int | None = None) -> Expo
             "images_per_second": summary.images_per_second,
             "spike_sparsity": sparsity,
             "spike_sparsity_images": min(SPARSITY_IMAGES, len(images)),
-            "model_sha256": model_digest(target),
+            "compact_sha256": compact_digest,
+            "model_sha256": file_digest(target),
             "test_set_sha256": test_set_digest,
         },
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from codegen.errors import RunFolderError
+from codegen.export.golden import file_digest
 from codegen.run_folder import RunFolder
 
 MHZ = 1_000_000
@@ -109,6 +110,7 @@ def collect(run: RunFolder) -> Measured:
     config = load_config(run.require("config.toml"))
     metrics = _read_json(run.require("metrics.json"))
     results = {stage: _load(run, stage) for stage in ("onnx", "csim", "rtl", "synth")}
+    _check_current(run, results["onnx"].get("compact_sha256"))
     accuracy = {"float": metrics.get("accuracy"), **{stage: results[stage].get("accuracy") for stage in STAGES[1:]}}
     images = {"float": metrics.get("images"), **{stage: results[stage].get("images") for stage in STAGES[1:]}}
     manifest = _read_json(run.path / "rtl" / "nodes.json") if (run.path / "rtl" / "nodes.json").exists() else {}
@@ -136,6 +138,15 @@ def collect(run: RunFolder) -> Measured:
         images_per_second={stage: results[stage].get("images_per_second") for stage in STAGES[1:]},
         rtl_cycles_per_second=results["rtl"].get("cycles_per_second"),
     )
+
+
+def _check_current(run: RunFolder, exported: str | None) -> None:
+    """Results of a network that has been trained anew since must not stand beside the new one's accuracy."""
+    if exported is not None and exported != file_digest(run.require("compact.safetensors")):
+        raise RunFolderError(
+            f"run folder {run.path} was trained again after its export; run `make export RUN={run.name}` "
+            "and the stages after it first"
+        )
 
 
 def _load(run: RunFolder, stage: str) -> dict[str, Any]:

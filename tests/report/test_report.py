@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from html.parser import HTMLParser
 from xml.etree import ElementTree
@@ -199,6 +200,17 @@ def test_plots_are_svg_files(tmp_path, measured):
     assert names == (always | {"cycles.svg", "luts.svg"} if measured else always)
     for name in names:
         assert ElementTree.parse(run.path / "plots" / name).getroot().tag.endswith("svg")
+
+
+def test_a_run_trained_again_after_its_export_is_refused(tmp_path, capsys):
+    run = _complete_run(tmp_path)
+    (run.path / "compact.safetensors").write_bytes(b"new weights")
+    run.save_result("onnx", {**RESULTS["onnx"], "compact_sha256": "0" * 64})
+    assert main(["report", str(run.path)]) == 2
+    assert "was trained again after its export; run `make export RUN=<mini>`" in capsys.readouterr().err
+    digest = hashlib.sha256(b"new weights").hexdigest()
+    run.save_result("onnx", {**RESULTS["onnx"], "compact_sha256": digest})
+    assert main(["report", str(run.path)]) == 0
 
 
 @pytest.mark.parametrize(
