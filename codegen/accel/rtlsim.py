@@ -144,7 +144,7 @@ def simulate(
                 f"the accelerator of {run.path} stands still after {cycles} cycles; {_blocked(manifest, output)}"
             )
         if status != 0:
-            raise SimulationError(f"the RTL simulation of {run.path} stopped: {_last_line(errors, output)}")
+            raise SimulationError(f"the RTL simulation of {run.path} stopped: {_reason(errors, output)}")
         shape = (len(words), manifest.output.words, manifest.output.bytes)
         logits = logits_of_words(np.fromfile(result_file, dtype=np.uint8).reshape(shape), manifest)
         times = np.fromfile(time_file, dtype=np.uint64).astype(np.int64).reshape(-1, 2)
@@ -271,6 +271,8 @@ def _blocked(manifest: Manifest, output: list[str]) -> str:
     return f"no word leaves {', '.join(starving)}" if starving else "every stream waits for ready"
 
 
-def _last_line(errors: str, output: list[str]) -> str:
-    lines = [*output, *errors.splitlines()]
-    return next((line.strip() for line in reversed(lines) if line.strip()), "no message")
+def _reason(errors: str, output: list[str]) -> str:
+    """The first error that the model reported (a failed assertion), or the last line it printed."""
+    lines = [line.strip() for line in (*output, *errors.splitlines()) if line.strip()]
+    reported = next((line for line in lines if "%Error" in line), None)
+    return reported or (lines[-1] if lines else "no message")

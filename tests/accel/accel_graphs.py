@@ -153,7 +153,7 @@ def random_chain(seed: int) -> PlumbingChain:
         kernel = tuple(int(rng.integers(1, min(3, size) + 1)) for size in chain.shape[:2])
         if kernel == (1, 1):
             kernel = (min(2, chain.shape[0]), 1)
-        stride = tuple(int(rng.integers(1, min(2, size) + 1)) for size in chain.shape[:2])
+        stride = tuple(int(rng.integers(1, min(2, size) + 1)) for size in kernel)  # FINN wants windows that touch
         chain.windows(kernel, stride)
         chain.convert(_divisor(rng, chain.shape[2]))
         chain.fifo(int(rng.choice([2, 5, 40, 300])))

@@ -74,7 +74,7 @@ def test_rendering_with_a_changed_library_leaves_no_rtl_folder(
 ) -> None:
     run = PlumbingChain((4, 4, 2), 8, 2).fifo(4).convert(1).save(tmp_path / "run")
     (library / "dwc/hdl/vpc.sv").write_text("// another version\n")
-    monkeypatch.setattr(type(get_settings()), "finn_rtllib", library)
+    monkeypatch.setattr(get_settings(), "finn_rtllib", library)
     with pytest.raises(RenderError, match=r"MoveNettypeOutOfVpc .*vpc\.sv"):
         render_sources(run)
     assert not (run.path / "rtl").exists()

@@ -68,16 +68,18 @@ def test_a_stalled_accelerator_is_reported_with_the_node(tmp_path: Path) -> None
     module = run.path / "rtl" / f"{padding}.v"
     text = module.read_text()
     assert text.count("m_axis_tready(out0_V_TREADY)") == 1
-    module.write_text(text.replace("m_axis_tready(out0_V_TREADY)", "m_axis_tready(1'b0)"))
+    text = text.replace("m_axis_tready(out0_V_TREADY)", "m_axis_tready(1'b0)")
+    text = text.replace("m_axis_tvalid(out0_V_TVALID)", "m_axis_tvalid()")
+    module.write_text(text.replace("endmodule", "assign out0_V_TVALID = 1'b0;\nendmodule"))
     with pytest.raises(SimulationError, match=rf"stands still after \d+ cycles; .*{padding}"):
         run_rtlsim(run, images_for(chain), assertions=False)
 
 
 def test_a_node_that_changes_a_waiting_word_breaks_the_stream_assertion(tmp_path: Path) -> None:
-    chain = PlumbingChain((4, 4, 2), 8, 2).fifo(4).fifo(4)
+    chain = PlumbingChain((4, 4, 2), 8, 2).pad(1, 1, 1, 1).fifo(4)
     run = chain.save(tmp_path / "unstable")
     render_sources(run)
-    fifo = read_graph(run.path / "graph.onnx").nodes[0].name
+    fifo = read_graph(run.path / "graph.onnx").nodes[1].name
     module = run.path / "rtl" / f"{fifo}.v"
     text = module.read_text()
     module.write_text(
@@ -114,3 +116,10 @@ def test_words_pack_and_unpack(data: st.DataObject) -> None:
     np.testing.assert_array_equal(unpack_words(packed, lanes, element_bits, signed=signed), elements)
     first = int.from_bytes(packed[0, 0].tobytes(), "little")
     assert first & ((1 << element_bits) - 1) == int(elements[0, 0]) & ((1 << element_bits) - 1)
+
+
+def test_a_window_generator_that_finn_refuses_is_named(tmp_path: Path) -> None:
+    run = PlumbingChain((6, 6, 2), 8, 2).windows((1, 2), (3, 1)).save(tmp_path / "gaps")
+    with pytest.raises(RenderError, match=r"FINN generates no RTL for 'convolutioninputgenerator_0'"):
+        render_sources(run)
+    assert not (run.path / "rtl").exists()
