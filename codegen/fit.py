@@ -86,12 +86,13 @@ def scaled(needed: Resources, ratio: float, weight_bits: int, new_ratio: float, 
     )
 
 
-def advise(needed: Resources, board: Board, ratio: float, weight_bits: int) -> str:
+def advise(needed: Resources, board: Board, ratio: float, weight_bits: int, slower_fits: bool = True) -> str:
     """One sentence: by how much the network misses the board, and which RATIO, WBITS or BOARD would fit.
 
     The alternatives are estimates scaled from the figures of this network, each changed alone.
 
     ``ratio`` in [0, 1) and ``weight_bits`` are those of the network that needs ``needed``; it must not fit.
+    ``slower_fits``: whether a folding over more cycles may be advised (it is not, for the smallest one).
     """
     misses = overruns(needed, board)
     if not misses:
@@ -111,8 +112,10 @@ def advise(needed: Resources, board: Board, ratio: float, weight_bits: int) -> s
         options.append(f"BOARD={' or '.join(larger)}")
     missing = f"the network does not fit {board.name}: it needs {' and '.join(misses)}"
     if not options:
-        return f"{missing}; no RATIO, WBITS or BOARD alone would fit, so fold it over more cycles per frame"
-    return f"{missing}; scaled from these figures, {', or '.join(options)} would fit (as would more cycles per frame)"
+        last_way = ", so fold it over more cycles per frame" if slower_fits else ", nor would more cycles per frame"
+        return f"{missing}; no RATIO, WBITS or BOARD alone would fit{last_way}"
+    also = " (as would more cycles per frame)" if slower_fits else ""
+    return f"{missing}; scaled from these figures, {', or '.join(options)} would fit{also}"
 
 
 def _number(value: float) -> str:

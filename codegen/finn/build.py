@@ -117,17 +117,17 @@ def _largest(layers: Any, board: Board, share: float, ratio: float, weight_bits:
         if plan is not None:
             return plan
     plan = smallest_plan(layers)
-    _require_fit(plan, board, ratio, weight_bits)
+    _require_fit(plan, board, ratio, weight_bits, slower_fits=False)
     return plan
 
 
-def _require_fit(plan: Plan, board: Board | None, ratio: float, weight_bits: int) -> None:
+def _require_fit(plan: Plan, board: Board | None, ratio: float, weight_bits: int, slower_fits: bool = True) -> None:
     """Raise FoldingError with advice when the estimate exceeds the whole board."""
     if board is None:
         return
     needed = plan_resources(plan)
     if not within(needed, budget(board)):
-        raise FoldingError(f"by estimate, {advise(replace(needed, ff=0), board, ratio, weight_bits)}")
+        raise FoldingError(f"by estimate, {advise(replace(needed, ff=0), board, ratio, weight_bits, slower_fits)}")
 
 
 def _fold_for_lanes(layers: Any, lanes: int) -> Plan:

@@ -15,14 +15,26 @@ from codegen.fit import Resources
 BRAM18_SHAPES = ((36, 512), (18, 1024), (9, 2048), (4, 4096), (2, 8192), (1, 16384))
 """(width, depth) of an 18 Kb block RAM in simple dual port use, UG473 table 1-6."""
 
-CONTROL_LUTS = 120
+CONTROL_LUTS = 80
 """Fold counters, handshakes and pipeline valids of one core."""
 
-SPIKE_LANE_LUTS_PER_BIT = 0.40
-"""LUTs of one weight lane and time step, for each bit of weight width + 2 (mean width in the adder tree)."""
+SPIKE_LANE_LUTS_PER_BIT = 1.09
+"""LUTs of one weight lane and time step, for each bit of weight width + 1 (mean width in the adder tree)."""
 
-PRODUCT_LUTS_PER_BIT = 0.75
+PRODUCT_LUTS_PER_BIT = 0.33
 """LUTs of a product of two integers, for each partial product bit, with its share of the adder tree."""
+
+NEURON_LUTS_PER_BIT = 1.7
+"""LUTs of one neuron step for each bit of the potential: adder, comparator, hard reset."""
+
+LEAK_LUTS_PER_BIT = 1.3
+"""What the leak of LIF adds to that."""
+
+SOFT_RESET_LUTS_PER_BIT = 1.3
+"""What the subtraction of a soft reset adds to that."""
+
+ROM_MUX_GROWTH = 0.6
+"""A ROM in LUTs deeper than 64 words grows by this share with each doubling: Yosys multiplexes its parts in LUTs."""
 
 
 def mvau_resources(spec: SpikingMVAUSpec) -> Resources:
@@ -35,8 +47,8 @@ def mvau_resources(spec: SpikingMVAUSpec) -> Resources:
         if spec.neuron == "none":
             lane_luts += spec.simd * spec.timesteps * 0.75  # spike counters
     else:
-        lane_luts = SPIKE_LANE_LUTS_PER_BIT * (spec.weight_bits + 2) * lanes * spec.tp
-    accumulators = 0 if spec.synapse_folds == 1 else spec.pe * spec.acc_bits * (1 if spec.sums_once else spec.tp)
+        lane_luts = SPIKE_LANE_LUTS_PER_BIT * (spec.weight_bits + 1) * lanes * spec.tp
+    accumulators = 0 if spec.synapse_folds == 1 else spec.pe * spec.acc_bits * (1 if spec.sums_once else spec.tp) / 2
     lut = CONTROL_LUTS + lane_luts + accumulators + neuron_luts(spec) + replay_buffer_luts(spec)
     ff = lut  # pipeline registers follow every carry chain
     rom = rom_resources(lanes * spec.weight_bits, spec.synapse_folds * spec.neuron_folds, spec.memory_style)
@@ -49,14 +61,14 @@ def mvau_resources(spec: SpikingMVAUSpec) -> Resources:
 
 
 def neuron_luts(spec: SpikingMVAUSpec) -> float:
-    """Neurons: one adder and comparator per output where a fold leaves time to reuse it, a chain of TP steps else."""
+    """Neurons of PE outputs: as many steps in hardware as must happen per cycle to be done within a fold."""
     if spec.neuron == "none":
         return spec.pe * spec.output_bits
-    per_step = spec.potential_bits * (2.5 if spec.reset == "soft" else 2) + spec.threshold_bits / 2
-    if spec.neuron == "LIF":
-        per_step += spec.potential_bits
-    steps = 1 if spec.synapse_folds >= spec.tp else spec.tp
-    return spec.pe * (per_step * steps + spec.acc_bits)
+    per_bit = NEURON_LUTS_PER_BIT
+    per_bit += LEAK_LUTS_PER_BIT if spec.neuron == "LIF" else 0
+    per_bit += SOFT_RESET_LUTS_PER_BIT if spec.reset == "soft" else 0
+    steps = next(u for u in range(1, spec.tp + 1) if spec.tp % u == 0 and spec.tp // u <= spec.synapse_folds)
+    return spec.pe * per_bit * spec.potential_bits * steps
 
 
 def replay_buffer_luts(spec: SpikingMVAUSpec) -> float:
@@ -83,8 +95,10 @@ def rom_resources(width: int, depth: int, style: MemoryStyle) -> Resources:
         return Resources(0, 0, 0, 0)
     if style == "block":
         return Resources(lut=0, ff=0, bram36=block_rams(width, depth), dsp=0)
-    # A LUT6 holds 64 bits of one word lane; wider muxes above 64 words take F7/F8 for free up to 256.
-    return Resources(lut=width * math.ceil(depth / 64), ff=width, bram36=0, dsp=0)
+    # A LUT6 holds 64 bits of one word lane, or 32 bits of two.
+    parts = math.ceil(depth / 64) if depth > 32 else 0.5
+    lut = width * parts * (1 + ROM_MUX_GROWTH * max(0.0, math.log2(parts)))
+    return Resources(lut=round(lut), ff=width, bram36=0, dsp=0)
 
 
 def block_rams(width: int, depth: int) -> float:

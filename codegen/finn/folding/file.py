@@ -19,14 +19,18 @@ NodeFolding = Mapping[str, Mapping[str, Any]]
 """Node name -> attribute name -> value."""
 
 ATTRIBUTES = {
-    "SpikingMVAU": ("SIMD", "PE", "TP", "memStyle", "inFIFODepths"),
+    "SpikingMVAU": ("SIMD", "PE", "TP", "memStyle", "useDsp", "inFIFODepths"),
     "SpikePool": ("PE",),
     "FMPadding": ("SIMD", "inFIFODepths"),
     "ConvolutionInputGenerator": ("SIMD", "ram_style", "inFIFODepths"),
 }
 """What a folding may set, by operator."""
 
-CHOICES = {"memStyle": ("block", "distributed"), "ram_style": ("auto", "block", "distributed", "ultra")}
+CHOICES: Mapping[str, tuple[str | int, ...]] = {
+    "memStyle": ("block", "distributed"),
+    "ram_style": ("auto", "block", "distributed", "ultra"),
+    "useDsp": (0, 1),
+}
 
 
 def plan_folding(model: ModelWrapper, plan: Plan) -> NodeFolding:
@@ -130,7 +134,7 @@ def _check(path: Path, node: str, kind: str, attribute: str, value: Any) -> None
     if attribute in CHOICES:
         if value not in CHOICES[attribute]:
             raise FoldingError(
-                f"folding file {path}: {node!r} {attribute}={value!r} is not one of {', '.join(CHOICES[attribute])}"
+                f"folding file {path}: {node!r} {attribute}={value!r} is not one of {', '.join(map(str, CHOICES[attribute]))}"
             )
         return
     numbers = value if attribute == "inFIFODepths" and isinstance(value, list) else [value]

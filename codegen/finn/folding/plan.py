@@ -10,11 +10,11 @@ from codegen.finn.estimates import block_rams, mvau_resources, pool_resources
 from codegen.finn.folding.layers import Layer, Window
 from codegen.fit import Resources, total
 
-WINDOW_CONTROL_LUTS = 300
-"""Loop controller and address counters of FINN's sliding window (FINN's own estimate)."""
+WINDOW_CONTROL_LUTS = 110
+"""Loop controller and address counters of FINN's sliding window (Yosys, 7-series; FINN's own estimate is 300)."""
 
-PADDING_LUTS = 60
-"""Counters and multiplexer of FINN's FMPadding, which FINN estimates as none."""
+PADDING_LUTS = 22
+"""Counters of FINN's FMPadding, which FINN estimates as none (Yosys, 7-series); each data bit adds a LUT."""
 
 FIFO_CONTROL_LUTS = 30
 
