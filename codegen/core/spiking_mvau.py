@@ -19,6 +19,7 @@ MAX_TIMESTEPS = 32
 RTL_SOURCES = (
     "delay_line.sv",
     "constant_rom.sv",
+    "sum_tree.sv",
     "adder_tree.sv",
     "popcount.sv",
     "spike_dot.sv",

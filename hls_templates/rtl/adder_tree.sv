@@ -21,21 +21,15 @@ module adder_tree #(
         logic [GROUPS*GROUP_BITS-1:0] group_q;
         for (genvar g = 0; g < int'(GROUPS); g++) begin : gen_group
             localparam int unsigned COUNT = (N - 4 * g) < 4 ? N - 4 * g : 4;
-            logic signed [GROUP_BITS-1:0] part[COUNT];
-            for (genvar i = 0; i < int'(COUNT); i++) begin : gen_part
-                assign part[i] = GROUP_BITS'(signed'(data_i[(4*g+i)*IN_BITS+:IN_BITS]));
-            end
-            logic signed [GROUP_BITS-1:0] sum;
-            if (COUNT == 1) begin : gen_one
-                assign sum = part[0];
-            end else if (COUNT == 2) begin : gen_two
-                assign sum = part[0] + part[1];
-            end else if (COUNT == 3) begin : gen_three
-                assign sum = part[0] + part[1] + part[2];
-            end else begin : gen_four
-                assign sum = (part[0] + part[1]) + (part[2] + part[3]);
-            end
-            always_ff @(posedge clk_i) if (en_i) group_q[g*GROUP_BITS+:GROUP_BITS] <= sum;
+            logic [IN_BITS+$clog2(COUNT)-1:0] sum;
+            sum_tree #(
+                .N      (COUNT),
+                .IN_BITS(IN_BITS)
+            ) i_sum (
+                .data_i(data_i[4*g*IN_BITS+:COUNT*IN_BITS]),
+                .sum_o (sum)
+            );
+            always_ff @(posedge clk_i) if (en_i) group_q[g*GROUP_BITS+:GROUP_BITS] <= GROUP_BITS'(signed'(sum));
         end
         adder_tree #(
             .N      (GROUPS),

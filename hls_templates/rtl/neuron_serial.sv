@@ -43,7 +43,8 @@ module neuron_serial #(
 );
     localparam int unsigned CYCLES = STEPS / UNROLL;
     localparam int unsigned COUNT_BITS = CYCLES > 1 ? $clog2(CYCLES) : 1;
-    localparam int unsigned COMPARE_BITS = POTENTIAL_BITS > THRESHOLD_BITS ? POTENTIAL_BITS : THRESHOLD_BITS;
+    // One bit more than both operands: the sign of potential - threshold is the comparison.
+    localparam int unsigned OVER_BITS = (POTENTIAL_BITS > THRESHOLD_BITS ? POTENTIAL_BITS : THRESHOLD_BITS) + 1;
 
     logic busy_q;
     logic [COUNT_BITS-1:0] count_q;
@@ -86,8 +87,9 @@ module neuron_serial #(
 
         for (genvar u = 0; u < int'(UNROLL); u++) begin : gen_step
             logic [CURRENT_BITS-1:0] current;
-            logic signed [POTENTIAL_BITS-1:0] old_potential, decayed, charged, new_potential;
-            logic spiked;
+            logic signed [POTENTIAL_BITS-1:0] old_potential, decayed, added, charged, new_potential;
+            logic signed [OVER_BITS-1:0] over;
+            logic spiked, sign;
             if (u == 0) begin : gen_first
                 assign old_potential = potential_q;
             end else begin : gen_next
@@ -114,15 +116,19 @@ module neuron_serial #(
             if (FRAC_BITS == 0) begin : gen_integer
                 logic unused;
                 assign unused = ^fraction_o;
-                assign charged = decayed + POTENTIAL_BITS'(signed'(current));
+                assign added = POTENTIAL_BITS'(signed'(current));
             end else begin : gen_fraction
-                assign charged = decayed
-                    + POTENTIAL_BITS'(signed'({current, fraction_o[pe*FRACTION_BITS+:FRACTION_BITS]}));
+                assign added = POTENTIAL_BITS'(signed'({current, fraction_o[pe*FRACTION_BITS+:FRACTION_BITS]}));
             end
-            assign spiked = COMPARE_BITS'(charged) >= COMPARE_BITS'(threshold);
+            assign charged = decayed + added;
+            // The sign is found beside the adder, so that the leak's adder and this one are not merged (sum_tree.sv).
+            assign sign = decayed[POTENTIAL_BITS-1] == added[POTENTIAL_BITS-1] ? added[POTENTIAL_BITS-1]
+                : charged[POTENTIAL_BITS-1];
+            assign over = OVER_BITS'(signed'({sign, charged})) - OVER_BITS'(threshold);
+            assign spiked = !over[OVER_BITS-1];
             assign fired[u] = spiked;
             if (SOFT_RESET) begin : gen_soft
-                assign new_potential = spiked ? charged - POTENTIAL_BITS'(threshold) : charged;
+                assign new_potential = spiked ? POTENTIAL_BITS'(over) : charged;
             end else begin : gen_hard
                 assign new_potential = spiked ? '0 : charged;
             end

@@ -25,10 +25,10 @@ module product_dot #(
     output logic [           TAG_BITS-1:0] tag_o,
     output logic [        PE*SUM_BITS-1:0] sum_o
 );
-    localparam int unsigned CHAIN = 4;
-    localparam int unsigned CHAINS = (SIMD + CHAIN - 1) / CHAIN;
+    localparam int unsigned GROUP = 4;
+    localparam int unsigned GROUPS = (SIMD + GROUP - 1) / GROUP;
     localparam int unsigned DIGITS = WEIGHT_BITS / 2;
-    localparam int unsigned TREE_INPUTS = USE_DSP ? SIMD : CHAINS;
+    localparam int unsigned TREE_INPUTS = USE_DSP ? SIMD : GROUPS;
     localparam int unsigned LATENCY = 2 + ($clog2(TREE_INPUTS) + 1) / 2 + (!USE_DSP && DIGITS > 1 ? 1 : 0);
 
     delay_line #(
@@ -76,8 +76,8 @@ module product_dot #(
         end
     end else begin : gen_lut
         localparam int unsigned MULTIPLE_BITS = ELEMENT_BITS + 2;
-        localparam int unsigned CHAIN_BITS = MULTIPLE_BITS + $clog2(SIMD < CHAIN ? SIMD : CHAIN);
-        localparam int unsigned DIGIT_BITS = CHAIN_BITS + $clog2(CHAINS);
+        localparam int unsigned GROUP_BITS = MULTIPLE_BITS + $clog2(SIMD < GROUP ? SIMD : GROUP);
+        localparam int unsigned DIGIT_BITS = GROUP_BITS + $clog2(GROUPS);
 
         // Multiples of the elements, signed where the top digit wants them.
         logic signed [MULTIPLE_BITS-1:0] once[SIMD];
@@ -111,48 +111,53 @@ module product_dot #(
             for (genvar d = 0; d < int'(DIGITS); d++) begin : gen_digit
                 localparam bit TOP = d == DIGITS - 1;
                 // One more bit than the multiples: 3x of the lower digits is unsigned.
-                logic signed [MULTIPLE_BITS:0] picked[SIMD];
+                logic [SIMD*(MULTIPLE_BITS+1)-1:0] picked;
                 for (genvar s = 0; s < int'(SIMD); s++) begin : gen_pick
                     logic [1:0] digit;
                     assign digit = weight_q[(pe*SIMD+s)*WEIGHT_BITS+2*d+:2];
                     if (TOP) begin : gen_top
                         always_comb begin
                             unique case (digit)
-                                2'b00: picked[s] = '0;
-                                2'b01: picked[s] = (MULTIPLE_BITS + 1)'(once[s]);
-                                2'b10: picked[s] = (MULTIPLE_BITS + 1)'(minus[s]) <<< 1;
-                                2'b11: picked[s] = (MULTIPLE_BITS + 1)'(minus[s]);
+                                2'b00: picked[s*(MULTIPLE_BITS+1)+:MULTIPLE_BITS+1] = '0;
+                                2'b01: picked[s*(MULTIPLE_BITS+1)+:MULTIPLE_BITS+1] = (MULTIPLE_BITS + 1)'(once[s]);
+                                2'b10: picked[s*(MULTIPLE_BITS+1)+:MULTIPLE_BITS+1] = (MULTIPLE_BITS + 1)'(minus[s]) <<< 1;
+                                2'b11: picked[s*(MULTIPLE_BITS+1)+:MULTIPLE_BITS+1] = (MULTIPLE_BITS + 1)'(minus[s]);
                             endcase
                         end
                     end else begin : gen_lower
                         always_comb begin
                             unique case (digit)
-                                2'b00: picked[s] = '0;
-                                2'b01: picked[s] = (MULTIPLE_BITS + 1)'(once[s]);
-                                2'b10: picked[s] = (MULTIPLE_BITS + 1)'(once[s]) <<< 1;
-                                2'b11: picked[s] = {1'b0, thrice[s]};
+                                2'b00: picked[s*(MULTIPLE_BITS+1)+:MULTIPLE_BITS+1] = '0;
+                                2'b01: picked[s*(MULTIPLE_BITS+1)+:MULTIPLE_BITS+1] = (MULTIPLE_BITS + 1)'(once[s]);
+                                2'b10: picked[s*(MULTIPLE_BITS+1)+:MULTIPLE_BITS+1] = (MULTIPLE_BITS + 1)'(once[s]) <<< 1;
+                                2'b11: picked[s*(MULTIPLE_BITS+1)+:MULTIPLE_BITS+1] = {1'b0, thrice[s]};
                             endcase
                         end
                     end
                 end
 
-                logic [CHAINS*(CHAIN_BITS+1)-1:0] chain_q;
-                for (genvar c = 0; c < int'(CHAINS); c++) begin : gen_chain
-                    localparam int unsigned COUNT = (SIMD - CHAIN * c) < CHAIN ? SIMD - CHAIN * c : CHAIN;
-                    logic signed [CHAIN_BITS:0] sum;
-                    always_comb begin
-                        sum = (CHAIN_BITS + 1)'(picked[CHAIN*c]);
-                        for (int unsigned i = 1; i < COUNT; i++) sum = sum + (CHAIN_BITS + 1)'(picked[CHAIN*c+i]);
+                logic [GROUPS*(GROUP_BITS+1)-1:0] group_q;
+                for (genvar c = 0; c < int'(GROUPS); c++) begin : gen_group
+                    localparam int unsigned COUNT = (SIMD - GROUP * c) < GROUP ? SIMD - GROUP * c : GROUP;
+                    logic [MULTIPLE_BITS+$clog2(COUNT):0] sum;
+                    sum_tree #(
+                        .N      (COUNT),
+                        .IN_BITS(MULTIPLE_BITS + 1)
+                    ) i_sum (
+                        .data_i(picked[GROUP*c*(MULTIPLE_BITS+1)+:COUNT*(MULTIPLE_BITS+1)]),
+                        .sum_o (sum)
+                    );
+                    always_ff @(posedge clk_i) begin
+                        if (en_i) group_q[c*(GROUP_BITS+1)+:GROUP_BITS+1] <= (GROUP_BITS + 1)'(signed'(sum));
                     end
-                    always_ff @(posedge clk_i) if (en_i) chain_q[c*(CHAIN_BITS+1)+:CHAIN_BITS+1] <= sum;
                 end
                 adder_tree #(
-                    .N      (CHAINS),
-                    .IN_BITS(CHAIN_BITS + 1)
+                    .N      (GROUPS),
+                    .IN_BITS(GROUP_BITS + 1)
                 ) i_tree (
                     .clk_i,
                     .en_i,
-                    .data_i(chain_q),
+                    .data_i(group_q),
                     .sum_o (digit_sum[d*(DIGIT_BITS+1)+:DIGIT_BITS+1])
                 );
             end
@@ -162,14 +167,18 @@ module product_dot #(
                 assign unused = digit_sum[DIGIT_BITS];
                 assign sum_o[pe*SUM_BITS+:SUM_BITS] = SUM_BITS'(signed'(digit_sum[DIGIT_BITS-1:0]));
             end else begin : gen_digits
-                logic signed [SUM_BITS-1:0] total;
-                always_comb begin
-                    total = SUM_BITS'(signed'(digit_sum[(DIGITS-1)*(DIGIT_BITS+1)+:DIGIT_BITS+1]));
-                    for (int d = int'(DIGITS) - 2; d >= 0; d--) begin
-                        total = (total <<< 2) + SUM_BITS'(signed'(digit_sum[d*(DIGIT_BITS+1)+:DIGIT_BITS+1]));
+                // From the top digit down: four times the digits above, plus this one.
+                for (genvar d = int'(DIGITS) - 1; d >= 0; d--) begin : gen_total
+                    localparam int unsigned TOTAL_BITS = DIGIT_BITS + 2 * (DIGITS - 1 - d);
+                    logic signed [TOTAL_BITS-1:0] digit, total;
+                    assign digit = TOTAL_BITS'(signed'(digit_sum[d*(DIGIT_BITS+1)+:DIGIT_BITS+1]));
+                    if (d == int'(DIGITS) - 1) begin : gen_top
+                        assign total = digit;
+                    end else begin : gen_lower
+                        assign total = (TOTAL_BITS'(gen_total[d+1].total) <<< 2) + digit;
                     end
                 end
-                always_ff @(posedge clk_i) if (en_i) sum_o[pe*SUM_BITS+:SUM_BITS] <= total;
+                always_ff @(posedge clk_i) if (en_i) sum_o[pe*SUM_BITS+:SUM_BITS] <= SUM_BITS'(gen_total[0].total);
             end
         end
     end

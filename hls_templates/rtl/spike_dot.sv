@@ -2,7 +2,7 @@
 //
 // A weight is read once and used for all time steps: each pair of weights is added once (w0 + w1), and every time
 // step picks one of {0, w0, w1, w0 + w1} with its two spikes. The choice shares one LUT6 a bit with the adder that
-// follows it, so pairs are added up in chains of four, and the chains in a pipelined tree.
+// follows it. Groups of four pairs are added in one cycle, and the groups in a pipelined tree.
 //
 // Weight of row pe and element s: weight_i[(pe*SIMD + s)*WEIGHT_BITS +: WEIGHT_BITS], two's complement.
 // Spike of element s at step t: spike_i[s*LANES + t]. Sum of row pe at step t: sum_o[(pe*LANES + t)*SUM_BITS +: ...].
@@ -26,12 +26,12 @@ module spike_dot #(
     output logic [  PE*LANES*SUM_BITS-1:0] sum_o
 );
     localparam int unsigned PAIRS = (SIMD + 1) / 2;
-    localparam int unsigned CHAIN = 4;
-    localparam int unsigned CHAINS = (PAIRS + CHAIN - 1) / CHAIN;
+    localparam int unsigned GROUP = 4;
+    localparam int unsigned GROUPS = (PAIRS + GROUP - 1) / GROUP;
     localparam int unsigned PAIR_BITS = WEIGHT_BITS + 1;
-    localparam int unsigned CHAIN_BITS = PAIR_BITS + $clog2(PAIRS < CHAIN ? PAIRS : CHAIN);
-    localparam int unsigned TREE_BITS = CHAIN_BITS + $clog2(CHAINS);
-    localparam int unsigned LATENCY = 2 + ($clog2(CHAINS) + 1) / 2;
+    localparam int unsigned GROUP_BITS = PAIR_BITS + $clog2(PAIRS < GROUP ? PAIRS : GROUP);
+    localparam int unsigned TREE_BITS = GROUP_BITS + $clog2(GROUPS);
+    localparam int unsigned LATENCY = 2 + ($clog2(GROUPS) + 1) / 2;
 
     delay_line #(
         .WIDTH(TAG_BITS),
@@ -77,7 +77,7 @@ module spike_dot #(
         end
 
         for (genvar t = 0; t < int'(LANES); t++) begin : gen_lane
-            logic signed [PAIR_BITS-1:0] picked[PAIRS];
+            logic [PAIRS*PAIR_BITS-1:0] picked;
             for (genvar p = 0; p < int'(PAIRS); p++) begin : gen_pick
                 logic later;
                 if (2 * p + 1 < SIMD) begin : gen_later
@@ -87,33 +87,36 @@ module spike_dot #(
                 end
                 always_comb begin
                     unique case ({later, spike_q[2*p*LANES+t]})
-                        2'b00: picked[p] = '0;
-                        2'b01: picked[p] = first[p];
-                        2'b10: picked[p] = second[p];
-                        2'b11: picked[p] = both[p];
+                        2'b00: picked[p*PAIR_BITS+:PAIR_BITS] = '0;
+                        2'b01: picked[p*PAIR_BITS+:PAIR_BITS] = first[p];
+                        2'b10: picked[p*PAIR_BITS+:PAIR_BITS] = second[p];
+                        2'b11: picked[p*PAIR_BITS+:PAIR_BITS] = both[p];
                     endcase
                 end
             end
 
-            logic [CHAINS*CHAIN_BITS-1:0] chain_q;
-            for (genvar c = 0; c < int'(CHAINS); c++) begin : gen_chain
-                localparam int unsigned COUNT = (PAIRS - CHAIN * c) < CHAIN ? PAIRS - CHAIN * c : CHAIN;
-                logic signed [CHAIN_BITS-1:0] sum;
-                always_comb begin
-                    sum = CHAIN_BITS'(picked[CHAIN*c]);
-                    for (int unsigned i = 1; i < COUNT; i++) sum = sum + CHAIN_BITS'(picked[CHAIN*c+i]);
-                end
-                always_ff @(posedge clk_i) if (en_i) chain_q[c*CHAIN_BITS+:CHAIN_BITS] <= sum;
+            logic [GROUPS*GROUP_BITS-1:0] group_q;
+            for (genvar c = 0; c < int'(GROUPS); c++) begin : gen_group
+                localparam int unsigned COUNT = (PAIRS - GROUP * c) < GROUP ? PAIRS - GROUP * c : GROUP;
+                logic [PAIR_BITS+$clog2(COUNT)-1:0] sum;
+                sum_tree #(
+                    .N      (COUNT),
+                    .IN_BITS(PAIR_BITS)
+                ) i_sum (
+                    .data_i(picked[GROUP*c*PAIR_BITS+:COUNT*PAIR_BITS]),
+                    .sum_o (sum)
+                );
+                always_ff @(posedge clk_i) if (en_i) group_q[c*GROUP_BITS+:GROUP_BITS] <= GROUP_BITS'(signed'(sum));
             end
 
             logic [TREE_BITS-1:0] total;
             adder_tree #(
-                .N      (CHAINS),
-                .IN_BITS(CHAIN_BITS)
+                .N      (GROUPS),
+                .IN_BITS(GROUP_BITS)
             ) i_tree (
                 .clk_i,
                 .en_i,
-                .data_i(chain_q),
+                .data_i(group_q),
                 .sum_o (total)
             );
             assign sum_o[(pe*LANES+t)*SUM_BITS+:SUM_BITS] = total[SUM_BITS-1:0];
