@@ -39,7 +39,7 @@ DEFAULT_PART = "xc7z020clg400-1"
 BUDGET_SHARE = 0.7
 """Share of a board's LUTs that the estimate may fill: placement needs room, and the DMAs are not in the estimate."""
 
-DEFAULT_SHARE = 0.25
+DEFAULT_SHARE = 0.15
 """Share of a board's LUTs used without target or file: fast, yet quick to simulate and synthesise."""
 
 DEFAULT_LANES = 1024

@@ -133,9 +133,8 @@ def _check(path: Path, node: str, kind: str, attribute: str, value: Any) -> None
         raise FoldingError(f"folding file {path}: {node!r} has no attribute {attribute!r}; {valid}")
     if attribute in CHOICES:
         if value not in CHOICES[attribute]:
-            raise FoldingError(
-                f"folding file {path}: {node!r} {attribute}={value!r} is not one of {', '.join(map(str, CHOICES[attribute]))}"
-            )
+            valid = ", ".join(map(str, CHOICES[attribute]))
+            raise FoldingError(f"folding file {path}: {node!r} {attribute}={value!r} is not one of {valid}")
         return
     numbers = value if attribute == "inFIFODepths" and isinstance(value, list) else [value]
     if not numbers or not all(
