@@ -18,7 +18,7 @@ BRAM18_SHAPES = ((36, 512), (18, 1024), (9, 2048), (4, 4096), (2, 8192), (1, 163
 CONTROL_LUTS = 80
 """Fold counters, handshakes and pipeline valids of one core."""
 
-SPIKE_LANE_LUTS_PER_BIT = 1.09
+SPIKE_LANE_LUTS_PER_BIT = 0.8
 """LUTs of one weight lane and time step, for each bit of weight width + 1 (mean width in the adder tree)."""
 
 PRODUCT_LUTS_PER_BIT = 0.33
