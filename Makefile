@@ -19,7 +19,8 @@ TRAIN_OPTIONS = $(call option,--config,$(PRESET)) --model '$(MODEL)' \
 	$(call option,--ratio,$(RATIO)) $(call option,--dataset,$(DATASET)) $(call option,--data,$(DATA)) \
 	$(call option,--timesteps,$(TIMESTEPS)) $(call option,--weight-bits,$(WBITS)) $(call option,--epochs,$(EPOCHS)) \
 	$(TRAIN_ARGS)
-HLS_OPTIONS = --board '$(BOARD)' --impl '$(IMPL)' $(call option,--target-cycles,$(CYCLES)) $(call option,--folding,$(FOLDING))
+HLS_OPTIONS = --board '$(BOARD)' --impl '$(IMPL)' $(call option,--target-cycles,$(CYCLES)) $(call option,--folding,$(FOLDING)) \
+	$(call option,--lut-share,$(LUT_SHARE))
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test lint train export hls csim rtlsim synth report bitstream deploy bench clean
@@ -41,8 +42,9 @@ help: ## this list
 	@echo "  EPOCHS      training epochs                         [preset]"
 	@echo "  BOARD       Pynq-Z1, Pynq-Z2, Ultra96-V2, ZCU104, KV260, none  [$(BOARD)]"
 	@echo "  IMPL        which variant FINN's graph names: hls, rtl         [$(IMPL)]"
-	@echo "  CYCLES      target cycles per frame of the folding  [the fastest that fits BOARD]"
+	@echo "  CYCLES      target cycles per frame to fold for"
 	@echo "  FOLDING     folding JSON (FINN's format) instead of CYCLES"
+	@echo "  LUT_SHARE   or: the fastest within this share of the board's LUTs  [0.15]"
 	@echo "  IMAGES      images to simulate                      [csim: whole test set, rtlsim: 32]"
 
 install: $(VENV)/.installed ## make the virtual environment and install everything

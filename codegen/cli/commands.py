@@ -24,12 +24,14 @@ def hls(options: Namespace) -> bool:
     run = RunFolder(options.run)
     run.require("model.onnx")
     from codegen.accel.render import render_sources
-    from codegen.finn.build import build_graph
+    from codegen.finn.build import DEFAULT_SHARE, build_graph
 
-    board = None if options.board == "none" else options.board
-    build_graph(run, board, options.target_cycles, options.folding, options.impl)
+    share = options.lut_share if options.lut_share is not None else DEFAULT_SHARE
+    build_graph(run, options.board, options.target_cycles, options.folding, options.impl, share)
     render_sources(run)
-    run.discard("results/csim.json", "results/rtl.json", "results/synth.json")
+    run.discard("results/csim.json", "results/rtl.json", "results/rtl_stalled.json", "results/synth.json")
+    folding = run.load_result("folding") or {}
+    print(f"folding: slowest layer {folding['bound']} cycles a frame, {folding['estimate']['lut']} LUTs by estimate")
     print(f"{run.path / 'graph.onnx'}, {run.path / 'hls'} and {run.path / 'rtl'} are written")
     return True
 

@@ -76,6 +76,9 @@ def _add_hls(stages: _Stages) -> None:
     folding = stage.add_mutually_exclusive_group()
     folding.add_argument("--target-cycles", type=_whole(1), metavar="N", help="cycles per frame to fold for")
     folding.add_argument("--folding", type=Path, metavar="F.json", help="folding in FINN's JSON format")
+    folding.add_argument(
+        "--lut-share", type=_share, metavar="S", help="the fastest within this share of the board's LUTs (default 0.15)"
+    )
     stage.add_argument("--impl", choices=("hls", "rtl"), default="rtl", help="variant FINN's graph names (default rtl)")
     stage.set_defaults(command=commands.hls)
 
