@@ -69,6 +69,9 @@ def script(core: CoreSources, family: Family) -> str:
     synthesis = f"synth_xilinx -family {family} -flatten -noiopad -noclkbuf"
     steps = [
         f"read_slang -j 1 --allow-use-before-declare --ignore-assertions --top {core.module} {sources}",
+        # Attribute names have no case in Vivado, but they do in Yosys (FINN's FIFO writes them in capitals).
+        'setattr -set ram_style "distributed" a:RAM_STYLE=distributed',
+        'setattr -set ram_style "block" a:RAM_STYLE=block',
         # Yosys has no memory cell for a ROM in LUTs: what Vivado calls distributed is logic here.
         'setattr -set rom_style "logic" -set ram_style "logic" a:rom_style=distributed',
     ]
