@@ -112,9 +112,11 @@ def _top(plan: list[dict[str, object]]) -> str:
             f"input logic {name}_out_tready",
         ]
         instances.append(
-            f"{name} i_{name} (.ap_clk(clk), .ap_rst_n(rst_n), .in0_V_TDATA({name}_in_tdata),"
+            f"{name} i_{name} (.ap_clk(clk), .ap_rst_n(driven_q && rst_n), .in0_V_TDATA({name}_in_tdata),"
             f" .in0_V_TVALID({name}_in_tvalid), .in0_V_TREADY({name}_in_tready), .out0_V_TDATA({name}_out_tdata),"
             f" .out0_V_TVALID({name}_out_tvalid), .out0_V_TREADY({name}_out_tready));"
         )
     header = ",\n    ".join(f"{port} /* verilator public_flat_rw */" for port in [*_CLOCK_AND_RESET, *ports])
-    return f"module top (\n    {header}\n);\n" + "\n".join(instances) + "\nendmodule\n"
+    # Signals start with random values, rst_n too: cores stay in reset until cocotb drives it.
+    driven = "logic driven_q = 1'b0;\nalways_ff @(posedge clk) if (!rst_n) driven_q <= 1'b1;\n"
+    return f"module top (\n    {header}\n);\n{driven}" + "\n".join(instances) + "\nendmodule\n"
