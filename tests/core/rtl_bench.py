@@ -118,5 +118,5 @@ def _top(plan: list[dict[str, object]]) -> str:
         )
     header = ",\n    ".join(f"{port} /* verilator public_flat_rw */" for port in [*_CLOCK_AND_RESET, *ports])
     # Signals start with random values, rst_n too: cores stay in reset until cocotb drives it.
-    driven = "logic driven_q = 1'b0;\nalways_ff @(posedge clk) if (!rst_n) driven_q <= 1'b1;\n"
+    driven = "logic driven_q;\ninitial driven_q = 1'b0;\nalways @(posedge clk) if (!rst_n) driven_q <= 1'b1;\n"
     return f"module top (\n    {header}\n);\n{driven}" + "\n".join(instances) + "\nendmodule\n"
