@@ -6,7 +6,7 @@ import hashlib
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from pathlib import Path
 from codegen.errors import SimulationError
 
 _KEY_FILE = "key"
+_WATCH_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -55,23 +56,35 @@ class Command:
     working_folder: Path
 
 
-def run_tool(command: Command) -> None:
-    """Run a tool to its end, its output in the log.
+def run_tool(command: Command, watch: Callable[[], None] | None = None) -> None:
+    """Run a tool to its end, its output in the log; ``watch`` is called every second while it runs.
 
     Raises SimulationError naming the log when the tool is missing or fails.
     """
     command.log.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with command.log.open("w") as log:
-            status = subprocess.run(
-                command.arguments, cwd=command.working_folder, stdout=log, stderr=subprocess.STDOUT, check=False
-            ).returncode
+        with (
+            command.log.open("w") as log,
+            subprocess.Popen(
+                command.arguments, cwd=command.working_folder, stdout=log, stderr=subprocess.STDOUT
+            ) as process,
+        ):
+            while (status := _wait(process)) is None:
+                if watch is not None:
+                    watch()
     except FileNotFoundError as error:
         raise SimulationError(
             f"{command.purpose} needs {command.arguments[0]}, which is not installed or not on PATH"
         ) from error
     if status != 0:
         raise SimulationError(f"{command.purpose} failed (exit status {status}); the log is {command.log}")
+
+
+def _wait(process: subprocess.Popen[bytes]) -> int | None:
+    try:
+        return process.wait(timeout=_WATCH_SECONDS)
+    except subprocess.TimeoutExpired:
+        return None
 
 
 def run_tools(commands: Sequence[Command], workers: int, progress: Progress) -> None:

@@ -189,22 +189,28 @@ def build_model(run: RunFolder, options: ModelOptions) -> CachedBuild:
         build.invalidate()
         waivers = write_waivers(rtl, manifest, folder / "waivers.vlt")
         command = [str(verilator), *arguments, "--Mdir", str(folder.resolve()), str(waivers.resolve())]
-        progress = Progress("compiling the RTL simulator", "steps")
-        progress.show(0, 2)
+        Progress("verilating the RTL", "models").show(0, 1)
         run_tool(
             Command(
                 [*command, *manifest.files, str(main.resolve())], "verilating the RTL", folder / "verilator.log", rtl
             )
         )
-        progress.show(1, 2)
+        units = len(list(folder.glob("*.cpp")))
+        progress = Progress("compiling the RTL simulator", "files")
+        progress.show(0, units)
         jobs = str(os.cpu_count() or 1)
         # Verilator's own build was made with another compiler: it includes its precompiled header in that one's way.
         make = ["make", "-C", str(folder.resolve()), "-f", "Vaccelerator.mk", "-j", jobs, "CFG_CXXFLAGS_PCH_I=-include"]
         optimise = ["OPT_FAST=-O2 -march=native", "OPT_SLOW=-O0", "OPT_GLOBAL=-O2"]
         if options.waveform:
             optimise.append("LDLIBS=-lz")  # without -llz4, see _verilator_arguments
-        run_tool(Command([*make, *optimise], "compiling the RTL simulator", folder / "make.log", rtl))
-        progress.show(2, 2)
+        for stale in folder.glob("*.o"):
+            stale.unlink()
+        run_tool(
+            Command([*make, *optimise], "compiling the RTL simulator", folder / "make.log", rtl),
+            lambda: progress.show(min(len(list(folder.glob("*.o"))), units - 1), units),
+        )
+        progress.show(units, units)
         build.mark_current()
     return build
 

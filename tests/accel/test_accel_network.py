@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -191,9 +192,23 @@ def test_a_failed_compile_names_the_log(network: TinyNetwork, tmp_path: Path) ->
     assert "this does not compile" in (run.path / "build" / "csim" / "accelerator.log").read_text()
 
 
-def _copy(run: RunFolder, folder: Path) -> RunFolder:
-    import shutil
+@pytest.mark.parametrize(("simulate", "tool"), [(run_csim, "g\\+\\+"), (run_rtlsim, "make")])
+def test_a_missing_compiler_is_named(
+    network: TinyNetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, simulate, tool: str
+) -> None:
+    run = _copy(network.run, tmp_path)
+    only_verilators_needs = tmp_path / "bin"
+    only_verilators_needs.mkdir()
+    for name in ("perl", "python3", "sh", "env"):
+        found = shutil.which(name)
+        if found:
+            (only_verilators_needs / name).symlink_to(found)
+    monkeypatch.setenv("PATH", str(only_verilators_needs))
+    with pytest.raises(SimulationError, match=rf"needs {tool}, which is not installed"):
+        simulate(run, network.images)
 
+
+def _copy(run: RunFolder, folder: Path) -> RunFolder:
     shutil.copytree(run.path / "hls", folder / "copy" / "hls")
     shutil.copytree(run.path / "rtl", folder / "copy" / "rtl")
     return RunFolder(folder / "copy")
