@@ -21,7 +21,7 @@ CONTROL_LUTS = 80
 SPIKE_LANE_LUTS_PER_BIT = 0.8
 """LUTs of one weight lane and time step, for each bit of weight width + 1 (mean width in the adder tree)."""
 
-PRODUCT_LUTS_PER_BIT = 0.33
+PRODUCT_LUTS_PER_BIT = 0.65
 """LUTs of a product of two integers, for each partial product bit, with its share of the adder tree."""
 
 NEURON_LUTS_PER_BIT = 1.7
@@ -43,7 +43,7 @@ def mvau_resources(spec: SpikingMVAUSpec) -> Resources:
     if spec.sums_once:
         # One product of element (pixel, or spike count) and weight for each lane, shared by all steps.
         element = spec.input_bits if spec.static_input else spec.timesteps.bit_length()
-        lane_luts = PRODUCT_LUTS_PER_BIT * element * spec.weight_bits * lanes
+        lane_luts = 0 if spec.use_dsp else PRODUCT_LUTS_PER_BIT * element * spec.weight_bits * lanes
         if spec.neuron == "none":
             lane_luts += spec.simd * spec.timesteps * 0.75  # spike counters
     else:
@@ -57,7 +57,8 @@ def mvau_resources(spec: SpikingMVAUSpec) -> Resources:
         spec.neuron_folds,
         "distributed",
     )
-    return Resources(lut=round(lut), ff=round(ff), bram36=0, dsp=0) + rom + neuron_rom
+    dsp = lanes if spec.sums_once and spec.use_dsp else 0
+    return Resources(lut=round(lut), ff=round(ff), bram36=0, dsp=dsp) + rom + neuron_rom
 
 
 def neuron_luts(spec: SpikingMVAUSpec) -> float:

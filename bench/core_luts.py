@@ -1,0 +1,119 @@
+"""`python -m bench.core_luts`: Yosys results of the spiking cores over folds and modes, and the error of the estimates.
+
+Renders each core alone with random weights, synthesises it for 7 series, writes the measurements to
+bench/core_luts.json and prints how far codegen/finn/estimates.py is from them. With ``--keep`` the error is computed
+from the measurements in the file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+import hls_templates
+from codegen.core import spiking_mvau
+from codegen.core.spiking_mvau import SpikingMVAUSpec
+from codegen.finn.estimates import mvau_resources
+from codegen.synth.yosys import CoreSources, start_yosys, synthesise_core
+
+MEASUREMENTS = Path(__file__).with_suffix(".json")
+LIMIT_SECONDS = 900.0
+
+BASE: dict[str, Any] = {
+    "mw": 144, "mh": 32, "simd": 16, "pe": 4, "timesteps": 4, "tp": 4, "static_input": False, "input_bits": 8,
+    "neuron": "IF", "leak_shift": 1, "reset": "hard", "frac_bits": 4, "weight_bits": 4, "acc_bits": 12,
+    "potential_bits": 17, "bias_bits": 12, "threshold_bits": 14, "output_bits": 14, "vectors": 1,
+    "memory_style": "block",
+}  # fmt: skip
+MLP_FIRST = {
+    "mw": 64, "mh": 64, "timesteps": 16, "tp": 16, "static_input": True, "neuron": "LIF", "acc_bits": 20,
+    "potential_bits": 26, "bias_bits": 20, "threshold_bits": 22, "weight_bits": 8,
+}  # fmt: skip
+MLP_LAST = {"mw": 64, "mh": 10, "timesteps": 16, "tp": 16, "neuron": "none", "memory_style": "distributed"}
+
+CORES: dict[str, dict[str, Any]] = {
+    "spikes_2x4": {"simd": 4, "pe": 2},
+    "spikes_1x16": {"pe": 1},
+    "spikes_4x16": {},
+    "spikes_4x16_tp2": {"tp": 2},
+    "spikes_4x16_2bit": {"weight_bits": 2},
+    "spikes_2x16_8bit": {"weight_bits": 8, "pe": 2, "acc_bits": 16, "potential_bits": 21},
+    "spikes_2x16_lif_soft": {"pe": 2, "neuron": "LIF", "reset": "soft"},
+    "spikes_2x48_chain": {"simd": 48, "pe": 2},
+    "spikes_1x16_t16": {"pe": 1, "timesteps": 16, "tp": 16},
+    "spikes_2x16_lut_rom": {"pe": 2, "memory_style": "distributed"},
+    "static_4x9_8bit": {
+        "mw": 27, "simd": 9, "static_input": True, "weight_bits": 8, "acc_bits": 21, "potential_bits": 26,
+        "bias_bits": 20, "threshold_bits": 22, "memory_style": "distributed",
+    },
+    "mlp_first_8x4": {**MLP_FIRST, "simd": 4, "pe": 8},
+    "mlp_first_8x4_4bit": {**MLP_FIRST, "simd": 4, "pe": 8, "weight_bits": 4, "acc_bits": 16, "potential_bits": 22},
+    "mlp_first_8x4_dsp": {**MLP_FIRST, "simd": 4, "pe": 8, "use_dsp": True},
+    "mlp_last_1x4": {**MLP_LAST, "simd": 4, "pe": 1},
+    "mlp_last_2x2": {**MLP_LAST, "simd": 2, "pe": 2},
+}  # fmt: skip
+
+
+def main() -> None:
+    """Measure (or read), write the file, print the errors."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--keep", action="store_true", help="use the measurements in bench/core_luts.json")
+    parser.add_argument("--jobs", type=int, default=2)
+    options = parser.parse_args()
+    if not options.keep:
+        MEASUREMENTS.write_text(json.dumps(measure(options.jobs), indent=2) + "\n")
+    print_errors(json.loads(MEASUREMENTS.read_text()))
+
+
+def measure(jobs: int) -> list[dict[str, Any]]:
+    """Every core of the table: its spec, and what Yosys used for it."""
+    start_yosys()
+    specs = [SpikingMVAUSpec(name=name, **(BASE | change)) for name, change in CORES.items()]
+    with ThreadPoolExecutor(jobs) as pool:
+        return list(tqdm(pool.map(measure_core, specs), total=len(specs), unit="core"))
+
+
+def measure_core(spec: SpikingMVAUSpec) -> dict[str, Any]:
+    """Synthesise one core with random weights, 7 series."""
+    rng = np.random.default_rng(0)
+    limit = (1 << (spec.weight_bits - 1)) - 1
+    weights = rng.integers(-limit, limit + 1, (spec.mh, spec.mw))
+    bias = rng.integers(-100, 101, spec.mh)
+    threshold = rng.integers(100, 1000, spec.mh)
+    with tempfile.TemporaryDirectory(prefix="spikefold-luts-") as name:
+        folder = Path(name)
+        rendered = spiking_mvau.write_rtl(spec, weights, bias, threshold, folder)
+        for source in spiking_mvau.RTL_SOURCES:
+            shutil.copyfile(Path(hls_templates.__file__).parent / "rtl" / source, folder / source)
+        files = (*spiking_mvau.RTL_SOURCES, *(file.name for file in rendered))
+        sources = CoreSources(op="SpikingMVAU_rtl", module=spec.name, root=folder, files=files)
+        used = synthesise_core(sources, "xc7", LIMIT_SECONDS).use
+    cycles = spec.cycles
+    return {"spec": asdict(spec), "cycles": cycles, **asdict(used.resources), "memory_luts": used.memory_luts}
+
+
+def print_errors(measurements: list[dict[str, Any]]) -> None:
+    """One line a core: measured, estimated, relative error of the LUTs."""
+    errors = []
+    for measured in measurements:
+        spec = SpikingMVAUSpec(**measured["spec"])
+        estimate = mvau_resources(spec)
+        errors.append(abs(estimate.lut / measured["lut"] - 1))
+        print(
+            f"{spec.name:22} {measured['cycles']:6} cycles  LUT {measured['lut']:5} (estimate {estimate.lut:5})"
+            f"  FF {measured['ff']:5}  BRAM36 {measured['bram36']:4} ({estimate.bram36:4})  DSP {measured['dsp']}"
+        )
+    print(f"LUT estimate: mean error {np.mean(errors):.1%}, largest {max(errors):.1%}")
+
+
+if __name__ == "__main__":
+    main()
