@@ -1,7 +1,7 @@
 """`python -m bench.plumbing_luts`: Yosys results of FINN's plumbing nodes over sizes, and the error of the estimates.
 
 Renders each node alone (FINN's RTL with the patch steps), synthesises it for 7 series, writes the measurements to
-bench/plumbing_luts.csv and prints how far codegen/synth/plumbing_estimate.py is from them. With ``--keep`` the error is
+bench/plumbing_luts.csv and prints how far codegen/finn/folding/plumbing.py is from them. With ``--keep`` the error is
 computed from the measurements in the file.
 """
 
@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from codegen.finn.environment import prepare_environment, quiet
+from codegen.finn.folding import plumbing
+from codegen.fit import Resources
 
 if TYPE_CHECKING:
     from qonnx.core.modelwrapper import ModelWrapper
@@ -217,15 +219,26 @@ def read() -> list[Measurement]:
         ]
 
 
+def estimate(row: Measurement) -> Resources:
+    """What the folding solver assumes for the same node (its memory in block RAM where Yosys put it there)."""
+    match row.op:
+        case "FMPadding_rtl":
+            return plumbing.padding_resources(row.in_bits)
+        case "ConvolutionInputGenerator_rtl":
+            return plumbing.window_resources(row.in_bits, row.depth, "block" if row.bram36 else "distributed")
+        case "StreamingDataWidthConverter_rtl":
+            return plumbing.converter_resources(row.in_bits, row.out_bits)
+        case _:
+            return plumbing.fifo_resources(row.in_bits, row.depth)
+
+
 def print_errors(rows: list[Measurement]) -> None:
     """Measured and estimated LUTs of each node, and the mean and largest error per op."""
-    from codegen.synth.plumbing_estimate import estimate_plumbing
-
     print(f"{'op':<34}{'in':>5}{'out':>5}{'depth':>6}{'LUT':>7}{'est.':>7}{'BRAM36':>8}{'est.':>7}")
     for op in dict.fromkeys(row.op for row in rows):
         errors = []
         for row in (row for row in rows if row.op == op):
-            guess = estimate_plumbing(row.op, row.in_bits, row.out_bits, row.depth)
+            guess = estimate(row)
             errors.append(abs(guess.lut - row.lut))
             print(
                 f"{row.op:<34}{row.in_bits:>5}{row.out_bits:>5}{row.depth:>6}{row.lut:>7}{guess.lut:>7}"

@@ -6,23 +6,10 @@ import math
 from dataclasses import dataclass, replace
 
 from codegen.core.spiking_mvau import SpikingMVAUSpec, choose_memory_style
-from codegen.finn.estimates import block_rams, mvau_resources, pool_resources
+from codegen.finn.estimates import mvau_resources, pool_resources
 from codegen.finn.folding.layers import Layer, Window
+from codegen.finn.folding.plumbing import converter_resources, fifo_resources, padding_resources, window_resources
 from codegen.fit import Resources, total
-
-WINDOW_CONTROL_LUTS = 110
-"""Loop controller and address counters of FINN's sliding window (Yosys, 7-series; FINN's own estimate is 300)."""
-
-PADDING_LUTS = 22
-"""Counters of FINN's FMPadding, which FINN estimates as none (Yosys, 7-series); each data bit adds a LUT."""
-
-FIFO_CONTROL_LUTS = 30
-
-SHIFT_REGISTER_DEPTH = 32
-"""Words that one LUT holds for each bit of a FIFO's width (SRL32)."""
-
-LUT_RAM_BITS_PER_LUT = 38
-"""Buffer bits of a sliding window per LUT (FINN's own figure)."""
 
 NO_FIFO = 2
 """FINN's InsertFIFO creates no FIFO of this depth or less."""
@@ -69,14 +56,15 @@ class LayerPlan:
         element = self.mvau.element_bits
         window = self.layer.window
         if window:
-            parts.append(_window_resources(window, self.window_simd))
+            width, depth = _window_buffer(window, self.window_simd)
+            parts.append(window_resources(width, depth, choose_memory_style(depth, width)))
             if window.padding_node:
-                parts.append(Resources(PADDING_LUTS + self.window_simd * element, 40, 0, 0))
+                parts.append(padding_resources(self.window_simd * element))
             parts.append(converter_resources(self.window_simd * element, self.mvau.simd * element))
-            parts.append(fifo_resources(self.mvau.simd * element, self.vector_fifo))
+            parts.append(_fifo(self.mvau.simd * element, self.vector_fifo))
         if previous_lanes:
             parts.append(converter_resources(previous_lanes * element, self.input_lanes * element))
-        parts.append(fifo_resources(self.input_lanes * element, self.input_fifo))
+        parts.append(_fifo(self.input_lanes * element, self.input_fifo))
         if self.layer.pool:
             parts.append(pool_resources(replace(self.layer.pool, pe=self.mvau.pe)))
         return total(parts)
@@ -86,30 +74,8 @@ def _window_buffer(window: Window, simd: int) -> tuple[int, int]:
     return simd * window.element_bits, window.fill_cycles(simd)
 
 
-def _window_resources(window: Window, simd: int) -> Resources:
-    width, depth = _window_buffer(window, simd)
-    if choose_memory_style(depth, width) == "block":
-        return Resources(WINDOW_CONTROL_LUTS, WINDOW_CONTROL_LUTS, block_rams(width, depth), 0)
-    return Resources(WINDOW_CONTROL_LUTS + width * math.ceil(depth / LUT_RAM_BITS_PER_LUT), WINDOW_CONTROL_LUTS, 0, 0)
-
-
-def converter_resources(in_bits: int, out_bits: int) -> Resources:
-    """A width converter: a shift register of the wider word, or of both where neither width divides the other."""
-    if in_bits == out_bits:
-        return Resources(0, 0, 0, 0)
-    wide, narrow = max(in_bits, out_bits), min(in_bits, out_bits)
-    bits = wide + narrow if wide % narrow == 0 else 4 * wide
-    return Resources(bits, bits, 0, 0)
-
-
-def fifo_resources(width: int, depth: int) -> Resources:
-    """A FINN streaming FIFO of SRLs or block RAM."""
-    if depth <= NO_FIFO:
-        return Resources(0, 0, 0, 0)
-    width = 8 * math.ceil(width / 8)
-    if depth > 8 * SHIFT_REGISTER_DEPTH:
-        return Resources(FIFO_CONTROL_LUTS, 2 * width, block_rams(width, depth), 0)
-    return Resources(FIFO_CONTROL_LUTS + width * math.ceil(depth / SHIFT_REGISTER_DEPTH), width, 0, 0)
+def _fifo(width: int, depth: int) -> Resources:
+    return fifo_resources(width, depth) if depth > NO_FIFO else Resources(0, 0, 0, 0)
 
 
 def with_memory_style(spec: SpikingMVAUSpec) -> SpikingMVAUSpec:

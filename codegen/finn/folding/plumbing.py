@@ -9,31 +9,14 @@ from __future__ import annotations
 
 import math
 
+from codegen.core.spiking_mvau import MemoryStyle
+from codegen.finn.estimates import block_rams
 from codegen.fit import Resources
 
 # FINN's FIFO (fifo.sv): a shift register up to 33 words, LUT RAM up to 257, block RAM above.
 _SHIFT_REGISTER_WORDS = 33
 _LUT_RAM_WORDS = 257
-# Yosys puts a buffer of more bits than this into block RAM when it may choose.
-_AUTO_BLOCK_BITS = 3072
 _WINDOW_CONTROL = 153
-_BLOCK_SHAPES = ((36, 512), (18, 1024), (9, 2048), (4, 4096), (2, 8192), (1, 16384))
-
-
-def estimate_plumbing(op: str, in_bits: int, out_bits: int, depth: int) -> Resources:
-    """Estimate of one plumbing node by its FINN op type, stream widths in bits, and words of buffer (0: none).
-
-    Raises ValueError for another op.
-    """
-    if op == "FMPadding_rtl":
-        return padding_resources(in_bits)
-    if op == "ConvolutionInputGenerator_rtl":
-        return window_resources(in_bits, depth)
-    if op == "StreamingDataWidthConverter_rtl":
-        return converter_resources(in_bits, out_bits)
-    if op == "StreamingFIFO_rtl":
-        return fifo_resources(in_bits, depth)
-    raise ValueError(f"no estimate for {op}")
 
 
 def padding_resources(word_bits: int) -> Resources:
@@ -41,20 +24,22 @@ def padding_resources(word_bits: int) -> Resources:
     return Resources(lut=round(22 + 0.93 * word_bits), ff=round(22 + 1.95 * word_bits), bram36=0, dsp=0)
 
 
-def window_resources(word_bits: int, depth: int) -> Resources:
-    """Sliding window over an addressable buffer of ``depth`` words, its memory left to the tool (ram_style auto)."""
-    if depth * word_bits > _AUTO_BLOCK_BITS:
+def window_resources(word_bits: int, depth: int, style: MemoryStyle) -> Resources:
+    """Sliding window over an addressable buffer of ``depth`` words in block RAM or LUT RAM."""
+    if style == "block":
         return Resources(lut=_WINDOW_CONTROL, ff=90, bram36=block_rams(word_bits, depth), dsp=0)
     return Resources(lut=round(_WINDOW_CONTROL + lut_ram(word_bits, depth)), ff=70 + word_bits, bram36=0, dsp=0)
 
 
 def converter_resources(in_bits: int, out_bits: int) -> Resources:
-    """Width converter: a barrel of multiplexers where words are cut, a shift register where they are only collected."""
+    """Width converter: a barrel of multiplexers where words meet only at a common multiple, else a shift register."""
     if in_bits == out_bits:
         return Resources(lut=0, ff=0, bram36=0, dsp=0)
     wide, narrow = max(in_bits, out_bits), min(in_bits, out_bits)
     if out_bits % in_bits == 0:
-        return Resources(lut=round(18 + 0.27 * wide), ff=round(12 + 1.23 * wide), bram36=0, dsp=0)
+        return Resources(lut=6 + in_bits, ff=round(12 + 1.23 * wide), bram36=0, dsp=0)
+    if in_bits % out_bits == 0:
+        return Resources(lut=round(8 + 1.2 * wide), ff=wide + narrow + 15, bram36=0, dsp=0)
     levels = math.log2(wide / math.gcd(wide, narrow))
     return Resources(lut=round(8 + 1.72 * wide * levels), ff=wide + narrow + 15, bram36=0, dsp=0)
 
@@ -75,8 +60,3 @@ def lut_ram(width: int, depth: int) -> float:
     if depth <= 32:
         return 4 * math.ceil(width / 6)
     return banks * 4 * math.ceil(width / 3) + width * (banks - 1) / 3
-
-
-def block_rams(width: int, depth: int) -> float:
-    """36 Kb block RAMs (an 18 Kb one is a half)."""
-    return min(math.ceil(width / w) * math.ceil(depth / d) for w, d in _BLOCK_SHAPES) / 2
