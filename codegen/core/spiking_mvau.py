@@ -15,6 +15,8 @@ from codegen.network import NeuronKind, ResetKind
 
 MemoryStyle = Literal["block", "distributed"]
 MAX_TIMESTEPS = 32
+IDEAL_LUTS_PER_RAMB18 = 50
+"""Saving at which a ROM moves from look-up tables to block RAM."""
 
 RTL_SOURCES = (
     "delay_line.sv",
@@ -128,12 +130,13 @@ class SpikingMVAUSpec:
 def choose_memory_style(depth: int, width: int) -> MemoryStyle:
     """Where a weight ROM of ``depth`` words of ``width`` bits goes: block RAM or look-up tables.
 
-    A LUT6 holds 64 bits of ROM and a RAMB18 18,432 bits at 36 bits a word; the ROM goes to block RAM when each RAMB18
-    that it takes saves more than about 100 LUTs.
+    A LUT6 holds 64 bits of ROM and a RAMB18 18,432 bits at 36 bits a word. A Zynq-7020 has 190 LUTs for each RAMB18,
+    and synthesis needs 1.3 to 4 times the ideal count for a ROM in LUTs: the ROM goes to block RAM when each RAMB18
+    that it takes saves more than 50 ideal LUTs.
     """
     lut_cost = width * -(-depth // 64) if depth > 1 else 0
     ramb18 = -(-width // 36) * -(-depth // 512)
-    return "block" if lut_cost > 100 * ramb18 else "distributed"
+    return "block" if lut_cost > IDEAL_LUTS_PER_RAMB18 * ramb18 else "distributed"
 
 
 def reference(
