@@ -30,8 +30,8 @@ class Pipeline:
 
 PIPELINES = {
     "mini": Pipeline("mini", "Pynq-Z2", None, None, 32, synthesise=True),
-    "mlp": Pipeline("mlp", "Pynq-Z2", 200, None, 64, synthesise=True),
-    "vgg16": Pipeline("vgg16-short", "none", 250_000, 16, 1, synthesise=False),
+    "mlp": Pipeline("mlp", "Pynq-Z2", 212, None, 64, synthesise=True),
+    "vgg16": Pipeline("vgg16-digits", "none", 250_000, 16, 3, synthesise=False),
 }
 
 
@@ -43,11 +43,11 @@ def run_stage(*arguments: str) -> float:
     return time.perf_counter() - start
 
 
-def run_pipeline(name: str, pipeline: Pipeline, folder: Path, train_arguments: list[str]) -> dict[str, float]:
+def run_pipeline(name: str, pipeline: Pipeline, folder: Path) -> dict[str, float]:
     """Run every stage of one pipeline in ``folder``; returns the wall seconds of each stage."""
     run = str(folder / f"bench-{name}")
     seconds = {
-        "train": run_stage("sca_train", "--config", f"configs/{pipeline.preset}.toml", "--run", run, *train_arguments),
+        "train": run_stage("sca_train", "--config", f"configs/{pipeline.preset}.toml", "--run", run),
         "export": run_stage("codegen", "export", run),
     }
     target = [] if pipeline.target_cycles is None else ["--target-cycles", str(pipeline.target_cycles)]
@@ -103,15 +103,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"which of {', '.join(PIPELINES)} (default: all)")
     parser.add_argument("--folder", type=Path, default=Path("runs"), help="where the run folders go")
-    parser.add_argument("--data", help="images for vgg16: a folder or archive of class folders (else the preset's)")
     arguments = parser.parse_args()
     unknown = sorted(set(arguments.names) - set(PIPELINES))
     if unknown:
         parser.error(f"unknown bench {', '.join(unknown)}; valid are {', '.join(PIPELINES)}")
     print(f"{date.today()}, {cpu_name()}, {memory_gib():.0f} GiB, Python {platform.python_version()}")
     for name in arguments.names or PIPELINES:
-        extra = ["--dataset", "folder", "--data", arguments.data] if name == "vgg16" and arguments.data else []
-        seconds = run_pipeline(name, PIPELINES[name], arguments.folder, extra)
+        seconds = run_pipeline(name, PIPELINES[name], arguments.folder)
         print_table(name, arguments.folder / f"bench-{name}", seconds)
 
 
