@@ -60,7 +60,7 @@ demo: $(VENV)/.installed ## train, prune, export, generate, simulate, synthesise
 	@$(MAKE) --no-print-directory train export hls csim rtlsim synth report
 
 test: $(VENV)/.installed ## all tests but the slow ones
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow" $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not slow" $(PYTEST_ARGS)
 
 lint: $(VENV)/.installed ## ruff, mypy, Verilator lint
 	@$(BIN)/ruff check .

@@ -1,0 +1,16 @@
+"""How the tests spread over workers."""
+
+from __future__ import annotations
+
+import pytest
+
+INDEPENDENT = {"test_core_random.py", "test_cores.py"}
+"""Files of long tests that share nothing; tests of other files share fixtures that take minutes to make."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep each file on one worker (``--dist loadgroup``), except files of independent tests, which balance the rest."""
+    for item in items:
+        if item.path.name not in INDEPENDENT:
+            item.add_marker(pytest.mark.xdist_group(item.path.name))
