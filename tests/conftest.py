@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-INDEPENDENT = {"test_core_random.py", "test_cores.py"}
-"""Files of long tests that share nothing; tests of other files share fixtures that take minutes to make."""
+INDEPENDENT = {"test_core_random.py"}
+"""Files of long tests that share nothing; tests of other files may share fixtures that take minutes to make."""
 
 
 @pytest.hookimpl(tryfirst=True)
