@@ -10,7 +10,7 @@ INDEPENDENT = {"test_core_random.py"}
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep each file on one worker (``--dist loadgroup``), except files of independent tests, which balance the rest."""
+    """Keep each file on one worker (``--dist loadgroup``); independent tests balance the rest."""
     for item in items:
         if item.path.name not in INDEPENDENT:
             item.add_marker(pytest.mark.xdist_group(item.path.name))
