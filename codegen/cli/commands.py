@@ -54,7 +54,11 @@ def csim(options: Namespace) -> bool:
 
 def rtlsim(options: Namespace) -> bool:
     """The RTL in Verilator on some test images."""
-    from codegen.cli.compare import run_rtlsim_stage
+    from codegen.cli.compare import print_stalls, run_rtlsim_stage
+
+    if options.stalls:
+        print_stalls(RunFolder(options.run), options.images)
+        return True
 
     return run_rtlsim_stage(
         RunFolder(options.run),

@@ -56,6 +56,19 @@ def run_rtlsim_stage(
     return _tell("rtl", run, result.logits, golden, outcome)
 
 
+def print_stalls(run: RunFolder, limit: int) -> None:
+    """Print a table of the accelerator's streams: cycles in which words moved, stalled and starved."""
+    run.require("rtl")
+    from codegen.accel.rtlsim import count_stalls
+
+    images, _ = load_test_set(run)
+    counts = count_stalls(run, images[:limit])
+    width = max(len(count.stream) for count in counts)
+    print(f"{'stream':<{width}}{'moved':>10}{'stalled':>10}{'starved':>10}")
+    for count in counts:
+        print(f"{count.stream:<{width}}{count.moved:>10}{count.stalled:>10}{count.starved:>10}")
+
+
 def compare(logits: Logits, golden: Logits, labels: NDArray[np.int64], seconds: float) -> dict[str, Any]:
     """What results/<stage>.json says about logits [N, classes]: accuracy, images, mismatches, seconds, images/s."""
     images = len(golden)

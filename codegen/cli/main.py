@@ -113,6 +113,7 @@ def _add_rtlsim(stages: _Stages) -> None:
     )
     stage.add_argument("--seed", type=_whole(0), default=0, help="of the random stalls (default 0)")
     stage.add_argument("--waveform", type=Path, metavar="FILE.fst", help="write a waveform")
+    stage.add_argument("--stalls", action="store_true", help="only print where words moved, stalled and starved")
     stage.set_defaults(command=commands.rtlsim)
 
 

@@ -85,3 +85,11 @@ def test_a_network_that_does_not_fit_says_so_and_keeps_the_sources(run: Path, tm
     assert done.returncode == 2
     assert done.stderr.count("error:") == 1
     assert (run / "graph.onnx").read_bytes() == before
+
+
+def test_stalls_are_counted_per_stream(run: Path) -> None:
+    table = [line.split() for line in succeed("codegen", "rtlsim", run, "--images", 3, "--stalls").splitlines()]
+    header = table.index(["stream", "moved", "stalled", "starved"])
+    moved = [int(row[-3]) for row in table[header + 1 :]]
+    assert moved[0] == 3 * 16 * 16
+    assert all(moved)

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from onnx import GraphProto
 from qonnx.core.datatype import BaseDataType, DataType
 from qonnx.core.modelwrapper import ModelWrapper
-from qonnx.util.basic import get_by_name
 
 from codegen.core import spiking_mvau as core
 from codegen.core.spiking_mvau import MemoryStyle, SpikingMVAUSpec
@@ -213,7 +212,3 @@ class SpikingMVAU(HWCustomOp):
                 f"{node.name!r} computes values beyond 2^24, which FINN's float32 tensors do not hold exactly"
             )
         context[node.output[0]] = outputs.astype(np.float32).reshape(self.get_normal_output_shape())
-
-    def has_attribute(self, name: str) -> bool:
-        """Whether the node carries the attribute (rather than its default)."""
-        return get_by_name(self.onnx_node.attribute, name) is not None
