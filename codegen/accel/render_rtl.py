@@ -72,7 +72,7 @@ def _finn_node(graph: DataflowGraph, node: Node, folder: Path) -> RenderedNode:
         node.custom_op.set_nodeattr("code_gen_dir_ipgen", scratch)
         try:
             node.custom_op.generate_hdl(graph.model, _UNUSED_PART, _UNUSED_CLOCK_NS)
-        except AssertionError as error:  # how FINN refuses what its templates cannot build
+        except (AssertionError, ValueError) as error:  # how FINN refuses what its templates cannot build
             raise RenderError(f"FINN generates no RTL for {node.name!r} ({node.op}): {error}") from error
         sources = []
         for name in node.custom_op.get_rtl_file_list(abspath=True):
