@@ -1,8 +1,16 @@
-"""How the tests spread over workers."""
+"""How the tests spread over workers, and which random examples they draw."""
 
 from __future__ import annotations
 
+import os
+
 import pytest
+from hypothesis import settings
+
+# A failing example is for whoever looks for one; continuous integration runs the same examples every time.
+settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):
+    settings.load_profile("ci")
 
 INDEPENDENT = {"test_core_random.py"}
 """Files of long tests that share nothing; tests of other files may share fixtures that take minutes to make."""
