@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from codegen.accel.build import CachedBuild, Command, Progress, content_key, run_tool, run_tools
 from codegen.accel.images import image_words, logits_of_words
 from codegen.accel.manifest import Manifest, read_manifest
-from codegen.accel.render_hls import CSIM_FOLDER, INCLUDE_FOLDER, NODE_FOLDER
+from codegen.accel.render_hls import CSIM_FOLDER, INCLUDE_FOLDER, NODE_FOLDER, max_width
 from codegen.errors import SimulationError
 from codegen.run_folder import RunFolder
 
@@ -24,7 +24,6 @@ _COMPILER = "g++"
 _STANDARD = "-std=c++14"
 _OPTIMISATION = ("-O3", "-march=native")
 _WARNINGS = ("-Wall", "-Wextra", "-Wno-unknown-pragmas")
-_MAX_WIDTH_STEP = 1024
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ def build_csim(run: RunFolder, manifest: Manifest) -> CachedBuild:
     folder = run.path / "build" / "csim"
     units = [hls / "accelerator.cpp", hls / "csim_main.cpp", *sorted((hls / CSIM_FOLDER).glob("*.cpp"))]
     flags = [_STANDARD, *_OPTIMISATION, *_WARNINGS, f"-I{INCLUDE_FOLDER}", f"-I{NODE_FOLDER}"]
-    flags += ["-isystem", str(vendor_headers()), f"-DAP_INT_MAX_W={_max_width(manifest)}"]
+    flags += ["-isystem", str(vendor_headers()), f"-DAP_INT_MAX_W={max_width(manifest.nodes)}"]
     flags += ["-DSPIKEFOLD_CSIM", "-DSPIKEFOLD_SEPARATE_NODES"]
     sources = [file for file in hls.rglob("*") if file.suffix in (".cpp", ".hpp")]
     build = CachedBuild(folder, folder / "csim", content_key(sources, [_COMPILER, *flags]))
@@ -105,11 +104,6 @@ def vendor_headers() -> Path:
         if (folder / "ap_int.h").is_file():
             return folder
     raise SimulationError("C simulation needs the ap_int.h that hls4ml carries; install it with `pip install hls4ml`")
-
-
-def _max_width(manifest: Manifest) -> int:
-    widest = max(node.input.padded_bits + node.output.padded_bits for node in manifest.nodes)
-    return max(1, -(-widest // _MAX_WIDTH_STEP)) * _MAX_WIDTH_STEP
 
 
 def _run(arguments: list[str], run: RunFolder, count: int) -> None:

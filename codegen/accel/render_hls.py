@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from codegen.accel.graph import FINN_PLUMBING, DataflowGraph, Node
+from codegen.accel.manifest import RenderedNode
 from codegen.accel.plumbing import plumbing_spec
 from codegen.core import padding, sliding_window, spike_pool, spiking_mvau, width_converter
+from codegen.core.rendering import environment
 from codegen.errors import RenderError
 
 INCLUDE_FOLDER = "include"
@@ -76,28 +76,29 @@ def render_hls(graph: DataflowGraph, folder: Path, target: Target, progress: Cal
         shutil.copyfile(str(files("hls_templates") / "hls" / header), folder / INCLUDE_FOLDER / header)
 
     calls, streams = _wire(graph)
-    environment = Environment(
-        loader=PackageLoader("hls_templates", "hls"), undefined=StrictUndefined, keep_trailing_newline=True
-    )
     for name in _TOP_FILES:
-        text = environment.get_template(f"{name}.j2").render(
-            input=graph.input,
-            output=graph.output,
-            calls=calls,
-            streams=streams,
-            part=target.part,
-            clock_ns=target.clock_ns,
-            max_width=max_width(graph),
+        text = (
+            environment("hls")
+            .get_template(f"{name}.j2")
+            .render(
+                input=graph.input,
+                output=graph.output,
+                calls=calls,
+                streams=streams,
+                part=target.part,
+                clock_ns=target.clock_ns,
+                max_width=max_width(graph.nodes),
+            )
         )
         (folder / name).write_text(text)
-    template = environment.get_template("csim_nodes.cpp.j2")
+    template = environment("hls").get_template("csim_nodes.cpp.j2")
     for name, members in _compile_units(nodes, calls).items():
         (folder / CSIM_FOLDER / f"{name}.cpp").write_text(template.render(calls=members))
 
 
-def max_width(graph: DataflowGraph) -> int:
+def max_width(nodes: Sequence[Node | RenderedNode]) -> int:
     """AP_INT_MAX_W for the widest integer of any node: a converter holds an input and an output word at once."""
-    widest = max(node.input.padded_bits + node.output.padded_bits for node in graph.nodes)
+    widest = max(node.input.padded_bits + node.output.padded_bits for node in nodes)
     return max(_DEFAULT_MAX_WIDTH, -(-widest // _DEFAULT_MAX_WIDTH) * _DEFAULT_MAX_WIDTH)
 
 

@@ -9,13 +9,12 @@ from dataclasses import asdict
 from importlib.resources import files
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from codegen.accel.graph import FINN_PLUMBING, DataflowGraph, Node
 from codegen.accel.manifest import Manifest, RenderedNode, write_manifest
 from codegen.accel.patches import patch_generated, patch_library_file
 from codegen.accel.plumbing import plumbing_spec
 from codegen.core import spike_pool, spiking_mvau
+from codegen.core.rendering import render
 from codegen.errors import RenderError
 
 TOP = "accelerator"
@@ -40,15 +39,9 @@ def render_rtl(graph: DataflowGraph, folder: Path, progress: Callable[[str], Non
         progress(node.name)
         rendered.append(_finn_node(graph, node, folder) if node.op in FINN_PLUMBING else _own_node(graph, node, folder))
     top = f"{TOP}.sv"
-    environment = Environment(
-        loader=PackageLoader("hls_templates", "rtl"), undefined=StrictUndefined, keep_trailing_newline=True
-    )
     streams = [graph.input, *(node.output for node in graph.nodes)]
-    (folder / top).write_text(
-        environment.get_template(f"{top}.j2").render(
-            input=graph.input, output=graph.output, streams=streams, nodes=graph.nodes
-        )
-    )
+    values = {"input": graph.input, "output": graph.output, "streams": streams, "nodes": graph.nodes}
+    render("rtl", f"{top}.j2", values, folder / top)
     sources = list(dict.fromkeys(file for node in rendered for file in node.files))
     sources.sort(key=lambda file: not file.endswith(_PACKAGE_SUFFIX))
     manifest = Manifest(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -10,12 +11,17 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from numpy.typing import NDArray
 
 
-def render(language: Literal["hls", "rtl"], template: str, values: dict[str, object], target: Path) -> Path:
-    """Render hls_templates/<language>/<template> to the target file; a missing value is an error."""
-    environment = Environment(
+@cache
+def environment(language: Literal["hls", "rtl"]) -> Environment:
+    """The templates of hls_templates/<language>; a value that a template misses is an error."""
+    return Environment(
         loader=PackageLoader("hls_templates", language), undefined=StrictUndefined, keep_trailing_newline=True
     )
-    target.write_text(environment.get_template(template).render(values))
+
+
+def render(language: Literal["hls", "rtl"], template: str, values: dict[str, object], target: Path) -> Path:
+    """Render hls_templates/<language>/<template> to the target file; a missing value is an error."""
+    target.write_text(environment(language).get_template(template).render(values))
     return target
 
 

@@ -20,6 +20,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from codegen.core.spiking_mvau import MAX_TIMESTEPS
 from codegen.errors import ExportError
 from codegen.export.ranges import Interval, acc_range, drive_range, potential_range
 from codegen.network import IntegerLayer, IntegerNetwork
@@ -31,7 +32,6 @@ POTENTIAL_BITS = 30
 READ_OUT_BIAS_BITS = 24
 CONSTANT_BITS = 8
 """Magnitude bits, beyond the fractional ones, of a constant channel's bias and threshold."""
-MAX_TIMESTEPS = 32
 PIXEL_MAX = 255
 
 Floats = NDArray[np.float64]

@@ -15,11 +15,9 @@ from qonnx.core.modelwrapper import ModelWrapper
 from codegen.core import spiking_mvau as core
 from codegen.core.spiking_mvau import MemoryStyle, SpikingMVAUSpec
 from codegen.errors import MappingError, SimulationError
+from codegen.export.onnx_writer import FLOAT_EXACT
 from codegen.finn.estimates import mvau_resources
 from codegen.network import NeuronKind, ResetKind
-
-FLOAT32_EXACT = 1 << 24
-"""Integers below this magnitude are exact in the float32 tensors that FINN executes on."""
 
 
 class SpikingMVAU(HWCustomOp):
@@ -207,7 +205,7 @@ class SpikingMVAU(HWCustomOp):
         outputs = core.reference(
             spec, vectors, weights.T.astype(np.int64), bias.astype(np.int64), threshold.astype(np.int64)
         )
-        if np.abs(outputs).max(initial=0) >= FLOAT32_EXACT:
+        if np.abs(outputs).max(initial=0) >= FLOAT_EXACT:
             raise SimulationError(
                 f"{node.name!r} computes values beyond 2^24, which FINN's float32 tensors do not hold exactly"
             )

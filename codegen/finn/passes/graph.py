@@ -9,8 +9,7 @@ import onnx
 from onnx import GraphProto, NodeProto, TensorProto, helper
 from qonnx.core.modelwrapper import ModelWrapper
 
-NEURONS_DOMAIN = "spikefold"
-"""Domain of the local functions IF, LIF and ReadOut in model.onnx (see codegen.export.onnx_writer)."""
+from codegen.export.onnx_writer import DOMAIN
 
 GENERIC_DOMAIN = "finn.custom_op.fpgadataflow"
 
@@ -28,12 +27,12 @@ def attribute(node: NodeProto, name: str, default: Any = None) -> Any:
 
 def is_neuron(node: NodeProto) -> bool:
     """Whether the node is an IF or LIF function node."""
-    return node.domain == NEURONS_DOMAIN and node.op_type in ("IF", "LIF")
+    return node.domain == DOMAIN and node.op_type in ("IF", "LIF")
 
 
 def is_read_out(node: NodeProto) -> bool:
     """Whether the node is the ReadOut function node."""
-    return node.domain == NEURONS_DOMAIN and node.op_type == "ReadOut"
+    return node.domain == DOMAIN and node.op_type == "ReadOut"
 
 
 def set_tensor(model: ModelWrapper, name: str, shape: tuple[int, ...]) -> None:
