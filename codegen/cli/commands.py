@@ -24,10 +24,9 @@ def hls(options: Namespace) -> bool:
     run = RunFolder(options.run)
     run.require("model.onnx")
     from codegen.accel.render import render_sources
-    from codegen.finn.build import DEFAULT_SHARE, build_graph
+    from codegen.finn.build import build_graph
 
-    share = options.lut_share if options.lut_share is not None else DEFAULT_SHARE
-    build_graph(run, options.board, options.target_cycles, options.folding, options.impl, share)
+    build_graph(run, options.board, options.target_cycles, options.folding, options.impl, options.lut_share)
     render_sources(run)
     run.discard("results/csim.json", "results/rtl.json", "results/rtl_stalled.json", "results/synth.json")
     folding = run.load_result("folding") or {}

@@ -48,12 +48,15 @@ DEFAULT_LANES = 1024
 
 @dataclass(frozen=True)
 class FoldingRequest:
-    """What a folding shall meet: a file, or a target in cycles per frame, or (neither) as fast as ``share`` allows."""
+    """What a folding shall meet: a file, or a target in cycles per frame, or (neither) as fast as ``share`` allows.
+
+    Without a share the folding takes DEFAULT_SHARE of the board's LUTs, and more where that is too little.
+    """
 
     board: Board | None
     target_cycles: int | None
     file: Path | None
-    share: float = DEFAULT_SHARE
+    share: float | None = None
 
 
 def build_graph(
@@ -62,13 +65,14 @@ def build_graph(
     target_cycles: int | None = None,
     folding_file: Path | None = None,
     impl: Implementation = "rtl",
-    lut_share: float = DEFAULT_SHARE,
+    lut_share: float | None = None,
 ) -> ModelWrapper:
     """Write graph.onnx, folding.json and results/folding.json of a run and return the graph.
 
     ``board`` names a board of fpga.boards; "none" or None is no budget. Without ``target_cycles`` and ``folding_file``
-    the folding is the fastest within ``lut_share`` of the board's LUTs. Raises MappingError for nodes without a core,
-    FoldingError for foldings that do not divide, meet the target or fit the board, UnknownBoardError.
+    the folding is the fastest within ``lut_share`` of the board's LUTs (None: DEFAULT_SHARE, or more where that is too
+    little). Raises MappingError for nodes without a core, FoldingError for foldings that do not divide, meet the
+    target, stay within the share or fit the board, UnknownBoardError.
     """
     target_board = None if board is None or board.lower() == NO_BOARD else find_board(board)
     source = run.require("model.onnx")
@@ -103,17 +107,38 @@ def choose_folding(
     if request.target_cycles is not None:
         plan = fold_for_target(layers, request.target_cycles)
         _require_fit(plan, request.board, ratio, weight_bits)
+    elif request.board is not None and request.share is not None:
+        plan = _within_share(layers, request.board, request.share)
     elif request.board is not None:
-        plan = _largest(layers, request.board, request.share, ratio, weight_bits)
+        plan = _largest(layers, request.board, ratio, weight_bits)
+    elif request.share is not None:
+        raise FoldingError("a share of a board's LUTs was asked for without a board; name one, such as BOARD=Pynq-Z2")
     else:
         plan = _fold_for_lanes(layers, DEFAULT_LANES)
     return plan, plan_folding(model, plan)
 
 
-def _largest(layers: Any, board: Board, share: float, ratio: float, weight_bits: int) -> Plan:
-    """The fastest plan within the share of the board's LUTs, or within the usable ones where that is too little."""
-    for part in sorted({share, BUDGET_SHARE}):
-        plan = fold_for_budget(layers, replace(budget(board), lut=int(board.lut * part)))
+def _fold_for_share(layers: Any, board: Board, share: float) -> Plan | None:
+    return fold_for_budget(layers, replace(budget(board), lut=int(board.lut * share)))
+
+
+def _within_share(layers: Any, board: Board, share: float) -> Plan:
+    """The fastest plan within a share of the board's LUTs that was asked for."""
+    plan = _fold_for_share(layers, board, share)
+    if plan is None:
+        least = plan_resources(smallest_plan(layers))
+        raise FoldingError(
+            f"no folding stays within {int(board.lut * share):,} LUTs, the share {share:g} of {board.name}; the "
+            f"smallest takes {least.lut:,} LUTs and {least.bram36:g} of {board.bram36} BRAM36 by estimate"
+        )
+    return plan
+
+
+def _largest(layers: Any, board: Board, ratio: float, weight_bits: int) -> Plan:
+    """The fastest plan within the default share of the board's LUTs, or within the usable ones where that is too
+    little."""
+    for share in (DEFAULT_SHARE, BUDGET_SHARE):
+        plan = _fold_for_share(layers, board, share)
         if plan is not None:
             return plan
     plan = smallest_plan(layers)

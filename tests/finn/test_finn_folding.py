@@ -167,6 +167,19 @@ def test_a_target_that_no_folding_meets_is_one_sentence(run):
         build_graph(run, target_cycles=0)
 
 
+def test_a_share_of_the_board_is_kept_or_refused(run):
+    build_graph(run, lut_share=0.3)
+    before = (run.path / "graph.onnx").read_bytes()
+    assert json.loads((run.path / "results" / "folding.json").read_text())["estimate"]["lut"] <= 0.3 * 53_200
+    with pytest.raises(
+        FoldingError, match=r"no folding stays within 53 LUTs, the share 0\.001 of Pynq-Z2; the smallest"
+    ):
+        build_graph(run, lut_share=0.001)
+    with pytest.raises(FoldingError, match=r"a share of a board's LUTs was asked for without a board"):
+        build_graph(run, board="none", lut_share=0.5)
+    assert (run.path / "graph.onnx").read_bytes() == before
+
+
 def test_a_network_too_large_for_the_board_says_by_how_much_and_what_would_fit(tmp_path):
     run = run_of(vgg16(0.5), tmp_path / "run")
     (run.path / "config.toml").write_text("ratio = 0.5\nweight_bits = 4\n")
