@@ -1,30 +1,49 @@
-"""What the RTL variants tell FINN about their files."""
+"""What the RTL variants tell FINN: their files, and how Vivado's block design takes them."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import cast
+from typing import ClassVar, cast
 
 from finn.custom_op.fpgadataflow.rtlbackend import RTLBackend
+from qonnx.core.modelwrapper import ModelWrapper
 
 from hls_templates import RTL_DIR
 
 
-def source_files(node: RTLBackend, shared: tuple[str, ...], abspath: bool) -> list[str]:
-    """The shared cores, then the node's own wrapper and memory contents, in compile order.
+class RenderedCore(RTLBackend):
+    """RTLBackend for a core that is rendered as one wrapper around shared modules."""
 
-    Memory contents (.hex) are listed so that Vivado adds them to the project and finds them by their bare names.
-    """
-    module = cast(str, node.get_nodeattr("gen_top_module"))
-    folder = Path(cast(str, node.get_nodeattr("code_gen_dir_ipgen")))
-    own = [f"{module}.sv", *sorted(path.name for path in folder.glob(f"{module}_*.hex"))]
-    if not abspath:
-        return [*shared, *own]
-    return [*(str(RTL_DIR / name) for name in shared), *(str(folder / name) for name in own)]
+    SHARED: ClassVar[tuple[str, ...]]
+    """The shared modules' files in hls_templates/rtl, in compile order."""
 
+    def write_core(self, model: ModelWrapper, folder: Path) -> None:
+        """Write the wrapper, and its memories where it has any."""
+        raise NotImplementedError
 
-def cell_commands(node: RTLBackend) -> list[str]:
-    """Tcl that adds the node's files and places it in Vivado's block design."""
-    module = node.get_nodeattr("gen_top_module")
-    commands = [f"add_files -norecurse {path}" for path in node.get_rtl_file_list(abspath=True)]
-    return [*commands, f"create_bd_cell -type module -reference {module} {node.onnx_node.name}"]
+    def generate_hdl(self, model: ModelWrapper, fpgapart: str, clk: float) -> None:
+        """Write the core into the node's code generation folder."""
+        folder = cast(str, self.get_nodeattr("code_gen_dir_ipgen"))
+        self.write_core(model, Path(folder))
+        # FINN renames nodes later on, the module keeps the name it was generated under.
+        self.set_nodeattr("gen_top_module", self.get_verilog_top_module_name())
+        self.set_nodeattr("ipgen_path", folder)
+        self.set_nodeattr("ip_path", folder)
+
+    def get_rtl_file_list(self, abspath: bool = False) -> list[str]:
+        """The shared modules, then the node's own wrapper and memory contents, in compile order.
+
+        Memory contents (.hex) are listed so that Vivado adds them to the project and finds them by their bare names.
+        """
+        module = cast(str, self.get_nodeattr("gen_top_module"))
+        folder = Path(cast(str, self.get_nodeattr("code_gen_dir_ipgen")))
+        own = [f"{module}.sv", *sorted(path.name for path in folder.glob(f"{module}_*.hex"))]
+        if not abspath:
+            return [*self.SHARED, *own]
+        return [*(str(RTL_DIR / name) for name in self.SHARED), *(str(folder / name) for name in own)]
+
+    def code_generation_ipi(self) -> list[str]:
+        """Tcl that adds the node's files and places it in Vivado's block design."""
+        module = self.get_nodeattr("gen_top_module")
+        commands = [f"add_files -norecurse {path}" for path in self.get_rtl_file_list(abspath=True)]
+        return [*commands, f"create_bd_cell -type module -reference {module} {self.onnx_node.name}"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from finn.custom_op.fpgadataflow.rtlbackend import RTLBackend
 from numpy.typing import NDArray
@@ -11,30 +11,20 @@ from onnx import GraphProto
 from qonnx.core.modelwrapper import ModelWrapper
 
 from codegen.core import spiking_mvau as core
-from codegen.finn.ops.rtl_sources import cell_commands, source_files
+from codegen.finn.ops.rtl_sources import RenderedCore
 from codegen.finn.ops.spiking_mvau import SpikingMVAU
 
 
-class SpikingMVAU_rtl(SpikingMVAU, RTLBackend):  # noqa: N801 - FINN finds the variant by this name
+class SpikingMVAU_rtl(SpikingMVAU, RenderedCore):  # noqa: N801 - FINN finds the variant by this name
     """SpikingMVAU rendered through ``codegen.core.spiking_mvau.write_rtl``."""
+
+    SHARED = core.RTL_SOURCES
 
     def get_nodeattr_types(self) -> dict[str, Any]:
         return {**RTLBackend.get_nodeattr_types(self), **SpikingMVAU.get_nodeattr_types(self)}
 
-    def generate_hdl(self, model: ModelWrapper, fpgapart: str, clk: float) -> None:
-        """Write the wrapper with its memories into the node's code generation folder."""
-        folder = cast(str, self.get_nodeattr("code_gen_dir_ipgen"))
-        core.write_rtl(self.spec(), *self.parameters(model), Path(folder))
-        # FINN renames nodes later on, the module keeps the name it was generated under.
-        self.set_nodeattr("gen_top_module", self.get_verilog_top_module_name())
-        self.set_nodeattr("ipgen_path", folder)
-        self.set_nodeattr("ip_path", folder)
-
-    def get_rtl_file_list(self, abspath: bool = False) -> list[str]:
-        return source_files(self, core.RTL_SOURCES, abspath)
-
-    def code_generation_ipi(self) -> list[str]:
-        return cell_commands(self)
+    def write_core(self, model: ModelWrapper, folder: Path) -> None:
+        core.write_rtl(self.spec(), *self.parameters(model), folder)
 
     def execute_node(self, context: dict[str, NDArray[Any]], graph: GraphProto) -> None:
         """The core's naive model, except in FINN's rtlsim mode (Vivado's simulator)."""
