@@ -11,8 +11,13 @@ from typing import Any
 
 from sca_train.errors import TrainError
 
-MODELS = ("mini", "mlp", "vgg16")
-DATASETS = ("digits", "cifar10", "folder")
+MODELS = ("mini", "mlp", "vgg9", "vgg11", "vgg16", "resnet18", "resnet20", "preresnet18", "preresnet20", "dvs")
+DATASETS = ("digits", "cifar10", "cifar100", "tiny-imagenet", "folder", "cifar10-dvs", "events-digits")
+EVENT_DATASETS = ("cifar10-dvs", "events-digits")
+"""Data sets whose samples are event frames, one per time step, instead of static images."""
+STRUCTURES = ("prune-regrow", "prune-only", "random")
+SCORES = ("membrane", "spikes", "gamma", "weight-l1")
+AUGMENTATIONS = ("auto", "none", "shift", "flip", "roll")
 MAX_TIMESTEPS = 32
 WEIGHT_BITS = (2, 4, 8)
 MAX_TAU = 256
@@ -27,16 +32,20 @@ class TrainConfig:
     """Everything that decides what a training run computes; the field order is the order in config.toml."""
 
     name: str = _option("mini", "name of the run, used for runs/<name> when --run is not given")
-    model: str = _option("mini", "network: mini, mlp or vgg16")
-    dataset: str = _option("digits", "data set: digits (embedded), cifar10 or folder")
-    data: str = _option("", "folder of cifar10, or train/ and test/ class folders (directory or .tar archive)")
+    model: str = _option("mini", f"network: {', '.join(MODELS)}")
+    width: float = _option(1.0, "multiplier of the channels of every layer (not of mini and mlp)")
+    dataset: str = _option("digits", f"data set: {', '.join(DATASETS)}; digits and events-digits need no files")
+    data: str = _option("", "folder of the data set; for folder: train/ and test/ class folders, or a .tar of them")
     cache: str = _option("build/cache", "where an unpacked archive of images is kept")
-    download: bool = _option(False, "let torchvision download cifar10 into the data folder")
+    download: bool = _option(False, "let the loader download the data set into the data folder")
     image_size: int = _option(16, "height and width the images are brought to")
     train_images: int = _option(0, "train on so many images only, the same number of each class (0: all)")
     eval_images: int = _option(0, "test images for the accuracy after each epoch and for SynOps (0: all)")
     hidden: tuple[int, ...] = _option((64,), "widths of the spiking layers of mlp")
     ratio: float = _option(0.5, "fraction of all hidden channels that pruning removes, network-wide")
+    budget: str = _option(
+        "", "board, such as Pynq-Z2: prune as little as lets the weights fit its memory, not by ratio"
+    )
     timesteps: int = _option(4, "time steps T")
     weight_bits: int = _option(4, "bits of a weight: 2, 4 or 8 (the first layer always has 8)")
     neuron: str = _option("IF", "spiking neuron: IF or LIF")
@@ -47,15 +56,23 @@ class TrainConfig:
     finetune: int = _option(12, "the last so many epochs train the compacted network")
     update_every: int = _option(1, "epochs from one structure update to the next")
     exchange: float = _option(0.05, "q: fraction of all hidden channels pruned further and regrown per update")
-    score: str = _option("sum", "channel score: sum over the feature map (Eq. 4) or mean over it")
+    structure: str = _option(
+        "prune-regrow", "how channels are chosen: prune-regrow, or an ablation: prune-only, random"
+    )
+    score: str = _option("membrane", f"channel score: {', '.join(SCORES)}")
+    score_map: str = _option("sum", "scores of a feature map: sum over it (Eq. 4) or mean over it")
+    rate_l1: float = _option(0.0, "weight of the mean firing rate in the loss: fewer spikes")
     l1: float = _option(1e-4, "weight of the L1 norm of the batch norm gammas while searching")
     optimizer: str = _option("adamw", "adamw or sgd")
     lr: float = _option(4e-3, "peak learning rate; cosine to zero, once while searching and once while fine-tuning")
     weight_decay: float = _option(1e-4, "weight decay of the weights (not of batch norm and scales)")
     batch_size: int = _option(64, "images in one iteration")
-    augment: str = _option("shift", "none, shift (by at most one sixteenth) or flip (shift by one eighth, and mirror)")
+    augment: str = _option(
+        "auto", "auto (as usual for the data set), none, shift, flip (shift and mirror) or roll (events)"
+    )
     seed: int = _option(0, "seed of weights, order and augmentation")
     bf16: str = _option("auto", "bf16 autocast and channels_last: auto (where it is fast), on or off")
+    kernels: str = _option("auto", "CPU training by the event-driven C++ kernels: auto (where they apply), on or off")
     device: str = _option("auto", "auto, cpu or cuda")
     threads: int = _option(0, "CPU threads (0: as torch chooses)")
 
@@ -120,9 +137,12 @@ def validate(config: TrainConfig) -> None:
     _choice("dataset", config.dataset, DATASETS)
     _choice("neuron", config.neuron, ("IF", "LIF"))
     _choice("reset", config.reset, ("hard", "soft"))
-    _choice("score", config.score, ("sum", "mean"))
+    _choice("structure", config.structure, STRUCTURES)
+    _choice("score", config.score, SCORES)
+    _choice("score_map", config.score_map, ("sum", "mean"))
     _choice("optimizer", config.optimizer, ("adamw", "sgd"))
-    _choice("augment", config.augment, ("none", "shift", "flip"))
+    _choice("augment", config.augment, AUGMENTATIONS)
+    _choice("kernels", config.kernels, ("auto", "on", "off"))
     _choice("bf16", config.bf16, ("auto", "on", "off"))
     _choice("device", config.device, ("auto", "cpu", "cuda"))
     if config.weight_bits not in WEIGHT_BITS:
@@ -144,12 +164,14 @@ def validate(config: TrainConfig) -> None:
     for key in ("update_every", "batch_size"):
         if getattr(config, key) < 1:
             raise TrainError(f"{key} is {getattr(config, key)}; it must be at least 1")
-    for key in ("epochs", "train_images", "eval_images", "threads", "seed", "l1", "weight_decay"):
+    for key in ("epochs", "train_images", "eval_images", "threads", "seed", "l1", "rate_l1", "weight_decay"):
         if getattr(config, key) < 0:
             raise TrainError(f"{key} is {getattr(config, key)}; it must not be negative")
     if config.lr <= 0.0:
         raise TrainError(f"lr is {config.lr}; it must be positive")
-    smallest = {"mini": 8, "mlp": 1, "vgg16": 32}[config.model]
+    if config.width <= 0.0:
+        raise TrainError(f"width is {config.width}; it must be positive")
+    smallest = {"mini": 8, "mlp": 1, "vgg9": 8, "vgg11": 32, "vgg16": 32, "dvs": 32}.get(config.model, 8)
     if config.image_size % smallest or not 1 <= config.image_size <= 512:
         raise TrainError(
             f"image_size is {config.image_size}; {config.model} takes multiples of {smallest} from {smallest} to 512"

@@ -8,6 +8,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+IMAGE = "image"
+"""The source of connections that read the network's input."""
+
 
 @dataclass(frozen=True)
 class NeuronDescription:
@@ -23,35 +26,57 @@ class NeuronDescription:
 
 
 @dataclass(frozen=True)
-class LayerDescription:
-    """One convolution or fully connected layer with its batch norm and neuron.
+class ConnectionDescription:
+    """Weights from one source to the currents of a layer.
 
-    ``weights`` are the integers of the quantizer, int8 [out, in, kh, kw] or [out, in] (input order c, h, w);
-    the real weight is ``weights * scale`` with ``scale`` float64 [out] (all equal in the read-out layer).
-    The current into the neuron is ``norm_scale * (weights * scale) . x + norm_shift`` per output channel (float64).
-    A layer without neuron is the read-out. ``pool`` is the window and stride of the max pooling after it, 1 for none.
+    ``weights`` are the integers of the quantizer, int8 [out, in, kh, kw] or [out, in] (input order c, h, w), None for
+    an identity; the real weight is ``weights * scale`` with ``scale`` float64 [out] (all ones for an identity).
+    ``source`` is IMAGE or the name of an earlier layer, whose spikes are read behind its pooling.
     """
 
     name: str
-    kind: Literal["conv", "linear"]
-    weights: NDArray[np.int8]
+    source: str
+    kind: Literal["conv", "linear", "identity"]
+    weights: NDArray[np.int8] | None
     weight_bits: int
     scale: NDArray[np.float64]
-    norm_scale: NDArray[np.float64]
-    norm_shift: NDArray[np.float64]
     stride: int
     padding: int
+
+
+@dataclass(frozen=True)
+class LayerDescription:
+    """The sum of some connections, its batch norm, its neurons and the pooling behind them.
+
+    The sum is that of all ``inputs``, plus the sum of the earlier layer named by ``onto`` (before that layer's batch
+    norm) unless ``onto`` is empty. The current into the neuron is ``norm_scale * sum + norm_shift`` per output channel
+    (float64). Where more than one term meets, the real values of one unit of each (weight scale times the unit of its
+    source) are powers of two, the same for all output channels. A layer without neuron is the read-out.
+    ``pool`` is window and stride of the pooling, 1 for none: "max" of spikes (OR), or "avg".
+    """
+
+    name: str
+    inputs: tuple[ConnectionDescription, ...]
+    onto: str
+    norm_scale: NDArray[np.float64]
+    norm_shift: NDArray[np.float64]
     neuron: NeuronDescription | None
     pool: int
+    pool_kind: Literal["max", "avg"]
 
 
 @dataclass(frozen=True)
 class NetworkDescription:
-    """A compact feed-forward network; layer 0 sees pixels ``uint8 * input_scale``, all others spikes."""
+    """A compact network; connections from IMAGE see ``uint8 * input_scale``, all others spikes or their averages.
+
+    With ``static_input`` an image is uint8 [H, W, C] and the same at every step, else it is a sequence of event frames
+    uint8 [T, H, W, C]. Layers come in an order in which each follows what it reads; the last is the read-out.
+    """
 
     input_shape: tuple[int, int, int]
-    """Height, width, channels of one uint8 image."""
+    """Height, width, channels of one uint8 image or event frame."""
     input_scale: float
+    static_input: bool
     timesteps: int
     classes: int
     layers: tuple[LayerDescription, ...]
