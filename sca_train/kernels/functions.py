@@ -1,0 +1,244 @@
+"""The kernels as autograd functions: what a spiking layer computes, with spike trains in place of float spikes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sca_train.kernels.library import ConvolutionShape, LayerShape, call
+from sca_train.parallel import sum_over_ranks
+
+LANES = 8
+BYTE_STEPS = 8
+PARTIAL_FLOATS = 1 << 22
+"""Weight gradients that several runs of images add up apart may take so many floats together."""
+MOST_PARTS = 16
+
+
+@dataclass(frozen=True)
+class SpikeTrains:
+    """Spikes of T steps as integers ``trains`` [N, C, H, W] (uint8, int32 for T > 8; bit t is step t).
+
+    ``carrier`` has the shape of the float spikes, [T, N, C, H, W], but no memory of its own: it only carries the
+    gradient. Linear layers have H = W = 1.
+    """
+
+    trains: Tensor
+    carrier: Tensor
+
+    def spikes(self) -> Tensor:
+        """Float spikes [T, N, C, H, W], channels last in memory."""
+        result: Tensor = _Unpack.apply(self.carrier, self.trains)
+        return result
+
+
+@dataclass(frozen=True)
+class Neuron:
+    """What the neurons of a layer are: potential = keep * carried + gain * current, spikes where >= threshold."""
+
+    keep: float
+    gain: float
+    threshold: float
+    alpha: float
+    soft_reset: bool
+
+
+@dataclass
+class Activity:
+    """What a forward pass tells about each channel, float64 [C], summed over images, map and steps."""
+
+    potential: Tensor
+    """Sum of |membrane potential before reset|."""
+    spikes: Tensor
+    """Spikes before mask and pooling."""
+    zero_trains: Tensor
+    """Neurons behind mask and pooling that never spiked."""
+
+
+def neurons(
+    sums: Tensor, norm: nn.Module, neuron: Neuron, mask: Tensor, pool: int, timesteps: int, static: bool,
+    *, regrow: bool = False, rate_weight: float = 0.0, record: bool = True,
+) -> tuple[SpikeTrains, Activity]:  # fmt: skip
+    """Batch norm, neurons, channel mask and max pooling of sums [T * N, C, H, W] ([N, C, H, W] when ``static``).
+
+    ``norm`` is a BatchNorm2d or 1d whose running statistics are updated as its own forward would. With ``regrow``
+    gradients pass into masked channels. ``rate_weight`` times the mean firing rate is part of the loss.
+    """
+    settings = _Settings(norm, neuron, mask, pool, timesteps, static, regrow, rate_weight, record)
+    carrier, trains = _Neurons.apply(sums, norm.weight, norm.bias, settings)
+    assert settings.activity is not None
+    return SpikeTrains(trains, carrier), settings.activity
+
+
+def spike_convolution(spikes: SpikeTrains, weight: Tensor, stride: int) -> Tensor:
+    """Sums [T * N, out, H, W], channels last, of spikes and weights [out, in, k, k] with padding k // 2."""
+    result: Tensor = _SpikeConvolution.apply(spikes.carrier, spikes.trains, weight, stride)
+    return result
+
+
+@dataclass
+class _Settings:
+    norm: nn.Module
+    neuron: Neuron
+    mask: Tensor
+    pool: int
+    timesteps: int
+    static: bool
+    regrow: bool
+    rate_weight: float
+    record: bool
+    activity: Activity | None = None
+
+
+def channels_last(x: Tensor) -> Tensor:
+    """Float32 [N, C, H, W] with channels fastest in memory, without a copy where it is so already."""
+    return x.float().contiguous(memory_format=torch.channels_last)
+
+
+class _Neurons(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, sums: Tensor, gamma: Tensor, beta: Tensor, settings: _Settings) -> tuple[Tensor, Tensor]:
+        sums = channels_last(sums)
+        timesteps, pool = settings.timesteps, settings.pool
+        rows, channels, height, width = sums.shape
+        images = rows if settings.static else rows // timesteps
+        neuron = settings.neuron
+        shape = LayerShape(
+            timesteps, images, height, width, channels, pool, int(settings.static), int(neuron.soft_reset),
+            neuron.keep, neuron.gain, neuron.threshold, neuron.alpha,
+        )  # fmt: skip
+        training = settings.norm.training
+        mean, variance, count = _moments(sums, settings.norm) if training else _running(settings.norm)
+        deviation = torch.sqrt(variance + float(settings.norm.eps))
+        scale = (gamma.detach().double() / deviation).float()
+        shift = (beta.detach().double() - mean * gamma.detach().double() / deviation).float()
+        mask = settings.mask.float().contiguous()
+        kind = torch.uint8 if timesteps <= BYTE_STEPS else torch.int32
+        trains = torch.empty((images, channels, height // pool, width // pool), dtype=kind).contiguous(
+            memory_format=torch.channels_last
+        )
+        tallies = torch.zeros((3, images, channels), dtype=torch.float64)
+        recorded = (tallies[0], tallies[1]) if settings.record else (None, None)
+        call("neuron_forward", shape, sums, scale, shift, mask, trains, trains.element_size(), *recorded, tallies[2])
+        settings.activity = Activity(*tallies.sum(1))
+        ctx.save_for_backward(sums, gamma, scale, shift, mask, mean, deviation)
+        ctx.settings, ctx.shape, ctx.count, ctx.training = settings, shape, count, training
+        carrier = torch.zeros(1).expand(timesteps, *trains.shape)
+        ctx.mark_non_differentiable(trains)
+        return carrier, trains
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor, _: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
+        sums, gamma, scale, shift, mask, mean, deviation = ctx.saved_tensors
+        shape, settings = ctx.shape, ctx.settings
+        rate = settings.rate_weight / (shape.timesteps * sums.numel() / (1 if shape.static_input else shape.timesteps))
+        gradient = channels_last(gradient.flatten(0, 1))
+        result = torch.empty_like(sums)
+        partial = torch.empty((shape.images, 2, shape.channels), dtype=torch.float64)
+        call(
+            "neuron_backward", shape, sums, scale, shift, mask, int(settings.regrow), rate, gradient, mean, deviation,
+            result, partial,
+        )  # fmt: skip
+        beta_gradient, gamma_gradient = partial.sum(0)
+        totals = torch.stack([beta_gradient, gamma_gradient])
+        if ctx.training:
+            totals = sum_over_ranks(totals.clone()) / ctx.count
+        else:
+            totals.zero_()
+        factor, offset = (gamma.double() / deviation).float(), totals[0].float()
+        slope = (totals[1] / deviation).float()
+        rows = sums.numel() // shape.channels
+        call("norm_backward", sums, result, rows, shape.channels, factor, offset, slope, mean.float())
+        return result, gamma_gradient.to(gamma.dtype), beta_gradient.to(gamma.dtype), None
+
+
+def _moments(sums: Tensor, norm: nn.Module) -> tuple[Tensor, Tensor, float]:
+    """Mean and variance over the batch (of all ranks), float64 [C], and their count; updates running statistics."""
+    rows, channels, height, width = sums.shape
+    running_mean, running_var = norm.running_mean, norm.running_var
+    assert isinstance(running_mean, Tensor) and isinstance(running_var, Tensor)
+    centre = running_mean.double()
+    partial = torch.empty((rows, 2, channels), dtype=torch.float64)
+    call("channel_moments", sums, rows * height * width, channels, rows, centre, partial)
+    count = torch.full((1, channels), float(rows * height * width), dtype=torch.float64)
+    totals = sum_over_ranks(torch.cat([partial.sum(0), count]))
+    number = float(totals[2, 0])
+    offset = totals[0] / number
+    variance = (totals[1] / number - offset * offset).clamp_(min=0.0)
+    mean = centre + offset
+    tracked = norm.num_batches_tracked
+    assert isinstance(tracked, Tensor)
+    tracked.add_(1)
+    share = 1.0 / float(tracked) if norm.momentum is None else float(norm.momentum)  # type: ignore[arg-type]
+    running_mean.lerp_(mean.to(running_mean.dtype), share)
+    running_var.lerp_((variance * (number / max(number - 1.0, 1.0))).to(running_var.dtype), share)
+    return mean, variance, number
+
+
+def _running(norm: nn.Module) -> tuple[Tensor, Tensor, float]:
+    assert isinstance(norm.running_mean, Tensor) and isinstance(norm.running_var, Tensor)
+    return norm.running_mean.double(), norm.running_var.double(), 1.0
+
+
+class _SpikeConvolution(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, carrier: Tensor, trains: Tensor, weight: Tensor, stride: int) -> Tensor:
+        outputs, inputs, kernel, _ = weight.shape
+        timesteps = len(carrier)
+        images, _, height, width = trains.shape
+        padding = kernel // 2
+        size = [(length + 2 * padding - kernel) // stride + 1 for length in (height, width)]
+        shape = ConvolutionShape(timesteps, images, height, width, inputs, outputs, kernel, stride, *size)
+        padded = -outputs % LANES
+        rows = nn.functional.pad(weight.float().permute(2, 3, 1, 0), (0, padded)).contiguous()
+        result = torch.empty((timesteps * images, outputs, *size)).contiguous(memory_format=torch.channels_last)
+        call("spike_convolution", shape, trains, trains.element_size(), rows, result)
+        ctx.save_for_backward(trains, weight)
+        ctx.shape, ctx.carrier_shape = shape, carrier.shape
+        return result
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, None, Tensor | None, None]:
+        trains, weight = ctx.saved_tensors
+        shape = ctx.shape
+        gradient = channels_last(gradient)
+        carrier_gradient = weight_gradient = None
+        if ctx.needs_input_grad[0]:
+            timesteps, images, *rest = ctx.carrier_shape
+            carrier_gradient = nn.grad.conv2d_input(
+                (timesteps * images, *rest),
+                weight.float().contiguous(memory_format=torch.channels_last),
+                gradient,
+                stride=shape.stride,
+                padding=shape.kernel // 2,
+            ).unflatten(0, (timesteps, images))
+        if ctx.needs_input_grad[2]:
+            padded = shape.outputs + -shape.outputs % LANES
+            size = (shape.kernel, shape.kernel, shape.inputs, padded)
+            floats = shape.kernel * shape.kernel * shape.inputs * padded
+            parts = max(1, min(MOST_PARTS, shape.images, PARTIAL_FLOATS // floats))
+            partial = torch.empty((parts, *size))
+            call(
+                "spike_convolution_weight_gradient", shape, trains, trains.element_size(), gradient, parts, partial
+            )  # fmt: skip
+            weight_gradient = partial.sum(0)[..., : shape.outputs].permute(3, 2, 0, 1).to(weight.dtype)
+        return carrier_gradient, None, weight_gradient, None
+
+
+class _Unpack(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, carrier: Tensor, trains: Tensor) -> Tensor:
+        timesteps = len(carrier)
+        images, channels, height, width = trains.shape
+        spikes = torch.empty((timesteps * images, channels, height, width)).contiguous(
+            memory_format=torch.channels_last
+        )
+        call("unpack", trains, trains.element_size(), trains.numel(), timesteps, spikes)
+        return spikes.unflatten(0, (timesteps, images))
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        return gradient, None

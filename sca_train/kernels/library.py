@@ -1,0 +1,106 @@
+"""spike_kernels.cpp as a shared library: compiled once per source, compiler and machine, called by ctypes."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import hashlib
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+
+import torch
+
+from sca_train.errors import TrainError
+
+SOURCE = Path(__file__).with_name("spike_kernels.cpp")
+COMPILER_VARIABLE = "CXX"
+FLAGS = (
+    "-std=c++17", "-O3", "-march=native", "-fopenmp", "-fno-math-errno", "-fno-trapping-math", "-shared", "-fPIC",
+)  # fmt: skip
+
+
+class LayerShape(ctypes.Structure):
+    """``Layer`` of spike_kernels.cpp."""
+
+    _fields_ = [  # noqa: RUF012 - ctypes wants a plain list
+        *((name, ctypes.c_int64) for name in ("timesteps", "images", "height", "width", "channels", "pool")),
+        *((name, ctypes.c_int32) for name in ("static_input", "soft_reset")),
+        *((name, ctypes.c_float) for name in ("keep", "gain", "threshold", "alpha")),
+    ]
+
+
+class ConvolutionShape(ctypes.Structure):
+    """``Convolution`` of spike_kernels.cpp."""
+
+    _fields_ = [  # noqa: RUF012 - ctypes wants a plain list
+        (name, ctypes.c_int64)
+        for name in (
+            "timesteps", "images", "height", "width", "inputs", "outputs", "kernel", "stride", "out_height", "out_width",
+        )
+    ]  # fmt: skip
+
+
+@functools.cache
+def library() -> ctypes.CDLL:
+    """The compiled kernels; TrainError where they cannot be compiled here."""
+    compiler = os.environ.get(COMPILER_VARIABLE, "g++")
+    try:
+        version = subprocess.run(
+            [compiler, "-march=native", "-Q", "--help=target", "--version"], capture_output=True, text=True, check=True
+        ).stdout
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise TrainError(
+            f"the training kernels need a C++ compiler, and {compiler!r} does not run ({error}); install g++, or train "
+            "without them: --kernels off"
+        ) from None
+    key = hashlib.sha256("\0".join((SOURCE.read_text(), version, _processor(), *FLAGS)).encode()).hexdigest()[:16]
+    target = _cache_folder() / f"spike_kernels-{key}.so"
+    if not target.exists():
+        _compile(compiler, target)
+    return ctypes.CDLL(str(target))
+
+
+def call(name: str, *arguments: object) -> None:
+    """Call a kernel with torch's number of threads; tensors are passed by address, None as a null pointer."""
+    loaded = library()
+    loaded.omp_set_num_threads(torch.get_num_threads())
+    getattr(loaded, name)(*(_argument(value) for value in arguments))
+
+
+def _argument(value: object) -> object:
+    if isinstance(value, torch.Tensor):
+        return ctypes.c_void_p(value.data_ptr())
+    if isinstance(value, ctypes.Structure):
+        return ctypes.byref(value)
+    if isinstance(value, float):
+        return ctypes.c_float(value)
+    return ctypes.c_int64(value) if isinstance(value, int) else value
+
+
+def _processor() -> str:
+    """What -march=native depends on: a cache on a shared disk may serve several machines."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    return "\n".join(sorted({line for line in lines if line.startswith(("flags", "Features", "model name"))}))
+
+
+def _cache_folder() -> Path:
+    """$SPIKEFOLD_CACHE, else spikefold/ in the user's cache folder; as for synthesis results."""
+    chosen = os.environ.get("SPIKEFOLD_CACHE")
+    root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    folder = (Path(chosen) if chosen else root / "spikefold") / "kernels"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _compile(compiler: str, target: Path) -> None:
+    # Written aside and renamed: several processes may come here at once.
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+        made = Path(folder) / target.name
+        result = subprocess.run([compiler, *FLAGS, "-o", made, SOURCE], capture_output=True, text=True, check=False)
+        if result.returncode:
+            reason = (result.stderr.strip().splitlines() or ["no message"])[-1]
+            raise TrainError(f"{compiler} cannot compile the training kernels ({reason}); train with --kernels off")
+        made.replace(target)

@@ -1,0 +1,191 @@
+"""The event-driven kernels beside the plain way: PyTorch's convolution and batch norm, SpikingJelly's neurons."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F  # noqa: N812
+from spikingjelly.activation_based import neuron as sj_neuron
+from spikingjelly.activation_based import surrogate
+from torch import Tensor, nn
+
+from sca_train.errors import TrainError
+from sca_train.kernels import library
+from sca_train.kernels.functions import Neuron, SpikeTrains, neurons, spike_convolution
+
+ALPHA = 4.0
+
+
+def pack(spikes: Tensor) -> SpikeTrains:
+    """Trains of float spikes [T, N, C, H, W], with a carrier that collects the gradient."""
+    weights = torch.tensor([1 << t for t in range(len(spikes))], dtype=torch.int64)
+    trains = (spikes.long() * weights.reshape(-1, 1, 1, 1, 1)).sum(0)
+    kind = torch.uint8 if len(spikes) <= 8 else torch.int32
+    trains = trains.to(kind).contiguous(memory_format=torch.channels_last)
+    return SpikeTrains(trains, torch.zeros(spikes.shape, requires_grad=True))
+
+
+def random_spikes(*shape: int, rate: float = 0.3) -> Tensor:
+    return (torch.rand(*shape) < rate).float()
+
+
+@pytest.mark.parametrize(
+    ("timesteps", "inputs", "outputs", "size", "kernel", "stride"),
+    [
+        (4, 5, 7, 6, 3, 1),
+        (4, 64, 64, 4, 3, 1),
+        (1, 3, 40, 5, 3, 2),
+        (6, 17, 72, 4, 1, 2),
+        (20, 9, 130, 3, 3, 1),
+        (4, 16, 8, 7, 5, 2),
+    ],
+)
+def test_spike_convolution_equals_pytorchs(
+    timesteps: int, inputs: int, outputs: int, size: int, kernel: int, stride: int
+) -> None:
+    torch.manual_seed(timesteps * outputs)
+    spikes = random_spikes(timesteps, 3, inputs, size, size)
+    weight = torch.randn(outputs, inputs, kernel, kernel, requires_grad=True)
+    packed = pack(spikes)
+    found = spike_convolution(packed, weight, stride)
+    x = spikes.flatten(0, 1).double().requires_grad_()
+    plain_weight = weight.detach().double().requires_grad_()
+    expected = F.conv2d(x, plain_weight, stride=stride, padding=kernel // 2)
+    assert torch.allclose(found.double(), expected, rtol=1e-4, atol=1e-4)
+    towards = torch.randn(expected.shape)
+    found.backward(towards)
+    expected.backward(towards.double())
+    assert weight.grad is not None and plain_weight.grad is not None and x.grad is not None
+    assert torch.allclose(weight.grad.double(), plain_weight.grad, rtol=1e-4, atol=1e-3)
+    assert packed.carrier.grad is not None
+    assert torch.allclose(packed.carrier.grad.flatten(0, 1).double(), x.grad, rtol=1e-4, atol=1e-3)
+    assert torch.equal(packed.spikes(), spikes)
+
+
+def plain_neurons(
+    sums: Tensor, norm: nn.Module, node: sj_neuron.BaseNode, mask: Tensor, pool: int, timesteps: int, static: bool,
+    regrow: bool,
+) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
+    """The same layer from stock parts: pooled spikes [T, N, C, H, W], potentials before reset, spikes before mask."""
+    current = norm(sums)
+    current = torch.stack([current] * timesteps) if static else current.unflatten(0, (timesteps, -1))
+    node.reset()
+    potentials, trains = [], []
+    for step in current:  # SpikingJelly step by step, to see the potential before the reset
+        carried = node.v
+        lif = isinstance(node, sj_neuron.LIFNode)
+        potentials.append(carried + (step - carried) / node.tau if lif else carried + step)
+        trains.append(node(step))
+    spikes = torch.stack(trains)
+    per_channel = mask.reshape(-1, 1, 1)
+    masked = spikes * per_channel
+    if regrow:
+        masked = masked + (1 - per_channel) * (spikes - spikes.detach())
+    pooled = F.max_pool2d(masked.flatten(0, 1), pool) if pool > 1 else masked.flatten(0, 1)
+    return pooled.unflatten(0, (timesteps, -1)), torch.stack(potentials), spikes
+
+
+@pytest.mark.parametrize("kind", ["IF", "LIF"])
+@pytest.mark.parametrize("soft", [False, True])
+@pytest.mark.parametrize(("pool", "static", "regrow"), [(1, False, True), (2, False, False), (2, True, True)])
+@pytest.mark.parametrize(("timesteps", "channels"), [(4, 37), (12, 8)])
+def test_neurons_equal_spikingjellys(
+    kind: str, soft: bool, pool: int, static: bool, regrow: bool, timesteps: int, channels: int
+) -> None:
+    torch.manual_seed(channels + timesteps)
+    rows = 3 if static else 3 * timesteps
+    sums = torch.randn(rows, channels, 6, 6, requires_grad=True)
+    plain_sums = sums.detach().double().requires_grad_()
+    norm = nn.BatchNorm2d(channels)
+    nn.init.normal_(norm.weight, 1.0, 0.3)
+    nn.init.normal_(norm.bias, 0.2, 0.3)
+    plain_norm = copy.deepcopy(norm).double()
+    mask = (torch.rand(channels) < 0.7).float()
+    reset = None if soft else 0.0
+    sigmoid = surrogate.Sigmoid(alpha=ALPHA)
+    if kind == "IF":
+        node: sj_neuron.BaseNode = sj_neuron.IFNode(1.0, reset, sigmoid, detach_reset=True)
+        neuron = Neuron(1.0, 1.0, 1.0, ALPHA, soft)
+    else:
+        node = sj_neuron.LIFNode(4.0, True, 1.0, reset, sigmoid, detach_reset=True)
+        neuron = Neuron(0.75, 0.25, 1.0, ALPHA, soft)
+    packed, activity = neurons(sums, norm, neuron, mask, pool, timesteps, static, regrow=regrow)
+    expected, potentials, spikes = plain_neurons(
+        plain_sums, plain_norm, node, mask.double(), pool, timesteps, static, regrow
+    )
+    found = packed.spikes()
+    # A potential within a rounding error of its threshold may spike in one precision and not in the other.
+    assert float((found != expected).double().mean()) < 1e-3
+    assert torch.allclose(activity.potential, potentials.abs().sum((0, 1, 3, 4)), rtol=1e-3)
+    assert torch.allclose(activity.spikes, spikes.sum((0, 1, 3, 4)), atol=2)
+    assert torch.allclose(activity.zero_trains, (expected.sum(0) == 0).double().sum((0, 2, 3)), atol=2)
+    assert torch.allclose(norm.running_mean.double(), plain_norm.running_mean, atol=1e-5)
+    assert torch.allclose(norm.running_var.double(), plain_norm.running_var, atol=1e-5)
+    towards = torch.randn(found.shape)
+    found.backward(towards)
+    expected.backward(towards.double())
+    assert sums.grad is not None and plain_sums.grad is not None
+    assert torch.allclose(sums.grad.double(), plain_sums.grad, rtol=1e-3, atol=1e-4)
+    for one, other in ((norm.weight, plain_norm.weight), (norm.bias, plain_norm.bias)):
+        assert one.grad is not None and other.grad is not None
+        assert torch.allclose(one.grad.double(), other.grad, rtol=1e-3, atol=2e-3)
+
+
+def test_rate_weight_is_the_gradient_of_the_mean_firing_rate() -> None:
+    torch.manual_seed(3)
+    sums = torch.randn(8, 5, 4, 4, requires_grad=True)
+    plain_sums = sums.detach().clone().requires_grad_()
+    mask = torch.tensor([1.0, 0.0, 1.0, 1.0, 1.0])
+    neuron = Neuron(1.0, 1.0, 1.0, ALPHA, False)
+    packed, _ = neurons(sums, nn.BatchNorm2d(5), neuron, mask, 2, 4, False, rate_weight=0.5)
+    packed.spikes().backward(torch.zeros(4, 2, 5, 2, 2))
+    node = sj_neuron.IFNode(1.0, 0.0, surrogate.Sigmoid(alpha=ALPHA), detach_reset=True, step_mode="m")
+    spikes = node(nn.BatchNorm2d(5)(plain_sums).unflatten(0, (4, 2)))
+    (0.5 * (spikes * mask.reshape(-1, 1, 1)).sum() / spikes.numel()).backward()
+    assert sums.grad is not None and plain_sums.grad is not None
+    assert torch.allclose(sums.grad, plain_sums.grad, rtol=1e-3, atol=1e-7)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_results_do_not_depend_on_the_number_of_threads(threads: int) -> None:
+    before = torch.get_num_threads()
+    results = []
+    for count in (threads, 1):
+        torch.set_num_threads(count)
+        torch.manual_seed(0)
+        packed = pack(random_spikes(4, 9, 16, 8, 8))
+        weight = torch.randn(24, 16, 3, 3, requires_grad=True)
+        sums = spike_convolution(packed, weight, 1)
+        norm = nn.BatchNorm2d(24)
+        out, activity = neurons(sums, norm, Neuron(1.0, 1.0, 1.0, ALPHA, False), torch.ones(24), 2, 4, False)
+        out.spikes().backward(torch.randn(4, 9, 24, 4, 4))
+        results.append((weight.grad, norm.weight.grad, activity.potential, out.trains))
+    torch.set_num_threads(before)
+    assert all(torch.equal(*pair) for pair in zip(*results, strict=True))  # type: ignore[arg-type]
+
+
+def test_evaluation_uses_the_running_statistics() -> None:
+    torch.manual_seed(1)
+    norm = nn.BatchNorm2d(6)
+    nn.init.uniform_(norm.running_mean)
+    nn.init.uniform_(norm.running_var, 0.5, 2.0)
+    norm.eval()
+    sums = torch.randn(8, 6, 4, 4)
+    with torch.no_grad():
+        packed, _ = neurons(sums, norm, Neuron(1.0, 1.0, 1.0, ALPHA, False), torch.ones(6), 1, 4, False)
+        node = sj_neuron.IFNode(1.0, 0.0, step_mode="m")
+        expected = node(norm(sums).unflatten(0, (4, 2)))
+        assert float((packed.spikes() != expected).float().mean()) < 1e-3
+
+
+def test_a_missing_compiler_is_one_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    library.library.cache_clear()
+    monkeypatch.setenv("CXX", str(tmp_path / "no-such-compiler"))
+    try:
+        with pytest.raises(TrainError, match=r"need a C\+\+ compiler.*--kernels off"):
+            library.library()
+    finally:
+        library.library.cache_clear()
