@@ -15,16 +15,17 @@ from sca_train.config import TrainConfig, apply_overrides, config_to_dict
 from sca_train.errors import TrainError
 from sca_train.files import write_whole
 from sca_train.models import model_layers
-from sca_train.network import LayerSpec, Network
+from sca_train.network import Network
+from sca_train.specs import IMAGE, LayerSpec
 
-FORMAT = "spikefold compact network 1"
+FORMAT = "spikefold compact network 2"
 COMPACT_FILE = "compact.safetensors"
 # What a network records while it searches; a compact network starts with nothing recorded.
-_SEARCH_BUFFERS = ("mask", "potential", "samples", "gamma_gradient")
+_SEARCH_BUFFERS = ("mask", "potential", "spike_count", "samples", "gamma_gradient")
 
 
 def with_channels(specs: tuple[LayerSpec, ...], channels: list[int]) -> tuple[LayerSpec, ...]:
-    """The layers with other widths."""
+    """The layers with other widths, one for each."""
     return tuple(replace(spec, channels=width) for spec, width in zip(specs, channels, strict=True))
 
 
@@ -33,30 +34,29 @@ def compact(network: Network) -> Network:
 
     Weights, scales and batch norm values are copied, none is computed again. Only the order in which float sums are
     taken can differ: in float32 that may move a potential by a rounding error, in float64 the spikes are the same.
+    Layers whose channels meet in additions must have equal masks.
     """
-    keeps = [layer.mask.bool() for layer in network.spiking_layers()]
-    specs = with_channels(network.specs, [int(keep.sum()) for keep in keeps])
+    device = next(network.parameters()).device
+    keeps = {layer.spec.name: layer.mask.bool() for layer in network.spiking_layers()}
+    specs = with_channels(network.specs, [int(keep.sum()) for keep in keeps.values()])
     small = Network(specs, network.config, network.input_shape, network.classes)
     state = {key: value for key, value in network.state_dict().items() if not _is_search_buffer(key)}
-    inputs: Tensor | None = None
-    for spec, keep in zip(network.specs, keeps, strict=True):
+    for spec in network.specs:
         prefix = f"layers.{spec.name}."
         for key in [key for key in state if key.startswith(prefix) and state[key].dim() > 0]:
-            state[key] = state[key][keep.to(state[key].device)]
-        _keep_inputs(state, f"{prefix}weight.weight", inputs)
-        inputs = keep
-    _keep_inputs(state, "readout.weight.weight", inputs)
+            state[key] = state[key][keeps[spec.name]]
+        for entry in spec.inputs:
+            if entry.kind != "identity" and entry.source != IMAGE:
+                _keep_inputs(state, f"{prefix}connections.{entry.name}.weight", keeps[entry.source])
+    _keep_inputs(state, "readout.weight.weight", keeps[network.specs[-1].name])
     _load(small, state)
-    return small.to(next(network.parameters()).device)
+    return small.to(device)
 
 
-def _keep_inputs(state: dict[str, Tensor], key: str, keep: Tensor | None) -> None:
+def _keep_inputs(state: dict[str, Tensor], key: str, keep: Tensor) -> None:
     """Cut the input columns of a weight; a matrix behind a feature map has several columns per channel (c, h, w)."""
-    if keep is None:
-        return
     weight = state[key]
-    columns = keep.to(weight.device).repeat_interleave(weight.shape[1] // len(keep))
-    state[key] = weight[:, columns].contiguous()
+    state[key] = weight[:, keep.repeat_interleave(weight.shape[1] // len(keep))].contiguous()
 
 
 def _is_search_buffer(key: str) -> bool:

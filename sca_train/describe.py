@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal, cast
 
 import numpy as np
-from brevitas.nn import QuantConv2d, QuantLinear
 from numpy.typing import NDArray
 from torch import Tensor
 
 from sca_train.compact import load_compact
 from sca_train.config import TrainConfig
-from sca_train.description import LayerDescription, NetworkDescription, NeuronDescription
-from sca_train.network import FIRST_LAYER_BITS, INPUT_SCALE, PADDING, Network, SpikingLayer
+from sca_train.description import ConnectionDescription, LayerDescription, NetworkDescription, NeuronDescription
+from sca_train.network import Network, SpikingLayer, connection_bits
+from sca_train.quantizers import QuantModule
+from sca_train.specs import ConnectionSpec
 
 __all__ = ["describe", "describe_run", "load_compact"]
+
+READ_OUT = "readout"
 
 
 def describe_run(run_dir: Path) -> NetworkDescription:
@@ -26,29 +30,29 @@ def describe_run(run_dir: Path) -> NetworkDescription:
 
 def describe(network: Network) -> NetworkDescription:
     """The network in evaluation mode: quantizer integers, scales, and batch norm as scale and shift in float64."""
-    layers = [
-        _describe_spiking(layer, FIRST_LAYER_BITS if index == 0 else network.config.weight_bits, network.config)
-        for index, layer in enumerate(network.spiking_layers())
-    ]
-    classes = network.classes
-    weights, scale = quantised(network.readout.weight)
+    layers = [_describe_spiking(layer, network.config) for layer in network.spiking_layers()]
+    last = network.specs[-1].name
     readout = LayerDescription(
-        name="readout",
-        kind="linear",
-        weights=weights,
-        weight_bits=network.config.weight_bits,
-        scale=scale,
-        norm_scale=np.ones(classes),
+        name=READ_OUT,
+        inputs=(_described(READ_OUT, last, "linear", network.readout.weight, network.config.weight_bits),),
+        onto="",
+        norm_scale=np.ones(network.classes),
         norm_shift=_float64(cast(Tensor, network.readout.weight.bias)),
-        stride=1,
-        padding=0,
         neuron=None,
         pool=1,
+        pool_kind="max",
     )
-    return NetworkDescription(network.input_shape, INPUT_SCALE, network.config.timesteps, classes, (*layers, readout))
+    return NetworkDescription(
+        input_shape=network.input_shape,
+        input_scale=network.input_scale,
+        static_input=network.static_input,
+        timesteps=network.config.timesteps,
+        classes=network.classes,
+        layers=(*layers, readout),
+    )
 
 
-def quantised(module: QuantConv2d | QuantLinear) -> tuple[NDArray[np.int8], NDArray[np.float64]]:
+def quantised(module: QuantModule) -> tuple[NDArray[np.int8], NDArray[np.float64]]:
     """Brevitas's integer weights, int8 in the weight's shape, and their scale per output channel, float64 [out]."""
     quantised = module.quant_weight()
     integers = quantised.int().detach().cpu().numpy().astype(np.int8)
@@ -56,23 +60,17 @@ def quantised(module: QuantConv2d | QuantLinear) -> tuple[NDArray[np.int8], NDAr
     return integers, np.ascontiguousarray(scale)
 
 
-def _describe_spiking(layer: SpikingLayer, bits: int, config: TrainConfig) -> LayerDescription:
-    weights, scale = quantised(layer.weight)
+def _describe_spiking(layer: SpikingLayer, config: TrainConfig) -> LayerDescription:
     gamma, beta, mean, variance = (
         _float64(cast(Tensor, getattr(layer.norm, name))) for name in ("weight", "bias", "running_mean", "running_var")
     )
     norm_scale = gamma / np.sqrt(variance + cast(float, layer.norm.eps))
-    conv = layer.spec.kind == "conv"
     return LayerDescription(
         name=layer.spec.name,
-        kind=layer.spec.kind,
-        weights=weights,
-        weight_bits=bits,
-        scale=scale,
+        inputs=tuple(_describe_connection(layer, entry, config) for entry in layer.spec.inputs),
+        onto=layer.spec.onto,
         norm_scale=norm_scale,
         norm_shift=beta - mean * norm_scale,
-        stride=1,
-        padding=PADDING if conv else 0,
         neuron=NeuronDescription(
             kind=cast(Literal["IF", "LIF"], config.neuron),
             reset=cast(Literal["hard", "soft"], config.reset),
@@ -80,7 +78,24 @@ def _describe_spiking(layer: SpikingLayer, bits: int, config: TrainConfig) -> La
             tau=config.tau if config.neuron == "LIF" else 1.0,
         ),
         pool=layer.spec.pool,
+        pool_kind=layer.spec.pool_kind,
     )
+
+
+def _describe_connection(layer: SpikingLayer, entry: ConnectionSpec, config: TrainConfig) -> ConnectionDescription:
+    if entry.kind == "identity":
+        ones = np.ones(layer.spec.channels)
+        return ConnectionDescription(entry.name, entry.source, "identity", None, 1, ones, 1, 0)
+    module = cast(QuantModule, layer.connections[entry.name])
+    described = _described(entry.name, entry.source, entry.kind, module, connection_bits(entry, config))
+    return replace(described, stride=entry.stride, padding=entry.kernel // 2) if entry.kind == "conv" else described
+
+
+def _described(
+    name: str, source: str, kind: Literal["conv", "linear"], module: QuantModule, bits: int
+) -> ConnectionDescription:
+    weights, scale = quantised(module)
+    return ConnectionDescription(name, source, kind, weights, bits, scale, stride=1, padding=0)
 
 
 def _float64(values: Tensor) -> NDArray[np.float64]:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm import tqdm
 
-from sca_train.network import KERNEL, PADDING, Network, SpikingLayer, to_input
+from sca_train.network import Network, to_input
+from sca_train.specs import IMAGE, ConnectionSpec, LayerSpec
 
 EVAL_BATCH = 32
+READ_OUT = "readout"
 
 
 @dataclass(frozen=True)
@@ -42,51 +47,90 @@ def measure(
     """
     training = network.training
     network.eval()
-    layers = network.spiking_layers()
-    consumers = [*(spec.name for spec in network.specs[1:]), "readout"]
-    synops = dict.fromkeys(consumers, 0.0)
+    readers = _readers(network)
+    synops = dict.fromkeys([*(spec.name for spec in network.specs if not _reads_image(spec)), READ_OUT], 0.0)
     firing = dict.fromkeys([spec.name for spec in network.specs], 0.0)
     correct = 0
-    for start in tqdm(range(0, len(images), EVAL_BATCH), desc=title, disable=not title, leave=False):
-        x = to_input(torch.from_numpy(images[start : start + EVAL_BATCH]), device)
-        for index, (layer, consumer) in enumerate(zip(layers, consumers, strict=True)):
-            x = layer(x)
-            firing[layer.spec.name] += float(x.mean(dtype=torch.float64)) * x.shape[1]
-            following = layers[index + 1] if index + 1 < len(layers) else None
-            synops[consumer] += _accumulations(x, following, network.classes)
-        truth = torch.from_numpy(labels[start : start + EVAL_BATCH]).to(device)
-        correct += int((network.readout(x).argmax(1) == truth).sum())
+
+    def count(spec: LayerSpec, spikes: Tensor) -> None:
+        firing[spec.name] += float(spikes.mean(dtype=torch.float64)) * spikes.shape[1]
+        # The average of spikes stands for their sum.
+        per_unit = spec.pool**2 if spec.pool_kind == "avg" else 1
+        for reader, entry, outputs in readers[spec.name]:
+            synops[reader] += accumulations(spikes, entry) * outputs * per_unit
+
+    with _observed(network, count):
+        for start in tqdm(range(0, len(images), EVAL_BATCH), desc=title, disable=not title, leave=False):
+            x = to_input(torch.from_numpy(images[start : start + EVAL_BATCH]), device)
+            truth = torch.from_numpy(labels[start : start + EVAL_BATCH]).to(device)
+            correct += int((network(x).argmax(1) == truth).sum())
     network.train(training)
-    count = len(images)
     return Measurement(
-        correct / count,
-        count,
-        {name: total / count for name, total in synops.items()},
-        {name: total / count for name, total in firing.items()},
+        correct / len(images),
+        len(images),
+        {name: total / len(images) for name, total in synops.items()},
+        {name: total / len(images) for name, total in firing.items()},
     )
 
 
-def _accumulations(spikes: Tensor, layer: SpikingLayer | None, classes: int) -> float:
-    """Accumulations that spikes [T, N, C, ...] cause in the active channels of ``layer``, or in the read-out (None)."""
-    if layer is None:
-        return float(spikes.sum(dtype=torch.float64)) * classes
-    outputs = float(layer.mask.sum())
-    if layer.spec.kind == "linear":
-        return float(spikes.sum(dtype=torch.float64)) * outputs
-    taps = kernel_taps(spikes.shape[-2], spikes.shape[-1]).to(spikes.device)
-    return float((spikes.sum((0, 1, 2), dtype=torch.float64) * taps).sum()) * outputs
+def _reads_image(spec: LayerSpec) -> bool:
+    return any(entry.source == IMAGE for entry in spec.inputs)
 
 
-def kernel_taps(height: int, width: int) -> Tensor:
-    """How many outputs of a padded 3x3 convolution each input pixel reaches, [height, width] float64."""
-    ones = torch.ones(1, 1, height, width, dtype=torch.float64)
-    return F.conv2d(ones, torch.ones(1, 1, KERNEL, KERNEL, dtype=torch.float64), padding=PADDING)[0, 0]
+def _readers(network: Network) -> dict[str, list[tuple[str, ConnectionSpec, float]]]:
+    """By source: the layers that read it, their connections, and how many active output channels those have."""
+    readers: dict[str, list[tuple[str, ConnectionSpec, float]]] = {
+        name: [] for name in (IMAGE, *(spec.name for spec in network.specs))
+    }
+    for layer in network.spiking_layers():
+        for entry in layer.spec.inputs:
+            # An identity adds each spike to its own channel only.
+            outputs = 1.0 if entry.kind == "identity" else float(layer.mask.sum())
+            readers[entry.source].append((layer.spec.name, entry, outputs))
+    last = network.specs[-1].name
+    readers[last].append((READ_OUT, ConnectionSpec(READ_OUT, last, "linear"), float(network.classes)))
+    return readers
+
+
+@contextmanager
+def _observed(network: Network, count: Any) -> Iterator[None]:
+    """Call ``count`` with the specification and the pooled spikes of each layer in each forward pass."""
+
+    def hook(module: nn.Module, _inputs: Any, spikes: Tensor) -> None:
+        count(module.spec, spikes)
+
+    handles = [layer.register_forward_hook(hook) for layer in network.spiking_layers()]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def accumulations(spikes: Tensor, connection: ConnectionSpec) -> float:
+    """Accumulations per output channel that spikes [T, N, C, ...] cause behind a connection."""
+    if connection.kind != "conv":
+        return float(spikes.sum(dtype=torch.float64))
+    taps = kernel_taps(spikes.shape[-2], spikes.shape[-1], connection.kernel, connection.stride).to(spikes.device)
+    return float((spikes.sum((0, 1, 2), dtype=torch.float64) * taps).sum())
+
+
+def kernel_taps(height: int, width: int, kernel: int = 3, stride: int = 1) -> Tensor:
+    """How many outputs of a convolution padded by kernel // 2 each input pixel reaches, [height, width] float64."""
+    image = torch.zeros(1, 1, height, width, dtype=torch.float64, requires_grad=True)
+    with torch.enable_grad():
+        ones = torch.ones(1, 1, kernel, kernel, dtype=torch.float64)
+        (taps,) = torch.autograd.grad(F.conv2d(image, ones, stride=stride, padding=kernel // 2).sum(), image)
+    return taps[0, 0]
 
 
 def first_layer_macs(network: Network) -> int:
     """Multiply-accumulations of the first layer per image; its sums are computed once, not once per time step."""
     height, width, channels = network.input_shape
-    spec = network.specs[0]
-    if spec.kind == "linear":
-        return height * width * channels * spec.channels
-    return int(kernel_taps(height, width).sum()) * channels * spec.channels
+    total = 0
+    for spec in network.specs:
+        for entry in spec.inputs:
+            if entry.source == IMAGE:
+                pixels = int(kernel_taps(height, width, entry.kernel, entry.stride).sum())
+                total += (pixels if entry.kind == "conv" else height * width) * channels * spec.channels
+    return total

@@ -1,56 +1,35 @@
-"""The spiking network: quantised convolutions or matrices, batch norm, SpikingJelly neurons, max pooling.
+"""The spiking network: quantised connections, batch norm, SpikingJelly neurons, pooling, walked in the specs' order.
 
-Time is the leading axis of every spike tensor, [T, N, C, H, W] or [T, N, C].
+Time is the leading axis of every tensor between layers, [T, N, C, H, W] or [T, N, C]. What is the same at every step,
+such as a static image and its sums, has a leading axis of length 1 instead and is computed once.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 import torch.nn.functional as F  # noqa: N812
-from brevitas.inject.enum import RestrictValueType, ScalingImplType
 from brevitas.nn import QuantConv2d, QuantLinear
-from brevitas.quant import Int8WeightPerChannelFloat, Int8WeightPerTensorFloat
 from spikingjelly.activation_based import neuron as sj_neuron
 from spikingjelly.activation_based import surrogate
 from torch import Tensor, nn
 
-from sca_train.config import TrainConfig
+from sca_train.config import EVENT_DATASETS, TrainConfig
+from sca_train.quantizers import (
+    ChannelWeightQuant,
+    Member,
+    QuantModule,
+    SharedWeightQuant,
+    TensorWeightQuant,
+    share_scale,
+)
+from sca_train.specs import IMAGE, ConnectionSpec, LayerSpec
 
 FIRST_LAYER_BITS = 8
-INPUT_SCALE = 1.0 / 255.0
-KERNEL = 3
-PADDING = 1
-
-
-@dataclass(frozen=True)
-class LayerSpec:
-    """One spiking layer: a 3x3 convolution (padding 1, stride 1) or a matrix, and the max pooling after it."""
-
-    name: str
-    kind: Literal["conv", "linear"]
-    channels: int
-    pool: int = 1
-
-
-class ChannelWeightQuant(Int8WeightPerChannelFloat):
-    """Symmetric narrow-range integers with one scale per output channel.
-
-    The scale is a parameter learned in its logarithm, not a statistic of the weights, so that it does not move when
-    compaction removes input channels.
-    """
-
-    scaling_impl_type = ScalingImplType.PARAMETER_FROM_STATS
-    restrict_scaling_type = RestrictValueType.LOG_FP
-
-
-class TensorWeightQuant(Int8WeightPerTensorFloat):
-    """As ChannelWeightQuant with one scale for all, so that the logits of the read-out are comparable integers."""
-
-    scaling_impl_type = ScalingImplType.PARAMETER_FROM_STATS
-    restrict_scaling_type = RestrictValueType.LOG_FP
+PIXEL_SCALE = 1.0 / 255.0
+EVENT_SCALE = 1.0
 
 
 def make_neuron(config: TrainConfig) -> sj_neuron.BaseNode:
@@ -62,89 +41,179 @@ def make_neuron(config: TrainConfig) -> sj_neuron.BaseNode:
     return sj_neuron.LIFNode(config.tau, True, config.threshold, v_reset, sigmoid, detach_reset=True, step_mode="m")
 
 
+@dataclass(frozen=True)
+class MapShape:
+    """Channels, height and width of what a layer sends on; a layer of single neurons has a 1x1 map."""
+
+    channels: int
+    height: int
+    width: int
+
+    @property
+    def pixels(self) -> int:
+        return self.height * self.width
+
+
+def convolved(connection: ConnectionSpec, shape: MapShape) -> tuple[int, int]:
+    """Height and width of the sums that a connection makes of a source's map."""
+    if connection.kind == "linear":
+        return 1, 1
+    if connection.kind == "identity":
+        return shape.height, shape.width
+    margin = 2 * (connection.kernel // 2) - connection.kernel
+    return tuple((side + margin) // connection.stride + 1 for side in (shape.height, shape.width))  # type: ignore[return-value]
+
+
+def layer_shapes(
+    specs: Sequence[LayerSpec], input_shape: tuple[int, int, int]
+) -> tuple[dict[str, MapShape], dict[str, MapShape]]:
+    """Maps of IMAGE and each layer before and after its pooling; ValueError where summands differ in shape."""
+    height, width, channels = input_shape
+    before = {IMAGE: MapShape(channels, height, width)}
+    after = dict(before)
+    for spec in specs:
+        sizes = {convolved(connection, after[connection.source]) for connection in spec.inputs}
+        if spec.onto:
+            sizes.add((before[spec.onto].height, before[spec.onto].width))
+        widths = [after[entry.source].channels for entry in spec.inputs if entry.kind == "identity"]
+        widths += [before[spec.onto].channels] if spec.onto else []
+        if len(sizes) != 1 or any(channels != spec.channels for channels in widths):
+            raise ValueError(f"layer {spec.name} adds sums of different shapes")
+        ((height, width),) = sizes
+        before[spec.name] = MapShape(spec.channels, height, width)
+        after[spec.name] = MapShape(spec.channels, height // spec.pool, width // spec.pool)
+    return before, after
+
+
+def streams(specs: Sequence[LayerSpec]) -> list[list[LayerSpec]]:
+    """The layers whose sums continue one another through ``onto``, in groups; most groups are a single layer."""
+    first: dict[str, str] = {}
+    groups: dict[str, list[LayerSpec]] = {}
+    for spec in specs:
+        first[spec.name] = first[spec.onto] if spec.onto else spec.name
+        groups.setdefault(first[spec.name], []).append(spec)
+    return list(groups.values())
+
+
 class SpikingLayer(nn.Module):
-    """Weights, batch norm, neuron, channel mask and pooling; the first layer sees a static image.
+    """The weights of all connections into a layer, batch norm, neuron, channel mask and pooling.
 
     A masked channel (``mask`` 0) sends no spikes on. While ``regrow`` is set its gradient still passes as if it did,
     so its weights and its gamma keep training (paper, Selective Growth). While ``record`` is set the layer adds up
-    the membrane potentials of Eq. 4 in ``potential``.
+    the membrane potentials of Eq. 4 in ``potential`` and the spikes, masked or not, in ``spike_count``. In training,
+    ``rate_weight`` times the mean firing rate of the layer is part of the loss.
     """
 
     mask: Tensor
     potential: Tensor
+    spike_count: Tensor
     samples: Tensor
     gamma_gradient: Tensor
 
-    def __init__(self, spec: LayerSpec, inputs: int, bits: int, static_input: bool, config: TrainConfig) -> None:
+    def __init__(
+        self, spec: LayerSpec, sources: Mapping[str, MapShape], flat: bool, added: bool, config: TrainConfig
+    ) -> None:
+        """``flat``: single neurons, not maps; ``added``: the sum is part of an addition of several terms."""
         super().__init__()
         self.spec = spec
-        self.static_input = static_input
         self.timesteps = config.timesteps
-        if spec.kind == "conv":
-            self.weight = QuantConv2d(
-                inputs, spec.channels, KERNEL, padding=PADDING, bias=False,
-                weight_quant=ChannelWeightQuant, weight_bit_width=bits,
-            )  # fmt: skip
-            self.norm: nn.Module = nn.BatchNorm2d(spec.channels)
-        else:
-            self.weight = QuantLinear(
-                inputs, spec.channels, bias=False, weight_quant=ChannelWeightQuant, weight_bit_width=bits
-            )
-            self.norm = nn.BatchNorm1d(spec.channels)
-        nn.init.kaiming_normal_(self.weight.weight, nonlinearity="relu")
-        self.weight.quant_weight()  # the first call turns the statistics of the weights into the learned scale
+        self.connections = nn.ModuleDict(
+            {
+                entry.name: _weights(entry, spec.channels, sources[entry.source], added, config)
+                for entry in spec.inputs
+                if entry.kind != "identity"
+            }
+        )
+        self.norm: nn.Module = nn.BatchNorm1d(spec.channels) if flat else nn.BatchNorm2d(spec.channels)
         self.neuron = make_neuron(config)
         self.record = False
         self.regrow = False
+        self.rate_weight = 0.0
         self.register_buffer("mask", torch.ones(spec.channels))
         self.register_buffer("potential", torch.zeros(spec.channels, dtype=torch.float64))
+        self.register_buffer("spike_count", torch.zeros(spec.channels, dtype=torch.float64))
         self.register_buffer("samples", torch.zeros((), dtype=torch.float64))
         self.register_buffer("gamma_gradient", torch.zeros(spec.channels, dtype=torch.float64))
 
-    def currents(self, x: Tensor) -> Tensor:
-        """Input currents of the neurons [T, N, C, ...] from pixels [N, ...] (static) or spikes [T, N, ...]."""
-        if self.static_input:
-            # The image is the same at every step: its sums are computed once.
-            current = self._normalised(x)
-            return current.unsqueeze(0).expand(self.timesteps, *current.shape)
-        return self._normalised(x.flatten(0, 1)).unflatten(0, x.shape[:2])
+    def sums(self, sources: Mapping[str, Tensor], onto: Tensor | None = None) -> Tensor:
+        """Sum of all connections [T or 1, N, C, ...] from spikes (or the input) by source, and of the sum ``onto``."""
+        total = onto
+        for entry in self.spec.inputs:
+            x = sources[entry.source]
+            if entry.kind != "identity":
+                flat = x.flatten(2) if entry.kind == "linear" else x
+                x = self.connections[entry.name](flat.flatten(0, 1)).unflatten(0, x.shape[:2])
+            # Sums and membrane potentials stay in float32 (or float64) under autocast.
+            x = x.float() if x.dtype == torch.bfloat16 else x
+            total = x if total is None else total + x
+        assert total is not None
+        return total
 
-    def _normalised(self, x: Tensor) -> Tensor:
-        if self.spec.kind == "linear":
-            x = x.flatten(1)
-        # Membrane potentials stay in float32 (or float64) under autocast.
-        y = self.weight(x)
-        return self.norm(y.float() if y.dtype == torch.bfloat16 else y)
+    def currents(self, sums: Tensor) -> Tensor:
+        """Input currents of the neurons [T, N, C, ...] from sums [T or 1, N, C, ...]."""
+        current = self.norm(sums.flatten(0, 1)).unflatten(0, sums.shape[:2])
+        return current.expand(self.timesteps, *current.shape[1:])
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Spikes [T, N, C, H, W] after pooling, or [T, N, C]."""
-        current = self.currents(x)
+    def forward(self, sums: Tensor) -> Tensor:
+        """Spikes [T, N, C, H, W] after pooling, or [T, N, C], from sums [T or 1, N, C, ...]."""
+        current = self.currents(sums)
         self.neuron.reset()
         self.neuron.store_v_seq = self.record
         spikes = self.neuron(current)
         if self.record:
-            self._add_potential(current.detach(), self.neuron.v_seq.detach())
+            self._record(current.detach(), self.neuron.v_seq.detach(), spikes.detach())
         self.neuron.reset()
-        spikes = self._masked(spikes)
-        if self.spec.pool > 1:
-            # The maximum of spikes is their OR.
-            pooled = F.max_pool2d(spikes.flatten(0, 1), self.spec.pool)
-            spikes = pooled.unflatten(0, spikes.shape[:2])
-        return spikes
-
-    def _masked(self, spikes: Tensor) -> Tensor:
         mask = self.mask.to(spikes.dtype).reshape(-1, *[1] * (spikes.dim() - 3))
+        if self.rate_weight > 0.0 and spikes.requires_grad:
+            share = self.rate_weight / spikes.numel() * mask
+            spikes.register_hook(lambda gradient: gradient + share)
+        return self._pooled(self._masked(spikes, mask))
+
+    def _masked(self, spikes: Tensor, mask: Tensor) -> Tensor:
         masked = spikes * mask
         if self.regrow:
             # Straight through: the value is the masked one, the gradient that of the unmasked one.
             return masked + (1.0 - mask) * (spikes - spikes.detach())
         return masked
 
-    def _add_potential(self, current: Tensor, after_reset: Tensor) -> None:
+    def _pooled(self, spikes: Tensor) -> Tensor:
+        if self.spec.pool == 1:
+            return spikes
+        # The maximum of spikes is their OR; their average is a sum with its factor left to the layers that read it.
+        pool = F.max_pool2d if self.spec.pool_kind == "max" else F.avg_pool2d
+        return pool(spikes.flatten(0, 1), self.spec.pool).unflatten(0, spikes.shape[:2])
+
+    def _record(self, current: Tensor, after_reset: Tensor, spikes: Tensor) -> None:
         potential = potential_before_reset(self.neuron, current, after_reset).abs()
         others = [axis for axis in range(potential.dim()) if axis != 2]
         self.potential += potential.sum(others, dtype=torch.float64) / self.timesteps
+        self.spike_count += spikes.sum(others, dtype=torch.float64) / self.timesteps
         self.samples += current.shape[1]
+
+
+def _weights(
+    connection: ConnectionSpec, channels: int, source: MapShape, added: bool, config: TrainConfig
+) -> QuantModule:
+    """The quantised weights of a connection, with the initial values of He et al. (2015)."""
+    bits = connection_bits(connection, config)
+    quantizer = SharedWeightQuant if added else ChannelWeightQuant
+    module: QuantModule
+    if connection.kind == "linear":
+        inputs = source.channels * source.pixels
+        module = QuantLinear(inputs, channels, bias=False, weight_quant=quantizer, weight_bit_width=bits)
+    else:
+        module = QuantConv2d(
+            source.channels, channels, connection.kernel, stride=connection.stride, padding=connection.kernel // 2,
+            bias=False, weight_quant=quantizer, weight_bit_width=bits,
+        )  # fmt: skip
+    nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+    module.quant_weight()  # the first call turns the statistics of the weights into the learned scale
+    return module
+
+
+def connection_bits(connection: ConnectionSpec, config: TrainConfig) -> int:
+    """Bits of a connection's weights: those that read the input have FIRST_LAYER_BITS."""
+    return FIRST_LAYER_BITS if connection.source == IMAGE else config.weight_bits
 
 
 def potential_before_reset(node: sj_neuron.BaseNode, current: Tensor, after_reset: Tensor) -> Tensor:
@@ -173,42 +242,99 @@ class ReadOut(nn.Module):
 
 
 class Network(nn.Module):
-    """A chain of spiking layers and a read-out, built from layer specifications."""
+    """Spiking layers and a read-out of the last one, built from layer specifications."""
 
     def __init__(
         self, specs: tuple[LayerSpec, ...], config: TrainConfig, input_shape: tuple[int, int, int], classes: int
     ) -> None:
-        """``input_shape`` is height, width and channels of an image."""
+        """``input_shape`` is height, width and channels of an image; ValueError for specs that do not fit together."""
         super().__init__()
         self.specs = specs
         self.config = config
         self.input_shape = input_shape
         self.classes = classes
-        layers: list[SpikingLayer] = []
-        height, width, channels = input_shape
-        for index, spec in enumerate(specs):
-            inputs = channels if spec.kind == "conv" else channels * height * width
-            bits = FIRST_LAYER_BITS if index == 0 else config.weight_bits
-            layers.append(SpikingLayer(spec, inputs, bits, index == 0, config))
-            if spec.kind == "linear":
-                height = width = 1
-            height, width, channels = height // spec.pool, width // spec.pool, spec.channels
-        self.layers = nn.ModuleDict({layer.spec.name: layer for layer in layers})
-        self.readout = ReadOut(channels * height * width, classes, config.weight_bits)
+        self.static_input = config.dataset not in EVENT_DATASETS
+        self._before, after = layer_shapes(specs, input_shape)
+        added: set[str] = set()
+        for stream in streams(specs):
+            if sum(len(spec.inputs) for spec in stream) > 1:
+                added.update(spec.name for spec in stream)
+        self.layers = nn.ModuleDict()
+        for spec in specs:
+            flat = any(entry.kind == "linear" for entry in spec.inputs)
+            self.layers[spec.name] = SpikingLayer(spec, after, flat, spec.name in added, config)
+        last = after[specs[-1].name]
+        self.readout = ReadOut(last.channels * last.pixels, classes, config.weight_bits)
+        for stream in streams(specs):
+            if stream[0].name in added:
+                share_scale(self._members(stream))
+        self._last_use = _last_uses(specs)
+
+    @property
+    def input_scale(self) -> float:
+        """Real value of one unit of the uint8 input."""
+        return PIXEL_SCALE if self.static_input else EVENT_SCALE
+
+    def layer(self, name: str) -> SpikingLayer:
+        """The spiking layer of that name."""
+        layer = self.layers[name]
+        assert isinstance(layer, SpikingLayer)
+        return layer
 
     def spiking_layers(self) -> list[SpikingLayer]:
-        """The spiking layers from input to output."""
-        return [layer for layer in self.layers.values() if isinstance(layer, SpikingLayer)]
+        """The spiking layers in the order in which they are computed."""
+        return [self.layer(spec.name) for spec in self.specs]
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Logits [N, classes] from images [N, C, H, W] in 0..1."""
-        x = images
-        for layer in self.spiking_layers():
-            x = layer(x)
-        logits: Tensor = self.readout(x)
+    def map_sizes(self) -> dict[str, int]:
+        """Height times width of each spiking layer's feature map before pooling."""
+        return {spec.name: self._before[spec.name].pixels for spec in self.specs}
+
+    def _members(self, stream: list[LayerSpec]) -> list[Member]:
+        return [
+            Member(
+                self.layer(spec.name).connections[entry.name],  # type: ignore[arg-type]
+                connection_bits(entry, self.config),
+                self.input_scale if entry.source == IMAGE else 1.0,
+            )
+            for spec in stream
+            for entry in spec.inputs
+            if entry.kind != "identity"
+        ]
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Logits [N, classes] from images [N, C, H, W] in 0..1 or event frames [T, N, C, H, W]."""
+        spikes = {IMAGE: inputs.unsqueeze(0) if self.static_input else inputs}
+        sums: dict[str, Tensor] = {}
+        for index, spec in enumerate(self.specs):
+            layer = self.layer(spec.name)
+            total = layer.sums(spikes, sums.get(spec.onto))
+            spikes[spec.name] = layer(total)
+            sums[spec.name] = total
+            # What no later layer reads is let go here; only autograd may still hold it.
+            for kept in (spikes, sums):
+                for name in [name for name in kept if self._last_use.get((kept is sums, name), index) <= index]:
+                    del kept[name]
+        logits: Tensor = self.readout(spikes[self.specs[-1].name])
         return logits
 
 
+def _last_uses(specs: Sequence[LayerSpec]) -> dict[tuple[bool, str], int]:
+    """Index of the last layer that reads a layer's spikes (False, name) or its sums (True, name)."""
+    uses: dict[tuple[bool, str], int] = {(False, specs[-1].name): len(specs)}
+    for index, spec in enumerate(specs):
+        uses.update({(False, entry.source): index for entry in spec.inputs})
+        if spec.onto:
+            uses[(True, spec.onto)] = index
+    return uses
+
+
 def to_input(images: Tensor, device: torch.device) -> Tensor:
-    """Images [N, H, W, C] uint8 as the network's input [N, C, H, W] float32: pixel / 255, no mean, no deviation."""
-    return images.to(device).permute(0, 3, 1, 2).float() * INPUT_SCALE
+    """The network's float32 input from uint8 images or event frames.
+
+    Images [N, H, W, C] become [N, C, H, W] of pixel / 255, no mean, no deviation; event frames [N, T, H, W, C] become
+    [T, N, C, H, W] of the counts themselves.
+    """
+    moved = images.to(device)
+    if moved.dim() == 4:
+        return moved.permute(0, 3, 1, 2).float() * PIXEL_SCALE
+    return moved.permute(1, 0, 4, 2, 3).float() * EVENT_SCALE

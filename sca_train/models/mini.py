@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from sca_train.config import TrainConfig
-from sca_train.network import LayerSpec
+from sca_train.models.chain import chain
+from sca_train.specs import LayerSpec
 
 
 def mini(config: TrainConfig) -> tuple[LayerSpec, ...]:
     """Three convolutions with 2x2 max pooling; the image side is a multiple of 8."""
-    return tuple(LayerSpec(f"conv{i}", "conv", channels, pool=2) for i, channels in enumerate((16, 32, 64), start=1))
+    return chain([(f"conv{i}", "conv", channels, 2) for i, channels in enumerate((16, 32, 64), start=1)])

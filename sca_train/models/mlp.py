@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from sca_train.config import TrainConfig
-from sca_train.network import LayerSpec
+from sca_train.models.chain import chain
+from sca_train.specs import LayerSpec
 
 
 def mlp(config: TrainConfig) -> tuple[LayerSpec, ...]:
     """One spiking layer per entry of ``config.hidden``."""
-    return tuple(LayerSpec(f"fc{i}", "linear", width) for i, width in enumerate(config.hidden, start=1))
+    return chain([(f"fc{i}", "linear", width, 1) for i, width in enumerate(config.hidden, start=1)])

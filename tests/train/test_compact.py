@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from sca_train.compact import COMPACT_FILE, compact, load_compact, parameter_count, save_compact
 from sca_train.config import TrainConfig
 from sca_train.describe import describe, describe_run, quantised
-from sca_train.description import LayerDescription, NetworkDescription
+from sca_train.description import IMAGE, ConnectionDescription, LayerDescription, NetworkDescription
 from sca_train.errors import TrainError
 from sca_train.measure import kernel_taps, measure
-from sca_train.network import Network, to_input
+from sca_train.network import Network, SpikingLayer, to_input
+from sca_train.quantizers import QuantModule
 from tests.train.conftest import make_network, small
 
 CONFIGS = [
@@ -30,6 +31,12 @@ def images_for(config: TrainConfig, count: int) -> NDArray[np.uint8]:
     channels = 1 if config.dataset == "digits" else 3
     size = (count, config.image_size, config.image_size, channels)
     return np.random.default_rng(5).integers(0, 256, size, dtype=np.uint8)
+
+
+def only(layer: SpikingLayer) -> QuantModule:
+    """The weights of a layer's only connection."""
+    (module,) = layer.connections.values()
+    return module
 
 
 def masked_network(config: TrainConfig) -> Network:
@@ -62,42 +69,54 @@ def test_compact_and_masked_networks_agree(config: TrainConfig) -> None:
 def test_integer_weights_are_narrow_and_unchanged_by_compaction(bits: int) -> None:
     masked = masked_network(small(weight_bits=bits))
     layer = masked.spiking_layers()[2]
-    integers, scale = quantised(layer.weight)
+    integers, scale = quantised(only(layer))
     limit = 2 ** (bits - 1) - 1
     assert integers.min() == -limit
     assert integers.max() == limit
-    real = layer.weight.quant_weight().value.detach().numpy()
+    real = only(layer).quant_weight().value.detach().numpy()
     assert np.allclose(real, integers * scale[:, None, None, None], rtol=1e-6)
     kept, before = layer.mask.bool().numpy(), masked.spiking_layers()[1].mask.bool().numpy()
-    cut, cut_scale = quantised(compact(masked).spiking_layers()[2].weight)
+    cut, cut_scale = quantised(only(compact(masked).spiking_layers()[2]))
     assert np.array_equal(cut, integers[kept][:, before])
     assert np.array_equal(cut_scale, scale[kept])
-    assert quantised(masked.spiking_layers()[0].weight)[0].max() == 127
+    assert quantised(only(masked.spiking_layers()[0]))[0].max() == 127
     assert len(np.unique(quantised(masked.readout.weight)[1])) == 1
 
 
-def layer_sums(layer: LayerDescription, x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Sums of a described layer for inputs [N, C, H, W] (or [N, inputs]), with weights as real numbers."""
-    real = layer.weights * layer.scale.reshape(-1, *[1] * (layer.weights.ndim - 1))
-    if layer.kind == "linear":
+def connection_sums(connection: ConnectionDescription, x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sums of a described connection for inputs [N, C, H, W] (or [N, inputs]), with weights as real numbers."""
+    if connection.weights is None:
+        return x
+    real = connection.weights * connection.scale.reshape(-1, *[1] * (connection.weights.ndim - 1))
+    if connection.kind == "linear":
         return x.reshape(len(x), -1) @ real.T
-    pad = layer.padding
+    pad, step = connection.padding, connection.stride
     padded = np.pad(x, ((0, 0), (0, 0), (pad, pad), (pad, pad)))
-    windows = np.lib.stride_tricks.sliding_window_view(padded, layer.weights.shape[2:], (2, 3))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, real.shape[2:], (2, 3))[:, :, ::step, ::step]
     return np.einsum("nchwij,ocij->nohw", windows, real, optimize=True)
+
+
+def pooled(layer: LayerDescription, x: NDArray[np.float64]) -> NDArray[np.float64]:
+    if layer.pool == 1:
+        return x
+    n, c, h, w = x.shape
+    windows = x.reshape(n, c, h // layer.pool, layer.pool, w // layer.pool, layer.pool)
+    return windows.max((3, 5)) if layer.pool_kind == "max" else windows.mean((3, 5))
 
 
 def forward(network: NetworkDescription, images: NDArray[np.uint8]) -> NDArray[np.float64]:
     """Logits summed over the time steps, computed from the description alone."""
-    static = images.astype(np.float64).transpose(0, 3, 1, 2) * network.input_scale
     potentials: dict[str, NDArray[np.float64]] = {}
     logits = np.zeros((len(images), network.classes))
-    for _ in range(network.timesteps):
-        x = static
+    for step in range(network.timesteps):
+        frames = images if network.static_input else images[:, step]
+        spikes = {IMAGE: frames.astype(np.float64).transpose(0, 3, 1, 2) * network.input_scale}
+        sums: dict[str, NDArray[np.float64]] = {"": np.zeros(())}
         for layer in network.layers:
-            sums = layer_sums(layer, x)
-            axes = (1, -1, *[1] * (sums.ndim - 2))
-            current = sums * layer.norm_scale.reshape(axes) + layer.norm_shift.reshape(axes)
+            terms = [connection_sums(entry, spikes[entry.source]) for entry in layer.inputs]
+            sums[layer.name] = sum(terms, sums[layer.onto])
+            axes = (1, -1, *[1] * (sums[layer.name].ndim - 2))
+            current = sums[layer.name] * layer.norm_scale.reshape(axes) + layer.norm_shift.reshape(axes)
             if layer.neuron is None:
                 logits += current
                 continue
@@ -105,14 +124,10 @@ def forward(network: NetworkDescription, images: NDArray[np.uint8]) -> NDArray[n
             leak = before if layer.neuron.kind == "LIF" else 0.0
             divisor = layer.neuron.tau if layer.neuron.kind == "LIF" else 1.0
             potential = before + (current - leak) / divisor
-            spikes = potential >= layer.neuron.threshold
+            fired = potential >= layer.neuron.threshold
             after = 0.0 if layer.neuron.reset == "hard" else potential - layer.neuron.threshold
-            potentials[layer.name] = np.where(spikes, after, potential)
-            x = spikes.astype(np.float64)
-            if layer.pool > 1:
-                n, c, h, w = x.shape
-                p = layer.pool
-                x = x.reshape(n, c, h // p, p, w // p, p).max((3, 5))
+            potentials[layer.name] = np.where(fired, after, potential)
+            spikes[layer.name] = pooled(layer, fired.astype(np.float64))
     return logits
 
 
@@ -148,8 +163,8 @@ def test_missing_and_damaged_compact_files(tmp_path: Path) -> None:
     path.write_bytes(whole[:-100])
     with pytest.raises(TrainError, match="is not a whole safetensors file"):
         describe_run(tmp_path)
-    path.write_bytes(whole.replace(b"compact network 1", b"compact network 0"))
-    with pytest.raises(TrainError, match="holds 'spikefold compact network 0'"):
+    path.write_bytes(whole.replace(b"compact network 2", b"compact network 1"))
+    with pytest.raises(TrainError, match="holds 'spikefold compact network 1'"):
         describe_run(tmp_path)
 
 
@@ -161,7 +176,7 @@ def test_synops_are_counted_spike_by_spike() -> None:
     x = to_input(torch.from_numpy(images), torch.device("cpu"))
     with torch.no_grad():
         first, second, _ = network.spiking_layers()
-        spikes = first(x)
+        spikes = first(first.sums({IMAGE: x.unsqueeze(0)}))
         channels = int(second.mask.sum())
         reached = sum(
             channels * len([1 for r in range(h - 1, h + 2) for c in range(w - 1, w + 2) if 0 <= r < 4 and 0 <= c < 4])

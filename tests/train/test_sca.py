@@ -11,7 +11,6 @@ from sca_train.errors import TrainError
 from sca_train.sca import (
     StructureLearner,
     channel_scores,
-    feature_map_pixels,
     lowest_channels,
     new_masks,
     pruned_count,
@@ -43,9 +42,9 @@ def test_score_is_the_mean_potential_before_reset(neuron: str, reset: str) -> No
     x = (torch.rand(4, 6, 16, 4, 4) < 0.5).float()
     layer.record = True
     with torch.no_grad():
-        layer(x[:, :2])
-        layer(x[:, 2:])  # two iterations count as one larger one
-        expected = stepwise_score(layer, layer.currents(x))
+        layer(layer.sums({"conv1": x[:, :2]}))
+        layer(layer.sums({"conv1": x[:, 2:]}))  # two iterations count as one larger one
+        expected = stepwise_score(layer, layer.currents(layer.sums({"conv1": x})))
     assert torch.allclose(channel_scores(layer, "sum", 16), expected, rtol=1e-5)
     assert torch.allclose(channel_scores(layer, "mean", 16), expected / 16, rtol=1e-5)
 
@@ -121,8 +120,3 @@ def test_update_sets_masks_and_forgets_what_was_recorded() -> None:
     learner.update()
     assert sparsity(network) == pytest.approx(0.5)
     assert all(float(layer.potential.abs().sum() + layer.samples) == 0.0 for layer in network.spiking_layers())
-
-
-def test_feature_maps_shrink_with_pooling() -> None:
-    assert feature_map_pixels(make_network(small(image_size=16))) == [256, 64, 16]
-    assert feature_map_pixels(make_network(small(model="mlp", hidden=(30, 20)))) == [1, 1]

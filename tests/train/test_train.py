@@ -110,7 +110,7 @@ def test_bf16_trains_in_bf16_and_measures_in_float32(tmp_path: Path) -> None:
 
     def noting(self: Network, *arguments: object) -> None:
         original(self, *arguments)  # type: ignore[arg-type]
-        self.spiking_layers()[1].weight.register_forward_hook(note)
+        self.layer("conv2").connections["conv2"].register_forward_hook(note)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Network, "__init__", noting)
