@@ -292,7 +292,7 @@ class Network(nn.Module):
     def _members(self, stream: list[LayerSpec]) -> list[Member]:
         return [
             Member(
-                self.layer(spec.name).connections[entry.name],  # type: ignore[arg-type]
+                self.layer(spec.name).connections[entry.name],
                 connection_bits(entry, self.config),
                 self.input_scale if entry.source == IMAGE else 1.0,
             )

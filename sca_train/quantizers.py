@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import torch
 from brevitas.core.function_wrapper import TensorClampSte
@@ -13,7 +14,7 @@ from brevitas.nn import QuantConv2d, QuantLinear
 from brevitas.quant import Int8WeightPerChannelFloat, Int8WeightPerTensorFloat
 from torch import Tensor, nn
 
-QuantModule = QuantConv2d | QuantLinear
+QuantModule: TypeAlias = QuantConv2d | QuantLinear
 
 # Steps, in standard deviations, of the uniform quantizer with 2^bits - 1 levels that leaves a normal distribution the
 # least square error (J. Max, "Quantizing for minimum distortion", 1960; the values are computed, not copied).

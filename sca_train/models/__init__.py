@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 from sca_train.config import TrainConfig
+from sca_train.models.dvs import dvs
 from sca_train.models.mini import mini
 from sca_train.models.mlp import mlp
+from sca_train.models.resnet import resnet
 from sca_train.models.vgg import vgg
 from sca_train.specs import LayerSpec
 
-_FAMILIES = {"mini": mini, "mlp": mlp, "vgg9": vgg, "vgg11": vgg, "vgg16": vgg}
+_FAMILIES = {
+    "mini": mini,
+    "mlp": mlp,
+    "vgg9": vgg,
+    "vgg11": vgg,
+    "vgg16": vgg,
+    "resnet18": resnet,
+    "resnet20": resnet,
+    "preresnet18": resnet,
+    "preresnet20": resnet,
+    "dvs": dvs,
+}
 
 
 def model_layers(config: TrainConfig) -> tuple[LayerSpec, ...]:
