@@ -117,8 +117,7 @@ class _Neurons(torch.autograd.Function):
         shift = (beta.detach().double() - mean * gamma.detach().double() / deviation).float()
         mask = settings.mask.float().contiguous()
         kind = torch.uint8 if timesteps <= BYTE_STEPS else torch.int32
-        trains = torch.empty((images, channels, height // pool, width // pool), dtype=kind).contiguous(
-            memory_format=torch.channels_last
+        trains = torch.empty((images, channels, height // pool, width // pool), dtype=kind, memory_format=torch.channels_last
         )
         tallies = torch.zeros((3, images, channels), dtype=torch.float64)
         recorded = (tallies[0], tallies[1]) if settings.record else (None, None)
@@ -194,7 +193,7 @@ class _SpikeConvolution(torch.autograd.Function):
         shape = ConvolutionShape(timesteps, images, height, width, inputs, outputs, kernel, stride, *size)
         padded = -outputs % LANES
         rows = nn.functional.pad(weight.float().permute(2, 3, 1, 0), (0, padded)).contiguous()
-        result = torch.empty((timesteps * images, outputs, *size)).contiguous(memory_format=torch.channels_last)
+        result = torch.empty((timesteps * images, outputs, *size), memory_format=torch.channels_last)
         call("spike_convolution", shape, trains, trains.element_size(), rows, result)
         ctx.save_for_backward(trains, weight)
         ctx.shape, ctx.carrier_shape = shape, carrier.shape
@@ -233,9 +232,7 @@ class _Unpack(torch.autograd.Function):
     def forward(ctx: Any, carrier: Tensor, trains: Tensor) -> Tensor:
         timesteps = len(carrier)
         images, channels, height, width = trains.shape
-        spikes = torch.empty((timesteps * images, channels, height, width)).contiguous(
-            memory_format=torch.channels_last
-        )
+        spikes = torch.empty((timesteps * images, channels, height, width), memory_format=torch.channels_last)
         call("unpack", trains, trains.element_size(), trains.numel(), timesteps, spikes)
         return spikes.unflatten(0, (timesteps, images))
 

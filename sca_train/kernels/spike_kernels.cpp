@@ -177,6 +177,38 @@ void forward(const Layer& layer, const float* sums, const float* scale, const fl
     }
 }
 
+// Back through time: gradients of the spikes become those of the currents, in place.
+template <bool SOFT>
+inline void carry_back(const Layer& layer, float (*gradient)[BLOCK], const float (*potential)[BLOCK],
+                       const uint32_t* train, int64_t count) {
+    float carried[BLOCK];
+    for (int64_t j = 0; j < count; ++j) carried[j] = 0.0f;
+    for (int64_t t = layer.timesteps - 1; t >= 0; --t) {
+        float* now = gradient[t];
+        const float* before_reset = potential[t];
+        for (int64_t j = 0; j < count; ++j)
+            now[j] *= surrogate_gradient(before_reset[j] - layer.threshold, layer.alpha);
+        for (int64_t j = 0; j < count; ++j) {
+            // The reset is detached: a spike cuts what is carried (hard) or lets it pass (soft).
+            const float through = SOFT ? carried[j] : ((train[j] >> t & 1u) ? 0.0f : carried[j]);
+            const float before = through + now[j];
+            now[j] = layer.gain * before;
+            carried[j] = layer.keep * before;
+        }
+    }
+}
+
+// Writes the gradients of some sums, and adds them and their products with the normalised sums to running totals.
+inline void add_moments(const float* __restrict values, const float* __restrict gradient, const float* __restrict centre,
+                        const float* __restrict inverse, int64_t count, float* __restrict target,
+                        float* __restrict total, float* __restrict product) {
+    for (int64_t j = 0; j < count; ++j) {
+        target[j] = gradient[j];
+        total[j] += gradient[j];
+        product[j] += gradient[j] * (values[j] - centre[j]) * inverse[j];
+    }
+}
+
 template <bool SOFT>
 void backward(const Layer& layer, const float* sums, const float* scale, const float* shift, const float* mask,
               bool regrow, float rate_gradient, const float* spike_gradient, const double* mean, const double* deviation,
@@ -235,34 +267,13 @@ void backward(const Layer& layer, const float* sums, const float* scale, const f
                         }
                         if (pool > 1)
                             for (int64_t j = 0; j < count; ++j) taken[j] |= seen[j] != 0.0f ? train[j] : 0u;
-                        float carried[BLOCK], summed[BLOCK];
-                        for (int64_t j = 0; j < count; ++j) carried[j] = summed[j] = 0.0f;
-                        for (int64_t t = layer.timesteps - 1; t >= 0; --t) {
-                            const float* values = sums + (layer.static_input ? 0 : t * map) + at;
-                            float* target = current_gradient + (layer.static_input ? 0 : t * map) + at;
-                            for (int64_t j = 0; j < count; ++j) {
-                                // The reset is detached: a spike cuts what is carried (hard) or lets it pass (soft).
-                                const float through = SOFT ? carried[j] : ((train[j] >> t & 1u) ? 0.0f : carried[j]);
-                                const float before = through
-                                    + incoming[t][j] * surrogate_gradient(potential[t][j] - layer.threshold, layer.alpha);
-                                const float current = layer.gain * before;
-                                carried[j] = layer.keep * before;
-                                if (layer.static_input) {
-                                    summed[j] += current;
-                                } else {
-                                    target[j] = current;
-                                    total[j] += current;
-                                    product[j] += current * (values[j] - centre[j]) * inverse[j];
-                                }
-                            }
-                        }
-                        if (layer.static_input) {
-                            for (int64_t j = 0; j < count; ++j) {
-                                current_gradient[at + j] = summed[j];
-                                total[j] += summed[j];
-                                product[j] += summed[j] * (sums[at + j] - centre[j]) * inverse[j];
-                            }
-                        }
+                        carry_back<SOFT>(layer, incoming, potential, train, count);
+                        // The static sums are one term at every step, so their gradient is the sum over the steps.
+                        for (int64_t t = 1; layer.static_input && t < layer.timesteps; ++t)
+                            for (int64_t j = 0; j < count; ++j) incoming[0][j] += incoming[t][j];
+                        for (int64_t t = 0; t < (layer.static_input ? 1 : layer.timesteps); ++t)
+                            add_moments(sums + t * map + at, incoming[t], centre, inverse, count,
+                                        current_gradient + t * map + at, total, product);
                     }
                 }
                 for (int64_t j = 0; j < count; ++j) {
