@@ -8,39 +8,86 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from sca_train.description import IMAGE
+
+ConnectionKind = Literal["conv", "linear", "identity"]
 NeuronKind = Literal["none", "IF", "LIF"]
+PoolKind = Literal["max", "avg"]
 ResetKind = Literal["hard", "soft"]
+
+PIXEL_MAX = 255
+
+
+@dataclass(frozen=True)
+class IntegerConnection:
+    """One term of a layer's sum: ``factor * (weights . x)``, of an identity ``factor * x``.
+
+    ``source`` is IMAGE or the earlier layer whose spikes are read behind its pooling. ``weights`` int64
+    [out, in, kh, kw] or [out, in] (input order c, h, w), None for an identity. ``factor`` is a power of two: it brings
+    the terms of an addition to one unit.
+    """
+
+    name: str
+    source: str
+    kind: ConnectionKind
+    weights: NDArray[np.int64] | None
+    weight_bits: int
+    stride: int
+    padding: int
+    factor: int = 1
 
 
 @dataclass(frozen=True)
 class IntegerLayer:
-    """One matrix-vector layer with integer weights and its integer neuron, or the read-out (``neuron = "none"``).
+    """A sum of connections with its integer neuron, or the read-out (``neuron = "none"``).
 
-    ``weights`` int64 [out, in, kh, kw] or [out, in]; ``bias`` and ``threshold`` int64 [out], both scaled by 2^frac_bits
-    (bias of the read-out: unscaled, added once per step; its threshold is all zero and unused).
-    ``leak_shift`` k: tau = 2^k (0 for IF). Linear layers see their input in (c, h, w) order.
+    The sum is that of ``inputs``, plus the sum of the earlier layer ``onto`` unless that is empty; the neuron sees
+    ``sign * sum``, ``sign`` int64 [out] of -1, 0 and +1 (all 1 where the weights could take the sign themselves).
+    ``bias`` and ``threshold`` int64 [out], both scaled by 2^frac_bits (bias of the read-out: unscaled, added once per
+    step; its threshold is all zero and unused). ``leak_shift`` k: tau = 2^k (0 for IF).
+    ``pool`` is window and stride of the pooling, 1 for none: the maximum of spikes, or ("avg") their sum, 0..pool^2.
     """
 
     name: str
-    kind: Literal["conv", "linear"]
-    weights: NDArray[np.int64]
-    weight_bits: int
-    stride: int
-    padding: int
+    inputs: tuple[IntegerConnection, ...]
+    onto: str
+    sign: NDArray[np.int64]
     neuron: NeuronKind
     leak_shift: int
     reset: ResetKind
     bias: NDArray[np.int64]
     threshold: NDArray[np.int64]
     pool: int
+    pool_kind: PoolKind = "max"
+
+    @property
+    def channels(self) -> int:
+        return len(self.bias)
+
+    @property
+    def largest_output(self) -> int:
+        """The largest value that readers of this layer see."""
+        return self.pool**2 if self.pool_kind == "avg" else 1
 
 
 @dataclass(frozen=True)
 class IntegerNetwork:
-    """A feed-forward integer network; layer 0 reads uint8 pixels (NHWC), every other layer spike trains."""
+    """An integer network in an order in which each layer follows what it reads; the last is the read-out.
+
+    IMAGE is uint8 pixels [H, W, C], the same at every step (``static_input``), or event frames uint8 [T, H, W, C].
+    """
 
     input_shape: tuple[int, int, int]
+    static_input: bool
     timesteps: int
     frac_bits: int
     classes: int
     layers: tuple[IntegerLayer, ...]
+
+    def largest_values(self) -> dict[str, int]:
+        """The largest value of each source, by name."""
+        return {IMAGE: PIXEL_MAX, **{layer.name: layer.largest_output for layer in self.layers}}
+
+    def added_to(self) -> frozenset[str]:
+        """Names of the layers whose sum another layer goes on with."""
+        return frozenset(layer.onto for layer in self.layers if layer.onto)

@@ -87,7 +87,9 @@ def _add_simulate(stages: _Stages) -> None:
     stage = stages.add_parser("simulate", help="logits of an image array from one back end")
     _add_run(stage)
     stage.add_argument("--backend", choices=BACKENDS, required=True, help="which implementation computes")
-    stage.add_argument("--images", type=Path, required=True, metavar="X.npy", help="uint8 [N, H, W, C]")
+    stage.add_argument(
+        "--images", type=Path, required=True, metavar="X.npy", help="uint8 [N, H, W, C] or [N, T, H, W, 2]"
+    )
     stage.add_argument(
         "--out", type=Path, required=True, metavar="LOGITS.npy", help="int32 [N, classes], written whole"
     )

@@ -5,6 +5,9 @@ are flipped where ``a < 0``, then everything is divided by ``|a|``: the neuron a
 ``threshold / |a|`` (LIF: tau times the threshold, its potential being tau times SpikingJelly's), both rounded to
 ``frac_bits`` fractional bits.
 
+Where a sum has several terms or other readers (residual networks), the sign stays beside the weights: the neuron sees
+``sign * sum``. What is said of zero weights below is then a sign of zero, since the weights are not the channel's own.
+
 Three kinds of channels give up their weights (they become zero):
 
 - silent: no input brings the potential to the threshold; bias 0 and threshold 1 say the same in one bit;
@@ -17,14 +20,24 @@ The first two are exact; the third is exact for ``a = 0`` and otherwise drops an
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from codegen.core.spiking_mvau import MAX_TIMESTEPS
 from codegen.errors import ExportError
-from codegen.export.ranges import Interval, acc_range, drive_range, potential_range
-from codegen.network import IntegerLayer, IntegerNetwork
-from sca_train.description import LayerDescription, NetworkDescription, NeuronDescription
+from codegen.export.ranges import Interval, drive_range, potential_range, sum_range
+from codegen.export.shapes import check_order
+from codegen.export.units import SumUnit, sum_units
+from codegen.network import PIXEL_MAX, IntegerConnection, IntegerLayer, IntegerNetwork
+from sca_train.description import (
+    IMAGE,
+    ConnectionDescription,
+    LayerDescription,
+    NetworkDescription,
+    NeuronDescription,
+)
 
 DEFAULT_FRAC_BITS = 4
 POTENTIAL_BITS = 30
@@ -32,7 +45,6 @@ POTENTIAL_BITS = 30
 READ_OUT_BIAS_BITS = 24
 CONSTANT_BITS = 8
 """Magnitude bits, beyond the fractional ones, of a constant channel's bias and threshold."""
-PIXEL_MAX = 255
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -50,65 +62,137 @@ def fold_network(description: NetworkDescription, frac_bits: int = DEFAULT_FRAC_
     layers = description.layers
     if not layers or layers[-1].neuron is not None or any(layer.neuron is None for layer in layers[:-1]):
         raise ExportError("exactly the last layer must be without neuron: it is the read-out")
+    check_order(layers)
+    units = sum_units(description)
+    largest = {IMAGE: PIXEL_MAX}
+    sums: dict[str, Interval] = {}
+    folded = []
+    for layer in layers:
+        connections = _connections(layer, units[layer.name])
+        if layer.neuron is None:
+            folded.append(_fold_read_out(layer, connections, units[layer.name], description.classes))
+            break
+        onto = sums[layer.onto] if layer.onto else None
+        if onto is not None and len(onto.low) != _channels(layer):
+            raise ExportError(
+                f"layer {layer.name!r}: it has {_channels(layer)} channels, but the sum of {layer.onto!r} that it adds "
+                f"to has {len(onto.low)}"
+            )
+        sums[layer.name] = sum_range(connections, largest, _channels(layer), onto)
+        neuron = _Folding(layer, layer.neuron, units[layer.name], description.timesteps, frac_bits)
+        folded.append(neuron.fold(connections, sums[layer.name]))
+        largest[layer.name] = folded[-1].largest_output
     return IntegerNetwork(
         input_shape=description.input_shape,
+        static_input=description.static_input,
         timesteps=description.timesteps,
         frac_bits=frac_bits,
         classes=description.classes,
-        layers=tuple(_fold_layer(layer, index == 0, description, frac_bits) for index, layer in enumerate(layers)),
+        layers=tuple(folded),
     )
 
 
-def _fold_layer(layer: LayerDescription, first: bool, description: NetworkDescription, frac_bits: int) -> IntegerLayer:
-    channels = layer.weights.shape[0]
+def _channels(layer: LayerDescription) -> int:
+    """Output channels; ExportError where the connections and the batch norm do not agree."""
+    counts = {len(c.weights) for c in layer.inputs if c.weights is not None}
     # torch has no mixed sizes here: scalars per layer are as good as arrays per channel.
-    gain = np.broadcast_to(np.asarray(layer.norm_scale, np.float64) * np.asarray(layer.scale, np.float64), (channels,))
-    if first:
-        gain = gain * description.input_scale
+    counts |= {np.size(values) for values in (layer.norm_scale, layer.norm_shift)} - {1} or (set() if counts else {1})
+    if len(counts) > 1:
+        raise ExportError(
+            f"layer {layer.name!r}: its connections and its batch norm have {sorted(counts)} channels, not one number"
+        )
+    return counts.pop()
+
+
+def _connections(layer: LayerDescription, unit: SumUnit) -> tuple[IntegerConnection, ...]:
+    return tuple(
+        IntegerConnection(
+            name=connection.name,
+            source=connection.source,
+            kind=connection.kind,
+            weights=_integer_weights(layer, connection),
+            weight_bits=connection.weight_bits,
+            stride=connection.stride,
+            padding=connection.padding,
+            factor=factor,
+        )
+        for connection, factor in zip(layer.inputs, unit.factors, strict=True)
+    )
+
+
+def _integer_weights(layer: LayerDescription, connection: ConnectionDescription) -> Integers | None:
+    if connection.weights is None:
+        return None
+    weights = connection.weights.astype(np.int64)
+    largest = (1 << (connection.weight_bits - 1)) - 1
+    if np.abs(weights).max(initial=0) > largest:
+        raise ExportError(
+            f"layer {layer.name!r}: its weights leave -{largest}..{largest}, the range of {connection.weight_bits} bits"
+        )
+    return weights
+
+
+def _gain_and_shift(layer: LayerDescription, unit: SumUnit) -> tuple[Floats, Floats]:
+    """The current is ``gain * sum + shift``, float64 [out] each."""
+    channels = _channels(layer)
+    gain = np.broadcast_to(np.asarray(layer.norm_scale, np.float64) * unit.unit, (channels,))
     shift = np.broadcast_to(np.asarray(layer.norm_shift, np.float64), (channels,))
     if not (np.isfinite(gain).all() and np.isfinite(shift).all()):
         raise ExportError(f"layer {layer.name!r}: its batch norm holds values that are not finite")
-    weights = layer.weights.astype(np.int64)
-    largest = (1 << (layer.weight_bits - 1)) - 1
-    if np.abs(weights).max(initial=0) > largest:
-        raise ExportError(
-            f"layer {layer.name!r}: its weights leave -{largest}..{largest}, the range of {layer.weight_bits} bits"
+    return gain, shift
+
+
+@dataclass(frozen=True)
+class _Folding:
+    """One layer with neurons on its way to integers."""
+
+    layer: LayerDescription
+    neuron: NeuronDescription
+    unit: SumUnit
+    timesteps: int
+    frac_bits: int
+
+    def fold(self, connections: tuple[IntegerConnection, ...], total: Interval) -> IntegerLayer:
+        """The integer layer; ``total`` bounds its sum before any sign."""
+        layer, neuron = self.layer, self.neuron
+        gain, shift = _gain_and_shift(layer, self.unit)
+        leak_shift = _leak_shift(layer.name, neuron)
+        if not neuron.threshold > 0:
+            raise ExportError(f"layer {layer.name!r}: its threshold is {neuron.threshold}, but must be above 0")
+        threshold_real = np.full(len(gain), neuron.threshold * (1 << leak_shift))
+        constant = _constant_channels(gain, shift, self.frac_bits, self.timesteps)
+        sign = np.where(constant, 0, np.where(gain < 0, -1, 1))
+        step = np.where(constant, _constant_unit(shift, threshold_real), np.abs(gain)) / (1 << self.frac_bits)
+        bias = np.rint(shift / step).astype(np.int64)
+        # A threshold beyond any potential makes a silent channel; 2^62 only keeps the cast to int64 defined.
+        with np.errstate(over="ignore"):
+            threshold = np.rint(np.minimum(threshold_real / step, 2.0**62)).astype(np.int64)
+        drive = drive_range(total.times(sign), bias, self.frac_bits)
+        silent, always = _decided_channels(drive, threshold, leak_shift, self.timesteps)
+        sign[silent | always] = 0
+        bias[silent | always] = 0
+        threshold[silent], threshold[always] = 1, 0
+        if not self.unit.added:
+            connections = (_times_sign(connections[0], sign),)
+            sign = np.ones_like(sign)
+        return IntegerLayer(
+            name=layer.name,
+            inputs=connections,
+            onto=layer.onto,
+            sign=sign,
+            neuron=neuron.kind,
+            leak_shift=leak_shift,
+            reset=neuron.reset,
+            bias=bias,
+            threshold=threshold,
+            pool=layer.pool,
+            pool_kind=layer.pool_kind,
         )
-    if layer.neuron is None:
-        return _fold_read_out(layer, weights, gain, shift, description)
-    neuron = layer.neuron
-    leak_shift = _leak_shift(layer.name, neuron)
-    if not neuron.threshold > 0:
-        raise ExportError(f"layer {layer.name!r}: its threshold is {neuron.threshold}, but must be above 0")
-    sign = np.where(gain < 0, -1, 1)
-    weights = weights * sign.reshape(-1, *[1] * (weights.ndim - 1))
-    threshold_real = np.full(channels, neuron.threshold * (1 << leak_shift))
-    constant = _constant_channels(gain, shift, frac_bits, description.timesteps)
-    weights[constant] = 0
-    unit = np.where(constant, _constant_unit(shift, threshold_real), np.abs(gain)) / (1 << frac_bits)
-    bias = np.rint(shift / unit).astype(np.int64)
-    # A threshold beyond any potential makes a silent channel; 2^62 only keeps the cast to int64 defined.
-    with np.errstate(over="ignore"):
-        threshold = np.rint(np.minimum(threshold_real / unit, 2.0**62)).astype(np.int64)
-    drive = drive_range(acc_range(weights.reshape(channels, -1), PIXEL_MAX if first else 1), bias, frac_bits)
-    silent, always = _decided_channels(drive, threshold, leak_shift, description.timesteps)
-    weights[silent | always] = 0
-    bias[silent | always] = 0
-    threshold[silent], threshold[always] = 1, 0
-    return IntegerLayer(
-        name=layer.name,
-        kind=layer.kind,
-        weights=weights,
-        weight_bits=layer.weight_bits,
-        stride=layer.stride,
-        padding=layer.padding,
-        neuron=neuron.kind,
-        leak_shift=leak_shift,
-        reset=neuron.reset,
-        bias=bias,
-        threshold=threshold,
-        pool=layer.pool,
-    )
+
+
+def _times_sign(connection: IntegerConnection, sign: Integers) -> IntegerConnection:
+    assert connection.weights is not None
+    return replace(connection, weights=connection.weights * sign.reshape(-1, *[1] * (connection.weights.ndim - 1)))
 
 
 def _leak_shift(name: str, neuron: NeuronDescription) -> int:
@@ -141,14 +225,13 @@ def _decided_channels(
 
 
 def _fold_read_out(
-    layer: LayerDescription, weights: Integers, gain: Floats, shift: Floats, description: NetworkDescription
+    layer: LayerDescription, connections: tuple[IntegerConnection, ...], unit: SumUnit, classes: int
 ) -> IntegerLayer:
-    if layer.kind != "linear":
-        raise ExportError(f"layer {layer.name!r}: the read-out must be fully connected, not a convolution")
-    if weights.shape[0] != description.classes:
-        raise ExportError(
-            f"layer {layer.name!r}: the read-out has {weights.shape[0]} outputs for {description.classes} classes"
-        )
+    if unit.added or connections[0].kind != "linear":
+        raise ExportError(f"layer {layer.name!r}: the read-out must be one fully connected layer, nothing else")
+    if _channels(layer) != classes:
+        raise ExportError(f"layer {layer.name!r}: the read-out has {_channels(layer)} outputs for {classes} classes")
+    gain, shift = _gain_and_shift(layer, unit)
     common = float(gain[0])
     if common == 0 or not np.allclose(gain, common, rtol=1e-9, atol=0):
         raise ExportError(
@@ -160,11 +243,9 @@ def _fold_read_out(
         raise ExportError(f"layer {layer.name!r}: the biases of the read-out are too large for its weight scale")
     return IntegerLayer(
         name=layer.name,
-        kind=layer.kind,
-        weights=weights if common > 0 else -weights,
-        weight_bits=layer.weight_bits,
-        stride=layer.stride,
-        padding=layer.padding,
+        inputs=(_times_sign(connections[0], np.full_like(bias, 1 if common > 0 else -1)),),
+        onto="",
+        sign=np.ones_like(bias),
         neuron="none",
         leak_shift=0,
         reset="hard",

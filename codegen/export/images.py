@@ -10,21 +10,34 @@ from numpy.typing import NDArray
 
 from codegen.errors import SimulationError
 
+FRAME_DIMENSIONS = 3
+"""Height, width, channels."""
 
-def check_images(images: NDArray[Any], input_shape: tuple[int, int, int]) -> NDArray[np.uint8]:
-    """The images themselves when they are uint8 [N, H, W, C] of the network; raises SimulationError otherwise."""
+
+def check_images(images: NDArray[Any], input_shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """The images themselves when they are uint8 [N, *input_shape] of the network; raises SimulationError otherwise.
+
+    ``input_shape``: (height, width, channels) of an image, or (T, height, width, channels) of event frames.
+    """
     wanted = f"uint8 [N, {', '.join(str(size) for size in input_shape)}]"
+    if len(input_shape) > FRAME_DIMENSIONS:
+        wanted += f" ({input_shape[0]} event frames each)"
     if images.dtype != np.uint8:
         raise SimulationError(f"the images are of type {images.dtype}, but the network takes {wanted}")
-    if images.ndim != 4 or images.shape[1:] != input_shape:
+    if images.shape[1:] != input_shape:
         raise SimulationError(f"the images have the shape {list(images.shape)}, but the network takes {wanted}")
     return images
 
 
-def read_images(path: Path, input_shape: tuple[int, int, int]) -> NDArray[np.uint8]:
-    """Images uint8 [N, H, W, C] from a .npy file; raises SimulationError naming the file and what is wrong with it."""
+def read_images(path: Path, input_shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Images as ``check_images`` wants them from a .npy file.
+
+    Raises SimulationError naming the file and what is wrong with it.
+    """
     if not path.is_file():
-        raise SimulationError(f"image file {path} does not exist; give a .npy file of uint8 [N, H, W, C]")
+        raise SimulationError(
+            f"image file {path} does not exist; give a .npy file of uint8 [N, {', '.join(map(str, input_shape))}]"
+        )
     try:
         images = np.load(path, allow_pickle=False)
     except (ValueError, OSError, EOFError) as error:

@@ -16,22 +16,33 @@ from onnx import TensorProto, helper
 from codegen.errors import ExportError
 from codegen.export.images import check_images
 
-BATCH = 32
+LARGEST_BATCH = 32
+BATCH_PIXELS = 1 << 17
+"""Pixels of all steps that one call takes: 32 images of 32x32 at T = 4; more would only take memory."""
+EVENT_DIMENSIONS = 5
+"""Of an input [batch, T, height, width, channels]."""
 NEURON_OPS = ("IF", "LIF")
 
 
 @dataclass(frozen=True)
 class ModelProperties:
-    """What model.onnx says about itself: image shape (height, width, channels), T, classes, widths."""
+    """What model.onnx says about itself: input shape, T, classes, widths."""
 
-    input_shape: tuple[int, int, int]
+    input_shape: tuple[int, ...]
+    """Of one image, (height, width, channels), or of its event frames, (T, height, width, channels)."""
     timesteps: int
     classes: int
     frac_bits: int
     weight_bits: tuple[int, ...]
-    """One per layer."""
+    """One per connection with weights."""
     neuron_layers: tuple[str, ...]
     """Names of the layers with neurons, first to last."""
+
+    @property
+    def batch(self) -> int:
+        """Images that one call of ONNX Runtime takes."""
+        height, width, _ = self.input_shape[-3:]
+        return min(LARGEST_BATCH, max(1, BATCH_PIXELS // (self.timesteps * height * width)))
 
 
 @dataclass(frozen=True)
@@ -44,7 +55,7 @@ class OnnxNetwork:
     """Outputs of the session beside the logits: spikes 0/1 [T, N, ...] of every neuron layer, if asked for."""
 
     def logits(self, images: NDArray[np.uint8]) -> NDArray[np.int32]:
-        """Logits int32 [N, classes] of images uint8 [N, H, W, C].
+        """Logits int32 [N, classes] of images uint8 [N, H, W, C] or event frames uint8 [N, T, H, W, C].
 
         Raises SimulationError where the images are of the wrong shape or type.
         """
@@ -52,21 +63,25 @@ class OnnxNetwork:
         return np.concatenate(parts) if parts else np.zeros((0, self.properties.classes), np.int32)
 
     def batches(self, images: NDArray[np.uint8]) -> Iterator[NDArray[np.int32]]:
-        """The logits of BATCH images after BATCH images, as they are computed."""
+        """The logits of one batch of images after the other, as they are computed."""
         check_images(images, self.properties.input_shape)
-        for start in range(0, len(images), BATCH):
-            yield self.session.run(["logits"], {"image": images[start : start + BATCH]})[0]
+        for batch in self._split(images):
+            yield self.session.run(["logits"], {"image": batch})[0]
 
     def zero_shares(self, images: NDArray[np.uint8]) -> tuple[float, ...]:
         """Share of zeros in each spike tensor over all images, in the order of ``spike_tensors``."""
         check_images(images, self.properties.input_shape)
         ones = np.zeros(len(self.spike_tensors))
         total = np.zeros(len(self.spike_tensors))
-        for start in range(0, len(images), BATCH):
-            trains = self.session.run(list(self.spike_tensors), {"image": images[start : start + BATCH]})
+        for batch in self._split(images):
+            trains = self.session.run(list(self.spike_tensors), {"image": batch})
             ones += [train.sum(dtype=np.float64) for train in trains]
             total += [train.size for train in trains]
         return tuple(float(share) for share in 1 - ones / np.maximum(total, 1))
+
+    def _split(self, images: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
+        batch = self.properties.batch
+        return (images[start : start + batch] for start in range(0, len(images), batch))
 
 
 def read_properties(path: Path) -> ModelProperties:
@@ -81,7 +96,7 @@ def load_network(path: Path, with_spikes: bool = False) -> OnnxNetwork:
     """
     model = _read_model(path)
     properties = _properties(path, model)
-    spikes = [node.output[0] for node in model.graph.node if node.op_type in NEURON_OPS] if with_spikes else []
+    spikes = [node.output[0] for node in _neurons(model)] if with_spikes else []
     for tensor in spikes:
         model.graph.output.append(helper.make_tensor_value_info(tensor, TensorProto.FLOAT, None))
     options = onnxruntime.SessionOptions()
@@ -94,7 +109,7 @@ def load_network(path: Path, with_spikes: bool = False) -> OnnxNetwork:
 
 
 def run_onnx(path: Path, images: NDArray[np.uint8]) -> NDArray[np.int32]:
-    """Logits int32 [N, classes] of images uint8 [N, H, W, C] from a model.onnx."""
+    """Logits int32 [N, classes] of images uint8 [N, H, W, C], or event frames [N, T, H, W, C], from a model.onnx."""
     return load_network(path).logits(images)
 
 
@@ -109,15 +124,17 @@ def _properties(path: Path, model: onnx.ModelProto) -> ModelProperties:
     texts = {entry.key: entry.value for entry in model.metadata_props}
     try:
         height, width, channels = (int(size) for size in texts["input_shape"].split(","))
+        timesteps = int(texts["timesteps"])
+        events = len(model.graph.input[0].type.tensor_type.shape.dim) == EVENT_DIMENSIONS
         properties = ModelProperties(
-            input_shape=(height, width, channels),
-            timesteps=int(texts["timesteps"]),
+            input_shape=(timesteps, height, width, channels) if events else (height, width, channels),
+            timesteps=timesteps,
             classes=int(texts["classes"]),
             frac_bits=int(texts["frac_bits"]),
             weight_bits=tuple(int(bits) for bits in texts["weight_bits"].split(",")),
-            neuron_layers=tuple(_layer_names(model)[:-1]),
+            neuron_layers=tuple(_layer_name(node) for node in _neurons(model)),
         )
-    except (KeyError, ValueError) as error:
+    except (KeyError, ValueError, IndexError) as error:
         raise ExportError(
             f"{path} is damaged or was not written by `python -m codegen export` ({_first_line(error)}); "
             "run the export again"
@@ -125,8 +142,13 @@ def _properties(path: Path, model: onnx.ModelProto) -> ModelProperties:
     return properties
 
 
-def _layer_names(model: onnx.ModelProto) -> list[str]:
-    return [node.name for node in model.graph.node if node.op_type in ("Conv", "MatMul")]
+def _neurons(model: onnx.ModelProto) -> list[onnx.NodeProto]:
+    return [node for node in model.graph.node if node.op_type in NEURON_OPS]
+
+
+def _layer_name(neuron: onnx.NodeProto) -> str:
+    """The current of layer L is called L, a suffix and _out (codegen.export.onnx_writer)."""
+    return neuron.input[0].removesuffix("_out").rpartition("_")[0]
 
 
 def _first_line(error: Exception) -> str:

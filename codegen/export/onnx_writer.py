@@ -1,39 +1,56 @@
 """model.onnx: the integer network as standard ONNX (opset 18) that stock ONNX Runtime runs and FINN passes recognise.
 
-Graph input ``image`` uint8 [batch, H, W, C] (batch is symbolic), graph output ``logits`` int32 [batch, classes].
-Inside, time is the leading axis, features are NCHW, every tensor between nodes is float32 holding integers, and nodes
-carry these names and no others (i counts layers from 1, L is the layer's own name, T the time steps); the output tensor
-of node ``X`` is ``X_out``, except for ``logits``::
+Graph input ``image`` uint8 [batch, H, W, C], or [batch, T, H, W, C] of event frames (batch is symbolic), graph output
+``logits`` int32 [batch, classes]. Inside, time is the leading axis, features are NCHW, every tensor between nodes is
+float32 holding integers (but for additions), and nodes carry these names and no others (i counts layers from 1, L is
+the layer's own name, T the time steps); the output tensor of node ``X`` is ``X_out``, except for ``logits``::
 
     image_float      Cast(image) to float32
     image_nchw       Transpose perm 0,3,1,2                       [N, C, H, W]
-    for every layer i:
-      L_flatten      Reshape [-1, C*H*W]                          only a linear layer on a map; order (c, h, w)
-      L              Conv(x, L_weights [out, in, kh, kw])         kernel_shape, strides, pads; no bias, group 1
-                     or MatMul(x, L_weights [MW, MH])             weights transposed: column per output channel
-      L_static       Unsqueeze axis 0                             layer 1 only: the image is the same at every step,
-      L_steps        Expand [T, 1, 1(, 1, 1)]                     so its sums are computed once
-                     or Reshape [T, -1, channels(, h, w)]         all other layers
-      neuron{i}      spikefold::IF or ::LIF(L_steps, neuron{i}_bias, neuron{i}_threshold)   0/1 [T, N, channels(, h, w)]
+                     of event frames: image_steps, Transpose perm 1,0,4,2,3, and Reshape [-1, C, H, W]
+    for every layer i, and every connection C of it (the only one of a layer is called L):
+      C_flatten      Reshape [-1, C*H*W]                          only a linear connection on a map; order (c, h, w)
+      C              Conv(x, C_weights [out, in, kh, kw])         kernel_shape, strides, pads; no bias, group 1
+                     or MatMul(x, C_weights [MW, MH])             weights transposed: column per output channel
+                     or nothing                                   an identity
+      C_static       Unsqueeze axis 0                             a static image is the same at every step,
+      C_steps        Expand [T, 1, 1(, 1, 1)]                     so its sums are computed once
+                     or Reshape [T, -1, channels(, h, w)]         all other sources
+    for a layer whose sum has several terms or other readers, all int32 (see below):
+      C_int          Cast(C_steps) to int32
+      C_scaled       Mul(C_int, C_factor [])                      only where the factor, a power of two, is not 1
+      L_sum{j}       Add of the first j + 1 terms                 j from 1; the last one is called L_sum; the last
+                                                                  term is the sum of layer ``onto`` where there is one
+      L_signed       Mul(sum, L_sign [channels(, 1, 1)])          -1, 0, +1; only where not all are 1
+    and then:
+      neuron{i}      spikefold::IF or ::LIF(current, neuron{i}_bias, neuron{i}_threshold)   0/1 [T, N, channels(, h, w)]
+                     the current is the last of the above, its name L, one of these suffixes, and _out
       neuron{i}_fold Reshape [-1, channels(, h, w)]               time folded into the batch, T slowest
       pool{i}        MaxPool kernel_shape = strides = pool        only where pool > 1; floor, no padding
+                     or LpPool, p = 1, the same                   sum of spikes (average pooling without its factor)
     logits           spikefold::ReadOut(L_steps, logits_bias) -> logits, in place of the last layer's neuron
 
-Local functions, domain ``spikefold`` (version 1), their bodies unrolled over T with operators of opset 18:
+Local functions, domain ``spikefold`` (version 1), their bodies unrolled over T with operators of opset 18
+(codegen.export.onnx_functions):
 
 - ``IF(current, bias, threshold)``, attributes ``timesteps``, ``frac_bits``, ``soft_reset`` (0 hard, 1 soft), all ints;
 - ``LIF(current, bias, threshold)``, the same and ``leak_shift`` k (tau = 2^k);
 - ``ReadOut(current, bias)``, attribute ``timesteps``: sum over t of ``int32(current_t) + bias``.
 
-``bias`` and ``threshold`` are int32 initializers, [channels] after MatMul and [channels, 1, 1] after Conv, scaled by
+``bias`` and ``threshold`` are int32 initializers, [channels] after MatMul and [channels, 1, 1] on maps, scaled by
 2^frac_bits; the bias of ReadOut is per step and unscaled. QONNX datatypes (``finn_datatype`` quantization annotations)
-are set on: image (UINT8), image_float_out, image_nchw_out, L_weights (INT2/INT4/INT8), biases and thresholds (INT of
-their exact width), all spike tensors (BINARY). ``metadata_props`` of the model: timesteps, frac_bits, classes,
-input_shape ("H,W,C") and weight_bits (comma-separated, one per layer).
+are set on: image (UINT8), image_float_out, image_nchw_out, C_weights (INT2/INT4/INT8), biases and thresholds (INT of
+their exact width), L_sum_out (INT), all spike tensors (BINARY), their sums over a pooling window (UINT).
+``metadata_props`` of the model: timesteps, frac_bits, classes, input_shape ("H,W,C") and weight_bits (comma-separated,
+one per connection with weights).
+
+What is exact: Conv, MatMul and LpPool add integers below 2^24 in float32, which the export checks for each. Additions
+are int32 throughout, since a factor can lift a sum beyond 2^24; the export checks that no partial sum leaves 32 bits.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -42,31 +59,36 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from codegen.errors import ExportError
-from codegen.export.ranges import layer_widths, signed_bits, weight_matrix
-from codegen.network import IntegerLayer, IntegerNetwork
+from codegen.export.onnx_functions import DOMAIN, OPSET, local_functions
+from codegen.export.ranges import Interval, signed_bits, sum_ranges, weight_matrix, widths_of_sum
+from codegen.export.shapes import LayerShapes, network_shapes
+from codegen.network import IntegerConnection, IntegerLayer, IntegerNetwork
+from sca_train.description import IMAGE
 
-OPSET = 18
 IR_VERSION = 9
-DOMAIN = "spikefold"
 FLOAT_EXACT = 1 << 24
 """float32 holds every integer up to this magnitude."""
+INT_BITS = 32
 
 
 def build_model(network: IntegerNetwork) -> onnx.ModelProto:
     """The integer network as a checked ONNX model.
 
-    Raises ExportError where float32 convolutions or int32 potentials could not hold every value exactly.
+    Raises ExportError where its parts do not fit together, or where float32 convolutions, int32 sums or int32
+    potentials could not hold every value exactly.
     """
-    _check_exact(network)
-    writer = _GraphWriter(network)
-    graph = writer.graph()
+    shapes = network_shapes(network)
+    sums = sum_ranges(network)
+    _check_exact(network, sums)
+    graph = _GraphWriter(network, shapes, sums).graph()
     model = helper.make_model(
         graph,
         producer_name="spikefold",
         ir_version=IR_VERSION,
         opset_imports=[helper.make_opsetid("", OPSET), helper.make_opsetid(DOMAIN, 1)],
-        functions=_functions(network),
+        functions=local_functions({layer.neuron for layer in network.layers}, network.timesteps),
     )
+    weighted = [c for layer in network.layers for c in layer.inputs if c.weights is not None]
     helper.set_model_props(
         model,
         {
@@ -74,27 +96,26 @@ def build_model(network: IntegerNetwork) -> onnx.ModelProto:
             "frac_bits": str(network.frac_bits),
             "classes": str(network.classes),
             "input_shape": ",".join(str(size) for size in network.input_shape),
-            "weight_bits": ",".join(str(layer.weight_bits) for layer in network.layers),
+            "weight_bits": ",".join(str(connection.weight_bits) for connection in weighted),
         },
     )
     onnx.checker.check_model(model)
     return model
 
 
-def _check_exact(network: IntegerNetwork) -> None:
-    for index, layer in enumerate(network.layers):
-        matrix = weight_matrix(layer)
-        largest_input = 255 if index == 0 else 1
-        sums = np.abs(matrix).sum(axis=1) * largest_input
-        if sums.max() >= FLOAT_EXACT:
+def _check_exact(network: IntegerNetwork, sums: dict[str, Interval]) -> None:
+    largest = network.largest_values()
+    for layer in network.layers:
+        for connection in layer.inputs:
+            _check_float(layer, connection, largest[connection.source])
+        if signed_bits(sums[layer.name].low, sums[layer.name].high) > INT_BITS:
+            reach = max(int(-sums[layer.name].low.min()), int(sums[layer.name].high.max()))
             raise ExportError(
-                f"layer {layer.name!r}: a sum of {int(sums.max())} is possible, but float32 is exact only below "
-                f"{FLOAT_EXACT}; use fewer weight bits or fewer inputs"
+                f"layer {layer.name!r}: a sum of {reach} is possible, but additions have {INT_BITS} bits; bring the "
+                "scales of what it adds closer together"
             )
-        widths = layer_widths(
-            matrix,
-            static_input=index == 0,
-            input_bits=8,
+        widths = widths_of_sum(
+            sums[layer.name].times(layer.sign),
             timesteps=network.timesteps,
             neuron=layer.neuron,
             leak_shift=layer.leak_shift,
@@ -105,38 +126,66 @@ def _check_exact(network: IntegerNetwork) -> None:
         )
         # The neuron body computes potential - threshold, one bit wider than both.
         needed = max(widths.potential_bits, widths.threshold_bits) + 1
-        if needed > 32:
+        if needed > INT_BITS:
             raise ExportError(
                 f"layer {layer.name!r}: its neuron needs {needed} bits, int32 has 32; use fewer fractional bits "
                 f"(now {network.frac_bits}) or time steps (now {network.timesteps})"
             )
 
 
+def _check_float(layer: IntegerLayer, connection: IntegerConnection, largest_input: int) -> None:
+    if connection.weights is None:
+        return
+    reach = int((np.abs(weight_matrix(connection.weights)).sum(axis=1) * largest_input).max())
+    if reach >= FLOAT_EXACT:
+        raise ExportError(
+            f"layer {layer.name!r}: a sum of {reach} is possible, but float32 is exact only below {FLOAT_EXACT}; use "
+            "fewer weight bits or fewer inputs"
+        )
+
+
+@dataclass(frozen=True)
+class _Tensor:
+    """A source as connections read it: [batch or T*batch, *shape] float32."""
+
+    name: str
+    shape: tuple[int, ...]
+    datatype: str
+    static: bool = False
+    """The same at every step: [batch, *shape]."""
+
+
 class _GraphWriter:
     """Collects nodes, initializers and datatype annotations of one graph."""
 
-    def __init__(self, network: IntegerNetwork) -> None:
+    def __init__(self, network: IntegerNetwork, shapes: dict[str, LayerShapes], sums: dict[str, Interval]) -> None:
         self._network = network
+        self._shapes = shapes
+        self._ranges = sums
+        self._sources: dict[str, _Tensor] = {}
+        self._sums: dict[str, str] = {}
         self._nodes: list[onnx.NodeProto] = []
         self._initializers: list[onnx.TensorProto] = []
         self._datatypes: dict[str, str] = {}
 
     def graph(self) -> onnx.GraphProto:
-        height, width, channels = self._network.input_shape
-        self._datatypes["image"] = "UINT8"
-        x = self._node("Cast", "image_float", ["image"], "UINT8", to=TensorProto.FLOAT)
-        x = self._node("Transpose", "image_nchw", [x], "UINT8", perm=[0, 3, 1, 2])
-        shape: tuple[int, ...] = (channels, height, width)
+        self._sources[IMAGE] = self._image()
         for index, layer in enumerate(self._network.layers, start=1):
-            x, shape = self._layer(index, layer, x, shape)
+            current = self._current(layer)
+            if layer.neuron == "none":
+                self._read_out(layer, current)
+            else:
+                self._sources[layer.name] = self._spikes(index, layer, current)
         names = [node.name for node in self._nodes]
         if len(set(names)) < len(names):
             taken = next(name for name in names if names.count(name) > 1)
             raise ExportError(f"two nodes of the graph would be called {taken!r}; give the layers other names")
+        frame = list(self._network.input_shape)
+        image_shape = frame if self._network.static_input else [self._network.timesteps, *frame]
         graph = helper.make_graph(
             self._nodes,
             "spikefold",
-            [helper.make_tensor_value_info("image", TensorProto.UINT8, ["batch", height, width, channels])],
+            [helper.make_tensor_value_info("image", TensorProto.UINT8, ["batch", *image_shape])],
             [helper.make_tensor_value_info("logits", TensorProto.INT32, ["batch", self._network.classes])],
             self._initializers,
         )
@@ -144,46 +193,95 @@ class _GraphWriter:
             graph.quantization_annotation.append(_annotation(tensor, datatype))
         return graph
 
-    def _layer(self, index: int, layer: IntegerLayer, x: str, shape: tuple[int, ...]) -> tuple[str, tuple[int, ...]]:
-        """Append one layer that reads tensor ``x`` [batch or T*batch, *shape]; returns its output and shape."""
+    def _image(self) -> _Tensor:
+        height, width, channels = self._network.input_shape
+        shape = (channels, height, width)
+        self._datatypes["image"] = "UINT8"
+        x = self._node("Cast", "image_float", ["image"], "UINT8", to=TensorProto.FLOAT)
+        if self._network.static_input:
+            x = self._node("Transpose", "image_nchw", [x], "UINT8", perm=[0, 3, 1, 2])
+        else:
+            x = self._node("Transpose", "image_steps", [x], "UINT8", perm=[1, 0, 4, 2, 3])
+            x = self._reshape("image_nchw", x, [-1, *shape], "UINT8")
+        return _Tensor(x, shape, "UINT8", self._network.static_input)
+
+    def _current(self, layer: IntegerLayer) -> str:
+        """Append the connections of a layer and their sum; returns what goes into its neuron, [T, batch, ...]."""
+        single = len(layer.inputs) == 1
+        shape = self._shapes[layer.name].sum
+        steps = [(c, layer.name if single else c.name) for c in layer.inputs]
+        terms = [self._steps(connection, name, shape) for connection, name in steps]
+        connection = layer.inputs[0]
+        unsigned = bool((layer.sign == 1).all())
+        read_again = layer.name in self._network.added_to()
+        if single and not layer.onto and not read_again and unsigned and connection.factor == 1:
+            return terms[0]
+        terms = [self._integer(c, name, term) for (c, name), term in zip(steps, terms, strict=True)]
+        if layer.onto:
+            terms.append(self._sums[layer.onto])
+        total = terms[0]
+        for index, term in enumerate(terms[1:], start=1):
+            last = index == len(terms) - 1
+            total = self._node("Add", f"{layer.name}_sum" if last else f"{layer.name}_sum{index}", [total, term])
+        bounds = self._ranges[layer.name]
+        self._datatypes[total] = f"INT{signed_bits(bounds.low, bounds.high)}"
+        self._sums[layer.name] = total
+        if unsigned:
+            return total
+        sign = self._constant(f"{layer.name}_sign", _per_channel(layer.sign.astype(np.int32), shape), "INT2")
+        return self._node("Mul", f"{layer.name}_signed", [total, sign])
+
+    def _steps(self, connection: IntegerConnection, name: str, shape: tuple[int, ...]) -> str:
+        """One connection's weighted input [T, batch, *shape] float32, before its factor."""
+        source = self._sources[connection.source]
+        x = source.name
+        if connection.weights is not None:
+            weights = self._constant(f"{name}_weights", _onnx_weights(connection), f"INT{connection.weight_bits}")
+            if connection.kind == "conv":
+                x = self._node(
+                    "Conv",
+                    name,
+                    [x, weights],
+                    kernel_shape=list(connection.weights.shape[2:]),
+                    strides=[connection.stride] * 2,
+                    pads=[connection.padding] * 4,
+                )
+            else:
+                if len(source.shape) > 1:
+                    x = self._reshape(f"{name}_flatten", x, [-1, int(np.prod(source.shape))], source.datatype)
+                x = self._node("MatMul", name, [x, weights])
         timesteps = self._network.timesteps
-        in_datatype = "UINT8" if index == 1 else "BINARY"
-        weights = self._constant(f"{layer.name}_weights", _onnx_weights(layer), f"INT{layer.weight_bits}")
-        if layer.kind == "conv":
-            shape = conv_output_shape(layer, shape)
-            x = self._node(
-                "Conv",
-                layer.name,
-                [x, weights],
-                kernel_shape=list(layer.weights.shape[2:]),
-                strides=[layer.stride] * 2,
-                pads=[layer.padding] * 4,
-            )
-        else:
-            if len(shape) > 1:
-                x = self._reshape(f"{layer.name}_flatten", x, [-1, int(np.prod(shape))], in_datatype)
-            shape = (int(layer.weights.shape[0]),)
-            x = self._node("MatMul", layer.name, [x, weights])
-        if index == 1:
-            axis = self._constant(f"{layer.name}_static_axes", np.array([0], np.int64))
-            x = self._node("Unsqueeze", f"{layer.name}_static", [x, axis])
-            steps = self._constant(f"{layer.name}_steps_shape", np.array([timesteps, 1, *[1] * len(shape)], np.int64))
-            x = self._node("Expand", f"{layer.name}_steps", [x, steps])
-        else:
-            x = self._reshape(f"{layer.name}_steps", x, [timesteps, -1, *shape])
-        if layer.neuron == "none":
-            return self._read_out(layer, x), shape
-        x = self._neuron(index, layer, x)
-        x = self._reshape(f"neuron{index}_fold", x, [-1, *shape], "BINARY")
+        if not source.static:
+            return self._reshape(f"{name}_steps", x, [timesteps, -1, *shape])
+        axis = self._constant(f"{name}_static_axes", np.array([0], np.int64))
+        x = self._node("Unsqueeze", f"{name}_static", [x, axis])
+        steps = self._constant(f"{name}_steps_shape", np.array([timesteps, 1, *[1] * len(shape)], np.int64))
+        return self._node("Expand", f"{name}_steps", [x, steps])
+
+    def _integer(self, connection: IntegerConnection, name: str, steps: str) -> str:
+        """A term of an addition: int32, times its factor."""
+        x = self._node("Cast", f"{name}_int", [steps], to=TensorProto.INT32)
+        if connection.factor == 1:
+            return x
+        factor = self._constant(f"{name}_factor", np.array(connection.factor, np.int32))
+        return self._node("Mul", f"{name}_scaled", [x, factor])
+
+    def _spikes(self, index: int, layer: IntegerLayer, current: str) -> _Tensor:
+        """Append neuron and pooling of a layer."""
+        shapes = self._shapes[layer.name]
+        x = self._neuron(f"neuron{index}", layer, current, shapes.sum)
+        x = self._reshape(f"neuron{index}_fold", x, [-1, *shapes.sum], "BINARY")
+        datatype = "BINARY"
         if layer.pool > 1:
             window = [layer.pool] * 2
-            x = self._node("MaxPool", f"pool{index}", [x], "BINARY", kernel_shape=window, strides=window)
-            shape = (shape[0], *(size // layer.pool for size in shape[1:]))
-        return x, shape
+            if layer.pool_kind == "avg":
+                datatype = f"UINT{layer.largest_output.bit_length()}"
+                x = self._node("LpPool", f"pool{index}", [x], datatype, p=1, kernel_shape=window, strides=window)
+            else:
+                x = self._node("MaxPool", f"pool{index}", [x], datatype, kernel_shape=window, strides=window)
+        return _Tensor(x, shapes.output, datatype)
 
-    def _neuron(self, index: int, layer: IntegerLayer, current: str) -> str:
-        per_channel = (-1, 1, 1) if layer.kind == "conv" else (-1,)
-        name = f"neuron{index}"
+    def _neuron(self, name: str, layer: IntegerLayer, current: str, shape: tuple[int, ...]) -> str:
         attributes = {
             "timesteps": self._network.timesteps,
             "frac_bits": self._network.frac_bits,
@@ -193,21 +291,17 @@ class _GraphWriter:
             attributes["leak_shift"] = layer.leak_shift
         inputs = [current]
         for role, values in (("bias", layer.bias), ("threshold", layer.threshold)):
-            inputs.append(
-                self._constant(
-                    f"{name}_{role}", values.astype(np.int32).reshape(per_channel), f"INT{signed_bits(values)}"
-                )
-            )
+            constant = _per_channel(values.astype(np.int32), shape)
+            inputs.append(self._constant(f"{name}_{role}", constant, f"INT{signed_bits(values)}"))
         return self._node(layer.neuron, name, inputs, "BINARY", domain=DOMAIN, **attributes)
 
-    def _read_out(self, layer: IntegerLayer, current: str) -> str:
+    def _read_out(self, layer: IntegerLayer, current: str) -> None:
         bias = self._constant("logits_bias", layer.bias.astype(np.int32), f"INT{signed_bits(layer.bias)}")
         timesteps = self._network.timesteps
         node = helper.make_node(
             "ReadOut", [current, bias], ["logits"], name="logits", domain=DOMAIN, timesteps=timesteps
         )
         self._nodes.append(node)
-        return "logits"
 
     def _node(
         self, op: str, name: str, inputs: list[str], datatype: str | None = None, domain: str = "", **attributes: Any
@@ -222,122 +316,25 @@ class _GraphWriter:
         return self._node("Reshape", name, [x, self._constant(f"{name}_shape", np.array(shape, np.int64))], datatype)
 
     def _constant(self, name: str, values: NDArray[np.generic], datatype: str | None = None) -> str:
-        self._initializers.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
+        # ascontiguousarray would make a vector of a scalar.
+        self._initializers.append(numpy_helper.from_array(np.array(values, order="C"), name))
         if datatype:
             self._datatypes[name] = datatype
         return name
 
 
-def conv_output_shape(layer: IntegerLayer, shape: tuple[int, ...]) -> tuple[int, int, int]:
-    """(channels, height, width) of a convolution on a (channels, height, width) map, before pooling.
-
-    Raises ExportError when the kernel does not fit the padded map.
-    """
-    if len(shape) != 3:
-        raise ExportError(f"layer {layer.name!r}: a convolution needs a feature map, but its input is a vector")
-    out_channels, _, kernel_h, kernel_w = layer.weights.shape
-    height = (shape[1] + 2 * layer.padding - kernel_h) // layer.stride + 1
-    width = (shape[2] + 2 * layer.padding - kernel_w) // layer.stride + 1
-    if height < layer.pool or width < layer.pool:
-        raise ExportError(
-            f"layer {layer.name!r}: a {kernel_h}x{kernel_w} kernel and a pooling window of {layer.pool} do not fit "
-            f"its {shape[1]}x{shape[2]} input"
-        )
-    return int(out_channels), height, width
+def _per_channel(values: NDArray[np.int32], shape: tuple[int, ...]) -> NDArray[np.int32]:
+    """[channels] for vectors, [channels, 1, 1] for maps."""
+    return values.reshape(-1, *[1] * (len(shape) - 1))
 
 
-def _onnx_weights(layer: IntegerLayer) -> NDArray[np.float32]:
-    weights = layer.weights.astype(np.float32)
-    return weights if layer.kind == "conv" else weights.T
+def _onnx_weights(connection: IntegerConnection) -> NDArray[np.float32]:
+    assert connection.weights is not None
+    weights = connection.weights.astype(np.float32)
+    return weights if connection.kind == "conv" else weights.T
 
 
 def _annotation(tensor: str, datatype: str) -> onnx.TensorAnnotation:
     annotation = onnx.TensorAnnotation(tensor_name=tensor)
     annotation.quant_parameter_tensor_names.append(onnx.StringStringEntryProto(key="finn_datatype", value=datatype))
     return annotation
-
-
-def _functions(network: IntegerNetwork) -> list[onnx.FunctionProto]:
-    used = {layer.neuron for layer in network.layers}
-    functions = [_neuron_function(kind, network.timesteps) for kind in ("IF", "LIF") if kind in used]
-    return [*functions, _read_out_function()]
-
-
-def _neuron_function(kind: str, timesteps: int) -> onnx.FunctionProto:
-    """IF or LIF over T steps: current [T, ...] float32 -> spikes [T, ...] float32, integer arithmetic in int32."""
-    nodes: list[onnx.NodeProto] = []
-
-    def node(op: str, inputs: list[str], output: str, **attributes: Any) -> str:
-        nodes.append(helper.make_node(op, inputs, [output], **attributes))
-        return output
-
-    def attribute(name: str) -> str:
-        """The int attribute of the calling node as an int32 scalar."""
-        constant = helper.make_node("Constant", [], [f"{name}_64"])
-        constant.attribute.append(
-            onnx.AttributeProto(name="value_int", ref_attr_name=name, type=onnx.AttributeProto.INT)
-        )
-        nodes.append(constant)
-        return node("Cast", [f"{name}_64"], name, to=TensorProto.INT32)
-
-    node("Constant", [], "zero", value=numpy_helper.from_array(np.array(0, np.int32)))
-    node("Constant", [], "two", value=numpy_helper.from_array(np.array(2, np.int32)))
-    node("Pow", ["two", attribute("frac_bits")], "one")
-    attribute("soft_reset")
-    if kind == "LIF":
-        node("Pow", ["two", attribute("leak_shift")], "tau")
-    node("Cast", ["current"], "acc", to=TensorProto.INT32)
-    node("Mul", ["acc", "one"], "scaled")
-    node("Add", ["scaled", "bias"], "drive")
-    drives = [f"drive_{t}" for t in range(timesteps)]
-    if timesteps == 1:
-        node("Identity", ["drive"], drives[0])
-    else:
-        nodes.append(helper.make_node("Split", ["drive"], drives, axis=0, num_outputs=timesteps))
-    carried = ""
-    for t in range(timesteps):
-        if t == 0:
-            potential = drives[0]
-        else:
-            if kind == "LIF":
-                # V >> k is (V - Mod(V, 2^k)) / 2^k: Mod takes the sign of the divisor, so it rounds down.
-                node("Mod", [carried, "tau"], f"remainder_{t}")
-                node("Sub", [carried, f"remainder_{t}"], f"multiple_{t}")
-                node("Div", [f"multiple_{t}", "tau"], f"leak_{t}")
-                carried = node("Sub", [carried, f"leak_{t}"], f"leaked_{t}")
-            potential = node("Add", [carried, drives[t]], f"potential_{t}")
-        node("Sub", [potential, "threshold"], f"excess_{t}")
-        node("GreaterOrEqual", [f"excess_{t}", "zero"], f"spike_{t}")
-        # Soft reset leaves V - threshold, hard reset leaves 0.
-        node("Mul", [f"excess_{t}", "soft_reset"], f"reset_{t}")
-        carried = node("Where", [f"spike_{t}", f"reset_{t}", potential], f"carried_{t}")
-    node("Concat", [f"spike_{t}" for t in range(timesteps)], "train", axis=0)
-    node("Cast", ["train"], "spikes", to=TensorProto.FLOAT)
-    attributes = ["timesteps", "frac_bits", "soft_reset"] + (["leak_shift"] if kind == "LIF" else [])
-    return helper.make_function(
-        DOMAIN,
-        kind,
-        ["current", "bias", "threshold"],
-        ["spikes"],
-        nodes,
-        [helper.make_opsetid("", OPSET)],
-        attributes=attributes,
-    )
-
-
-def _read_out_function() -> onnx.FunctionProto:
-    nodes = [
-        helper.make_node("Cast", ["current"], ["acc"], to=TensorProto.INT32),
-        helper.make_node("Add", ["acc", "bias"], ["drive"]),
-        helper.make_node("Constant", [], ["axes"], value=numpy_helper.from_array(np.array([0], np.int64))),
-        helper.make_node("ReduceSum", ["drive", "axes"], ["logits"], keepdims=0),
-    ]
-    return helper.make_function(
-        DOMAIN,
-        "ReadOut",
-        ["current", "bias"],
-        ["logits"],
-        nodes,
-        [helper.make_opsetid("", OPSET)],
-        attributes=["timesteps"],
-    )

@@ -1,13 +1,14 @@
-"""Exact range analysis: the signed widths that one layer needs so that nothing in it can ever overflow."""
+"""Exact range analysis: the signed widths that a layer needs so that nothing in it can ever overflow."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from codegen.network import IntegerLayer, NeuronKind, ResetKind
+from codegen.network import IntegerConnection, IntegerNetwork, NeuronKind, ResetKind
 
 Integers = NDArray[np.int64]
 
@@ -21,6 +22,14 @@ class Interval:
 
     def hull(self, other: Interval) -> Interval:
         return Interval(np.minimum(self.low, other.low), np.maximum(self.high, other.high))
+
+    def plus(self, other: Interval) -> Interval:
+        return Interval(self.low + other.low, self.high + other.high)
+
+    def times(self, sign: Integers) -> Interval:
+        """Bounds of the values times -1, 0 or +1 per channel."""
+        ends = self.low * sign, self.high * sign
+        return Interval(np.minimum(*ends), np.maximum(*ends))
 
 
 @dataclass(frozen=True)
@@ -47,9 +56,9 @@ def signed_bits(*values: Integers) -> int:
     return max((-low - 1).bit_length() if low < 0 else 0, high.bit_length()) + 1
 
 
-def weight_matrix(layer: IntegerLayer) -> Integers:
+def weight_matrix(weights: Integers) -> Integers:
     """Weights as int64 [out, in*kh*kw]; the order within a row is the layer's own, not a core's."""
-    return layer.weights.reshape(layer.weights.shape[0], -1).astype(np.int64)
+    return weights.reshape(weights.shape[0], -1).astype(np.int64)
 
 
 def acc_range(weights: Integers, largest_input: int) -> Interval:
@@ -57,6 +66,34 @@ def acc_range(weights: Integers, largest_input: int) -> Interval:
     return Interval(
         np.minimum(weights, 0).sum(axis=1) * largest_input, np.maximum(weights, 0).sum(axis=1) * largest_input
     )
+
+
+def sum_range(
+    connections: Iterable[IntegerConnection], largest: Mapping[str, int], channels: int, onto: Interval | None
+) -> Interval:
+    """Bounds of a layer's sum from those of ``onto`` and the ``largest`` value of each source.
+
+    Each term's bounds hold zero, so partial sums in any order stay inside. They are reached unless terms share inputs.
+    """
+    zero = np.zeros(channels, np.int64)
+    total = onto or Interval(zero, zero)
+    for connection in connections:
+        if connection.weights is None:
+            term = Interval(zero, zero + largest[connection.source])
+        else:
+            term = acc_range(weight_matrix(connection.weights), largest[connection.source])
+        total = total.plus(Interval(term.low * connection.factor, term.high * connection.factor))
+    return total
+
+
+def sum_ranges(network: IntegerNetwork) -> dict[str, Interval]:
+    """Bounds of every layer's sum, before its sign, by layer name."""
+    largest = network.largest_values()
+    ranges: dict[str, Interval] = {}
+    for layer in network.layers:
+        onto = ranges[layer.onto] if layer.onto else None
+        ranges[layer.name] = sum_range(layer.inputs, largest, layer.channels, onto)
+    return ranges
 
 
 def drive_range(acc: Interval, bias: Integers, frac_bits: int) -> Interval:
@@ -117,6 +154,20 @@ def layer_widths(
     """
     weights, bias, threshold = (np.asarray(array, np.int64) for array in (weights, bias, threshold))
     acc = acc_range(weights, (1 << input_bits) - 1 if static_input else 1)
+    return widths_of_sum(acc, timesteps, neuron, leak_shift, reset, frac_bits, bias, threshold)
+
+
+def widths_of_sum(
+    acc: Interval,
+    timesteps: int,
+    neuron: NeuronKind,
+    leak_shift: int,
+    reset: ResetKind,
+    frac_bits: int,
+    bias: Integers,
+    threshold: Integers,
+) -> LayerWidths:
+    """The same from the bounds of what the neuron, or the read-out, is given at each step."""
     if neuron == "none":
         total = Interval(acc.low * timesteps, acc.high * timesteps)
         bias_total = bias * timesteps

@@ -5,69 +5,92 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from codegen.network import IntegerLayer, IntegerNetwork
+from codegen.network import IntegerConnection, IntegerLayer, IntegerNetwork
+from sca_train.description import IMAGE
 
 Integers = NDArray[np.int64]
 
 
 def run_reference(network: IntegerNetwork, images: NDArray[np.uint8]) -> NDArray[np.int32]:
-    """Logits int32 [N, classes] of images uint8 [N, H, W, C]."""
+    """Logits int32 [N, classes] of images uint8 [N, H, W, C], or of event frames uint8 [N, T, H, W, C]."""
     return run_layers(network, images)[0]
 
 
 def run_layers(network: IntegerNetwork, images: NDArray[np.uint8]) -> tuple[NDArray[np.int32], list[Integers]]:
     """Logits and, per layer with neurons, its spikes before pooling, 0/1 int64 [T, N, channels(, h, w)]."""
-    pixels = images.astype(np.int64).transpose(0, 3, 1, 2)
-    steps = np.stack([pixels] * network.timesteps)
+    outputs = {IMAGE: _image_steps(network, images.astype(np.int64))}
+    sums: dict[str, Integers] = {}
     trains: list[Integers] = []
     logits = np.zeros((len(images), network.classes), np.int64)
     for layer in network.layers:
-        acc = [_matrix_product(layer, step) for step in steps]
+        total = sum(connection.factor * _product(connection, outputs[connection.source]) for connection in layer.inputs)
+        if layer.onto:
+            total = total + sums[layer.onto]
+        sums[layer.name] = np.asarray(total)
         if layer.neuron == "none":
-            logits = np.sum([step + layer.bias for step in acc], axis=0)
+            logits = (_per_channel(layer.sign, sums[layer.name]) * sums[layer.name] + layer.bias).sum(axis=0)
             break
-        spikes = _neuron(layer, acc, network.frac_bits)
+        spikes = _neuron(layer, sums[layer.name], network.frac_bits)
         trains.append(spikes)
-        steps = np.stack([_max_pool(step, layer.pool) for step in spikes])
+        outputs[layer.name] = np.stack([_pool(step, layer) for step in spikes])
     return logits.astype(np.int32), trains
 
 
-def _matrix_product(layer: IntegerLayer, x: Integers) -> Integers:
-    if layer.kind == "linear":
-        return x.reshape(len(x), -1) @ layer.weights.T
-    padding = layer.padding
+def _image_steps(network: IntegerNetwork, images: Integers) -> Integers:
+    """[T, N, C, H, W]"""
+    if network.static_input:
+        return np.stack([images.transpose(0, 3, 1, 2)] * network.timesteps)
+    return np.stack([images[:, step].transpose(0, 3, 1, 2) for step in range(network.timesteps)])
+
+
+def _product(connection: IntegerConnection, steps: Integers) -> Integers:
+    """The connection's term at all steps, before its factor."""
+    if connection.weights is None:
+        return steps
+    return np.stack([_matrix_product(connection, connection.weights, step) for step in steps])
+
+
+def _matrix_product(connection: IntegerConnection, weights: Integers, x: Integers) -> Integers:
+    if connection.kind == "linear":
+        return x.reshape(len(x), -1) @ weights.T
+    padding = connection.padding
     x = np.pad(x, ((0, 0), (0, 0), (padding, padding), (padding, padding)))
-    kernel_h, kernel_w = layer.weights.shape[2:]
-    height = (x.shape[2] - kernel_h) // layer.stride + 1
-    width = (x.shape[3] - kernel_w) // layer.stride + 1
-    out = np.zeros((len(x), layer.weights.shape[0], height, width), np.int64)
+    kernel_h, kernel_w = weights.shape[2:]
+    height = (x.shape[2] - kernel_h) // connection.stride + 1
+    width = (x.shape[3] - kernel_w) // connection.stride + 1
+    out = np.zeros((len(x), weights.shape[0], height, width), np.int64)
     for row in range(height):
         for column in range(width):
-            top, left = row * layer.stride, column * layer.stride
+            top, left = row * connection.stride, column * connection.stride
             window = x[:, :, top : top + kernel_h, left : left + kernel_w]
-            out[:, :, row, column] = np.einsum("nchw,ochw->no", window, layer.weights)
+            out[:, :, row, column] = np.einsum("nchw,ochw->no", window, weights)
     return out
 
 
-def _neuron(layer: IntegerLayer, acc: list[Integers], frac_bits: int) -> Integers:
-    per_channel = (-1, 1, 1) if layer.kind == "conv" else (-1,)
-    bias, threshold = layer.bias.reshape(per_channel), layer.threshold.reshape(per_channel)
-    potential = np.zeros_like(acc[0])
+def _per_channel(values: Integers, steps: Integers) -> Integers:
+    """One value per channel, to go with [T, N, channels(, h, w)]."""
+    return values.reshape(-1, *[1] * (steps.ndim - 3))
+
+
+def _neuron(layer: IntegerLayer, sums: Integers, frac_bits: int) -> Integers:
+    sign, bias, threshold = (_per_channel(values, sums) for values in (layer.sign, layer.bias, layer.threshold))
+    potential = np.zeros_like(sums[0])
     spikes = []
-    for step in acc:
+    for step in sums:
         if layer.neuron == "LIF":
             potential = potential - (potential >> layer.leak_shift)
-        potential = potential + (step << frac_bits) + bias
+        potential = potential + ((sign * step) << frac_bits) + bias
         spike = potential >= threshold
         potential = np.where(spike, potential - threshold if layer.reset == "soft" else 0, potential)
         spikes.append(spike.astype(np.int64))
     return np.stack(spikes)
 
 
-def _max_pool(x: Integers, pool: int) -> Integers:
+def _pool(x: Integers, layer: IntegerLayer) -> Integers:
+    pool = layer.pool
     if pool == 1:
         return x
     images, channels, height, width = x.shape
     rows, columns = height // pool, width // pool
-    x = x[:, :, : rows * pool, : columns * pool]
-    return x.reshape(images, channels, rows, pool, columns, pool).max(axis=(3, 5))
+    windows = x[:, :, : rows * pool, : columns * pool].reshape(images, channels, rows, pool, columns, pool)
+    return windows.sum(axis=(3, 5)) if layer.pool_kind == "avg" else windows.max(axis=(3, 5))

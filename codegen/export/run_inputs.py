@@ -20,6 +20,7 @@ def load_network_description(run: RunFolder) -> NetworkDescription:
 def load_test_set(run: RunFolder) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Test images uint8 [N, H, W, C] and labels int64 [N] of the data set that the run was trained on.
 
+    Event frames are uint8 [N, T, H, W, 2].
     Raises TrainError when the data is no longer where config.toml says.
     """
     config_file = run.require("config.toml")

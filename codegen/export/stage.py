@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from codegen.export.fold_batchnorm import fold_network
 from codegen.export.golden import LOGITS_FILE, file_digest, images_digest
-from codegen.export.onnx_runtime import BATCH, OnnxNetwork, load_network
+from codegen.export.onnx_runtime import OnnxNetwork, load_network
 from codegen.export.onnx_writer import build_model
 from codegen.export.run_inputs import load_network_description, load_test_set
 from codegen.run_folder import RunFolder, save_array, write_atomically
@@ -78,7 +78,7 @@ def export_run(run: RunFolder, frac_bits: int, limit: int | None = None) -> Expo
 
 def _logits(network: OnnxNetwork, images: NDArray[np.uint8]) -> tuple[NDArray[np.int32], float]:
     """Logits of all images with a progress bar, and the seconds that ONNX Runtime took."""
-    network.logits(images[:BATCH])  # the first call allocates; it is not part of the measurement
+    network.logits(images[: network.properties.batch])  # the first call allocates; it is not part of the measurement
     parts = []
     start = time.perf_counter()
     with tqdm(total=len(images), desc="ONNX Runtime", unit="image") as progress:

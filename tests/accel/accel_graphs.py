@@ -13,8 +13,9 @@ from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
 
 from codegen.export.onnx_writer import build_model
-from codegen.network import IntegerLayer, IntegerNetwork
+from codegen.network import IntegerConnection, IntegerLayer, IntegerNetwork
 from codegen.run_folder import RunFolder
+from sca_train.description import IMAGE
 
 RTL_DOMAIN = "finn.custom_op.fpgadataflow.rtl"
 
@@ -176,11 +177,13 @@ def tiny_network(folder: Path, count: int) -> TinyNetwork:
     """Static image layer, pooled IF convolution, LIF convolution with stride, read-out; ``count`` random images."""
     rng = np.random.default_rng(5)
     layers = (
-        _layer(rng, "conv1", (4, 1, 3, 3), bits=8, neuron="IF", reset="hard", pool=2, reach=900),
-        _layer(rng, "conv2", (6, 4, 3, 3), bits=4, neuron="LIF", reset="soft", pool=1, reach=12),
-        _layer(rng, "readout", (5, 6 * 4 * 4), bits=4, neuron="none", reset="hard", pool=1, reach=12),
+        _layer(rng, "conv1", IMAGE, (4, 1, 3, 3), bits=8, neuron="IF", reset="hard", pool=2, reach=900),
+        _layer(rng, "conv2", "conv1", (6, 4, 3, 3), bits=4, neuron="LIF", reset="soft", pool=1, reach=12),
+        _layer(rng, "readout", "conv2", (5, 6 * 4 * 4), bits=4, neuron="none", reset="hard", pool=1, reach=12),
     )
-    network = IntegerNetwork(input_shape=(8, 8, 1), timesteps=4, frac_bits=4, classes=5, layers=layers)
+    network = IntegerNetwork(
+        input_shape=(8, 8, 1), static_input=True, timesteps=4, frac_bits=4, classes=5, layers=layers
+    )
     folder.mkdir(parents=True, exist_ok=True)
     onnx.save(build_model(network), str(folder / "model.onnx"))
     images = rng.integers(0, 256, (count, *network.input_shape)).astype(np.uint8)
@@ -190,6 +193,7 @@ def tiny_network(folder: Path, count: int) -> TinyNetwork:
 def _layer(
     rng: np.random.Generator,
     name: str,
+    source: str,
     shape: tuple[int, ...],
     *,
     bits: int,
@@ -201,13 +205,13 @@ def _layer(
     largest = 2 ** (bits - 1) - 1
     out = shape[0]
     threshold = np.zeros(out, np.int64) if neuron == "none" else rng.integers(1, reach, out) << 4
+    weights = rng.integers(-largest, largest + 1, shape)
+    kind, padding = ("conv", 1) if len(shape) == 4 else ("linear", 0)
     return IntegerLayer(
         name=name,
-        kind="conv" if len(shape) == 4 else "linear",
-        weights=rng.integers(-largest, largest + 1, shape),
-        weight_bits=bits,
-        stride=1,
-        padding=1 if len(shape) == 4 else 0,
+        inputs=(IntegerConnection(name, source, kind, weights, bits, 1, padding),),
+        onto="",
+        sign=np.ones(out, np.int64),
         neuron=neuron,
         leak_shift=2 if neuron == "LIF" else 0,
         reset=reset,

@@ -5,8 +5,14 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import strategies as st
 
-from codegen.network import IntegerLayer, IntegerNetwork
-from sca_train.description import LayerDescription, NetworkDescription, NeuronDescription
+from codegen.network import IntegerConnection, IntegerLayer, IntegerNetwork
+from sca_train.description import (
+    IMAGE,
+    ConnectionDescription,
+    LayerDescription,
+    NetworkDescription,
+    NeuronDescription,
+)
 
 
 @st.composite
@@ -27,33 +33,42 @@ def integer_networks(draw: st.DrawFn) -> IntegerNetwork:
         map_w = (shape[2] + 2 * padding - kernel) // stride + 1
         pool = draw(st.integers(1, min(2, map_h, map_w)))
         weight_shape = (out, shape[0], kernel, kernel)
-        layers.append(_layer(draw, rng, f"conv{index + 1}", weight_shape, stride, padding, pool, index == 0, frac_bits))
+        layers.append(_layer(draw, rng, f"conv{index + 1}", layers, weight_shape, stride, padding, pool, frac_bits))
         shape = (out, map_h // pool, map_w // pool)
     for index in range(draw(st.integers(0, 1))):
         out = draw(st.integers(1, 6))
         weight_shape = (out, int(np.prod(shape)))
-        layers.append(_layer(draw, rng, f"fc{index + 1}", weight_shape, 1, 0, 1, not layers, frac_bits))
+        layers.append(_layer(draw, rng, f"fc{index + 1}", layers, weight_shape, 1, 0, 1, frac_bits))
         shape = (out,)
     classes = draw(st.integers(1, 4))
-    weights = rng.integers(-7, 8, (classes, int(np.prod(shape))))
+    layers.append(integer_read_out(rng, _source(layers), classes, int(np.prod(shape))))
+    return IntegerNetwork((height, width, channels), True, timesteps, frac_bits, classes, tuple(layers))
+
+
+def integer_read_out(rng: np.random.Generator, source: str, classes: int, inputs: int) -> IntegerLayer:
+    weights = rng.integers(-7, 8, (classes, inputs))
     bias = rng.integers(-20, 21, classes)
-    layers.append(IntegerLayer("readout", "linear", weights, 4, 1, 0, "none", 0, "hard", bias, np.zeros_like(bias), 1))
-    return IntegerNetwork((height, width, channels), timesteps, frac_bits, classes, tuple(layers))
+    connection = IntegerConnection("readout", source, "linear", weights, 4, 1, 0)
+    ones, zeros = np.ones_like(bias), np.zeros_like(bias)
+    return IntegerLayer("readout", (connection,), "", ones, "none", 0, "hard", bias, zeros, 1)
 
 
-def _layer(draw, rng, name, weight_shape, stride, padding, pool, first, frac_bits):
+def _source(layers):
+    return layers[-1].name if layers else IMAGE
+
+
+def _layer(draw, rng, name, before, weight_shape, stride, padding, pool, frac_bits):
     weight_bits = draw(st.sampled_from([2, 4, 8]))
     largest = 2 ** (weight_bits - 1) - 1
     weights = rng.integers(-largest, largest + 1, weight_shape)
-    reach = max(1, int(np.abs(weights).sum() / len(weights) * (255 if first else 1))) << frac_bits
+    reach = max(1, int(np.abs(weights).sum() / len(weights) * (1 if before else 255))) << frac_bits
     neuron = draw(st.sampled_from(["IF", "LIF"]))
+    kind = "conv" if len(weight_shape) == 4 else "linear"
     return IntegerLayer(
         name=name,
-        kind="conv" if len(weight_shape) == 4 else "linear",
-        weights=weights,
-        weight_bits=weight_bits,
-        stride=stride,
-        padding=padding,
+        inputs=(IntegerConnection(name, _source(before), kind, weights, weight_bits, stride, padding),),
+        onto="",
+        sign=np.ones(weight_shape[0], np.int64),
         neuron=neuron,
         leak_shift=draw(st.integers(1, 4)) if neuron == "LIF" else 0,
         reset=draw(st.sampled_from(["hard", "soft"])),
@@ -78,7 +93,7 @@ def random_description(
     neuron = NeuronDescription(kind, reset, 0.5, 2.0)
     height, width, channels = input_shape
 
-    def layer(name, layer_kind, shape, bits, padding, pool, with_neuron=True):
+    def layer(name, source, layer_kind, shape, bits, padding, pool, with_neuron=True):
         largest = 2 ** (bits - 1) - 1
         out = shape[0]
         inputs = int(np.prod(shape[1:]))
@@ -87,31 +102,38 @@ def random_description(
             norm_scale *= rng.choice([-1.0, 1.0], out)
         if gammas == "zeros":
             norm_scale[::3] = 0.0
-        return LayerDescription(
+        connection = ConnectionDescription(
             name=name,
+            source=source,
             kind=layer_kind,
             weights=rng.integers(-largest, largest + 1, shape).astype(np.int8),
             weight_bits=bits,
             scale=rng.uniform(1.0, 2.0, out) / largest / np.sqrt(inputs) if with_neuron else np.full(out, 0.013),
-            norm_scale=norm_scale if with_neuron else np.ones(out),
-            norm_shift=rng.normal(0.3, 0.4, out) if with_neuron else rng.normal(0, 0.1, out),
             stride=1,
             padding=padding,
+        )
+        return LayerDescription(
+            name=name,
+            inputs=(connection,),
+            onto="",
+            norm_scale=norm_scale if with_neuron else np.ones(out),
+            norm_shift=rng.normal(0.3, 0.4, out) if with_neuron else rng.normal(0, 0.1, out),
             neuron=neuron if with_neuron else None,
             pool=pool,
+            pool_kind="max",
         )
 
     if fully_connected:
         layers = [
-            layer("fc1", "linear", (24, height * width * channels), 8, 0, 1),
-            layer("fc2", "linear", (16, 24), 4, 0, 1),
-            layer("readout", "linear", (10, 16), 4, 0, 1, with_neuron=False),
+            layer("fc1", IMAGE, "linear", (24, height * width * channels), 8, 0, 1),
+            layer("fc2", "fc1", "linear", (16, 24), 4, 0, 1),
+            layer("readout", "fc2", "linear", (10, 16), 4, 0, 1, with_neuron=False),
         ]
     else:
         features = 12 * (height // 4) * (width // 4)
         layers = [
-            layer("conv1", "conv", (8, channels, 3, 3), 8, 1, 2),
-            layer("conv2", "conv", (12, 8, 3, 3), 4, 1, 2),
-            layer("readout", "linear", (10, features), 4, 0, 1, with_neuron=False),
+            layer("conv1", IMAGE, "conv", (8, channels, 3, 3), 8, 1, 2),
+            layer("conv2", "conv1", "conv", (12, 8, 3, 3), 4, 1, 2),
+            layer("readout", "conv2", "linear", (10, features), 4, 0, 1, with_neuron=False),
         ]
-    return NetworkDescription(input_shape, 1 / 255, timesteps, 10, tuple(layers))
+    return NetworkDescription(input_shape, 1 / 255, True, timesteps, 10, tuple(layers))

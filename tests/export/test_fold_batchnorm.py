@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from float_model import float_layers
 from random_networks import random_description
 
 from codegen.errors import ExportError
@@ -20,26 +21,6 @@ def _images(description, seed=0):
     return np.random.default_rng(seed).integers(0, 256, (IMAGES, *description.input_shape)).astype(np.uint8)
 
 
-def _float_layer(description, images):
-    """Spikes bool [T, N, C] of the first fully connected layer in float64, and |V - threshold| in units of its sums."""
-    layer = description.layers[0]
-    pixels = images.transpose(0, 3, 1, 2).reshape(len(images), -1) * description.input_scale
-    current = layer.norm_scale * (pixels @ (layer.weights * layer.scale[:, None]).T) + layer.norm_shift
-    potential = np.zeros_like(current)
-    spikes, margins = [], []
-    for _ in range(description.timesteps):
-        if layer.neuron.kind == "LIF":
-            potential = potential + (current - potential) / layer.neuron.tau
-        else:
-            potential = potential + current
-        spike = potential >= layer.neuron.threshold
-        margins.append(np.abs(potential - layer.neuron.threshold))
-        left = potential - layer.neuron.threshold if layer.neuron.reset == "soft" else 0.0
-        potential = np.where(spike, left, potential)
-        spikes.append(spike)
-    return np.array(spikes), np.array(margins)
-
-
 @pytest.mark.parametrize("gammas", ["positive", "mixed", "zeros"])
 @pytest.mark.parametrize("reset", ["hard", "soft"])
 @pytest.mark.parametrize("kind", ["IF", "LIF"])
@@ -48,13 +29,14 @@ def test_spikes_are_those_of_the_float_neuron(kind, reset, gammas):
         11, kind=kind, reset=reset, gammas=gammas, timesteps=6, fully_connected=True, input_shape=(6, 6, 1)
     )
     images = _images(description)
-    expected, margins = _float_layer(description, images)
     frac_bits = 6
     trains = run_layers(fold_network(description, frac_bits), images)[1]
+    first = float_layers(description, images, trains)[0][0]
+    expected, margins = first.spikes, first.margins
     spikes = trains[0].astype(bool)
     # Rounding moves the potential by at most a few units in the last place per step; closer calls may differ.
     layer = description.layers[0]
-    unit = np.abs(layer.norm_scale * layer.scale * description.input_scale) / 2**frac_bits
+    unit = np.abs(layer.norm_scale * layer.inputs[0].scale * description.input_scale) / 2**frac_bits
     constant_unit = np.maximum(np.abs(layer.norm_shift), 2.0) / 2**8 / 2**frac_bits
     unit = np.where(unit > 0, unit, constant_unit)
     clear = (margins > 4 * description.timesteps * unit).all(axis=0)
@@ -66,8 +48,8 @@ def test_spikes_are_those_of_the_float_neuron(kind, reset, gammas):
 def test_channels_without_gain_are_constant():
     description = random_description(2, gammas="zeros", fully_connected=True)
     layer = fold_network(description).layers[0]
-    assert not layer.weights[::3].any()
-    assert layer.weights[1::3].any()
+    assert not layer.inputs[0].weights[::3].any()
+    assert layer.inputs[0].weights[1::3].any()
 
 
 def test_a_channel_with_negligible_gain_is_constant():
@@ -79,10 +61,10 @@ def test_a_channel_with_negligible_gain_is_constant():
     shift[0], shift[1] = 0.7, 0.0
     first = replace(first, norm_scale=gain, norm_shift=shift)
     folded = fold_network(replace(description, layers=(first, *description.layers[1:]))).layers[0]
-    assert not folded.weights[0].any()
+    assert not folded.inputs[0].weights[0].any()
     assert (folded.bias[0], folded.threshold[0]) == (0, 0), "a current of 0.7 passes the threshold of 0.5 at every step"
     assert (folded.bias[1], folded.threshold[1]) == (0, 1), "a current of about 0 never does"
-    assert not folded.weights[:2].any()
+    assert not folded.inputs[0].weights[:2].any()
 
 
 def test_a_constant_channel_keeps_its_rhythm():
@@ -128,7 +110,7 @@ def test_read_out_bias_is_in_integer_units_per_step():
     description = random_description(4, fully_connected=True)
     readout = description.layers[-1]
     folded = fold_network(description).layers[-1]
-    np.testing.assert_array_equal(folded.bias, np.rint(readout.norm_shift / readout.scale))
+    np.testing.assert_array_equal(folded.bias, np.rint(readout.norm_shift / readout.inputs[0].scale))
     assert folded.neuron == "none"
 
 
@@ -138,17 +120,22 @@ def _with_layer(description, index, **changes):
     return replace(description, layers=tuple(layers))
 
 
+def _with_connection(description, index, **changes):
+    connection = replace(description.layers[index].inputs[0], **changes)
+    return _with_layer(description, index, inputs=(connection,))
+
+
 def _bad_descriptions():
     good = random_description(1, kind="LIF", fully_connected=True)
     lif = good.layers[0].neuron
     yield "T=33 time steps; 1..32 are supported", replace(good, timesteps=33)
     yield "layer 'fc1': tau=3.0 .* power of two", _with_layer(good, 0, neuron=replace(lif, tau=3.0))
     yield "layer 'fc2': its threshold is 0.0", _with_layer(good, 1, neuron=replace(lif, threshold=0.0))
-    yield "one common scale", _with_layer(good, -1, scale=np.linspace(1, 2, 10))
+    yield "one common scale", _with_connection(good, -1, scale=np.linspace(1, 2, 10))
     yield "the read-out has 10 outputs for 7 classes", replace(good, classes=7)
     yield "exactly the last layer must be without neuron", _with_layer(good, 1, neuron=None)
     yield "not finite", _with_layer(good, 0, norm_shift=np.full(24, np.nan))
-    yield r"weights leave -1\.\.1, the range of 2 bits", _with_layer(good, 1, weight_bits=2)
+    yield r"weights leave -1\.\.1, the range of 2 bits", _with_connection(good, 1, weight_bits=2)
 
 
 @pytest.mark.parametrize(("sentence", "description"), list(_bad_descriptions()), ids=lambda value: str(value)[:30])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import onnx
 import pytest
@@ -68,6 +70,7 @@ def test_a_sum_beyond_float32_is_refused():
     description = random_description(1, fully_connected=True, input_shape=(32, 32, 3))
     wide = np.full((24, 32 * 32 * 3), 127, np.int8)
     first = description.layers[0]
-    layers = (type(first)(**{**vars(first), "weights": wide}), *description.layers[1:])
+    first = replace(first, inputs=(replace(first.inputs[0], weights=wide),))
+    layers = (first, *description.layers[1:])
     with pytest.raises(ExportError, match=r"layer 'fc1': a sum of .* float32 is exact only below 16777216"):
-        build_model(fold_network(type(description)(**{**vars(description), "layers": layers})))
+        build_model(fold_network(replace(description, layers=layers)))

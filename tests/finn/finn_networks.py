@@ -10,13 +10,15 @@ import onnx
 from hypothesis import strategies as st
 
 from codegen.export.onnx_writer import build_model
-from codegen.network import IntegerLayer, IntegerNetwork
+from codegen.network import IntegerConnection, IntegerLayer, IntegerNetwork
 from codegen.run_folder import RunFolder
+from sca_train.description import IMAGE
 
 
 def integer_layer(
     rng: np.random.Generator,
     name: str,
+    source: str,
     weight_shape: tuple[int, ...],
     *,
     neuron: str = "IF",
@@ -25,21 +27,19 @@ def integer_layer(
     stride: int = 1,
     padding: int = 0,
     pool: int = 1,
-    first: bool = False,
 ) -> IntegerLayer:
     """Random weights of ``bits``; thresholds that some inputs reach and some do not."""
     largest = 2 ** (bits - 1) - 1
     weights = rng.integers(-largest, largest + 1, weight_shape)
     out = weight_shape[0]
-    reach = max(2, int(np.sqrt((weights**2).sum() / out) * (255 if first else 1))) << 4
+    reach = max(2, int(np.sqrt((weights**2).sum() / out) * (255 if source == IMAGE else 1))) << 4
     read_out = neuron == "none"
+    kind = "conv" if len(weight_shape) == 4 else "linear"
     return IntegerLayer(
         name=name,
-        kind="conv" if len(weight_shape) == 4 else "linear",
-        weights=weights,
-        weight_bits=bits,
-        stride=stride,
-        padding=padding,
+        inputs=(IntegerConnection(name, source, kind, weights, bits, stride, padding),),
+        onto="",
+        sign=np.ones(out, np.int64),
         neuron=neuron,
         leak_shift=1 if neuron == "LIF" else 0,
         reset=reset,
@@ -53,12 +53,12 @@ def mini(seed: int = 0, timesteps: int = 4) -> IntegerNetwork:
     """Three convolutions with pooling and a read-out on 8x8 images."""
     rng = np.random.default_rng(seed)
     layers = (
-        integer_layer(rng, "conv1", (4, 1, 3, 3), bits=8, padding=1, pool=2, first=True),
-        integer_layer(rng, "conv2", (6, 4, 3, 3), padding=1, pool=2, neuron="LIF"),
-        integer_layer(rng, "conv3", (8, 6, 3, 3), padding=1, reset="soft"),
-        integer_layer(rng, "readout", (10, 8 * 2 * 2), neuron="none"),
+        integer_layer(rng, "conv1", IMAGE, (4, 1, 3, 3), bits=8, padding=1, pool=2),
+        integer_layer(rng, "conv2", "conv1", (6, 4, 3, 3), padding=1, pool=2, neuron="LIF"),
+        integer_layer(rng, "conv3", "conv2", (8, 6, 3, 3), padding=1, reset="soft"),
+        integer_layer(rng, "readout", "conv3", (10, 8 * 2 * 2), neuron="none"),
     )
-    return IntegerNetwork((8, 8, 1), timesteps, 4, 10, layers)
+    return IntegerNetwork((8, 8, 1), True, timesteps, 4, 10, layers)
 
 
 def vgg16(ratio: float) -> IntegerNetwork:
@@ -70,12 +70,12 @@ def vgg16(ratio: float) -> IntegerNetwork:
         for position in range(1, depth + 1):
             out = int(width * (1 - ratio))
             pool = 2 if position == depth else 1
-            name, first = f"conv{block}_{position}", not layers
+            name, bits = f"conv{block}_{position}", 4 if layers else 8
             shape = (out, channels, 3, 3)
-            layers.append(integer_layer(rng, name, shape, padding=1, pool=pool, bits=8 if first else 4, first=first))
+            layers.append(integer_layer(rng, name, _source(layers), shape, padding=1, pool=pool, bits=bits))
             channels = out
-    layers.append(integer_layer(rng, "readout", (10, channels), neuron="none"))
-    return IntegerNetwork((32, 32, 3), 4, 4, 10, tuple(layers))
+    layers.append(integer_layer(rng, "readout", _source(layers), (10, channels), neuron="none"))
+    return IntegerNetwork((32, 32, 3), True, 4, 4, 10, tuple(layers))
 
 
 @st.composite
@@ -96,27 +96,31 @@ def networks(draw: st.DrawFn) -> IntegerNetwork:
         pool = draw(st.integers(1, min(2, out_height, out_width)))
         out = draw(st.sampled_from([1, 2, 3, 4, 6]))
         options = {"stride": stride, "padding": padding, "pool": pool}
-        layers.append(_drawn(draw, rng, f"conv{index}", (out, channels, kernel, kernel), not layers, **options))
+        layers.append(_drawn(draw, rng, f"conv{index}", _source(layers), (out, channels, kernel, kernel), **options))
         channels, height, width = out, out_height // pool, out_width // pool
     inputs = channels * height * width
     for index in range(draw(st.integers(0, 2))):
         out = draw(st.sampled_from([1, 4, 6]))
-        layers.append(_drawn(draw, rng, f"fc{index}", (out, inputs), not layers))
+        layers.append(_drawn(draw, rng, f"fc{index}", _source(layers), (out, inputs)))
         inputs = out
     if not layers:
-        layers.append(_drawn(draw, rng, "fc", (4, inputs), True))
+        layers.append(_drawn(draw, rng, "fc", IMAGE, (4, inputs)))
         inputs = 4
     classes = draw(st.integers(2, 4))
-    layers.append(integer_layer(rng, "readout", (classes, inputs), neuron="none"))
-    return IntegerNetwork(input_shape, timesteps, 4, classes, tuple(layers))
+    layers.append(integer_layer(rng, "readout", _source(layers), (classes, inputs), neuron="none"))
+    return IntegerNetwork(input_shape, True, timesteps, 4, classes, tuple(layers))
 
 
-def _drawn(draw, rng, name, shape, first, **options):
+def _source(layers: list[IntegerLayer]) -> str:
+    return layers[-1].name if layers else IMAGE
+
+
+def _drawn(draw, rng, name, source, shape, **options):
     return integer_layer(
         rng,
         name,
+        source,
         shape,
-        first=first,
         neuron=draw(st.sampled_from(["IF", "LIF"])),
         reset=draw(st.sampled_from(["hard", "soft"])),
         bits=draw(st.sampled_from([2, 4, 8])),

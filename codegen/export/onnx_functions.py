@@ -1,0 +1,99 @@
+"""The local functions of model.onnx: neurons and read-out, unrolled over T with standard operators of opset 18."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+OPSET = 18
+DOMAIN = "spikefold"
+
+
+def local_functions(neurons: Collection[str], timesteps: int) -> list[onnx.FunctionProto]:
+    """IF and LIF where ``neurons`` names them, and ReadOut; codegen.export.onnx_writer says what they compute."""
+    functions = [_neuron_function(kind, timesteps) for kind in ("IF", "LIF") if kind in neurons]
+    return [*functions, _read_out_function()]
+
+
+def _neuron_function(kind: str, timesteps: int) -> onnx.FunctionProto:
+    """IF or LIF over T steps: current [T, ...] float32 or int32 -> spikes float32, integer arithmetic in int32."""
+    nodes: list[onnx.NodeProto] = []
+
+    def node(op: str, inputs: list[str], output: str, **attributes: Any) -> str:
+        nodes.append(helper.make_node(op, inputs, [output], **attributes))
+        return output
+
+    def attribute(name: str) -> str:
+        """The int attribute of the calling node as an int32 scalar."""
+        constant = helper.make_node("Constant", [], [f"{name}_64"])
+        constant.attribute.append(
+            onnx.AttributeProto(name="value_int", ref_attr_name=name, type=onnx.AttributeProto.INT)
+        )
+        nodes.append(constant)
+        return node("Cast", [f"{name}_64"], name, to=TensorProto.INT32)
+
+    node("Constant", [], "zero", value=numpy_helper.from_array(np.array(0, np.int32)))
+    node("Constant", [], "two", value=numpy_helper.from_array(np.array(2, np.int32)))
+    node("Pow", ["two", attribute("frac_bits")], "one")
+    attribute("soft_reset")
+    if kind == "LIF":
+        node("Pow", ["two", attribute("leak_shift")], "tau")
+    node("Cast", ["current"], "acc", to=TensorProto.INT32)
+    node("Mul", ["acc", "one"], "scaled")
+    node("Add", ["scaled", "bias"], "drive")
+    drives = [f"drive_{t}" for t in range(timesteps)]
+    if timesteps == 1:
+        node("Identity", ["drive"], drives[0])
+    else:
+        nodes.append(helper.make_node("Split", ["drive"], drives, axis=0, num_outputs=timesteps))
+    carried = ""
+    for t in range(timesteps):
+        if t == 0:
+            potential = drives[0]
+        else:
+            if kind == "LIF":
+                # V >> k is (V - Mod(V, 2^k)) / 2^k: Mod takes the sign of the divisor, so it rounds down.
+                node("Mod", [carried, "tau"], f"remainder_{t}")
+                node("Sub", [carried, f"remainder_{t}"], f"multiple_{t}")
+                node("Div", [f"multiple_{t}", "tau"], f"leak_{t}")
+                carried = node("Sub", [carried, f"leak_{t}"], f"leaked_{t}")
+            potential = node("Add", [carried, drives[t]], f"potential_{t}")
+        node("Sub", [potential, "threshold"], f"excess_{t}")
+        node("GreaterOrEqual", [f"excess_{t}", "zero"], f"spike_{t}")
+        # Soft reset leaves V - threshold, hard reset leaves 0.
+        node("Mul", [f"excess_{t}", "soft_reset"], f"reset_{t}")
+        carried = node("Where", [f"spike_{t}", f"reset_{t}", potential], f"carried_{t}")
+    node("Concat", [f"spike_{t}" for t in range(timesteps)], "train", axis=0)
+    node("Cast", ["train"], "spikes", to=TensorProto.FLOAT)
+    attributes = ["timesteps", "frac_bits", "soft_reset"] + (["leak_shift"] if kind == "LIF" else [])
+    return helper.make_function(
+        DOMAIN,
+        kind,
+        ["current", "bias", "threshold"],
+        ["spikes"],
+        nodes,
+        [helper.make_opsetid("", OPSET)],
+        attributes=attributes,
+    )
+
+
+def _read_out_function() -> onnx.FunctionProto:
+    nodes = [
+        helper.make_node("Cast", ["current"], ["acc"], to=TensorProto.INT32),
+        helper.make_node("Add", ["acc", "bias"], ["drive"]),
+        helper.make_node("Constant", [], ["axes"], value=numpy_helper.from_array(np.array([0], np.int64))),
+        helper.make_node("ReduceSum", ["drive", "axes"], ["logits"], keepdims=0),
+    ]
+    return helper.make_function(
+        DOMAIN,
+        "ReadOut",
+        ["current", "bias"],
+        ["logits"],
+        nodes,
+        [helper.make_opsetid("", OPSET)],
+        attributes=["timesteps"],
+    )
