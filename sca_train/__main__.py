@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import signal
 import sys
 import warnings
 from pathlib import Path
+from typing import Any
 
 from sca_train.config import TrainConfig, add_options, apply_overrides, load_config
 from sca_train.errors import TrainError
@@ -21,7 +23,7 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="python -m sca_train",
         description="Train, prune and compact a spiking network. The run folder receives config.toml, checkpoint.pt, "
-        "compact.safetensors and metrics.json; the same command again continues an interrupted run.",
+        "compact.safetensors, metrics.json and tensorboard/; the same command again continues an interrupted run.",
     )
     made.add_argument("--config", type=Path, help="TOML preset, such as configs/mini.toml")
     made.add_argument("--run", type=Path, help="run folder [runs/<name>]")
@@ -31,15 +33,26 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
+def configured(preset: Path | None, given: dict[str, Any]) -> TrainConfig:
+    """The preset with the options of the command line, of which ratio and budget replace each other."""
+    if given.get("budget") and "ratio" in given:
+        raise TrainError("--ratio and --budget are both given; a budget finds the ratio itself, so give one of them")
+    if "ratio" in given:
+        given = {"budget": "", **given}
+    return apply_overrides(load_config(preset) if preset else TrainConfig(), given, "the command line")
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; the exit code is 0, 2 for a wrong request, 130 for an interrupted run."""
     # Threads that spin while they wait make training three times slower as soon as another process takes a core;
     # torch's OpenMP reads this when it is loaded, which is later.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     given = vars(parser().parse_args(arguments))
+    first = os.environ.get("RANK", "0") == "0"  # of the processes that torchrun starts
     preset, run, restart, stop_after = (given.pop(key) for key in ("config", "run", "restart", "stop_after"))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # SIGTERM ends a training as Ctrl-C does
     try:
-        config = apply_overrides(load_config(preset) if preset else TrainConfig(), given, "the command line")
+        config = configured(preset, given)
         run = run or Path("runs") / config.name
         if "name" not in given:
             config = apply_overrides(config, {"name": run.name}, "the command line")
@@ -50,17 +63,21 @@ def main(arguments: list[str] | None = None) -> int:
 
         metrics = train(config, run, restart, stop_after)
     except TrainError as error:
-        print(f"error: {error}", file=sys.stderr)
+        if first:
+            print(f"error: {error}", file=sys.stderr)
         return USER_ERROR
     except KeyboardInterrupt:
-        print("\ninterrupted: the last checkpoint is kept, the same command continues from it", file=sys.stderr)
+        if first:
+            print("\ninterrupted: the last checkpoint is kept, the same command continues from it", file=sys.stderr)
         return INTERRUPTED
+    if not first:
+        return 0
     if metrics is None:
         print(f"stopped; the same command without --stop-after continues {run}")
         return 0
     params, synops = metrics["params"], metrics["synops"]
     print(
-        f"{run}: accuracy {metrics['accuracy']:.4f} on {metrics['images']} test images, "
+        f"{run}: accuracy {metrics['accuracy']:.4f} on {metrics['images']} test images, ratio {metrics['ratio']:.4f}, "
         f"parameters {params['dense']} -> {params['compact']}, "
         f"SynOps per image {synops['dense']:.0f} -> {synops['compact']:.0f}"
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sca_train.errors import TrainError
+from sca_train.memory import board_memory_bits
 
 MODELS = ("mini", "mlp", "vgg9", "vgg11", "vgg16", "resnet18", "resnet20", "preresnet18", "preresnet20", "dvs")
 DATASETS = ("digits", "cifar10", "cifar100", "tiny-imagenet", "folder", "cifar10-dvs", "events-digits")
@@ -42,7 +43,9 @@ class TrainConfig:
     train_images: int = _option(0, "train on so many images only, the same number of each class (0: all)")
     eval_images: int = _option(0, "test images for the accuracy after each epoch and for SynOps (0: all)")
     hidden: tuple[int, ...] = _option((64,), "widths of the spiking layers of mlp")
-    ratio: float = _option(0.5, "fraction of all hidden channels that pruning removes, network-wide")
+    ratio: float = _option(
+        0.5, "fraction of all hidden channels that pruning removes; those that are pruned together count once"
+    )
     budget: str = _option(
         "", "board, such as Pynq-Z2: prune as little as lets the weights fit its memory, not by ratio"
     )
@@ -167,6 +170,8 @@ def validate(config: TrainConfig) -> None:
     for key in ("epochs", "train_images", "eval_images", "threads", "seed", "l1", "rate_l1", "weight_decay"):
         if getattr(config, key) < 0:
             raise TrainError(f"{key} is {getattr(config, key)}; it must not be negative")
+    if config.budget:
+        board_memory_bits(config.budget)
     if config.lr <= 0.0:
         raise TrainError(f"lr is {config.lr}; it must be positive")
     if config.width <= 0.0:
@@ -181,6 +186,16 @@ def validate(config: TrainConfig) -> None:
 def _choice(key: str, value: str, valid: tuple[str, ...]) -> None:
     if value not in valid:
         raise TrainError(f"unknown {key} {value!r}; valid are {', '.join(valid)}")
+
+
+def prunes(config: TrainConfig) -> bool:
+    """Whether channels are removed at all."""
+    return config.ratio > 0.0 or config.budget != ""
+
+
+def search_epochs(config: TrainConfig) -> int:
+    """Epochs that search the structure; all others train the compact network."""
+    return config.epochs - config.finetune if prunes(config) else 0
 
 
 def changed_options(old: dict[str, Any], new: TrainConfig) -> list[str]:

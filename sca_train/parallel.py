@@ -6,15 +6,17 @@ Without a process group every function here does nothing, so that the training l
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
+
+T = TypeVar("T")
 
 WAIT = timedelta(hours=6)
 """How long a process waits for the others: the first one measures and writes alone while they do."""
@@ -61,6 +63,17 @@ def process_group(device: torch.device) -> Iterator[None]:
         yield
     finally:
         dist.destroy_process_group()
+
+
+def first_then_others(work: Callable[[], T]) -> T:
+    """The result of ``work``, which the first process does before the others do, so that these find its files."""
+    if world_size() > 1 and rank() > 0:
+        dist.barrier()
+    try:
+        return work()
+    finally:
+        if world_size() > 1 and rank() == 0:
+            dist.barrier()
 
 
 class _Sum(torch.autograd.Function):

@@ -1,29 +1,68 @@
-"""Spiking Channel Activity based pruning and regrowth (Li et al., ICML 2024, section 4)."""
+"""Spiking Channel Activity based pruning and regrowth (Li et al., ICML 2024, section 4), and its ablations.
+
+Channels that meet in an addition are pruned together: layers of one ``pruning_group`` share a mask. All counts and
+ratios here are over the channels of groups, so that a channel of a group counts once however many layers have it.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
+from sca_train.budget import MemoryBudget
+from sca_train.compact import is_quantizer_scale
+from sca_train.config import TrainConfig
 from sca_train.errors import TrainError
 from sca_train.network import Network, SpikingLayer
+from sca_train.parallel import rank, sum_over_ranks
+
+Chooser = Callable[[int], list[Tensor]]
+"""Masks (True: keep), one per group, with so many channels pruned; more pruned never keeps a channel that less does
+not keep."""
 
 
-def channel_scores(layer: SpikingLayer, kind: str, pixels: int) -> Tensor:
-    """Score of each channel [C] float64 (Eq. 4).
+def pruning_groups(network: Network) -> dict[str, list[SpikingLayer]]:
+    """Layers by the group they prune in, in the order of the network."""
+    groups: dict[str, list[SpikingLayer]] = {}
+    for layer in network.spiking_layers():
+        groups.setdefault(layer.spec.pruning_group, []).append(layer)
+    return groups
 
-    The L1 norm of the membrane potential before reset, summed over the feature map (``kind`` "sum") and averaged over
-    the recorded samples and the time steps; "mean" divides by the ``pixels`` of the feature map, so that large maps do
-    not outrank small ones.
+
+def channel_scores(layer: SpikingLayer, score: str, score_map: str, pixels: int) -> Tensor:
+    """Score of each channel of a layer [C] float64.
+
+    membrane: the L1 norm of the membrane potential before reset, summed over the feature map and averaged over the
+    recorded samples and the time steps (Eq. 4); spikes: the spikes likewise; gamma: the magnitude of the batch norm's
+    gamma; weight-l1: the L1 norm of all weights into the channel. With ``score_map`` "mean" the first two are divided
+    by the ``pixels`` of the feature map, so that large maps do not outrank small ones.
     """
-    scores = layer.potential / layer.samples.clamp(min=1.0)
-    return scores / pixels if kind == "mean" else scores
+    if score == "gamma":
+        gamma = layer.norm.weight
+        assert isinstance(gamma, Tensor)
+        return gamma.detach().abs().double()
+    if score == "weight-l1":
+        return incoming_weights(layer)
+    recorded = layer.potential if score == "membrane" else layer.spike_count
+    scores = recorded / layer.samples.clamp(min=1.0)
+    return scores / pixels if score_map == "mean" else scores
+
+
+def incoming_weights(layer: SpikingLayer) -> Tensor:
+    """L1 norm [C] float64 of the weights of all connections into each channel."""
+    total = torch.zeros(layer.spec.channels, dtype=torch.float64, device=layer.mask.device)
+    for key, value in layer.connections.named_parameters():
+        if value.dim() > 1 and not is_quantizer_scale(key):
+            total += value.detach().double().abs().flatten(1).sum(1)
+    return total
 
 
 def pruned_count(ratio: float, channels: list[int]) -> int:
-    """How many channels ``ratio`` removes from layers of these widths.
+    """How many channels ``ratio`` removes from groups of these widths.
 
-    Raises TrainError when not even one channel of each layer would be left.
+    Raises TrainError when not even one channel of each group would be left.
     """
     total = sum(channels)
     pruned = round(ratio * total)
@@ -37,9 +76,9 @@ def pruned_count(ratio: float, channels: list[int]) -> int:
 
 
 def lowest_channels(scores: list[Tensor], count: int) -> list[Tensor]:
-    """Masks (True: keep) that prune the ``count`` lowest scores of all layers together.
+    """Masks (True: keep) that prune the ``count`` lowest scores of all groups together.
 
-    The best channel of each layer is never pruned. Equal scores fall in the order of layer and channel.
+    The best channel of each group is never pruned. Equal scores fall in the order of group and channel.
     """
     protected = [score.clone() for score in scores]
     for score in protected:
@@ -60,71 +99,128 @@ def regrow_channels(keep: list[Tensor], gradients: list[Tensor], count: int) -> 
     return list(grown.split([len(part) for part in keep]))
 
 
-def new_masks(scores: list[Tensor], gradients: list[Tensor], ratio: float, exchange: float) -> list[Tensor]:
-    """Masks of one structure update: prune to ``ratio`` and ``exchange`` further, regrow ``exchange``.
+def exchanged_masks(scores: list[Tensor], gradients: list[Tensor], pruned: int, exchange: float) -> list[Tensor]:
+    """Masks of one structure update: prune ``pruned`` channels and the share ``exchange`` further, regrow the latter.
 
-    Exactly round(ratio * channels) channels end up pruned. The exchange shrinks where pruning it would leave a layer
-    without a channel.
+    Exactly ``pruned`` channels end up pruned. The exchange shrinks where it would leave a group without a channel.
     """
     widths = [len(score) for score in scores]
-    target = pruned_count(ratio, widths)
-    extra = min(round(exchange * sum(widths)), sum(widths) - len(widths) - target)
-    return regrow_channels(lowest_channels(scores, target + extra), gradients, extra)
+    extra = min(round(exchange * sum(widths)), sum(widths) - len(widths) - pruned)
+    return regrow_channels(lowest_channels(scores, pruned + extra), gradients, extra)
 
 
 class StructureLearner:
     """Records activity and gamma gradients of a network while it trains, and updates its masks."""
 
-    def __init__(self, network: Network, ratio: float, exchange: float, score: str) -> None:
+    def __init__(self, network: Network, config: TrainConfig) -> None:
+        """Raises TrainError for a ratio or a budget that no mask can meet."""
         self.network = network
-        self.ratio = ratio
-        self.exchange = exchange
-        self.score = score
-        pruned_count(ratio, [spec.channels for spec in network.specs])
+        self.config = config
+        self.groups = pruning_groups(network)
+        self.widths = [layers[0].spec.channels for layers in self.groups.values()]
+        self.budget = MemoryBudget(network, config.budget) if config.budget else None
+        if self.budget:
+            self.budget.check_possible()
+        else:
+            pruned_count(config.ratio, self.widths)
 
     def start(self) -> None:
-        """Record from now on, and let gradients pass into pruned channels."""
+        """Record from now on; where channels may come back, let gradients pass into pruned ones."""
         for layer in self.network.spiking_layers():
-            layer.record = layer.regrow = True
+            layer.record = self.config.score in ("membrane", "spikes")
+            layer.regrow = self.config.structure == "prune-regrow"
 
     def stop(self) -> None:
-        """Neither record nor let gradients pass."""
+        """Neither record nor let gradients pass; the first process then holds what all recorded."""
         for layer in self.network.spiking_layers():
             layer.record = layer.regrow = False
+            for record in activity(layer):
+                sum_over_ranks(record)
+                if rank() > 0:
+                    record.zero_()
 
     def after_backward(self, l1: float) -> None:
-        """Add up |gradient of gamma|, then add the subgradient of ``l1`` times the L1 norm of the gammas."""
+        """Add up |gradient of gamma|, then add the subgradient of ``l1`` times the L1 norm of the gammas.
+
+        The gradients are those of the whole batch, the same in every process.
+        """
         for layer in self.network.spiking_layers():
             gamma = layer.norm.weight
             assert isinstance(gamma, Tensor) and gamma.grad is not None
             layer.gamma_gradient += gamma.grad.abs()
             gamma.grad.add_(gamma.detach().sign(), alpha=l1)
 
-    def update(self) -> None:
-        """One structure update from what was recorded since the last one."""
-        layers = self.network.spiking_layers()
-        pixels = feature_map_pixels(self.network)
-        scores = [channel_scores(layer, self.score, size).cpu() for layer, size in zip(layers, pixels, strict=True)]
-        gradients = [layer.gamma_gradient for layer in layers]
-        for layer, mask in zip(layers, new_masks(scores, gradients, self.ratio, self.exchange), strict=True):
-            layer.mask.copy_(mask)
-            for record in (layer.potential, layer.samples, layer.gamma_gradient):
+    def choose_randomly(self) -> None:
+        """Masks of the random structure: by the configured seed, each channel with the same probability."""
+        generator = torch.Generator().manual_seed(self.config.seed)
+        scores = [torch.rand(width, generator=generator, dtype=torch.float64) for width in self.widths]
+        self._set_masks(self._fitting(lambda count: lowest_channels(scores, count)))
+
+    def update(self) -> dict[str, list[float]]:
+        """One structure update from what was recorded since the last one; the random structure stays as it is.
+
+        Returns the scores of each layer's channels, 0.0 for those that are now removed.
+        """
+        for layer in self.network.spiking_layers():
+            for record in activity(layer):
+                sum_over_ranks(record)
+        scores = layer_scores(self.network, self.config)
+        if self.config.structure != "random":
+            self._set_masks(self._fitting(self._chooser(scores)))
+        for layer in self.network.spiking_layers():
+            for record in (*activity(layer), layer.gamma_gradient):
                 record.zero_()
+        return kept_scores(self.network, scores)
+
+    def _chooser(self, scores: dict[str, Tensor]) -> Chooser:
+        """Masks by the number of pruned channels, from the layers' scores."""
+        of_groups = [
+            torch.stack([scores[layer.spec.name] for layer in layers]).mean(0) for layers in self.groups.values()
+        ]
+        if self.config.structure == "prune-only":
+            pruned = [layers[0].mask.cpu() == 0.0 for layers in self.groups.values()]
+            final = [score.masked_fill(gone, -torch.inf) for score, gone in zip(of_groups, pruned, strict=True)]
+            gone = sum(int(part.sum()) for part in pruned)
+            return lambda count: lowest_channels(final, max(count, gone))
+        gradients = [
+            torch.stack([layer.gamma_gradient for layer in layers]).sum(0).cpu() for layers in self.groups.values()
+        ]
+        return lambda count: exchanged_masks(of_groups, gradients, count, self.config.exchange)
+
+    def _fitting(self, choose: Chooser) -> list[Tensor]:
+        if self.budget:
+            return self.budget.smallest_pruning(choose)
+        return choose(pruned_count(self.config.ratio, self.widths))
+
+    def _set_masks(self, masks: list[Tensor]) -> None:
+        for layers, mask in zip(self.groups.values(), masks, strict=True):
+            for layer in layers:
+                layer.mask.copy_(mask)
 
 
-def feature_map_pixels(network: Network) -> list[int]:
-    """Height times width of each spiking layer's feature map before pooling."""
-    height, width, _ = network.input_shape
-    pixels = []
-    for spec in network.specs:
-        if spec.kind == "linear":
-            height = width = 1
-        pixels.append(height * width)
-        height, width = height // spec.pool, width // spec.pool
-    return pixels
+def activity(layer: SpikingLayer) -> tuple[Tensor, Tensor, Tensor]:
+    """What each process records of its own images."""
+    return layer.potential, layer.spike_count, layer.samples
+
+
+def layer_scores(network: Network, config: TrainConfig) -> dict[str, Tensor]:
+    """The configured score [C] float64, on the CPU, of the channels of every layer."""
+    pixels = network.map_sizes()
+    return {
+        layer.spec.name: channel_scores(layer, config.score, config.score_map, pixels[layer.spec.name]).cpu()
+        for layer in network.spiking_layers()
+    }
+
+
+def kept_scores(network: Network, scores: dict[str, Tensor]) -> dict[str, list[float]]:
+    """Scores as plain numbers, 0.0 for the channels that the masks remove."""
+    return {
+        layer.spec.name: (scores[layer.spec.name] * (layer.mask.cpu() != 0.0)).tolist()
+        for layer in network.spiking_layers()
+    }
 
 
 def sparsity(network: Network) -> float:
-    """Fraction of the channels of a network that its masks prune."""
-    masks = torch.cat([layer.mask for layer in network.spiking_layers()])
+    """Fraction of the channels of a network's groups that its masks prune."""
+    masks = torch.cat([layers[0].mask for layers in pruning_groups(network).values()])
     return 1.0 - float(masks.mean(dtype=torch.float64))

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from sca_train.__main__ import main
-from sca_train.config import TrainConfig, apply_overrides, config_to_toml, load_config
+from fpga.boards import BOARDS
+from sca_train.__main__ import configured, main
+from sca_train.config import DATASETS, MODELS, TrainConfig, apply_overrides, config_to_toml, load_config
 from sca_train.errors import TrainError
 
+BOARD_NAMES = [board.name for board in BOARDS]
 CONFIGS = Path(__file__).parents[2] / "configs"
 
 
@@ -27,8 +29,8 @@ def test_presets_are_valid_and_survive_a_round_trip(preset: Path, tmp_path: Path
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"model": "resnet"}, "unknown model 'resnet'; valid are mini, mlp, vgg16"),
-        ({"dataset": "mnist"}, "unknown dataset 'mnist'; valid are digits, cifar10, folder"),
+        ({"model": "resnet"}, f"unknown model 'resnet'; valid are {', '.join(MODELS)}"),
+        ({"dataset": "mnist"}, f"unknown dataset 'mnist'; valid are {', '.join(DATASETS)}"),
         ({"ratio": 1.0}, "ratio is 1.0; it must be at least 0 and less than 1"),
         ({"ratio": -0.1}, "ratio is -0.1; it must be at least 0 and less than 1"),
         ({"timesteps": 0}, "timesteps is 0; it must be from 1 to 32"),
@@ -39,6 +41,13 @@ def test_presets_are_valid_and_survive_a_round_trip(preset: Path, tmp_path: Path
         ({"finetune": 41}, "finetune is 41; it must be from 0 to the 40 epochs of the run"),
         ({"image_size": 12}, "image_size is 12; mini takes multiples of 8 from 8 to 512"),
         ({"model": "vgg16"}, "image_size is 16; vgg16 takes multiples of 32 from 32 to 512"),
+        ({"structure": "grow"}, "unknown structure 'grow'; valid are prune-regrow, prune-only, random"),
+        ({"score": "sum"}, "unknown score 'sum'; valid are membrane, spikes, gamma, weight-l1"),
+        ({"score_map": "max"}, "unknown score_map 'max'; valid are sum, mean"),
+        ({"rate_l1": -1.0}, "rate_l1 is -1.0; it must not be negative"),
+        ({"update_every": 0}, "update_every is 0; it must be at least 1"),
+        ({"exchange": 1.0}, "exchange is 1.0; it must be at least 0 and less than 1"),
+        ({"budget": "Zedboard"}, f"board 'Zedboard' is not known; the known boards are {', '.join(BOARD_NAMES)}"),
         ({"epochs": "ten"}, "epochs must be of type int, not 'ten'"),
         ({"hidden": []}, "hidden is []; it must name at least one positive width"),
     ],
@@ -67,6 +76,8 @@ def test_unknown_option_and_missing_file(tmp_path: Path) -> None:
         (["--model", "lenet"], "unknown model 'lenet'"),
         (["--ratio", "1.5"], "ratio is 1.5"),
         (["--ratio", "0.99"], "each layer keeps at least one"),
+        (["--budget", "Zedboard"], "board 'Zedboard' is not known"),
+        (["--budget", "Pynq-Z2", "--ratio", "0.5"], "--ratio and --budget are both given"),
         (["--dataset", "folder"], "needs --data"),
         (["--dataset", "folder", "--data", "/nowhere"], "there is no data at /nowhere"),
         (["--dataset", "cifar10", "--data", "/nowhere"], "no CIFAR-10 in /nowhere"),
@@ -83,6 +94,19 @@ def test_command_line_exits_with_two_and_writes_nothing(
     assert sentence in error
     assert error.count("\n") == 1
     assert not run.exists()
+
+
+def test_ratio_and_budget_replace_each_other(tmp_path: Path) -> None:
+    preset = tmp_path / "preset.toml"
+    preset.write_text('budget = "Pynq-Z2"\n')
+    assert configured(preset, {}).budget == "Pynq-Z2"
+    assert configured(preset, {"ratio": 0.25}).budget == ""
+    assert configured(None, {"budget": "KV260"}).budget == "KV260"
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_every_model_has_a_preset(model: str) -> None:
+    assert load_config(CONFIGS / f"{model}.toml").model == model
 
 
 def test_interrupt_keeps_the_checkpoint(

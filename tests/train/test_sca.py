@@ -1,22 +1,29 @@
-"""The rules of SCA: score, global prune, regrowth, one survivor per layer, L1 on gammas."""
+"""The rules of SCA: scores, global prune, regrowth, groups, one survivor per layer, L1 on gammas; the ablations."""
 
 from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 import torch
 from spikingjelly.activation_based import neuron as sj_neuron
 from torch import Tensor
 
+from sca_train.config import TrainConfig
 from sca_train.errors import TrainError
+from sca_train.network import Network
 from sca_train.sca import (
     StructureLearner,
     channel_scores,
+    exchanged_masks,
     lowest_channels,
-    new_masks,
     pruned_count,
+    pruning_groups,
     regrow_channels,
     sparsity,
 )
+from sca_train.specs import IMAGE, ConnectionSpec, LayerSpec
 from tests.train.conftest import make_network, small
 
 
@@ -45,8 +52,8 @@ def test_score_is_the_mean_potential_before_reset(neuron: str, reset: str) -> No
         layer(layer.sums({"conv1": x[:, :2]}))
         layer(layer.sums({"conv1": x[:, 2:]}))  # two iterations count as one larger one
         expected = stepwise_score(layer, layer.currents(layer.sums({"conv1": x})))
-    assert torch.allclose(channel_scores(layer, "sum", 16), expected, rtol=1e-5)
-    assert torch.allclose(channel_scores(layer, "mean", 16), expected / 16, rtol=1e-5)
+    assert torch.allclose(channel_scores(layer, "membrane", "sum", 16), expected, rtol=1e-5)
+    assert torch.allclose(channel_scores(layer, "membrane", "mean", 16), expected / 16, rtol=1e-5)
 
 
 def test_all_channels_of_the_network_are_sorted_together() -> None:
@@ -71,13 +78,25 @@ def test_regrowth_takes_the_largest_gamma_gradients_of_pruned_channels() -> None
 @pytest.mark.parametrize("ratio", [0.0, 0.1, 0.33, 0.5, 0.9, 0.97])
 @pytest.mark.parametrize("exchange", [0.0, 0.05, 0.3])
 def test_sparsity_is_exactly_the_target(ratio: float, exchange: float) -> None:
-    generator = torch.Generator().manual_seed(1)
-    widths = [16, 32, 64]
-    scores = [torch.rand(width, generator=generator) for width in widths]
-    gradients = [torch.rand(width, generator=generator) for width in widths]
-    masks = new_masks(scores, gradients, ratio, exchange)
-    assert sum(int((~mask).sum()) for mask in masks) == round(ratio * 112)
+    scores, gradients = random_scores([16, 32, 64])
+    pruned = pruned_count(ratio, [16, 32, 64])
+    masks = exchanged_masks(scores, gradients, pruned, exchange)
+    assert sum(int((~mask).sum()) for mask in masks) == pruned == round(ratio * 112)
     assert all(mask.any() for mask in masks)
+
+
+@pytest.mark.parametrize("exchange", [0.0, 0.05, 0.3])
+def test_more_pruning_keeps_no_channel_that_less_prunes(exchange: float) -> None:
+    """What the bisection of a budget rests on."""
+    scores, gradients = random_scores([5, 20, 15])
+    masks = [torch.cat(exchanged_masks(scores, gradients, pruned, exchange)) for pruned in range(38)]
+    assert all(not (fewer & ~more).any() for more, fewer in pairwise(masks))
+
+
+def random_scores(widths: list[int]) -> tuple[list[Tensor], list[Tensor]]:
+    generator = torch.Generator().manual_seed(1)
+    scores = [torch.rand(width, generator=generator) for width in widths]
+    return scores, [torch.rand(width, generator=generator) for width in widths]
 
 
 def test_a_ratio_that_empties_a_layer_is_refused() -> None:
@@ -88,7 +107,7 @@ def test_a_ratio_that_empties_a_layer_is_refused() -> None:
 def test_pruned_channels_are_silent_but_their_gamma_has_a_gradient() -> None:
     network = make_network(small())
     network.train()
-    learner = StructureLearner(network, 0.5, 0.1, "sum")
+    learner = StructureLearner(network, small(exchange=0.1))
     layer = network.spiking_layers()[1]
     layer.mask[:10] = 0.0
     learner.start()
@@ -110,13 +129,123 @@ def test_pruned_channels_are_silent_but_their_gamma_has_a_gradient() -> None:
     assert not layer.norm.weight.grad[:10].any()
 
 
-def test_update_sets_masks_and_forgets_what_was_recorded() -> None:
-    network = make_network(small())
+def recorded(network: Network, config: TrainConfig, seed: int = 0) -> StructureLearner:
+    """A learner that has seen one training step."""
     network.train()
-    learner = StructureLearner(network, 0.5, 0.1, "sum")
+    learner = StructureLearner(network, config)
     learner.start()
-    torch.nn.functional.cross_entropy(network(torch.rand(8, 1, 8, 8)), torch.arange(8)).backward()
+    images = torch.rand(8, 1, 8, 8, generator=torch.Generator().manual_seed(seed))
+    network.zero_grad()
+    torch.nn.functional.cross_entropy(network(images), torch.arange(8)).backward()
     learner.after_backward(0.0)
-    learner.update()
+    learner.stop()
+    return learner
+
+
+def masks_of(network: Network) -> Tensor:
+    return torch.cat([layer.mask for layer in network.spiking_layers()])
+
+
+@pytest.mark.parametrize("score", ["membrane", "spikes", "gamma", "weight-l1"])
+def test_update_sets_masks_and_forgets_what_was_recorded(score: str) -> None:
+    network = make_network(small())
+    scores = recorded(network, small(score=score, exchange=0.1)).update()
     assert sparsity(network) == pytest.approx(0.5)
-    assert all(float(layer.potential.abs().sum() + layer.samples) == 0.0 for layer in network.spiking_layers())
+    for layer in network.spiking_layers():
+        assert float(layer.potential.abs().sum() + layer.spike_count.sum() + layer.samples) == 0.0
+        assert not layer.gamma_gradient.any()
+        kept = torch.tensor(scores[layer.spec.name])
+        assert len(kept) == layer.spec.channels
+        assert not kept[layer.mask == 0.0].any()
+
+
+def test_scores_beside_the_papers() -> None:
+    network = make_network(small())
+    layer = network.spiking_layers()[1]
+    x = (torch.rand(4, 6, 16, 4, 4) < 0.5).float()
+    layer.record = True
+    layer.mask[:4] = 0.0
+    with torch.no_grad():
+        spikes = layer.neuron(layer.currents(layer.sums({"conv1": x})))
+        layer(layer.sums({"conv1": x}))
+    count = spikes.double().sum((0, 1, 3, 4)) / (4 * 6)
+    assert torch.allclose(channel_scores(layer, "spikes", "sum", 16), count)
+    assert torch.allclose(channel_scores(layer, "spikes", "mean", 16), count / 16)
+    assert torch.equal(channel_scores(layer, "gamma", "sum", 16), layer.norm.weight.detach().abs().double())
+    weights = layer.connections["conv2"].weight.detach().double()
+    assert torch.allclose(channel_scores(layer, "weight-l1", "sum", 16), weights.abs().sum((1, 2, 3)))
+
+
+def residual(config: TrainConfig) -> Network:
+    """A block whose second convolution meets its input in an addition."""
+    specs = (
+        LayerSpec("stem", 6, (ConnectionSpec("stem", IMAGE),), group="stage"),
+        LayerSpec("inner", 9, (ConnectionSpec("inner", "stem"),)),
+        LayerSpec("outer", 6, (ConnectionSpec("outer", "inner"), ConnectionSpec("skip", "stem", "identity")),
+                  group="stage"),
+    )  # fmt: skip
+    torch.manual_seed(0)
+    return Network(specs, config, (8, 8, 1), 8)
+
+
+def test_layers_of_a_group_share_a_mask_by_mean_score_and_summed_gradient() -> None:
+    config = small(score="gamma", ratio=0.4, exchange=0.15)
+    network = residual(config)
+    assert {name: len(layers) for name, layers in pruning_groups(network).items()} == {"stage": 2, "inner": 1}
+    stem, inner, outer = network.spiking_layers()
+    with torch.no_grad():
+        stem.norm.weight.copy_(torch.tensor([1.0, 0.9, 0.1, 0.2, 5.0, 6.0]))
+        outer.norm.weight.copy_(torch.tensor([0.1, 3.1, 0.1, 6.0, 5.0, 6.0]))
+        inner.norm.weight.copy_(torch.tensor([9.0, 9.0, 9.0, 9.0, 0.5, 0.6, 0.7, 0.8, 3.5]))
+    # The means are 0.55, 2, 0.1, 3.1, 5, 6. Of 15 channels 6 go and 2 more: 0.1 .5 .55 .6 .7 .8 2 3.1, and the two
+    # with the largest gradients come back.
+    stem.gamma_gradient.copy_(torch.tensor([1.0, 0.0, 0.0, 3.0, 9.0, 9.0]))
+    outer.gamma_gradient.copy_(torch.tensor([1.0, 0.0, 2.5, 1.0, 9.0, 9.0]))
+    inner.gamma_gradient.copy_(torch.tensor([9.0, 9.0, 9.0, 9.0, 0.0, 3.0, 0.0, 0.0, 0.0]))
+    StructureLearner(network, config).update()
+    assert stem.mask.tolist() == outer.mask.tolist() == [0.0, 0.0, 0.0, 1.0, 1.0, 1.0]
+    assert inner.mask.tolist() == [1.0, 1.0, 1.0, 1.0, 0.0, 1.0, 0.0, 0.0, 1.0]
+    assert sparsity(network) == pytest.approx(6 / 15)
+
+
+def test_prune_only_never_brings_a_channel_back() -> None:
+    config = small(structure="prune-only", exchange=0.3)
+    network = make_network(config)
+    learner = recorded(network, config)
+    assert not any(layer.regrow for layer in network.spiking_layers())
+    learner.update()
+    first = masks_of(network)
+    assert sparsity(network) == pytest.approx(0.5)
+    assert torch.equal(first, masks_of(network))
+    for layer in network.spiking_layers():
+        torch.nn.init.normal_(layer.norm.bias, 0.0, 1.0)
+    recorded(network, config, seed=1).update()
+    assert torch.equal(first, masks_of(network))
+    recorded(network, replace(config, ratio=0.7), seed=2).update()
+    assert sparsity(network) == pytest.approx(0.7, abs=0.005)
+    assert not (masks_of(network) > first).any()
+
+
+def test_random_masks_come_from_the_seed_and_never_change() -> None:
+    config = small(structure="random", ratio=0.8)
+    networks = [make_network(small()) for _ in range(3)]
+    for network, seed in zip(networks, (1, 1, 2), strict=True):
+        StructureLearner(network, replace(config, seed=seed)).choose_randomly()
+        assert sparsity(network) == pytest.approx(0.8, abs=0.005)
+        assert all(layer.mask.any() for layer in network.spiking_layers())
+    first, again, other = map(masks_of, networks)
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+    learner = recorded(networks[0], config)
+    learner.update()
+    assert torch.equal(first, masks_of(networks[0]))
+
+
+def test_random_pruning_is_as_likely_in_every_layer() -> None:
+    config = small(structure="random")
+    shares = torch.zeros(3)
+    network = make_network(small())
+    for seed in range(60):
+        StructureLearner(network, replace(config, seed=seed)).choose_randomly()
+        shares += torch.tensor([float(layer.mask.mean()) for layer in network.spiking_layers()]) / 60
+    assert torch.allclose(shares, torch.full((3,), 0.5), atol=0.06)

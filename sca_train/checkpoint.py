@@ -1,0 +1,115 @@
+"""The state of a training between two epochs, and the file it is kept in."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+
+from sca_train.compact import with_channels
+from sca_train.config import TrainConfig, changed_options, config_to_dict
+from sca_train.data import Dataset
+from sca_train.errors import TrainError
+from sca_train.files import write_whole
+from sca_train.measure import Measurement
+from sca_train.models import model_layers
+from sca_train.network import Network
+from sca_train.optimizer import make_optimizer
+from sca_train.parallel import rank
+from sca_train.sca import activity
+
+CHECKPOINT_FILE = "checkpoint.pt"
+
+
+@dataclass
+class TrainState:
+    """What a checkpoint holds: the training after ``epoch`` epochs.
+
+    ``ratio`` is the share of channels that compaction removed; ``dense`` and ``masked`` were measured just before it,
+    ``scores`` at the last structure update. History and measurements are those of the first process only.
+    """
+
+    network: Network
+    optimizer: torch.optim.Optimizer
+    epoch: int = 0
+    seconds: float = 0.0
+    compacted: bool = False
+    ratio: float = 0.0
+    peak_memory_mib: float = 0.0
+    history: list[dict[str, Any]] = field(default_factory=list)
+    scores: dict[str, list[float]] = field(default_factory=dict)
+    dense: Measurement | None = None
+    masked: Measurement | None = None
+
+
+# Those of TrainState's fields that are plain values.
+_PLAIN_FIELDS = ("epoch", "seconds", "compacted", "ratio", "peak_memory_mib", "history", "scores")
+_MEASUREMENTS = ("dense", "masked")
+_KEYS = {"config", "channels", "network", "optimizer", "random", *_PLAIN_FIELDS, *_MEASUREMENTS}
+
+
+def save_checkpoint(state: TrainState, config: TrainConfig, path: Path) -> None:
+    """Write all that the rest of the training depends on, as tensors and plain values; whole or not at all."""
+    content: dict[str, Any] = {
+        "config": config_to_dict(config),
+        "channels": [spec.channels for spec in state.network.specs],
+        "network": state.network.state_dict(),
+        "optimizer": state.optimizer.state_dict(),
+        "random": torch.get_rng_state(),
+        **{key: getattr(state, key) for key in _PLAIN_FIELDS},
+    }
+    for key in _MEASUREMENTS:
+        measured = getattr(state, key)
+        content[key] = asdict(measured) if measured else None
+    write_whole(path, lambda aside: torch.save(content, aside))
+
+
+def load_checkpoint(path: Path, config: TrainConfig) -> dict[str, Any]:
+    """A checkpoint of the same configuration; TrainError when it is damaged or of another one."""
+    try:
+        saved: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
+        missing = sorted(_KEYS - saved.keys())
+        differing = changed_options(saved["config"], config) if not missing else []
+    except (RuntimeError, UnpicklingError, OSError, EOFError, AttributeError, ValueError, TypeError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise TrainError(f"checkpoint {path} cannot be read ({reason}); --restart trains anew") from None
+    if missing:
+        raise TrainError(
+            f"checkpoint {path} was written by another version (it has no {', '.join(missing)}); "
+            "use another run folder, or --restart to train anew"
+        )
+    if differing:
+        raise TrainError(
+            f"checkpoint {path} was trained with other values of {', '.join(differing)}; "
+            "use another run folder, or --restart to train anew"
+        )
+    return saved
+
+
+def restore(saved: dict[str, Any], config: TrainConfig, dataset: Dataset, device: torch.device) -> TrainState:
+    """The training state a checkpoint holds."""
+    specs = with_channels(model_layers(config), saved["channels"])
+    network = Network(specs, config, dataset.input_shape, len(dataset.classes))
+    try:
+        network.load_state_dict(saved["network"])
+    except RuntimeError:
+        raise TrainError(
+            f"the checkpoint was trained on images or classes other than the {len(dataset.classes)} classes of "
+            f"{dataset.input_shape} images found now; give the same data, or --restart to train anew"
+        ) from None
+    network.to(device)
+    if rank() > 0:
+        # What was recorded is the sum over all processes: the first one holds it.
+        for layer in network.spiking_layers():
+            for record in activity(layer):
+                record.zero_()
+    optimizer = make_optimizer(network, config)
+    optimizer.load_state_dict(saved["optimizer"])
+    torch.set_rng_state(saved["random"])
+    state = TrainState(network, optimizer, **{key: saved[key] for key in _PLAIN_FIELDS})
+    for key in _MEASUREMENTS:
+        setattr(state, key, Measurement(**saved[key]) if saved[key] else None)
+    return state

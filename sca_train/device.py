@@ -1,0 +1,67 @@
+"""Where a training runs, in which precision, and how much memory it took."""
+
+from __future__ import annotations
+
+import resource
+
+import torch
+
+from sca_train.config import TrainConfig
+from sca_train.errors import TrainError
+from sca_train.kernels.library import library
+from sca_train.parallel import launched, local_rank
+
+MIB = 2**20
+_KIB_PER_MIB = 1024
+
+
+def choose_device(config: TrainConfig) -> torch.device:
+    """The configured device, one GPU for each process; TrainError when it is CUDA and there is none."""
+    if config.device == "cuda" and not torch.cuda.is_available():
+        raise TrainError("device is cuda, but torch finds no CUDA device; use --device cpu")
+    if config.device == "cpu" or not torch.cuda.is_available():
+        return torch.device("cpu")
+    if not launched():
+        return torch.device("cuda")
+    if local_rank() >= torch.cuda.device_count():
+        raise TrainError(
+            f"torchrun started more processes than the {torch.cuda.device_count()} CUDA devices of this machine; "
+            "lower --nproc-per-node, or use --device cpu"
+        )
+    device = torch.device("cuda", local_rank())
+    torch.cuda.set_device(device)
+    return device
+
+
+def use_bf16(config: TrainConfig, device: torch.device) -> bool:
+    """Whether to train in bf16 autocast with channels_last: where the machine computes bf16 in hardware."""
+    if config.bf16 != "auto":
+        return config.bf16 == "on"
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    capable: bool = torch.ops.mkldnn._is_mkldnn_bf16_supported() and torch.cpu._is_avx512_bf16_supported()
+    return capable
+
+
+def use_kernels(config: TrainConfig, device: torch.device) -> bool:
+    """Whether to train by the event-driven CPU kernels: on CPUs without bf16 hardware, unless told otherwise.
+
+    Raises TrainError where they are asked for and cannot run.
+    """
+    if config.kernels == "off" or (config.kernels == "auto" and (device.type != "cpu" or use_bf16(config, device))):
+        return False
+    if device.type != "cpu":
+        raise TrainError(
+            f"kernels is on, but they compute on the CPU and the device is {device.type}; use --kernels auto"
+        )
+    if use_bf16(config, device):
+        raise TrainError("kernels and bf16 are both on, but the kernels compute in float32; use --bf16 off")
+    library()  # compiles them now rather than in the first step
+    return True
+
+
+def peak_memory_mib(device: torch.device) -> float:
+    """The most memory that was taken so far: tensors on the GPU, or all of this process on the CPU."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / MIB
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _KIB_PER_MIB

@@ -1,0 +1,81 @@
+"""From the masked network of the search to the compact one that is trained on."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812
+
+from sca_train.checkpoint import TrainState
+from sca_train.compact import compact
+from sca_train.config import TrainConfig, prunes, search_epochs
+from sca_train.data import Dataset, balanced_subset
+from sca_train.measure import Measurement, measure
+from sca_train.network import Network, to_input
+from sca_train.optimizer import make_optimizer
+from sca_train.parallel import rank
+from sca_train.sca import StructureLearner, sparsity
+
+CALIBRATION_IMAGES = 512
+
+
+def narrow(state: TrainState, config: TrainConfig, dataset: Dataset, device: torch.device) -> None:
+    """End the search: measure the masked network and the dense one (the same weights, masks lifted), then compact."""
+    network = state.network
+    if prunes(config) and search_epochs(config) == 0:
+        state.scores = prune_untrained(network, config, dataset, device)
+    state.ratio = sparsity(network)
+    if prunes(config) and rank() == 0:
+        state.masked = test_subset(network, config, dataset, device)
+        masks = [layer.mask.clone() for layer in network.spiking_layers()]
+        for layer in network.spiking_layers():
+            layer.mask.fill_(1.0)
+        state.dense = test_subset(network, config, dataset, device)
+        for layer, mask in zip(network.spiking_layers(), masks, strict=True):
+            layer.mask.copy_(mask)
+    state.network = compact(network)
+    state.optimizer = make_optimizer(state.network, config)
+    state.compacted = True
+    if config.epochs == 0:
+        calibrate(state.network, dataset, device)
+
+
+def prune_untrained(
+    network: Network, config: TrainConfig, dataset: Dataset, device: torch.device
+) -> dict[str, list[float]]:
+    """One structure update from a single pass of the untrained network over some training images; its scores."""
+    calibrate(network, dataset, device)
+    network.train()
+    learner = StructureLearner(network, config)
+    learner.start()
+    chosen = balanced_subset(dataset.train_labels, CALIBRATION_IMAGES)
+    for start in range(0, len(chosen), config.batch_size):
+        batch = chosen[start : start + config.batch_size]
+        logits = network(to_input(torch.from_numpy(dataset.train_images[batch]), device))
+        loss = F.cross_entropy(logits, torch.from_numpy(dataset.train_labels[batch]).to(device))
+        network.zero_grad(set_to_none=True)
+        loss.backward()
+        learner.after_backward(0.0)
+    learner.stop()
+    return learner.update()
+
+
+@torch.no_grad()
+def calibrate(network: Network, dataset: Dataset, device: torch.device) -> None:
+    """Give batch norm the statistics of some training images, for a network that is not trained."""
+    network.train()
+    norms = [layer.norm for layer in network.spiking_layers()]
+    for norm in norms:
+        norm.reset_running_stats()  # type: ignore[operator]
+        norm.momentum = None  # type: ignore[assignment]  # a plain average over the batches
+    chosen = balanced_subset(dataset.train_labels, CALIBRATION_IMAGES)
+    for batch in np.array_split(chosen, max(1, len(chosen) // 64)):
+        network(to_input(torch.from_numpy(dataset.train_images[batch]), device))
+    for norm in norms:
+        norm.momentum = 0.1  # type: ignore[assignment]
+
+
+def test_subset(network: Network, config: TrainConfig, dataset: Dataset, device: torch.device) -> Measurement:
+    """Measure on ``config.eval_images`` test images, or on all."""
+    chosen = balanced_subset(dataset.test_labels, config.eval_images or len(dataset.test_labels))
+    return measure(network, dataset.test_images[chosen], dataset.test_labels[chosen], device, "test")
