@@ -16,7 +16,8 @@ from codegen.run_folder import RunFolder, save_array
 def simulate_file(run: RunFolder, backend: str, images_file: Path, out: Path) -> None:
     """Logits int32 [N, classes] of a .npy file of images uint8 [N, H, W, C], written whole or not at all.
 
-    Event frames are uint8 [N, T, H, W, 2]. ``backend``: onnx, finn, csim or rtl. Raises SimulationError for a bad file or where not all N were computed.
+    Event frames are uint8 [N, T, H, W, 2]. ``backend``: onnx, finn, csim or rtl. Raises SimulationError for a bad file
+    or where not all N were computed.
     """
     properties = read_properties(run.require("model.onnx"))
     images = read_images(images_file, properties.input_shape)

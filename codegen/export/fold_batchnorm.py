@@ -63,6 +63,8 @@ def fold_network(description: NetworkDescription, frac_bits: int = DEFAULT_FRAC_
     if not layers or layers[-1].neuron is not None or any(layer.neuron is None for layer in layers[:-1]):
         raise ExportError("exactly the last layer must be without neuron: it is the read-out")
     check_order(layers)
+    if [entry.kind for entry in layers[-1].inputs] != ["linear"] or layers[-1].onto:
+        raise ExportError(f"layer {layers[-1].name!r}: the read-out must be one fully connected layer and nothing else")
     units = sum_units(description)
     largest = {IMAGE: PIXEL_MAX}
     sums: dict[str, Interval] = {}
@@ -99,7 +101,7 @@ def _channels(layer: LayerDescription) -> int:
     counts |= {np.size(values) for values in (layer.norm_scale, layer.norm_shift)} - {1} or (set() if counts else {1})
     if len(counts) > 1:
         raise ExportError(
-            f"layer {layer.name!r}: its connections and its batch norm have {sorted(counts)} channels, not one number"
+            f"layer {layer.name!r}: its connections and its batch norm have {sorted(counts)} channels, not all the same"
         )
     return counts.pop()
 
@@ -227,8 +229,6 @@ def _decided_channels(
 def _fold_read_out(
     layer: LayerDescription, connections: tuple[IntegerConnection, ...], unit: SumUnit, classes: int
 ) -> IntegerLayer:
-    if unit.added or connections[0].kind != "linear":
-        raise ExportError(f"layer {layer.name!r}: the read-out must be one fully connected layer, nothing else")
     if _channels(layer) != classes:
         raise ExportError(f"layer {layer.name!r}: the read-out has {_channels(layer)} outputs for {classes} classes")
     gain, shift = _gain_and_shift(layer, unit)

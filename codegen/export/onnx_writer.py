@@ -209,14 +209,13 @@ class _GraphWriter:
         """Append the connections of a layer and their sum; returns what goes into its neuron, [T, batch, ...]."""
         single = len(layer.inputs) == 1
         shape = self._shapes[layer.name].sum
-        steps = [(c, layer.name if single else c.name) for c in layer.inputs]
-        terms = [self._steps(connection, name, shape) for connection, name in steps]
-        connection = layer.inputs[0]
         unsigned = bool((layer.sign == 1).all())
         read_again = layer.name in self._network.added_to()
-        if single and not layer.onto and not read_again and unsigned and connection.factor == 1:
-            return terms[0]
-        terms = [self._integer(c, name, term) for (c, name), term in zip(steps, terms, strict=True)]
+        if single and not layer.onto and not read_again and unsigned and layer.inputs[0].factor == 1:
+            return self._steps(layer.inputs[0], layer.name, shape)
+        terms = [
+            self._integer(connection, layer.name if single else connection.name, shape) for connection in layer.inputs
+        ]
         if layer.onto:
             terms.append(self._sums[layer.onto])
         total = terms[0]
@@ -258,9 +257,9 @@ class _GraphWriter:
         steps = self._constant(f"{name}_steps_shape", np.array([timesteps, 1, *[1] * len(shape)], np.int64))
         return self._node("Expand", f"{name}_steps", [x, steps])
 
-    def _integer(self, connection: IntegerConnection, name: str, steps: str) -> str:
-        """A term of an addition: int32, times its factor."""
-        x = self._node("Cast", f"{name}_int", [steps], to=TensorProto.INT32)
+    def _integer(self, connection: IntegerConnection, name: str, shape: tuple[int, ...]) -> str:
+        """One connection as the term of an addition: int32, times its factor."""
+        x = self._node("Cast", f"{name}_int", [self._steps(connection, name, shape)], to=TensorProto.INT32)
         if connection.factor == 1:
             return x
         factor = self._constant(f"{name}_factor", np.array(connection.factor, np.int32))
