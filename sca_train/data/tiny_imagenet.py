@@ -59,10 +59,9 @@ def load_tiny_imagenet(config: TrainConfig) -> Dataset:
 
 def _find(data: Path, download: bool) -> Path:
     """The data set's folder or archive, at ``data`` or in it."""
-    places = (data / FOLDER, data / ARCHIVE)
     if data.is_file() or (data / _CLASSES_FILE).exists():
         return data
-    for place in places:
+    for place in (data / FOLDER, data / ARCHIVE):
         if place.exists():
             return place
     if not download:
@@ -70,8 +69,10 @@ def _find(data: Path, download: bool) -> Path:
             f"there is no Tiny ImageNet in {data}: neither the folder {FOLDER} (unpacked, with train/, val/ and "
             f"{_CLASSES_FILE}) nor {ARCHIVE}; --download fetches the archive there"
         )
+    unfinished = data / f".{ARCHIVE}.unfinished"
     try:
-        download_url(ARCHIVE_URL, data, ARCHIVE, ARCHIVE_MD5)
+        download_url(ARCHIVE_URL, data, unfinished.name, ARCHIVE_MD5)
+        unfinished.replace(data / ARCHIVE)
     except (RuntimeError, OSError) as error:
         raise TrainError(f"{ARCHIVE} could not be downloaded into {data}: {str(error).splitlines()[0]}") from None
     return data / ARCHIVE
