@@ -15,11 +15,9 @@ from sca_train.config import TrainConfig
 from sca_train.description import ConnectionDescription, LayerDescription, NetworkDescription, NeuronDescription
 from sca_train.network import Network, SpikingLayer, connection_bits
 from sca_train.quantizers import QuantModule
-from sca_train.specs import ConnectionSpec
+from sca_train.specs import READ_OUT, ConnectionSpec
 
 __all__ = ["describe", "describe_run", "load_compact"]
-
-READ_OUT = "readout"
 
 
 def describe_run(run_dir: Path) -> NetworkDescription:

@@ -13,6 +13,8 @@ from typing import Literal
 
 IMAGE = "image"
 """The source of the first layer: a static image, or event frames that change from step to step."""
+READ_OUT = "readout"
+"""The name of the read-out among the layers, in measurements and descriptions."""
 
 
 @dataclass(frozen=True)

@@ -33,11 +33,16 @@ def small(**changes: object) -> TrainConfig:
     return config
 
 
+def image_shape(config: TrainConfig) -> tuple[int, int, int]:
+    """Height, width and channels of the images of a configuration's data set."""
+    channels = {"digits": 1, "events-digits": 2}.get(config.dataset, 3)
+    return config.image_size, config.image_size, channels
+
+
 def make_network(config: TrainConfig, classes: int = 10) -> Network:
     """The unpruned network of a configuration with random batch norm values, as after some training."""
     torch.manual_seed(config.seed)
-    size = config.image_size
-    network = Network(model_layers(config), config, (size, size, 1 if config.dataset == "digits" else 3), classes)
+    network = Network(model_layers(config), config, image_shape(config), classes)
     for layer in network.spiking_layers():
         torch.nn.init.normal_(layer.norm.weight, 1.0, 0.3)
         torch.nn.init.normal_(layer.norm.bias, 0.2, 0.3)
