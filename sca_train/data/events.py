@@ -48,7 +48,7 @@ class _Frames:
                 f"blocks, so it must divide {side}"
             )
         self.side, self.size, self.timesteps = side, size, timesteps
-        self.clipped = self.nonzero = 0
+        self.clipped = 0
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -84,13 +84,12 @@ class _Frames:
         block = self.side // self.size
         sums = counts.reshape(self.timesteps, 2, self.size, block, self.size, block).sum(axis=(3, 5))
         self.clipped += int((sums > MAX_COUNT).sum())
-        self.nonzero += int((sums > 0).sum())
         return np.ascontiguousarray(np.minimum(sums, MAX_COUNT).transpose(0, 2, 3, 1).astype(np.uint8))
 
     def report(self, name: str) -> None:
-        """Say how many counts were too large for uint8, if samples were read at all."""
-        if self.nonzero:
-            print(f"{name}: {self.clipped} of {self.nonzero} event counts were above {MAX_COUNT} and were clipped")
+        """Say how many counts were too large for uint8."""
+        if self.clipped:
+            print(f"{name}: {self.clipped} event counts were above {MAX_COUNT} and were clipped to it")
 
 
 def load_cifar10_dvs(config: TrainConfig) -> Dataset:

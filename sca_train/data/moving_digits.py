@@ -23,15 +23,16 @@ _CROSSING = 64
 _FASTEST, _SLOWEST = 5, 2
 _CHUNK = 256
 """Digits simulated at once."""
+_EVENT = np.dtype([("t", np.uint32), ("x", np.uint16), ("y", np.uint16), ("p", np.uint8)])
 
 
 def write_moving_digits(folder: Path, side: int) -> None:
-    """Write one event file <folder>/<digit>/<number>.npz per digit, in the layout of SpikingJelly's ``events_np``.
+    """Write one event file <folder>/<digit>/<number>.npy per digit, in the layout of SpikingJelly's ``events_np``.
 
     Each of scikit-learn's 1,797 digits drifts over a dark canvas of ``side`` pixels in a direction and at a speed of
     its own and bounces off the borders. A pixel makes an ON event (p = 1) when it has become brighter by ``CONTRAST``
     since its last event, an OFF event (p = 0) when darker, as the pixels of a DVS do. Integer arithmetic throughout:
-    the events are the same on every machine. Arrays t (microseconds), x, y, p are in the order of time.
+    the events are the same on every machine. They have the fields t (microseconds), x, y, p and the order of time.
     """
     digits = load_digits()
     grey = np.rint(digits.images * (255.0 / 16)).astype(np.uint8)
@@ -43,13 +44,7 @@ def write_moving_digits(folder: Path, side: int) -> None:
         chunk = images[start : start + _CHUNK]
         for offset, events in enumerate(_simulate(chunk, side, random)):
             number = start + offset
-            np.savez(
-                folder / str(digits.target[number]) / f"{number:04d}.npz",
-                t=events[0].astype(np.uint32),
-                x=events[1].astype(np.uint16),
-                y=events[2].astype(np.uint16),
-                p=events[3].astype(np.uint8),
-            )
+            np.save(folder / str(digits.target[number]) / f"{number:04d}.npy", events)
 
 
 def _positions(count: int, reach: int, random: np.random.Generator) -> NDArray[np.int64]:
@@ -63,8 +58,8 @@ def _positions(count: int, reach: int, random: np.random.Generator) -> NDArray[n
     return there_and_back * reach // _CROSSING
 
 
-def _simulate(images: NDArray[np.uint8], side: int, random: np.random.Generator) -> list[NDArray[np.int64]]:
-    """Events of each digit image [N, D, D] on its way over the canvas: rows t, x, y, p in the order of time."""
+def _simulate(images: NDArray[np.uint8], side: int, random: np.random.Generator) -> list[NDArray[np.void]]:
+    """Events of each digit image [N, D, D] on its way over the canvas, in the order of time."""
     count, digit = len(images), images.shape[1]
     framed = np.pad(images, ((0, 0), (1, 1), (1, 1))).astype(np.int16)
     ways = _positions(count, side - digit, random)
@@ -75,19 +70,22 @@ def _simulate(images: NDArray[np.uint8], side: int, random: np.random.Generator)
         seen: NDArray[np.int16] = framed[samples, rows[:, :, None], columns[:, None, :]]
         return seen
 
-    level = brightness(0)
-    found: list[NDArray[np.int64]] = []
+    level = brightness(0).ravel()
+    found = []
     for step in range(1, STEPS + 1):
-        change = brightness(step) - level
-        events = np.sign(change) * (np.abs(change) // CONTRAST)
-        level += events * CONTRAST
-        sample, y, x = np.nonzero(events)
-        times = np.abs(events[sample, y, x])
-        on = (events[sample, y, x] > 0).astype(np.int64)
-        rows = np.repeat(np.stack([sample, np.zeros_like(on), x, y, on]), times, axis=1)
-        rows[1] = step * STEP_MICROSECONDS + random.integers(0, STEP_MICROSECONDS, rows.shape[1])
-        found.append(rows)
-    everything = np.concatenate(found, axis=1)
-    everything = everything[:, np.lexsort((everything[1], everything[0]))]
-    borders = np.searchsorted(everything[0], np.arange(count + 1))
-    return [everything[1:, first:last] for first, last in pairwise(borders)]
+        change = brightness(step).ravel() - level
+        places = np.flatnonzero(np.abs(change) >= CONTRAST)
+        times = np.abs(change[places]) // CONTRAST
+        signs = np.sign(change[places])
+        level[places] += signs * times * CONTRAST
+        events = np.empty(int(times.sum()), dtype=_EVENT)
+        sample, pixel = np.divmod(np.repeat(places, times), side * side)
+        events["y"], events["x"] = np.divmod(pixel, side)
+        events["p"] = np.repeat(signs, times) > 0
+        events["t"] = step * STEP_MICROSECONDS + random.integers(0, STEP_MICROSECONDS, len(events))
+        found.append((sample, events))
+    owners = np.concatenate([sample for sample, _ in found])
+    everything = np.concatenate([events for _, events in found])
+    order = np.lexsort((everything["t"], owners))
+    borders = np.searchsorted(owners[order], np.arange(count + 1))
+    return [everything[order[first:last]] for first, last in pairwise(borders)]
