@@ -35,12 +35,6 @@ CONFIGS = {
 }
 
 
-@pytest.fixture(params=CONFIGS.values(), ids=CONFIGS)
-def config(request: pytest.FixtureRequest) -> TrainConfig:
-    chosen: TrainConfig = request.param
-    return chosen
-
-
 def images_for(config: TrainConfig, count: int) -> NDArray[np.uint8]:
     random = np.random.default_rng(5)
     if config.dataset in EVENT_DATASETS:
@@ -83,20 +77,33 @@ def settle(network: Network, images: NDArray[np.uint8]) -> None:
     network.eval()
 
 
-def test_compact_and_masked_networks_agree(config: TrainConfig) -> None:
+@pytest.fixture(scope="module", params=CONFIGS.values(), ids=CONFIGS)
+def networks(request: pytest.FixtureRequest) -> tuple[Network, Network]:
+    """A masked network and what compaction makes of it, both in float64 and evaluation mode."""
+    masked = masked_network(request.param)
+    return masked.double(), compact(masked).double().eval()
+
+
+def test_compact_and_masked_networks_agree(networks: tuple[Network, Network]) -> None:
     """In float64 the only difference, the order of sums, is far below any distance to a threshold."""
-    masked = masked_network(config)
-    small_network = compact(masked).eval()
-    for layer in small_network.spiking_layers():
+    masked, narrow = networks
+    for layer in narrow.spiking_layers():
         assert float(layer.mask.min()) == 1.0
-    assert parameter_count(small_network) < parameter_count(masked)
-    for network in (masked, small_network):
-        network.double()
-    x = exact_input(masked, images_for(config, 8))
+    assert parameter_count(narrow) < parameter_count(masked)
+    x = exact_input(masked, images_for(masked.config, 8))
     with torch.no_grad():
-        expected, found = masked(x), small_network(x)
+        expected, found = masked(x), narrow(x)
     assert len(expected.unique(dim=0)) > 4
     assert torch.allclose(found, expected, rtol=0, atol=1e-12)
+
+
+def test_description_computes_the_networks_logits(networks: tuple[Network, Network]) -> None:
+    _, network = networks
+    images = images_for(network.config, 8)
+    found = forward(describe(network), images) / network.config.timesteps
+    with torch.no_grad():
+        expected = network(exact_input(network, images)).numpy()
+    assert np.allclose(found, expected, rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize("bits", [2, 4, 8])
@@ -165,15 +172,6 @@ def forward(network: NetworkDescription, images: NDArray[np.uint8]) -> NDArray[n
     return logits
 
 
-def test_description_computes_the_networks_logits(config: TrainConfig) -> None:
-    network = compact(masked_network(config)).eval().double()
-    images = images_for(config, 8)
-    found = forward(describe(network), images) / config.timesteps
-    with torch.no_grad():
-        expected = network(exact_input(network, images)).numpy()
-    assert np.allclose(found, expected, rtol=0, atol=1e-9)
-
-
 def test_float32_network_is_close_to_its_description() -> None:
     network = compact(masked_network(small())).eval()
     images = images_for(small(), 64)
@@ -187,7 +185,7 @@ def test_float32_network_is_close_to_its_description() -> None:
 @pytest.mark.parametrize("name", ["resnet20", "preresnet18", "preresnet20"])
 def test_terms_of_an_addition_are_multiples_of_one_power_of_two(name: str) -> None:
     network = make_network(CONFIGS[name])
-    description = describe(compact(masked_network(CONFIGS[name])))
+    description = describe(network)
     layers = {layer.name: layer for layer in description.layers}
     for stream in streams(network.specs):
         entries = [entry for spec in stream for entry in layers[spec.name].inputs]
@@ -223,8 +221,8 @@ def test_groups_are_the_layers_that_meet_in_additions() -> None:
 
 def test_unequal_masks_of_a_group_are_refused() -> None:
     for name in ("resnet20", "preresnet20"):
-        network = masked_network(CONFIGS[name])
-        network.layer("block2").mask.fill_(1.0)
+        network = make_network(CONFIGS[name])
+        network.layer("block2").mask[0] = 0.0
         with pytest.raises(ValueError, match="layer block2 adds sums of different shapes"):
             compact(network)
 
