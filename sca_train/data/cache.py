@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 from tqdm import tqdm
 
@@ -23,6 +23,7 @@ _FORMAT = 1
 """Part of every key: raise it when the same sources would give other arrays."""
 _CLASSES_FILE = "classes.json"
 _LOCK_FILE = ".lock"
+_PATIENCE_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,11 @@ def only_one_prepares(cache: Path) -> Iterator[None]:
     try:
         cache.mkdir(parents=True, exist_ok=True)
         lock = FileLock(cache / _LOCK_FILE)
-        lock.acquire()
+        try:
+            lock.acquire(timeout=_PATIENCE_SECONDS)
+        except Timeout:
+            print(f"waiting for another process that prepares data in {cache}")
+            lock.acquire()
     except OSError as error:
         raise TrainError(f"the cache folder {cache} cannot be written: {error}") from None
     try:
