@@ -19,11 +19,15 @@ TRAIN_OPTIONS = $(call option,--config,$(PRESET)) --model '$(MODEL)' \
 	$(call option,--ratio,$(RATIO)) $(call option,--dataset,$(DATASET)) $(call option,--data,$(DATA)) \
 	$(call option,--timesteps,$(TIMESTEPS)) $(call option,--weight-bits,$(WBITS)) $(call option,--epochs,$(EPOCHS)) \
 	$(TRAIN_ARGS)
+SWEEP_OPTIONS = $(call option,--ratios,$(RATIOS)) $(call option,--seeds,$(SEEDS)) \
+	$(call option,--structures,$(STRUCTURES)) $(call option,--scores,$(SCORES))
+# What `make figures` reads: the sweep of that name where there is one, else the run itself.
+RUNS ?= $(or $(wildcard $(RUN_DIR)-sweep),$(RUN_DIR))
 HLS_OPTIONS = --board '$(BOARD)' --impl '$(IMPL)' $(call option,--target-cycles,$(CYCLES)) $(call option,--folding,$(FOLDING)) \
 	$(call option,--lut-share,$(LUT_SHARE))
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint train export hls csim rtlsim synth report bitstream deploy bench clean
+.PHONY: help install demo test lint train sweep figures export hls csim rtlsim synth report bitstream deploy bench clean
 
 help: ## this list
 	@echo "spikefold: deep spiking networks from training to an FPGA"
@@ -40,6 +44,11 @@ help: ## this list
 	@echo "  TIMESTEPS   time steps T, 1..32                     [preset]"
 	@echo "  WBITS       weight bits: 2, 4, 8                    [preset]"
 	@echo "  EPOCHS      training epochs                         [preset]"
+	@echo "  RATIOS      sweep: ratios, such as \"0.2 0.5 0.8\"      [RATIO]"
+	@echo "  SEEDS       sweep: seeds of each combination        [1]"
+	@echo "  STRUCTURES  sweep: prune-regrow, prune-only, random [preset]"
+	@echo "  SCORES      sweep: membrane, spikes, gamma, weight-l1 [preset]"
+	@echo "  RUNS        run and sweep folders that figures reads [runs/<RUN>-sweep or runs/<RUN>]"
 	@echo "  BOARD       Pynq-Z1, Pynq-Z2, Ultra96-V2, ZCU104, KV260, none  [$(BOARD)]"
 	@echo "  IMPL        which variant FINN's graph names: hls, rtl         [$(IMPL)]"
 	@echo "  CYCLES      target cycles per frame to fold for"
@@ -70,6 +79,12 @@ lint: $(VENV)/.installed ## ruff, mypy, Verilator lint
 
 train: $(VENV)/.installed ## quantization-aware training with activity pruning -> compact network
 	@$(BIN)/python -m sca_train $(TRAIN_OPTIONS) --run $(RUN_DIR)
+
+sweep: $(VENV)/.installed ## one training for each of RATIOS, SEEDS, STRUCTURES and SCORES, in runs/<RUN>-sweep
+	@$(BIN)/python -m sca_train.sweep $(TRAIN_OPTIONS) $(SWEEP_OPTIONS) --out $(RUN_DIR)-sweep
+
+figures: $(VENV)/.installed ## the paper's figures and table of a sweep or a run, in runs/<RUN>-figures
+	@$(BIN)/python -m sca_train.figures $(RUNS) --out $(RUN_DIR)-figures
 
 export: $(VENV)/.installed ## integer network -> model.onnx, accuracy on the whole test set
 	@$(BIN)/python -m codegen export $(RUN_DIR)
