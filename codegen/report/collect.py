@@ -129,7 +129,7 @@ def collect(run: RunFolder) -> Measured:
         mismatches={stage: results[stage].get("mismatches") for stage in ("csim", "rtl")},
         cycles=_cycles(results["rtl"], _bound(manifest.get("nodes", [])), results["synth"].get("board")),
         resources=_resources(results["synth"]),
-        layers=_layers(manifest.get("nodes", []), results["synth"], results["onnx"]),
+        layers=_layers(manifest.get("nodes", []), _load(run, "folding"), results["synth"], results["onnx"]),
     )
     return Measured(
         report=report,
@@ -205,11 +205,14 @@ def _resources(synth: dict[str, Any]) -> ResourceUse:
     )
 
 
-def _layers(nodes: list[dict[str, Any]], synth: dict[str, Any], onnx: dict[str, Any]) -> list[NodeFigures]:
+def _layers(
+    nodes: list[dict[str, Any]], folding: dict[str, Any], synth: dict[str, Any], onnx: dict[str, Any]
+) -> list[NodeFigures]:
     """The nodes of the accelerator in stream order; a node has the sparsity of the layer that it computes."""
     cores = {core["name"]: core for core in synth.get("cores", [])}
-    # Layers are mapped in order, one SpikingMVAU each; the read-out, last, sends logits and has no sparsity.
-    sparsities = iter(onnx.get("spike_sparsity", {}).values())
+    layers = {node["name"]: node["layer"] for node in folding.get("nodes", [])}
+    # The read-out sends logits and has no sparsity.
+    sparsities = onnx.get("spike_sparsity", {})
     figures = []
     for node in nodes:
         parameters = node["parameters"]
@@ -225,7 +228,7 @@ def _layers(nodes: list[dict[str, Any]], synth: dict[str, Any], onnx: dict[str, 
                 cycles=node["cycles"] or None,
                 lut=core.get("lut"),
                 bram36=core.get("bram36"),
-                sparsity=next(sparsities, None) if node["op"].startswith("SpikingMVAU") else None,
+                sparsity=sparsities.get(layers.get(node["name"])) if node["op"].startswith("SpikingMVAU") else None,
             )
         )
     return figures

@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 import onnx
 import pytest
-from finn_networks import mini, run_of
+from finn_networks import integer_layer, mini, run_of
 from onnx import TensorProto, helper, numpy_helper
 
 from codegen.errors import MappingError
 from codegen.finn.build import build_graph
+from codegen.network import IntegerConnection, IntegerLayer, IntegerNetwork
 from codegen.run_folder import RunFolder
+from sca_train.description import IMAGE
 
 
 def edited(tmp_path, edit) -> RunFolder:
@@ -165,3 +167,45 @@ def test_a_truncated_model_is_one_sentence(tmp_path):
     path = run.path / "model.onnx"
     path.write_bytes(path.read_bytes()[:-500])
     assert "is not a valid ONNX model" in refused(run)
+
+
+def connected(name: str, *connections: IntegerConnection, **options) -> IntegerLayer:
+    """Four channels that spike at the first input."""
+    ones = np.ones(4, np.int64)
+    settings = {"pool": 1, "pool_kind": "max", "onto": "", **options}
+    return IntegerLayer(
+        name, connections, sign=ones, neuron="IF", leak_shift=0, reset="hard", bias=ones * 0, threshold=ones, **settings
+    )
+
+
+def convolution(name: str, source: str, channels: int) -> IntegerConnection:
+    return IntegerConnection(name, source, "conv", np.ones((4, channels, 3, 3), np.int64), 4, 1, 1)
+
+
+def refused_network(tmp_path, layers, last: int, static: bool = True) -> str:
+    readout = integer_layer(np.random.default_rng(0), "readout", layers[-1].name, (3, last), neuron="none")
+    network = IntegerNetwork((8, 8, 2), static, 4, 4, 3, (*layers, readout))
+    return refused(run_of(network, tmp_path / "run"))
+
+
+def test_residual_additions_are_named_by_their_layers(tmp_path):
+    stem = connected("stem", convolution("stem", IMAGE, 2))
+    identity = IntegerConnection("skip", "stem", "identity", None, 1, 1, 0)
+    block = connected("block1", convolution("block1", "stem", 4), identity)
+    stream = connected("block2", convolution("block2", "block1", 4), onto="block1", pool=4, pool_kind="avg")
+    message = refused_network(tmp_path, (stem, block, stream), 16)
+    assert message == (
+        "the network has parts for which there is no hardware core yet: residual addition 'block1', 'block2'; "
+        "sum (average) pooling 'pool3' (it runs in ONNX Runtime only)"
+    )
+
+
+def test_event_frames_and_sum_pooling_are_named(tmp_path):
+    layers = (connected("conv1", convolution("conv1", IMAGE, 2), pool=2, pool_kind="avg"),)
+    message = refused_network(tmp_path, layers, 64, static=False)
+    assert "no hardware core yet: event-frame input; sum (average) pooling 'pool1' (" in message
+
+
+def test_event_frames_alone_are_named(tmp_path):
+    message = refused_network(tmp_path, (connected("conv1", convolution("conv1", IMAGE, 2)),), 256, static=False)
+    assert "no hardware core yet: event-frame input (" in message

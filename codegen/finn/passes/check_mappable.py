@@ -17,6 +17,12 @@ IMAGE_TO_FEATURE_MAP = (0, 3, 1, 2)
 CHANNEL_AXIS = 2
 """Of a current [T, batch, channels, ...]."""
 
+EVENT_DIMENSIONS = 5
+"""Of an input [batch, T, height, width, channels]."""
+
+SUM_SUFFIX = "_sum"
+"""What the exporter adds to a layer's name for its last addition (codegen.export.onnx_writer)."""
+
 ARITHMETIC = ("Conv", "MatMul")
 GLUE = ("Cast", "Identity", "Transpose", "Reshape", "Unsqueeze", "Expand")
 
@@ -24,12 +30,20 @@ GLUE = ("Cast", "Identity", "Transpose", "Reshape", "Unsqueeze", "Expand")
 class CheckMappable(Transformation):
     """Raise one MappingError that names every node which cannot be mapped, each with its reason.
 
+    Where the network has parts that the exporter writes and no core implements yet, those are named instead.
+
     The graph must be a chain from one image to one logits tensor, made of Conv and MatMul with constant integer
     weights, IF, LIF and ReadOut functions, non-overlapping MaxPool, and the reshapes that carry time as a leading axis
     (codegen.export.onnx_writer). Shapes must have been inferred for a batch of one. Changes nothing.
     """
 
     def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
+        parts = _parts_without_core(model)
+        if parts:
+            raise MappingError(
+                f"the network has parts for which there is no hardware core yet: {'; '.join(parts)} (it runs in ONNX "
+                "Runtime only)"
+            )
         problems: list[str] = []
         for node in model.graph.node:
             # Shapes behind a node that cannot be mapped follow from it and are no problems of their own.
@@ -44,6 +58,24 @@ class CheckMappable(Transformation):
                 + "; ".join(problems)
             )
         return model, False
+
+
+def _parts_without_core(model: ModelWrapper) -> list[str]:
+    """Parts of a network of ours that only ONNX Runtime computes, in the words of who trained it."""
+    graph = model.graph
+    additions = [
+        node.name.removesuffix(SUM_SUFFIX)
+        for node in graph.node
+        if node.op_type == "Add" and node.name.endswith(SUM_SUFFIX) and len(_data_inputs(model, node)) > 1
+    ]
+    poolings = [node.name for node in graph.node if node.op_type == "LpPool"]
+    parts = []
+    if any(len(model.get_tensor_shape(entry.name) or ()) == EVENT_DIMENSIONS for entry in graph.input):
+        parts.append("event-frame input")
+    for what, names in (("residual addition", additions), ("sum (average) pooling", poolings)):
+        if names:
+            parts.append(f"{what} {', '.join(map(repr, names))}")
+    return parts
 
 
 def _describe(node: NodeProto) -> str:
