@@ -17,6 +17,7 @@ from spikingjelly.activation_based import surrogate
 from torch import Tensor, nn
 
 from sca_train.config import EVENT_DATASETS, TrainConfig
+from sca_train.kernels import Neuron, SpikeTrains, neurons, spike_convolution
 from sca_train.quantizers import (
     ChannelWeightQuant,
     Member,
@@ -28,6 +29,7 @@ from sca_train.quantizers import (
 from sca_train.specs import IMAGE, ConnectionSpec, LayerSpec
 
 FIRST_LAYER_BITS = 8
+SURROGATE_ALPHA = 4.0
 PIXEL_SCALE = 1.0 / 255.0
 EVENT_SCALE = 1.0
 
@@ -35,10 +37,16 @@ EVENT_SCALE = 1.0
 def make_neuron(config: TrainConfig) -> sj_neuron.BaseNode:
     """SpikingJelly's multi-step IF or LIF node with the sigmoid surrogate (paper Eq. 1 to 3)."""
     v_reset = 0.0 if config.reset == "hard" else None
-    sigmoid = surrogate.Sigmoid(alpha=4.0)
+    sigmoid = surrogate.Sigmoid(alpha=SURROGATE_ALPHA)
     if config.neuron == "IF":
         return sj_neuron.IFNode(config.threshold, v_reset, sigmoid, detach_reset=True, step_mode="m")
     return sj_neuron.LIFNode(config.tau, True, config.threshold, v_reset, sigmoid, detach_reset=True, step_mode="m")
+
+
+def kernel_neuron(config: TrainConfig) -> Neuron:
+    """The same neuron as the event-driven kernels see it."""
+    keep, gain = (1.0, 1.0) if config.neuron == "IF" else (1.0 - 1.0 / config.tau, 1.0 / config.tau)
+    return Neuron(keep, gain, config.threshold, SURROGATE_ALPHA, config.reset == "soft")
 
 
 @dataclass(frozen=True)
@@ -101,7 +109,8 @@ class SpikingLayer(nn.Module):
     A masked channel (``mask`` 0) sends no spikes on. While ``regrow`` is set its gradient still passes as if it did,
     so its weights and its gamma keep training (paper, Selective Growth). While ``record`` is set the layer adds up
     the membrane potentials of Eq. 4 in ``potential`` and the spikes, masked or not, in ``spike_count``. In training,
-    ``rate_weight`` times the mean firing rate of the layer is part of the loss.
+    ``rate_weight`` times the mean firing rate of the layer is part of the loss. With ``kernels`` the event-driven
+    CPU kernels compute the layer, which then sends SpikeTrains on, or numbers behind average pooling.
     """
 
     mask: Tensor
@@ -126,6 +135,8 @@ class SpikingLayer(nn.Module):
         )
         self.norm: nn.Module = nn.BatchNorm1d(spec.channels) if flat else nn.BatchNorm2d(spec.channels)
         self.neuron = make_neuron(config)
+        self.kernel_neuron = kernel_neuron(config)
+        self.kernels = False
         self.record = False
         self.regrow = False
         self.rate_weight = 0.0
@@ -135,12 +146,18 @@ class SpikingLayer(nn.Module):
         self.register_buffer("samples", torch.zeros((), dtype=torch.float64))
         self.register_buffer("gamma_gradient", torch.zeros(spec.channels, dtype=torch.float64))
 
-    def sums(self, sources: Mapping[str, Tensor], onto: Tensor | None = None) -> Tensor:
+    def sums(self, sources: Mapping[str, Tensor | SpikeTrains], onto: Tensor | None = None) -> Tensor:
         """Sum of all connections [T or 1, N, C, ...] from spikes (or the input) by source, and of the sum ``onto``."""
         total = onto
         for entry in self.spec.inputs:
-            x = sources[entry.source]
-            if entry.kind != "identity":
+            source = sources[entry.source]
+            if isinstance(source, SpikeTrains) and entry.kind == "conv":
+                weights = self.connections[entry.name].quant_weight().value
+                x = spike_convolution(source, weights, entry.stride).unflatten(0, source.carrier.shape[:2])
+            elif entry.kind == "identity":
+                x = float_spikes(source)
+            else:
+                x = float_spikes(source)
                 flat = x.flatten(2) if entry.kind == "linear" else x
                 x = self.connections[entry.name](flat.flatten(0, 1)).unflatten(0, x.shape[:2])
             # Sums and membrane potentials stay in float32 (or float64) under autocast.
@@ -154,8 +171,10 @@ class SpikingLayer(nn.Module):
         current = self.norm(sums.flatten(0, 1)).unflatten(0, sums.shape[:2])
         return current.expand(self.timesteps, *current.shape[1:])
 
-    def forward(self, sums: Tensor) -> Tensor:
+    def forward(self, sums: Tensor) -> Tensor | SpikeTrains:
         """Spikes [T, N, C, H, W] after pooling, or [T, N, C], from sums [T or 1, N, C, ...]."""
+        if self.kernels and sums.dtype == torch.float32:
+            return self._by_kernels(sums)
         current = self.currents(sums)
         self.neuron.reset()
         self.neuron.store_v_seq = self.record
@@ -168,6 +187,21 @@ class SpikingLayer(nn.Module):
             share = self.rate_weight / spikes.numel() * mask
             spikes.register_hook(lambda gradient: gradient + share)
         return self._pooled(self._masked(spikes, mask))
+
+    def _by_kernels(self, sums: Tensor) -> Tensor | SpikeTrains:
+        rows = sums.flatten(0, 1)
+        rows = rows if rows.dim() == 4 else rows[..., None, None]
+        whole_windows = all(side % self.spec.pool == 0 for side in rows.shape[2:])
+        pool = self.spec.pool if self.spec.pool_kind == "max" and whole_windows else 1
+        trains, activity = neurons(
+            rows, self.norm, self.kernel_neuron, self.mask, pool, self.timesteps, len(sums) == 1,
+            regrow=self.regrow, rate_weight=self.rate_weight if self.training else 0.0, record=self.record,
+        )  # fmt: skip
+        if self.record:
+            self.potential += activity.potential / self.timesteps
+            self.spike_count += activity.spikes / self.timesteps
+            self.samples += sums.shape[1]
+        return trains if pool == self.spec.pool else self._pooled(trains.spikes())
 
     def _masked(self, spikes: Tensor, mask: Tensor) -> Tensor:
         masked = spikes * mask
@@ -189,6 +223,11 @@ class SpikingLayer(nn.Module):
         self.potential += potential.sum(others, dtype=torch.float64) / self.timesteps
         self.spike_count += spikes.sum(others, dtype=torch.float64) / self.timesteps
         self.samples += current.shape[1]
+
+
+def float_spikes(spikes: Tensor | SpikeTrains) -> Tensor:
+    """Spikes as numbers [T, N, C, ...], whichever way a layer sent them."""
+    return spikes.spikes() if isinstance(spikes, SpikeTrains) else spikes
 
 
 def _weights(
@@ -285,6 +324,11 @@ class Network(nn.Module):
         """The spiking layers in the order in which they are computed."""
         return [self.layer(spec.name) for spec in self.specs]
 
+    def use_kernels(self, enabled: bool) -> None:
+        """Compute by the event-driven CPU kernels from now on, or no more; float64 always goes the plain way."""
+        for layer in self.spiking_layers():
+            layer.kernels = enabled
+
     def map_sizes(self) -> dict[str, int]:
         """Height times width of each spiking layer's feature map before pooling."""
         return {spec.name: self._before[spec.name].pixels for spec in self.specs}
@@ -303,7 +347,7 @@ class Network(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Logits [N, classes] from images [N, C, H, W] in 0..1 or event frames [T, N, C, H, W]."""
-        spikes = {IMAGE: inputs.unsqueeze(0) if self.static_input else inputs}
+        spikes: dict[str, Tensor | SpikeTrains] = {IMAGE: inputs.unsqueeze(0) if self.static_input else inputs}
         sums: dict[str, Tensor] = {}
         for index, spec in enumerate(self.specs):
             layer = self.layer(spec.name)
@@ -311,10 +355,11 @@ class Network(nn.Module):
             spikes[spec.name] = layer(total)
             sums[spec.name] = total
             # What no later layer reads is let go here; only autograd may still hold it.
-            for kept in (spikes, sums):
-                for name in [name for name in kept if self._last_use.get((kept is sums, name), index) <= index]:
-                    del kept[name]
-        logits: Tensor = self.readout(spikes[self.specs[-1].name])
+            for name in [name for name in spikes if self._last_use.get((False, name), index) <= index]:
+                del spikes[name]
+            for name in [name for name in sums if self._last_use.get((True, name), index) <= index]:
+                del sums[name]
+        logits: Tensor = self.readout(float_spikes(spikes[self.specs[-1].name]))
         return logits
 
 

@@ -1,5 +1,5 @@
 """Event-driven CPU training: spike trains as integers, convolutions that add, and one pass per layer for the rest."""
 
-from sca_train.kernels.functions import SpikeTrains, neurons, spike_convolution
+from sca_train.kernels.functions import Neuron, SpikeTrains, neurons, spike_convolution
 
-__all__ = ["SpikeTrains", "neurons", "spike_convolution"]
+__all__ = ["Neuron", "SpikeTrains", "neurons", "spike_convolution"]

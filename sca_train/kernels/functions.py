@@ -117,7 +117,8 @@ class _Neurons(torch.autograd.Function):
         shift = (beta.detach().double() - mean * gamma.detach().double() / deviation).float()
         mask = settings.mask.float().contiguous()
         kind = torch.uint8 if timesteps <= BYTE_STEPS else torch.int32
-        trains = torch.empty((images, channels, height // pool, width // pool), dtype=kind, memory_format=torch.channels_last
+        trains = torch.empty(
+            (images, channels, height // pool, width // pool), dtype=kind, memory_format=torch.channels_last
         )
         tallies = torch.zeros((3, images, channels), dtype=torch.float64)
         recorded = (tallies[0], tallies[1]) if settings.record else (None, None)

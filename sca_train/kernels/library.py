@@ -24,7 +24,7 @@ FLAGS = (
 class LayerShape(ctypes.Structure):
     """``Layer`` of spike_kernels.cpp."""
 
-    _fields_ = [  # noqa: RUF012 - ctypes wants a plain list
+    _fields_ = [
         *((name, ctypes.c_int64) for name in ("timesteps", "images", "height", "width", "channels", "pool")),
         *((name, ctypes.c_int32) for name in ("static_input", "soft_reset")),
         *((name, ctypes.c_float) for name in ("keep", "gain", "threshold", "alpha")),
@@ -34,10 +34,11 @@ class LayerShape(ctypes.Structure):
 class ConvolutionShape(ctypes.Structure):
     """``Convolution`` of spike_kernels.cpp."""
 
-    _fields_ = [  # noqa: RUF012 - ctypes wants a plain list
+    _fields_ = [
         (name, ctypes.c_int64)
         for name in (
-            "timesteps", "images", "height", "width", "inputs", "outputs", "kernel", "stride", "out_height", "out_width",
+            "timesteps", "images", "height", "width", "inputs", "outputs", "kernel", "stride",
+            "out_height", "out_width",
         )
     ]  # fmt: skip
 

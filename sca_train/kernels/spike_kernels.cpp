@@ -18,34 +18,66 @@
 
 namespace {
 
-constexpr int LANES = 8;                  // floats in one vector register
-constexpr int BLOCK = 32;                 // channels that the neuron loops hold at a time
+constexpr int LANES = 8;                  // floats in one vector
 constexpr int MAX_T = 32;
+constexpr int MAX_WINDOW = 16;            // pixels of a pooling window
 constexpr int SUBSET_STEPS = 4;           // time steps whose gradients are summed over all subsets
 constexpr int SUBSETS = 1 << SUBSET_STEPS;
 
-typedef float Vector __attribute__((vector_size(LANES * sizeof(float)), aligned(4)));
+typedef float Vector __attribute__((vector_size(LANES * sizeof(float)), aligned(4), may_alias));
+typedef int32_t Integers __attribute__((vector_size(LANES * sizeof(int32_t)), aligned(4)));
 
-// exp for x <= 0, relative error below 1e-6: 2^n times a polynomial for the remainder; vectorises, unlike std::exp.
-inline float exp_negative(float x) {
-    x = std::max(x, -80.0f);
-    const float scaled = x * 1.44269504f;
-    const float whole = std::floor(scaled);
-    const float part = (scaled - whole) * 0.693147181f;
-    const float power = 1.0f + part * (1.0f + part * (0.5f + part * (0.166666667f + part * (0.0416666667f
-                        + part * (0.00833333333f + part * 0.00138888889f)))));
-    const int32_t bits = (static_cast<int32_t>(whole) + 127) << 23;
-    float two_to_whole;
-    std::memcpy(&two_to_whole, &bits, sizeof bits);
-    return power * two_to_whole;
+// The last vector of a layer's channels may be a part of one; that is kept out of the way of the whole ones.
+__attribute__((noinline)) Vector load_part(const float* from, int64_t count) {
+    float values[LANES] = {};
+    for (int64_t j = 0; j < count; ++j) values[j] = from[j];
+    return *reinterpret_cast<const Vector*>(values);
+}
+
+__attribute__((noinline)) void save_part(Vector v, int64_t count, float* to) {
+    for (int64_t j = 0; j < count; ++j) to[j] = v[j];
+}
+
+inline Vector load(const float* from, int64_t count) {
+    return __builtin_expect(count >= LANES, 1) ? *reinterpret_cast<const Vector*>(from) : load_part(from, count);
+}
+
+inline void save(Vector v, int64_t count, float* to) {
+    if (__builtin_expect(count >= LANES, 1))
+        *reinterpret_cast<Vector*>(to) = v;
+    else
+        save_part(v, count, to);
+}
+
+inline Vector absolute(Vector x) { return (Vector)((Integers)x & 0x7fffffff); }
+
+// exp for x <= 0, relative error below 1e-6: 2^n times a polynomial of the remainder.
+inline Vector exp_negative(Vector x) {
+    x = x < -80.0f ? Vector{} - 80.0f : x;
+    const Vector scaled = x * 1.44269504f;
+    const Integers whole = __builtin_convertvector(scaled - 0.5f, Integers);
+    const Vector part = (scaled - __builtin_convertvector(whole, Vector)) * 0.693147181f;
+    const Vector power = 1.0f + part * (1.0f + part * (0.5f + part * (0.166666667f + part * (0.0416666667f
+                         + part * (0.00833333333f + part * 0.00138888889f)))));
+    return power * (Vector)((whole + 127) << 23);
 }
 
 // Derivative of the sigmoid surrogate: alpha * s * (1 - s) at alpha * x.
-inline float surrogate_gradient(float x, float alpha) {
-    const float e = exp_negative(-std::fabs(alpha * x));
-    const float d = 1.0f + e;
+inline Vector surrogate_gradient(Vector x, float alpha) {
+    const Vector e = exp_negative(-absolute(alpha * x));
+    const Vector d = 1.0f + e;
     return alpha * e / (d * d);
 }
+
+// A running sum that moves its float part to double often enough to stay exact to about a float's last bits.
+struct Total {
+    Vector now{};
+    double whole[LANES] = {};
+    void flush() {
+        for (int j = 0; j < LANES; ++j) whole[j] += now[j];
+        now = Vector{};
+    }
+};
 
 }  // namespace
 
@@ -60,36 +92,28 @@ struct Layer {
     float threshold, alpha;
 };
 
-// Per-channel sums and sums of squares of rows [rows][channels], by images of `rows / parts` rows each.
+// Per-channel sums and sums of squares of x - shift over rows [rows][channels], cut into `parts` equal runs of rows.
 void channel_moments(const float* x, int64_t rows, int64_t channels, int64_t parts, const double* shift,
                      double* partial /* [parts][2][channels] */) {
     const int64_t per_part = rows / parts;
 #pragma omp parallel for schedule(static)
     for (int64_t part = 0; part < parts; ++part) {
         double* sums = partial + part * 2 * channels;
-        std::fill(sums, sums + 2 * channels, 0.0);
-        for (int64_t begin = 0; begin < channels; begin += BLOCK) {
-            const int64_t count = std::min<int64_t>(BLOCK, channels - begin);
-            float total[BLOCK], squares[BLOCK], centre[BLOCK];
+        for (int64_t begin = 0; begin < channels; begin += LANES) {
+            const int64_t count = std::min<int64_t>(LANES, channels - begin);
+            Vector centre{};
             for (int64_t j = 0; j < count; ++j) centre[j] = static_cast<float>(shift[begin + j]);
-            // Blocks of rows keep the float sums short, and so exact enough.
-            for (int64_t row = 0; row < per_part; row += 256) {
-                const int64_t last = std::min<int64_t>(row + 256, per_part);
-                std::fill(total, total + BLOCK, 0.0f);
-                std::fill(squares, squares + BLOCK, 0.0f);
-                for (int64_t r = row; r < last; ++r) {
-                    const float* values = x + (part * per_part + r) * channels + begin;
-                    for (int64_t j = 0; j < count; ++j) {
-                        const float value = values[j] - centre[j];
-                        total[j] += value;
-                        squares[j] += value * value;
-                    }
-                }
-                for (int64_t j = 0; j < count; ++j) {
-                    sums[begin + j] += total[j];
-                    sums[channels + begin + j] += squares[j];
-                }
+            Total total, squares;
+            const float* row = x + part * per_part * channels + begin;
+            for (int64_t r = 0; r < per_part; ++r, row += channels) {
+                const Vector value = load(row, count) - centre;
+                total.now += value;
+                squares.now += value * value;
+                if (r % 64 == 63) total.flush(), squares.flush();
             }
+            total.flush(), squares.flush();
+            std::copy(total.whole, total.whole + count, sums + begin);
+            std::copy(squares.whole, squares.whole + count, sums + channels + begin);
         }
     }
 }
@@ -98,114 +122,81 @@ void channel_moments(const float* x, int64_t rows, int64_t channels, int64_t par
 
 namespace {
 
-// Potentials before reset H[t] and the spike train of `count` neurons (channels) of one pixel. Never inlined, so that
-// forward and backward round alike and see the same spikes.
+// Potentials before reset H[t] and the spike trains of LANES neurons of one pixel. Never inlined, so that forward and
+// backward round alike and see the same spikes.
 template <bool SOFT>
-__attribute__((noinline)) void integrate(const Layer& layer, const float* sums, int64_t step_stride, const float* scale,
-                      const float* shift, int64_t count, float (*potential)[BLOCK], uint32_t* train) {
-    float carried[BLOCK];
-    for (int64_t j = 0; j < count; ++j) {
-        carried[j] = 0.0f;
-        train[j] = 0;
-    }
+__attribute__((noinline)) Integers integrate(const Layer& layer, const float* sums, int64_t step_stride, Vector scale,
+                                             Vector shift, int64_t count, Vector* potential) {
+    Vector carried{}, current{};
+    Integers train{};
     for (int64_t t = 0; t < layer.timesteps; ++t) {
-        const float* row = sums + (layer.static_input ? 0 : t * step_stride);
-        float* now = potential[t];
-        for (int64_t j = 0; j < count; ++j) {
-            const float current = scale[j] * row[j] + shift[j];
-            const float before = layer.keep * carried[j] + layer.gain * current;
-            const bool spike = before >= layer.threshold;
-            now[j] = before;
-            train[j] |= static_cast<uint32_t>(spike) << t;
-            carried[j] = SOFT ? (spike ? before - layer.threshold : before) : (spike ? 0.0f : before);
-        }
+        if (t == 0 || !layer.static_input) current = scale * load(sums + t * step_stride, count) + shift;
+        const Vector before = layer.keep * carried + layer.gain * current;
+        const Integers spike = before >= layer.threshold;
+        potential[t] = before;
+        train |= spike & static_cast<int32_t>(1u << t);
+        carried = SOFT ? (spike ? before - layer.threshold : before) : (spike ? Vector{} : before);
     }
+    return train;
 }
+
+// A layer's map, its pooled map, and where a window's pixels lie.
+struct Map {
+    int64_t rows, columns, step, pooled_step;
+    const Layer& layer;
+    explicit Map(const Layer& l)
+        : rows(l.height / l.pool), columns(l.width / l.pool), step(l.images * l.height * l.width * l.channels),
+          pooled_step(l.images * rows * columns * l.channels), layer(l) {}
+    int64_t at(int64_t n, int64_t row, int64_t column, int64_t k) const {
+        const int64_t y = row * layer.pool + k / layer.pool, x = column * layer.pool + k % layer.pool;
+        return ((n * layer.height + y) * layer.width + x) * layer.channels;
+    }
+    int64_t pooled_at(int64_t n, int64_t row, int64_t column) const {
+        return ((n * rows + row) * columns + column) * layer.channels;
+    }
+};
 
 template <typename Train, bool SOFT>
 void forward(const Layer& layer, const float* sums, const float* scale, const float* shift, const float* mask,
              Train* trains, double* potential_sums, double* spike_sums, double* zero_sums) {
-    const int64_t step_stride = layer.images * layer.height * layer.width * layer.channels;
-    const int64_t pool = layer.pool, rows = layer.height / pool, columns = layer.width / pool;
+    const Map map(layer);
     const bool record = potential_sums != nullptr;
 #pragma omp parallel for schedule(static)
     for (int64_t n = 0; n < layer.images; ++n) {
-        float potential[MAX_T][BLOCK];
-        uint32_t train[BLOCK], pooled[BLOCK];
-        if (record) {
-            std::fill(potential_sums + n * layer.channels, potential_sums + (n + 1) * layer.channels, 0.0);
-            std::fill(spike_sums + n * layer.channels, spike_sums + (n + 1) * layer.channels, 0.0);
-        }
-        std::fill(zero_sums + n * layer.channels, zero_sums + (n + 1) * layer.channels, 0.0);
-        for (int64_t begin = 0; begin < layer.channels; begin += BLOCK) {
-            const int64_t count = std::min<int64_t>(BLOCK, layer.channels - begin);
-            float activity[BLOCK];
-            int32_t spikes[BLOCK], zeros[BLOCK];
-            std::fill(spikes, spikes + BLOCK, 0);
-            std::fill(zeros, zeros + BLOCK, 0);
-            for (int64_t row = 0; row < rows; ++row) {
-                std::fill(activity, activity + BLOCK, 0.0f);
-                for (int64_t column = 0; column < columns; ++column) {
-                    std::fill(pooled, pooled + BLOCK, 0u);
-                    for (int64_t k = 0; k < pool * pool; ++k) {
-                        const int64_t y = row * pool + k / pool, x = column * pool + k % pool;
-                        const int64_t at = ((n * layer.height + y) * layer.width + x) * layer.channels + begin;
-                        integrate<SOFT>(layer, sums + at, step_stride, scale + begin, shift + begin, count, potential,
-                                        train);
-                        if (record) {
-                            for (int64_t t = 0; t < layer.timesteps; ++t)
-                                for (int64_t j = 0; j < count; ++j) activity[j] += std::fabs(potential[t][j]);
-                            for (int64_t j = 0; j < count; ++j) spikes[j] += __builtin_popcount(train[j]);
+        Vector potential[MAX_T];
+        for (int64_t begin = 0; begin < layer.channels; begin += LANES) {
+            const int64_t count = std::min<int64_t>(LANES, layer.channels - begin);
+            const Vector a = load(scale + begin, count), b = load(shift + begin, count);
+            const Integers kept = load(mask + begin, count) != 0.0f;
+            Integers spikes{}, zeros{};
+            Total activity;
+            for (int64_t row = 0; row < map.rows; ++row) {
+                for (int64_t column = 0; column < map.columns; ++column) {
+                    Integers pooled{};
+                    for (int64_t k = 0; k < layer.pool * layer.pool; ++k) {
+                        const Integers train = integrate<SOFT>(
+                            layer, sums + map.at(n, row, column, k) + begin, map.step, a, b, count, potential);
+                        pooled |= train;
+                        if (!record) continue;
+                        for (int64_t t = 0; t < layer.timesteps; ++t) {
+                            activity.now += absolute(potential[t]);
+                            spikes += train >> static_cast<int>(t) & 1;
                         }
-                        for (int64_t j = 0; j < count; ++j) pooled[j] |= train[j];
                     }
-                    Train* out = trains + ((n * rows + row) * columns + column) * layer.channels + begin;
-                    for (int64_t j = 0; j < count; ++j) {
-                        const uint32_t seen = mask[begin + j] != 0.0f ? pooled[j] : 0u;
-                        zeros[j] += seen == 0u;
-                        out[j] = static_cast<Train>(seen);
-                    }
+                    pooled &= kept;
+                    zeros -= pooled == 0;
+                    Train seen[LANES];
+                    for (int j = 0; j < LANES; ++j) seen[j] = static_cast<Train>(pooled[j]);
+                    std::memcpy(trains + map.pooled_at(n, row, column) + begin, seen, sizeof(Train) * count);
                 }
-                if (record)
-                    for (int64_t j = 0; j < count; ++j) potential_sums[n * layer.channels + begin + j] += activity[j];
+                activity.flush();
             }
             for (int64_t j = 0; j < count; ++j) {
-                zero_sums[n * layer.channels + begin + j] = zeros[j];
-                if (record) spike_sums[n * layer.channels + begin + j] = spikes[j];
+                const int64_t at = n * layer.channels + begin + j;
+                zero_sums[at] = zeros[j];
+                if (record) potential_sums[at] = activity.whole[j], spike_sums[at] = spikes[j];
             }
         }
-    }
-}
-
-// Back through time: gradients of the spikes become those of the currents, in place.
-template <bool SOFT>
-inline void carry_back(const Layer& layer, float (*gradient)[BLOCK], const float (*potential)[BLOCK],
-                       const uint32_t* train, int64_t count) {
-    float carried[BLOCK];
-    for (int64_t j = 0; j < count; ++j) carried[j] = 0.0f;
-    for (int64_t t = layer.timesteps - 1; t >= 0; --t) {
-        float* now = gradient[t];
-        const float* before_reset = potential[t];
-        for (int64_t j = 0; j < count; ++j)
-            now[j] *= surrogate_gradient(before_reset[j] - layer.threshold, layer.alpha);
-        for (int64_t j = 0; j < count; ++j) {
-            // The reset is detached: a spike cuts what is carried (hard) or lets it pass (soft).
-            const float through = SOFT ? carried[j] : ((train[j] >> t & 1u) ? 0.0f : carried[j]);
-            const float before = through + now[j];
-            now[j] = layer.gain * before;
-            carried[j] = layer.keep * before;
-        }
-    }
-}
-
-// Writes the gradients of some sums, and adds them and their products with the normalised sums to running totals.
-inline void add_moments(const float* __restrict values, const float* __restrict gradient, const float* __restrict centre,
-                        const float* __restrict inverse, int64_t count, float* __restrict target,
-                        float* __restrict total, float* __restrict product) {
-    for (int64_t j = 0; j < count; ++j) {
-        target[j] = gradient[j];
-        total[j] += gradient[j];
-        product[j] += gradient[j] * (values[j] - centre[j]) * inverse[j];
     }
 }
 
@@ -213,73 +204,71 @@ template <bool SOFT>
 void backward(const Layer& layer, const float* sums, const float* scale, const float* shift, const float* mask,
               bool regrow, float rate_gradient, const float* spike_gradient, const double* mean, const double* deviation,
               float* current_gradient, double* partial) {
-    const int64_t map = layer.images * layer.height * layer.width * layer.channels;
-    const int64_t pool = layer.pool, rows = layer.height / pool, columns = layer.width / pool;
-    const int64_t pooled_stride = layer.images * rows * columns * layer.channels;
+    const Map map(layer);
+    const int64_t window = layer.pool * layer.pool;
 #pragma omp parallel for schedule(static)
     for (int64_t n = 0; n < layer.images; ++n) {
-        float potential[MAX_T][BLOCK], incoming[MAX_T][BLOCK], centre[BLOCK], inverse[BLOCK];
-        uint32_t train[BLOCK];
-        // taken: bit t is set once an earlier pixel of the window spiked at step t, and so got the gradient
-        uint32_t taken[BLOCK], first[BLOCK];
+        Vector potential[MAX_WINDOW][MAX_T], arriving[MAX_T];
+        Integers train[MAX_WINDOW];
         double* totals = partial + n * 2 * layer.channels;
-        std::fill(totals, totals + 2 * layer.channels, 0.0);
-        for (int64_t begin = 0; begin < layer.channels; begin += BLOCK) {
-            const int64_t count = std::min<int64_t>(BLOCK, layer.channels - begin);
-            float total[BLOCK], product[BLOCK], open[BLOCK], seen[BLOCK];
+        for (int64_t begin = 0; begin < layer.channels; begin += LANES) {
+            const int64_t count = std::min<int64_t>(LANES, layer.channels - begin);
+            const Vector a = load(scale + begin, count), b = load(shift + begin, count);
+            const Integers kept = load(mask + begin, count) != 0.0f;
+            const Integers open = regrow ? ~Integers{} : kept;
+            const Vector always = (Vector)((Integers)(Vector{} + rate_gradient) & kept);
+            Vector centre{}, inverse{};
             for (int64_t j = 0; j < count; ++j) {
                 centre[j] = static_cast<float>(mean[begin + j]);
                 inverse[j] = static_cast<float>(1.0 / deviation[begin + j]);
-                open[j] = regrow ? 1.0f : mask[begin + j];
-                seen[j] = mask[begin + j];
             }
-            for (int64_t row = 0; row < rows; ++row) {
-                std::fill(total, total + BLOCK, 0.0f);
-                std::fill(product, product + BLOCK, 0.0f);
-                for (int64_t column = 0; column < columns; ++column) {
-                    const int64_t out = ((n * rows + row) * columns + column) * layer.channels + begin;
-                    if (pool > 1) {
-                        // The first pixel gets the gradient of the steps at which none spikes.
-                        for (int64_t j = 0; j < count; ++j) first[j] = taken[j] = 0;
-                        for (int64_t k = 0; k < pool * pool; ++k) {
-                            const int64_t y = row * pool + k / pool, x = column * pool + k % pool;
-                            const int64_t at = ((n * layer.height + y) * layer.width + x) * layer.channels + begin;
-                            integrate<SOFT>(layer, sums + at, map, scale + begin, shift + begin, count, potential, train);
-                            for (int64_t j = 0; j < count; ++j) first[j] |= train[j];
-                        }
-                        for (int64_t j = 0; j < count; ++j) first[j] = seen[j] != 0.0f ? ~first[j] : ~0u;
+            Total total, product;
+            for (int64_t row = 0; row < map.rows; ++row) {
+                for (int64_t column = 0; column < map.columns; ++column) {
+                    const float* gradient = spike_gradient + map.pooled_at(n, row, column) + begin;
+                    for (int64_t t = 0; t < layer.timesteps; ++t)
+                        arriving[t] = (Vector)((Integers)load(gradient + t * map.pooled_step, count) & open);
+                    // Of a window, the first pixel that spikes at a step gets that step's gradient, or the first of
+                    // all where none spikes; masked channels send no spikes.
+                    Integers sent{}, taken{};
+                    for (int64_t k = 0; k < window; ++k) {
+                        train[k] = integrate<SOFT>(layer, sums + map.at(n, row, column, k) + begin, map.step, a, b, count,
+                                                   potential[k]);
+                        sent |= train[k] & kept;
                     }
-                    for (int64_t k = 0; k < pool * pool; ++k) {
-                        const int64_t y = row * pool + k / pool, x = column * pool + k % pool;
-                        const int64_t at = ((n * layer.height + y) * layer.width + x) * layer.channels + begin;
-                        integrate<SOFT>(layer, sums + at, map, scale + begin, shift + begin, count, potential, train);
-                        for (int64_t t = 0; t < layer.timesteps; ++t) {
-                            const float* gradient = spike_gradient + t * pooled_stride + out;
-                            for (int64_t j = 0; j < count; ++j) {
-                                float passed = gradient[j];
-                                if (pool > 1) {
-                                    const uint32_t mine = (k == 0 ? first[j] : 0u)
-                                                          | (seen[j] != 0.0f ? train[j] & ~taken[j] : 0u);
-                                    passed = (mine >> t & 1u) ? passed : 0.0f;
-                                }
-                                incoming[t][j] = passed * open[j] + rate_gradient * seen[j];
-                            }
+                    for (int64_t k = 0; k < window; ++k) {
+                        const int64_t at = map.at(n, row, column, k) + begin;
+                        const Integers mine = (train[k] & kept & ~taken) | (k == 0 ? ~sent : Integers{});
+                        taken |= train[k] & kept;
+                        Vector carried{}, summed{};
+                        for (int64_t t = layer.timesteps - 1; t >= 0; --t) {
+                            const int32_t bit = static_cast<int32_t>(1u << t);
+                            const Vector passed = window == 1 ? arriving[t] : ((mine & bit) != 0 ? arriving[t] : Vector{});
+                            // The reset is detached: a spike cuts what is carried (hard) or lets it pass (soft).
+                            const Vector through = SOFT ? carried : ((train[k] & bit) != 0 ? Vector{} : carried);
+                            const Vector before = through + (passed + always)
+                                * surrogate_gradient(potential[k][t] - layer.threshold, layer.alpha);
+                            const Vector current = layer.gain * before;
+                            carried = layer.keep * before;
+                            // Static sums are one term at every step: their gradient is the sum over the steps.
+                            summed += current;
+                            if (layer.static_input) continue;
+                            total.now += current;
+                            product.now += current * (load(sums + t * map.step + at, count) - centre);
+                            save(current, count, current_gradient + t * map.step + at);
                         }
-                        if (pool > 1)
-                            for (int64_t j = 0; j < count; ++j) taken[j] |= seen[j] != 0.0f ? train[j] : 0u;
-                        carry_back<SOFT>(layer, incoming, potential, train, count);
-                        // The static sums are one term at every step, so their gradient is the sum over the steps.
-                        for (int64_t t = 1; layer.static_input && t < layer.timesteps; ++t)
-                            for (int64_t j = 0; j < count; ++j) incoming[0][j] += incoming[t][j];
-                        for (int64_t t = 0; t < (layer.static_input ? 1 : layer.timesteps); ++t)
-                            add_moments(sums + t * map + at, incoming[t], centre, inverse, count,
-                                        current_gradient + t * map + at, total, product);
+                        if (layer.static_input) {
+                            total.now += summed;
+                            product.now += summed * (load(sums + at, count) - centre);
+                            save(summed, count, current_gradient + at);
+                        }
                     }
                 }
-                for (int64_t j = 0; j < count; ++j) {
-                    totals[begin + j] += total[j];
-                    totals[layer.channels + begin + j] += product[j];
-                }
+                total.flush(), product.flush();
+            }
+            for (int64_t j = 0; j < count; ++j) {
+                totals[begin + j] = total.whole[j];
+                totals[layer.channels + begin + j] = product.whole[j] * inverse[j];
             }
         }
     }
@@ -318,9 +307,13 @@ void norm_backward(const float* x, float* gradient, int64_t rows, int64_t channe
 #pragma omp parallel for schedule(static)
     for (int64_t r = 0; r < rows; ++r) {
         const float* values = x + r * channels;
-        float* target = gradient + r * channels;
-        for (int64_t c = 0; c < channels; ++c)
-            target[c] = factor[c] * (target[c] - offset[c] - slope[c] * (values[c] - mean[c]));
+        float* __restrict target = gradient + r * channels;
+        for (int64_t c = 0; c < channels; c += LANES) {
+            const int64_t count = channels - c;
+            save(load(factor + c, count) * (load(target + c, count) - load(offset + c, count)
+                                            - load(slope + c, count) * (load(values + c, count) - load(mean + c, count))),
+                 count, target + c);
+        }
     }
 }
 
@@ -334,39 +327,43 @@ struct Convolution {
     int64_t padding() const { return kernel / 2; }
 };
 
-// Lists of spiking channels per step and pixel of one image.
+// The spikes of one image, by step, row and column: x * inputs + channel of each. Those that one row of a kernel covers
+// then stand together, and their distance to the first is the index of their weights.
 struct Events {
-    std::vector<uint16_t> channel;
-    std::vector<uint32_t> begin;   // [T][pixels + 1] into channel
+    std::vector<uint32_t> place;
+    std::vector<uint32_t> begin;   // [T][pixels + 1] into place
 
     template <typename Train>
     void collect(const Convolution& shape, const Train* trains) {
         const int64_t pixels = shape.height * shape.width;
-        channel.resize(shape.timesteps * pixels * shape.inputs);
+        place.resize(shape.timesteps * pixels * shape.inputs + 1);
         begin.resize(shape.timesteps * (pixels + 1));
-        uint16_t* next = channel.data();
+        uint32_t* next = place.data();
         for (int64_t t = 0; t < shape.timesteps; ++t) {
             for (int64_t p = 0; p < pixels; ++p) {
-                begin[t * (pixels + 1) + p] = static_cast<uint32_t>(next - channel.data());
+                begin[t * (pixels + 1) + p] = static_cast<uint32_t>(next - place.data());
                 const Train* row = trains + p * shape.inputs;
+                const uint32_t first = static_cast<uint32_t>(p % shape.width * shape.inputs);
                 // Always written, kept only where it spikes: no branch to predict.
                 for (int64_t i = 0; i < shape.inputs; ++i) {
-                    *next = static_cast<uint16_t>(i);
+                    *next = first + static_cast<uint32_t>(i);
                     next += row[i] >> t & 1;
                 }
             }
-            begin[t * (pixels + 1) + pixels] = static_cast<uint32_t>(next - channel.data());
+            begin[t * (pixels + 1) + pixels] = static_cast<uint32_t>(next - place.data());
         }
     }
 };
 
-template <int VECTORS>
-inline void store(const Vector* sum, float* target, int64_t floats) {
-    if (floats == VECTORS * LANES)
-        std::memcpy(target, sum, sizeof(Vector) * VECTORS);
-    else
-        std::memcpy(target, sum, sizeof(float) * floats);
-}
+// Columns of the input that one output's kernel covers inside the map, and the kernel column of the first.
+struct Reach {
+    int64_t first, last;
+    Reach(const Convolution& shape, int64_t x) {
+        const int64_t left = x * shape.stride - shape.padding();
+        first = std::max<int64_t>(left, 0);
+        last = std::min<int64_t>(left + shape.kernel, shape.width);
+    }
+};
 
 // One image: out [T][..][out_height][out_width][outputs], VECTORS * LANES outputs from `column`.
 template <int VECTORS>
@@ -378,40 +375,42 @@ void convolve_image(const Convolution& shape, const Events& events, const float*
         const uint32_t* begin = events.begin.data() + t * (pixels + 1);
         for (int64_t y = 0; y < shape.out_height; ++y) {
             for (int64_t x = 0; x < shape.out_width; ++x) {
+                const Reach reach(shape, x);
                 Vector sum[VECTORS], other[VECTORS];
 #pragma GCC unroll 8
                 for (int v = 0; v < VECTORS; ++v) sum[v] = other[v] = Vector{};
                 for (int64_t ky = 0; ky < shape.kernel; ++ky) {
                     const int64_t in_y = y * shape.stride + ky - padding;
                     if (in_y < 0 || in_y >= shape.height) continue;
-                    for (int64_t kx = 0; kx < shape.kernel; ++kx) {
-                        const int64_t in_x = x * shape.stride + kx - padding;
-                        if (in_x < 0 || in_x >= shape.width) continue;
-                        const float* rows = weights + (ky * shape.kernel + kx) * shape.inputs * padded + column;
-                        const uint16_t* event = events.channel.data() + begin[in_y * shape.width + in_x];
-                        const uint16_t* last = events.channel.data() + begin[in_y * shape.width + in_x + 1];
-                        if (VECTORS <= 4) {
-                            // Two sums at a time hide the latency of the additions.
-                            for (; event + 1 < last; event += 2) {
-                                const Vector* row = reinterpret_cast<const Vector*>(rows + event[0] * padded);
-                                const Vector* next = reinterpret_cast<const Vector*>(rows + event[1] * padded);
+                    // The weights of place p are row p - (column of the kernel's left edge) * inputs of this kernel row.
+                    const float* rows = weights + column
+                        + (ky * shape.kernel - (x * shape.stride - padding)) * shape.inputs * padded;
+                    const uint32_t* event = events.place.data() + begin[in_y * shape.width + reach.first];
+                    const uint32_t* last = events.place.data() + begin[in_y * shape.width + reach.last];
+                    if (VECTORS <= 4) {
+                        // Two sums at a time hide the latency of the additions.
+                        for (; event + 1 < last; event += 2) {
+                            const Vector* row = reinterpret_cast<const Vector*>(rows + event[0] * padded);
+                            const Vector* next = reinterpret_cast<const Vector*>(rows + event[1] * padded);
 #pragma GCC unroll 8
-                                for (int v = 0; v < VECTORS; ++v) {
-                                    sum[v] += row[v];
-                                    other[v] += next[v];
-                                }
+                            for (int v = 0; v < VECTORS; ++v) {
+                                sum[v] += row[v];
+                                other[v] += next[v];
                             }
                         }
-                        for (; event < last; ++event) {
-                            const Vector* row = reinterpret_cast<const Vector*>(rows + *event * padded);
+                    }
+                    for (; event < last; ++event) {
+                        const Vector* row = reinterpret_cast<const Vector*>(rows + *event * padded);
 #pragma GCC unroll 8
-                            for (int v = 0; v < VECTORS; ++v) sum[v] += row[v];
-                        }
+                        for (int v = 0; v < VECTORS; ++v) sum[v] += row[v];
                     }
                 }
 #pragma GCC unroll 8
                 for (int v = 0; v < VECTORS; ++v) sum[v] += other[v];
-                store<VECTORS>(sum, out + t * step_stride + (y * shape.out_width + x) * shape.outputs + column, floats);
+                float* target = out + t * step_stride + (y * shape.out_width + x) * shape.outputs + column;
+#pragma GCC unroll 8
+                for (int v = 0; v < VECTORS; ++v)
+                    if (v * LANES < floats) save(sum[v], floats - v * LANES, target + v * LANES);
             }
         }
     }
@@ -424,8 +423,9 @@ inline void subset_sums(const float* gradient, int64_t step_stride, int64_t step
     for (int v = 0; v < VECTORS; ++v) table[0][v] = Vector{};
     for (int64_t t = 0; t < steps; ++t) {
         Vector row[VECTORS];
-        for (int v = 0; v < VECTORS; ++v) row[v] = Vector{};
-        std::memcpy(row, gradient + t * step_stride, sizeof(float) * floats);
+#pragma GCC unroll 8
+        for (int v = 0; v < VECTORS; ++v)
+            row[v] = v * LANES < floats ? load(gradient + t * step_stride + v * LANES, floats - v * LANES) : Vector{};
         for (int s = 0; s < 1 << t; ++s)
 #pragma GCC unroll 8
             for (int v = 0; v < VECTORS; ++v) table[(1 << t) + s][v] = table[s][v] + row[v];
@@ -439,8 +439,8 @@ void weight_gradient_image(const Convolution& shape, const Train* trains, const 
     const int64_t padding = shape.padding();
     const int64_t floats = std::min<int64_t>(VECTORS * LANES, shape.outputs - column);
     Vector table[SUBSETS][VECTORS];
-    std::vector<uint16_t> channel(shape.width * shape.inputs);
-    std::vector<uint8_t> pattern(shape.width * shape.inputs);
+    std::vector<uint32_t> place(shape.width * shape.inputs + 1);
+    std::vector<uint8_t> pattern(shape.width * shape.inputs + 1);
     std::vector<uint32_t> begin(shape.width + 1);
     for (int64_t first = 0; first < shape.timesteps; first += SUBSET_STEPS) {
         const int64_t steps = std::min<int64_t>(SUBSET_STEPS, shape.timesteps - first);
@@ -452,7 +452,7 @@ void weight_gradient_image(const Convolution& shape, const Train* trains, const 
                 const Train* row = trains + (in_y * shape.width + x) * shape.inputs;
                 for (int64_t i = 0; i < shape.inputs; ++i) {
                     const uint8_t bits = row[i] >> first & (SUBSETS - 1);
-                    channel[found] = static_cast<uint16_t>(i);
+                    place[found] = static_cast<uint32_t>(x * shape.inputs + i);
                     pattern[found] = bits;
                     found += bits != 0;
                 }
@@ -464,18 +464,15 @@ void weight_gradient_image(const Convolution& shape, const Train* trains, const 
                 const int64_t y = scaled / shape.stride;
                 if (y >= shape.out_height) continue;
                 for (int64_t x = 0; x < shape.out_width; ++x) {
+                    const Reach reach(shape, x);
                     subset_sums<VECTORS>(gradient + first * step_stride + (y * shape.out_width + x) * shape.outputs + column,
                                          step_stride, steps, floats, table);
-                    for (int64_t kx = 0; kx < shape.kernel; ++kx) {
-                        const int64_t in_x = x * shape.stride + kx - padding;
-                        if (in_x < 0 || in_x >= shape.width) continue;
-                        float* rows = sums + (ky * shape.kernel + kx) * shape.inputs * padded + column;
-                        for (uint32_t e = begin[in_x]; e < begin[in_x + 1]; ++e) {
-                            Vector* row = reinterpret_cast<Vector*>(rows + channel[e] * padded);
-                            const Vector* added = table[pattern[e]];
+                    float* rows = sums + column + (ky * shape.kernel - (x * shape.stride - padding)) * shape.inputs * padded;
+                    for (uint32_t e = begin[reach.first]; e < begin[reach.last]; ++e) {
+                        Vector* row = reinterpret_cast<Vector*>(rows + place[e] * padded);
+                        const Vector* added = table[pattern[e]];
 #pragma GCC unroll 8
-                            for (int v = 0; v < VECTORS; ++v) row[v] += added[v];
-                        }
+                        for (int v = 0; v < VECTORS; ++v) row[v] += added[v];
                     }
                 }
             }
