@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,22 +14,27 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from sca_train.network import Network, to_input
-from sca_train.specs import IMAGE, ConnectionSpec, LayerSpec
+from sca_train.kernels import SpikeTrains
+from sca_train.network import Network, SpikingLayer, to_input
+from sca_train.specs import IMAGE, READ_OUT, ConnectionSpec, LayerSpec
 
 EVAL_BATCH = 32
-READ_OUT = "readout"
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """Accuracy over ``images`` images, and per image and layer the accumulations that spikes cause (SynOps)."""
+    """Accuracy over ``images`` images, and what happens in each layer per image."""
 
     accuracy: float
     images: int
     synops: dict[str, float]
+    """Accumulations that spikes cause in each layer that reads some."""
     firing: dict[str, float]
-    """Fraction of (neuron, step) pairs of each spiking layer, behind its pooling, that carry a spike."""
+    """Fraction of (neuron, step) pairs of each spiking layer, behind its pooling, that carry a spike.
+
+    Average pooling leaves this rate as it is."""
+    zero_trains: dict[str, float]
+    """Fraction of the spike trains of each spiking layer, behind its pooling, without a spike at any step."""
 
     @property
     def total_synops(self) -> float:
@@ -40,97 +45,131 @@ class Measurement:
 def measure(
     network: Network, images: NDArray[np.uint8], labels: NDArray[np.int64], device: torch.device, title: str = ""
 ) -> Measurement:
-    """Run images [N, H, W, C] uint8 in evaluation mode and float32, and count.
+    """Run images [N, H, W, C] uint8, or event frames [N, T, H, W, C], in evaluation mode and float32, and count.
 
-    A spike into a convolution is one accumulation per output channel and kernel tap that reaches it (fewer at the
-    border), into a matrix one per output. The first layer sees pixels, not spikes: see ``first_layer_macs``.
+    A spike into a convolution is one accumulation per active output channel and kernel tap that reaches it (fewer at
+    the border), into a matrix one per output, into an identity one. What was average-pooled counts as the spikes in
+    it, since the sum of a window can be accumulated spike by spike. A sum that another layer continues holds no
+    spikes and counts nothing. Elements of event frames count as spikes where they are not zero; static pixels are not
+    spikes: see ``first_layer_macs``.
+
+    SpikingJelly's SynOpCounter counts the same for binary spikes, but nothing for averaged spikes (average pooling,
+    and the read-out, which averages over time), and masked output channels as if they were there; it also watches
+    every operator of a pass. So the spikes are counted here.
     """
     training = network.training
     network.eval()
-    readers = _readers(network)
-    synops = dict.fromkeys([*(spec.name for spec in network.specs if not _reads_image(spec)), READ_OUT], 0.0)
-    firing = dict.fromkeys([spec.name for spec in network.specs], 0.0)
-    correct = 0
-
-    def count(spec: LayerSpec, spikes: Tensor) -> None:
-        firing[spec.name] += float(spikes.mean(dtype=torch.float64)) * spikes.shape[1]
-        # The average of spikes stands for their sum.
-        per_unit = spec.pool**2 if spec.pool_kind == "avg" else 1
-        for reader, entry, outputs in readers[spec.name]:
-            synops[reader] += accumulations(spikes, entry) * outputs * per_unit
-
-    with _observed(network, count):
+    counts = _Counts(network)
+    correct = torch.zeros((), dtype=torch.int64, device=device)
+    with counts.observing():
         for start in tqdm(range(0, len(images), EVAL_BATCH), desc=title, disable=not title, leave=False):
             x = to_input(torch.from_numpy(images[start : start + EVAL_BATCH]), device)
             truth = torch.from_numpy(labels[start : start + EVAL_BATCH]).to(device)
-            correct += int((network(x).argmax(1) == truth).sum())
+            correct += (network(x).argmax(1) == truth).sum()
     network.train(training)
     return Measurement(
-        correct / len(images),
-        len(images),
-        {name: total / len(images) for name, total in synops.items()},
-        {name: total / len(images) for name, total in firing.items()},
+        accuracy=int(correct) / len(images),
+        images=len(images),
+        synops={name: float(total) / len(images) for name, total in counts.synops.items()},
+        firing={name: float(total) / len(images) for name, total in counts.firing.items()},
+        zero_trains={name: float(total) / len(images) for name, total in counts.zero_trains.items()},
     )
 
 
-def _reads_image(spec: LayerSpec) -> bool:
-    return any(entry.source == IMAGE for entry in spec.inputs)
+class _Counts:
+    """Sums over the images of some forward passes, kept on the device so that no pass waits for them."""
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        self.readers = _readers(network)
+        zero = torch.zeros((), dtype=torch.float64, device=next(network.parameters()).device)
+        self.synops = {reader: zero for readers in self.readers.values() for reader, _, _ in readers}
+        self.firing = {spec.name: zero for spec in network.specs}
+        self.zero_trains = dict(self.firing)
+
+    @contextmanager
+    def observing(self) -> Iterator[None]:
+        """Count each forward pass of the network while the context lasts."""
+
+        def input_hook(_module: nn.Module, inputs: tuple[Tensor]) -> None:
+            if not self.network.static_input:
+                self._count_synops(IMAGE, _per_element(inputs[0] != 0))
+
+        def layer_hook(module: nn.Module, _inputs: tuple[Tensor], spikes: Tensor | SpikeTrains) -> None:
+            assert isinstance(module, SpikingLayer)
+            self._count_layer(module.spec, spikes.spikes() if isinstance(spikes, SpikeTrains) else spikes)
+
+        handles = [self.network.register_forward_pre_hook(input_hook)]
+        handles += [layer.register_forward_hook(layer_hook) for layer in self.network.spiking_layers()]
+        try:
+            yield
+        finally:
+            for handle in handles:
+                handle.remove()
+
+    def _count_layer(self, spec: LayerSpec, spikes: Tensor) -> None:
+        images = spikes.shape[1]
+        totals = _per_element(spikes)
+        self.firing[spec.name] = self.firing[spec.name] + totals.sum() / spikes.numel() * images
+        silent = (spikes.amax(0) == 0).sum().double() / spikes[0].numel()
+        self.zero_trains[spec.name] = self.zero_trains[spec.name] + silent * images
+        self._count_synops(spec.name, totals * spec.pool**2 if spec.pool_kind == "avg" else totals)
+
+    def _count_synops(self, source: str, totals: Tensor) -> None:
+        for reader, entry, outputs in self.readers[source]:
+            self.synops[reader] = self.synops[reader] + accumulations(totals, entry) * outputs
 
 
-def _readers(network: Network) -> dict[str, list[tuple[str, ConnectionSpec, float]]]:
-    """By source: the layers that read it, their connections, and how many active output channels those have."""
-    readers: dict[str, list[tuple[str, ConnectionSpec, float]]] = {
+def _per_element(spikes: Tensor) -> Tensor:
+    """Spikes [T, N, C, ...] added up over steps and images, [C, ...] float64; exact, since T * N is small."""
+    return spikes.flatten(0, 1).sum(0, dtype=torch.float32).double()
+
+
+def _readers(network: Network) -> dict[str, list[tuple[str, ConnectionSpec, int]]]:
+    """By source: the layers that read its spikes, their connections, and the active output channels of those."""
+    readers: dict[str, list[tuple[str, ConnectionSpec, int]]] = {
         name: [] for name in (IMAGE, *(spec.name for spec in network.specs))
     }
     for layer in network.spiking_layers():
         for entry in layer.spec.inputs:
-            # An identity adds each spike to its own channel only.
-            outputs = 1.0 if entry.kind == "identity" else float(layer.mask.sum())
-            readers[entry.source].append((layer.spec.name, entry, outputs))
+            if entry.source != IMAGE or not network.static_input:
+                # An identity adds each spike to its own channel only.
+                outputs = 1 if entry.kind == "identity" else int(layer.mask.sum())
+                readers[entry.source].append((layer.spec.name, entry, outputs))
     last = network.specs[-1].name
-    readers[last].append((READ_OUT, ConnectionSpec(READ_OUT, last, "linear"), float(network.classes)))
+    readers[last].append((READ_OUT, ConnectionSpec(READ_OUT, last, "linear"), network.classes))
     return readers
 
 
-@contextmanager
-def _observed(network: Network, count: Any) -> Iterator[None]:
-    """Call ``count`` with the specification and the pooled spikes of each layer in each forward pass."""
-
-    def hook(module: nn.Module, _inputs: Any, spikes: Tensor) -> None:
-        count(module.spec, spikes)
-
-    handles = [layer.register_forward_hook(hook) for layer in network.spiking_layers()]
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-def accumulations(spikes: Tensor, connection: ConnectionSpec) -> float:
-    """Accumulations per output channel that spikes [T, N, C, ...] cause behind a connection."""
+def accumulations(totals: Tensor, connection: ConnectionSpec) -> Tensor:
+    """Accumulations per output channel that numbers of spikes [C, H, W] or [C] cause behind a connection."""
     if connection.kind != "conv":
-        return float(spikes.sum(dtype=torch.float64))
-    taps = kernel_taps(spikes.shape[-2], spikes.shape[-1], connection.kernel, connection.stride).to(spikes.device)
-    return float((spikes.sum((0, 1, 2), dtype=torch.float64) * taps).sum())
+        return totals.sum()
+    taps = kernel_taps(totals.shape[-2], totals.shape[-1], connection.kernel, connection.stride)
+    return (totals.sum(0) * taps.to(totals.device)).sum()
 
 
+@functools.cache
 def kernel_taps(height: int, width: int, kernel: int = 3, stride: int = 1) -> Tensor:
     """How many outputs of a convolution padded by kernel // 2 each input pixel reaches, [height, width] float64."""
-    image = torch.zeros(1, 1, height, width, dtype=torch.float64, requires_grad=True)
-    with torch.enable_grad():
-        ones = torch.ones(1, 1, kernel, kernel, dtype=torch.float64)
-        (taps,) = torch.autograd.grad(F.conv2d(image, ones, stride=stride, padding=kernel // 2).sum(), image)
-    return taps[0, 0]
+    padding = kernel // 2
+    spare = [side + 2 * padding - kernel for side in (height, width)]
+    outputs = torch.ones(1, 1, *(length // stride + 1 for length in spare), dtype=torch.float64)
+    taps = torch.ones(1, 1, kernel, kernel, dtype=torch.float64)
+    left_over = [length % stride for length in spare]
+    return F.conv_transpose2d(outputs, taps, stride=stride, padding=padding, output_padding=left_over)[0, 0]
 
 
 def first_layer_macs(network: Network) -> int:
-    """Multiply-accumulations of the first layer per image; its sums are computed once, not once per time step."""
+    """Multiply-accumulations per image of what reads static pixels; the sums are computed once, not once per step.
+
+    None for event frames, whose elements count as spikes in ``measure``.
+    """
     height, width, channels = network.input_shape
     total = 0
     for spec in network.specs:
         for entry in spec.inputs:
-            if entry.source == IMAGE:
-                pixels = int(kernel_taps(height, width, entry.kernel, entry.stride).sum())
-                total += (pixels if entry.kind == "conv" else height * width) * channels * spec.channels
+            if entry.source == IMAGE and network.static_input:
+                pairs = int(kernel_taps(height, width, entry.kernel, entry.stride).sum())
+                total += (pairs if entry.kind == "conv" else height * width) * channels * spec.channels
     return total
