@@ -21,7 +21,7 @@ def file_digest(path: Path) -> str:
 
 def images_digest(images: NDArray[np.uint8]) -> str:
     """SHA-256 of an image array; ties kept logits to the images."""
-    return hashlib.sha256(np.ascontiguousarray(images).tobytes()).hexdigest()
+    return hashlib.sha256(np.ascontiguousarray(images).data).hexdigest()
 
 
 def golden_logits(run: RunFolder, test_images: NDArray[np.uint8], limit: int | None = None) -> NDArray[np.int32]:
