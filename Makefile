@@ -15,10 +15,14 @@ PRESET  := $(wildcard configs/$(MODEL).toml)
 # $(call option,--flag,value): the flag only where the variable has a value
 option = $(if $(strip $(2)),$(1) '$(strip $(2))')
 
-TRAIN_OPTIONS = $(call option,--config,$(PRESET)) --model '$(MODEL)' \
-	$(call option,--ratio,$(RATIO)) $(call option,--dataset,$(DATASET)) $(call option,--data,$(DATA)) \
+TRAIN_OPTIONS = $(if $(PRESET),--config '$(PRESET)',--model '$(MODEL)') $(call option,--width,$(WIDTH)) \
+	$(call option,--ratio,$(RATIO)) $(call option,--budget,$(BUDGET)) $(call option,--seed,$(SEED)) \
+	$(call option,--dataset,$(DATASET)) $(call option,--data,$(DATA)) \
 	$(call option,--timesteps,$(TIMESTEPS)) $(call option,--weight-bits,$(WBITS)) $(call option,--epochs,$(EPOCHS)) \
+	$(call option,--structure,$(STRUCTURE)) $(call option,--score,$(SCORE)) $(call option,--rate-l1,$(RATE_L1)) \
 	$(TRAIN_ARGS)
+# Several processes (one a GPU, or some on CPUs) train one network together.
+TRAINER = $(BIN)/$(if $(PROCESSES),torchrun --standalone --nproc-per-node '$(PROCESSES)',python) -m sca_train
 SWEEP_OPTIONS = $(call option,--ratios,$(RATIOS)) $(call option,--seeds,$(SEEDS)) \
 	$(call option,--structures,$(STRUCTURES)) $(call option,--scores,$(SCORES))
 # What `make figures` reads: the sweep of that name where there is one, else the run itself.
@@ -36,11 +40,19 @@ help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  \1\t\2/' | expand -t 14
 	@echo
 	@echo "Variables (make train MODEL=vgg16 RATIO=0.5 ...)"
-	@echo "  MODEL       mini, mlp, vgg16                        [$(MODEL)]"
+	@echo "  MODEL       a preset of configs/: mini mlp vgg9 vgg11 vgg16 resnet18 resnet20"
+	@echo "              preresnet18 preresnet20 dvs ...         [$(MODEL)]"
 	@echo "  RUN         name of the folder runs/<RUN>           [$(RUN)]"
 	@echo "  RATIO       share of channels pruned, 0 <= r < 1    [preset]"
-	@echo "  DATASET     digits, cifar10, folder                 [preset]"
+	@echo "  BUDGET      board whose memory the weights must fit, instead of RATIO"
+	@echo "  WIDTH       multiplier of all channels              [preset]"
+	@echo "  DATASET     digits cifar10 cifar100 tiny-imagenet folder cifar10-dvs events-digits [preset]"
 	@echo "  DATA        where the data set lies                 [preset]"
+	@echo "  STRUCTURE   prune-regrow, prune-only, random        [preset]"
+	@echo "  SCORE       membrane, spikes, gamma, weight-l1      [preset]"
+	@echo "  RATE_L1     weight of the firing rate in the loss   [preset]"
+	@echo "  SEED        seed of everything random               [preset]"
+	@echo "  PROCESSES   train in so many processes (torchrun)   [1]"
 	@echo "  TIMESTEPS   time steps T, 1..32                     [preset]"
 	@echo "  WBITS       weight bits: 2, 4, 8                    [preset]"
 	@echo "  EPOCHS      training epochs                         [preset]"
@@ -55,6 +67,7 @@ help: ## this list
 	@echo "  FOLDING     folding JSON (FINN's format) instead of CYCLES"
 	@echo "  LUT_SHARE   or: the fastest within this share of the board's LUTs  [0.15]"
 	@echo "  IMAGES      images to simulate                      [csim: whole test set, rtlsim: 32]"
+	@echo "  BENCH       train-speed, sca-overhead, train-memory, mini, mlp, vgg16  [all]"
 
 install: $(VENV)/.installed ## make the virtual environment and install everything
 
@@ -78,7 +91,7 @@ lint: $(VENV)/.installed ## ruff, mypy, Verilator lint
 	@$(BIN)/python -m codegen lint
 
 train: $(VENV)/.installed ## quantization-aware training with activity pruning -> compact network
-	@$(BIN)/python -m sca_train $(TRAIN_OPTIONS) --run $(RUN_DIR)
+	@$(TRAINER) $(TRAIN_OPTIONS) --run $(RUN_DIR)
 
 sweep: $(VENV)/.installed ## one training for each of RATIOS, SEEDS, STRUCTURES and SCORES, in runs/<RUN>-sweep
 	@$(BIN)/python -m sca_train.sweep $(TRAIN_OPTIONS) $(SWEEP_OPTIONS) --out $(RUN_DIR)-sweep
@@ -111,8 +124,8 @@ deploy: $(VENV)/.installed ## (needs a board) copy bitstream and driver
 	@$(BIN)/python -m fpga deploy $(RUN_DIR) --board '$(BOARD)'
 
 bench: $(VENV)/.installed ## the figures of docs/benchmarks.md, and the slow tests
-	@$(BIN)/python -m bench
-	@$(BIN)/python -m pytest -m slow
+	@$(BIN)/python -m bench $(BENCH)
+	@$(if $(BENCH),,$(BIN)/python -m pytest -m slow)
 
 clean: ## remove build products (keeps runs/ and the virtual environment)
 	rm -rf build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

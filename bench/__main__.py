@@ -1,4 +1,4 @@
-"""`python -m bench [mini] [mlp] [vgg16]`: run whole pipelines and print the figures as Markdown tables."""
+"""`python -m bench [NAME ...]`: run whole pipelines (mini, mlp, vgg16) or measure training, and print the figures."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.machine import cpu_name, memory_gib
+from bench.training import sca_overhead, train_memory, train_speed
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,11 @@ PIPELINES = {
     "mlp": Pipeline("mlp", "Pynq-Z2", 212, None, 64, synthesise=True),
     "vgg16": Pipeline("vgg16-digits", "none", 250_000, 16, 3, synthesise=False),
 }
+
+
+MEASUREMENTS = {"train-speed": train_speed, "sca-overhead": sca_overhead, "train-memory": train_memory}
+
+NAMES = (*MEASUREMENTS, *PIPELINES)
 
 
 def run_stage(*arguments: str) -> float:
@@ -101,14 +107,17 @@ def print_table(name: str, run: Path, seconds: dict[str, float]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"which of {', '.join(PIPELINES)} (default: all)")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"which of {', '.join(NAMES)} (default: all)")
     parser.add_argument("--folder", type=Path, default=Path("runs"), help="where the run folders go")
     arguments = parser.parse_args()
-    unknown = sorted(set(arguments.names) - set(PIPELINES))
+    unknown = sorted(set(arguments.names) - set(NAMES))
     if unknown:
-        parser.error(f"unknown bench {', '.join(unknown)}; valid are {', '.join(PIPELINES)}")
+        parser.error(f"unknown bench {', '.join(unknown)}; valid are {', '.join(NAMES)}")
     print(f"{date.today()}, {cpu_name()}, {memory_gib():.0f} GiB, Python {platform.python_version()}")
-    for name in arguments.names or PIPELINES:
+    for name in arguments.names or NAMES:
+        if name in MEASUREMENTS:
+            MEASUREMENTS[name]()
+            continue
         seconds = run_pipeline(name, PIPELINES[name], arguments.folder)
         print_table(name, arguments.folder / f"bench-{name}", seconds)
 
