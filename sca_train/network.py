@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -152,8 +153,8 @@ class SpikingLayer(nn.Module):
         for entry in self.spec.inputs:
             source = sources[entry.source]
             if isinstance(source, SpikeTrains) and entry.kind == "conv":
-                weights = self.connections[entry.name].quant_weight().value
-                x = spike_convolution(source, weights, entry.stride).unflatten(0, source.carrier.shape[:2])
+                weights = cast(QuantModule, self.connections[entry.name]).quant_weight()
+                x = spike_convolution(source, weights.value, entry.stride).unflatten(0, source.carrier.shape[:2])
             elif entry.kind == "identity":
                 x = float_spikes(source)
             else:
@@ -183,7 +184,7 @@ class SpikingLayer(nn.Module):
             self._record(current.detach(), self.neuron.v_seq.detach(), spikes.detach())
         self.neuron.reset()
         mask = self.mask.to(spikes.dtype).reshape(-1, *[1] * (spikes.dim() - 3))
-        if self.rate_weight > 0.0 and spikes.requires_grad:
+        if self.rate_weight > 0.0 and self.training and spikes.requires_grad:
             share = self.rate_weight / spikes.numel() * mask
             spikes.register_hook(lambda gradient: gradient + share)
         return self._pooled(self._masked(spikes, mask))

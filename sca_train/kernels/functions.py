@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn.grad import conv2d_input
 
 from sca_train.kernels.library import ConvolutionShape, LayerShape, call
 from sca_train.parallel import sum_over_ranks
@@ -112,7 +113,7 @@ class _Neurons(torch.autograd.Function):
         )  # fmt: skip
         training = settings.norm.training
         mean, variance, count = _moments(sums, settings.norm) if training else _running(settings.norm)
-        deviation = torch.sqrt(variance + float(settings.norm.eps))
+        deviation = torch.sqrt(variance + cast(float, settings.norm.eps))
         scale = (gamma.detach().double() / deviation).float()
         shift = (beta.detach().double() - mean * gamma.detach().double() / deviation).float()
         mask = settings.mask.float().contiguous()
@@ -172,7 +173,7 @@ def _moments(sums: Tensor, norm: nn.Module) -> tuple[Tensor, Tensor, float]:
     tracked = norm.num_batches_tracked
     assert isinstance(tracked, Tensor)
     tracked.add_(1)
-    share = 1.0 / float(tracked) if norm.momentum is None else float(norm.momentum)  # type: ignore[arg-type]
+    share = 1.0 / float(tracked) if norm.momentum is None else cast(float, norm.momentum)
     running_mean.lerp_(mean.to(running_mean.dtype), share)
     running_var.lerp_((variance * (number / max(number - 1.0, 1.0))).to(running_var.dtype), share)
     return mean, variance, number
@@ -208,7 +209,7 @@ class _SpikeConvolution(torch.autograd.Function):
         carrier_gradient = weight_gradient = None
         if ctx.needs_input_grad[0]:
             timesteps, images, *rest = ctx.carrier_shape
-            carrier_gradient = nn.grad.conv2d_input(
+            carrier_gradient = conv2d_input(
                 (timesteps * images, *rest),
                 weight.float().contiguous(memory_format=torch.channels_last),
                 gradient,
