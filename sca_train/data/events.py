@@ -124,7 +124,10 @@ def _cifar10_dvs_events(root: Path, cache: Path, download: bool) -> Neuromorphic
                 )
             if not raw.exists():
                 _convert_archives(root, download)
-    return CIFAR10DVS(str(root), data_type="event")
+    try:
+        return CIFAR10DVS(str(root), data_type="event")
+    except OSError as error:
+        raise TrainError(f"{raw} is not complete: {str(error).splitlines()[0]}") from None
 
 
 def _convert_archives(root: Path, download: bool) -> None:

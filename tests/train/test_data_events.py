@@ -158,6 +158,10 @@ def test_cifar10_dvs_errors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
             other.unlink()
     with pytest.raises(TrainError, match=r"has fewer than 10 samples of a class"):
         load_dataset(config)
+    (root / "events_np" / "dog" / "cifar10_dog_0.npz").rename(root / "cifar10_dog_0.npz")
+    with pytest.raises(TrainError, match=r"events_np is not complete: Found no valid file for the classes dog"):
+        load_dataset(config)
+    (root / "cifar10_dog_0.npz").rename(root / "events_np" / "dog" / "cifar10_dog_0.npz")
     (root / "events_np" / "dog").rename(root / "events_np" / "wolf")
     with pytest.raises(TrainError, match=r"has not the ten class folders of CIFAR10-DVS"):
         load_dataset(config)
