@@ -63,7 +63,9 @@ class TrainConfig:
         "prune-regrow", "how channels are chosen: prune-regrow, or an ablation: prune-only, random"
     )
     score: str = _option("membrane", f"channel score: {', '.join(SCORES)}")
-    score_map: str = _option("sum", "scores of a feature map: sum over it (Eq. 4) or mean over it")
+    score_map: str = _option(
+        "sum", "scores of a feature map: sum over it (Eq. 4), mean over it, or relative to the layer's mean"
+    )
     rate_l1: float = _option(0.0, "weight of the mean firing rate in the loss: fewer spikes")
     l1: float = _option(1e-4, "weight of the L1 norm of the batch norm gammas while searching")
     optimizer: str = _option("adamw", "adamw or sgd")
@@ -142,7 +144,7 @@ def validate(config: TrainConfig) -> None:
     _choice("reset", config.reset, ("hard", "soft"))
     _choice("structure", config.structure, STRUCTURES)
     _choice("score", config.score, SCORES)
-    _choice("score_map", config.score_map, ("sum", "mean"))
+    _choice("score_map", config.score_map, ("sum", "mean", "relative"))
     _choice("optimizer", config.optimizer, ("adamw", "sgd"))
     _choice("augment", config.augment, AUGMENTATIONS)
     _choice("kernels", config.kernels, ("auto", "on", "off"))

@@ -37,8 +37,14 @@ def channel_scores(layer: SpikingLayer, score: str, score_map: str, pixels: int)
     membrane: the L1 norm of the membrane potential before reset, summed over the feature map and averaged over the
     recorded samples and the time steps (Eq. 4); spikes: the spikes likewise; gamma: the magnitude of the batch norm's
     gamma; weight-l1: the L1 norm of all weights into the channel. With ``score_map`` "mean" the first two are divided
-    by the ``pixels`` of the feature map, so that large maps do not outrank small ones.
+    by the ``pixels`` of the feature map, so that large maps do not outrank small ones; with "relative" every score is
+    divided by the mean over its layer, so that channels compete with their neighbours and no layer as a whole is lost.
     """
+    scores = _absolute_scores(layer, score, score_map, pixels)
+    return scores / scores.mean().clamp(min=1e-12) if score_map == "relative" else scores
+
+
+def _absolute_scores(layer: SpikingLayer, score: str, score_map: str, pixels: int) -> Tensor:
     if score == "gamma":
         gamma = layer.norm.weight
         assert isinstance(gamma, Tensor)
@@ -177,15 +183,16 @@ class StructureLearner:
         of_groups = [
             torch.stack([scores[layer.spec.name] for layer in layers]).mean(0) for layers in self.groups.values()
         ]
+        # A pruned channel has no activity any more (the zeros of the paper's Fig. 4a): only regrowth brings it back.
+        pruned = [layers[0].mask.cpu() == 0.0 for layers in self.groups.values()]
+        active = [score.masked_fill(gone, -torch.inf) for score, gone in zip(of_groups, pruned, strict=True)]
         if self.config.structure == "prune-only":
-            pruned = [layers[0].mask.cpu() == 0.0 for layers in self.groups.values()]
-            final = [score.masked_fill(gone, -torch.inf) for score, gone in zip(of_groups, pruned, strict=True)]
-            gone = sum(int(part.sum()) for part in pruned)
-            return lambda count: lowest_channels(final, max(count, gone))
+            already = sum(int(part.sum()) for part in pruned)
+            return lambda count: lowest_channels(active, max(count, already))
         gradients = [
             torch.stack([layer.gamma_gradient for layer in layers]).sum(0).cpu() for layers in self.groups.values()
         ]
-        return lambda count: exchanged_masks(of_groups, gradients, count, self.config.exchange)
+        return lambda count: exchanged_masks(active, gradients, count, self.config.exchange)
 
     def _fitting(self, choose: Chooser) -> list[Tensor]:
         if self.budget:
