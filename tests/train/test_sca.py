@@ -249,3 +249,37 @@ def test_random_pruning_is_as_likely_in_every_layer() -> None:
         StructureLearner(network, replace(config, seed=seed)).choose_randomly()
         shares += torch.tensor([float(layer.mask.mean()) for layer in network.spiking_layers()]) / 60
     assert torch.allclose(shares, torch.full((3,), 0.5), atol=0.06)
+
+
+def test_only_regrowth_brings_pruned_channels_back() -> None:
+    """After the first update each further one exchanges the share q, whatever scores the pruned channels have."""
+    config = small(ratio=0.5, exchange=0.05)
+    network = make_network(config)
+    network.train()
+    learner = StructureLearner(network, config)
+    total = sum(spec.channels for spec in network.specs)
+    before: list[Tensor] | None = None
+    for step in range(3):
+        learner.start()
+        torch.manual_seed(step)
+        torch.nn.functional.cross_entropy(network(torch.rand(8, 1, 8, 8)), torch.arange(8)).backward()
+        learner.after_backward(0.0)
+        for layer in network.spiking_layers():
+            layer.potential *= torch.rand(len(layer.mask)) * 100  # an order of scores that changes from step to step
+        learner.stop()
+        learner.update()
+        after = [layer.mask.clone() for layer in network.spiking_layers()]
+        if before is not None:
+            revived = sum(int(((old == 0) & (new == 1)).sum()) for old, new in zip(before, after, strict=True))
+            assert 0 < revived <= round(0.05 * total)
+        assert sparsity(network) == pytest.approx(0.5)
+        before = after
+
+
+def test_relative_scores_compare_channels_with_their_own_layer() -> None:
+    layer = make_network(small()).spiking_layers()[1]
+    layer.potential.copy_(torch.arange(len(layer.potential)))
+    layer.samples.fill_(4.0)
+    scores = channel_scores(layer, "membrane", "relative", 16)
+    assert float(scores.mean()) == pytest.approx(1.0)
+    assert torch.allclose(scores * float(layer.potential.mean()), layer.potential)
