@@ -1,0 +1,93 @@
+"""Command line: ``python -m sca_train.figures runs/mini-sweep --out runs/mini-figures``."""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import sys
+from pathlib import Path
+
+import jinja2
+
+from sca_train.errors import TrainError
+from sca_train.figures.catalogue import DrawnFigure, LeftOut, figures_of
+from sca_train.figures.runs import Setting, find_runs, settings_of
+from sca_train.figures.table import HEADINGS, NOTE, Row, markdown, rows_of
+from sca_train.files import write_text, write_whole
+
+USER_ERROR = 2
+TEMPLATE = Path(__file__).parent / "page.html.j2"
+TABLE_FILE = "table.md"
+PAGE_FILE = "report.html"
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser."""
+    made = argparse.ArgumentParser(
+        prog="python -m sca_train.figures",
+        description="Draw the paper's figures and its table from finished trainings. The folder receives fig*.png, "
+        f"{TABLE_FILE} and {PAGE_FILE}, which holds them all.",
+    )
+    made.add_argument("folders", type=Path, nargs="+", metavar="RUN_OR_SWEEP", help="folders of runs or of sweeps")
+    made.add_argument("--out", type=Path, required=True, help="folder of the figures")
+    return made
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; the exit code is 0, or 2 for a wrong request."""
+    given = parser().parse_args(arguments)
+    try:
+        runs, unfinished = find_runs(given.folders)
+        write_figures(settings_of(runs), [trial.name for trial in unfinished], given.out)
+    except TrainError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return USER_ERROR
+    return 0
+
+
+def write_figures(settings: list[Setting], unfinished: list[str], out: Path) -> None:
+    """Write every figure that the runs allow, the table and the page; print what was written and what left out."""
+    chapters = [(setting.title, figures_of(setting)) for setting in settings]
+    rows = rows_of(settings)
+    page = render_page(chapters, rows, unfinished, sum(len(setting.runs) for setting in settings))
+    out.mkdir(parents=True, exist_ok=True)
+    for name in unfinished:
+        print(f"left out {name}: its training is not finished")
+    for title, figures in chapters:
+        for figure in figures:
+            if isinstance(figure, LeftOut):
+                print(f"left out {figure.title} ({title}): {figure.reason}")
+            else:
+                png = figure.png
+                write_whole(out / figure.file, lambda aside, png=png: aside.write_bytes(png))  # type: ignore[misc]
+                print(out / figure.file)
+    for name, text in ((TABLE_FILE, markdown(rows)), (PAGE_FILE, page)):
+        write_text(out / name, text)
+        print(out / name)
+
+
+def render_page(
+    chapters: list[tuple[str, list[DrawnFigure | LeftOut]]], rows: list[Row], unfinished: list[str], count: int
+) -> str:
+    """One HTML page that needs nothing else: the images are inside."""
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
+    environment.filters["base64"] = lambda content: base64.b64encode(content).decode()
+    return environment.from_string(TEMPLATE.read_text()).render(
+        headings=HEADINGS,
+        note=NOTE,
+        rows=rows,
+        count=count,
+        unfinished=unfinished,
+        chapters=[
+            (
+                title,
+                [figure for figure in figures if isinstance(figure, DrawnFigure)],
+                [figure for figure in figures if isinstance(figure, LeftOut)],
+            )
+            for title, figures in chapters
+        ],
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

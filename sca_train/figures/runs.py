@@ -1,0 +1,196 @@
+"""What the figures know of a finished training: its configuration and what metrics.json measured."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sca_train.config import TrainConfig, changed_options, config_to_dict, load_config
+from sca_train.errors import TrainError
+
+_COMPARED = ("ratio", "budget", "seed", "structure", "score")
+"""Options that figures compare; runs that differ in any other are figures of their own."""
+
+
+@dataclass(frozen=True)
+class Count:
+    """A count of the network before pruning and of the compact one."""
+
+    dense: float
+    compact: float
+
+    @property
+    def left(self) -> float:
+        return self.compact / self.dense
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One entry of the training history; ``channels``: how many each layer keeps, empty where it was not noted."""
+
+    epoch: int
+    channels: dict[str, int]
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """One finished run. Accuracies are shares of 1; ``integer_accuracy`` is ONNX Runtime's, None before the export.
+
+    ``scores``: the last score of each channel of the dense network by layer, 0.0 where the channel is removed.
+    """
+
+    folder: Path
+    config: TrainConfig
+    ratio: float
+    accuracy: float
+    integer_accuracy: float | None
+    params: Count
+    synops: Count
+    channels: dict[str, tuple[int, int]]
+    history: tuple[Epoch, ...]
+    scores: dict[str, tuple[float, ...]]
+
+    @property
+    def method(self) -> tuple[str, str]:
+        """How channels were chosen: structure and score."""
+        return self.config.structure, self.config.score
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Runs that differ in nothing but what the figures compare; ``title`` names it, ``slug`` is for file names."""
+
+    title: str
+    slug: str
+    runs: tuple[RunResult, ...]
+
+
+def find_runs(folders: list[Path]) -> tuple[list[RunResult], list[Path]]:
+    """Read the run folders, and the runs in sweep folders; also the trials of sweeps that have no metrics.json.
+
+    Raises TrainError when a folder is neither, or a run's files are damaged.
+    """
+    found: dict[Path, RunResult] = {}
+    unfinished = []
+    for folder in folders:
+        if (folder / "config.toml").exists():
+            found[folder.resolve()] = read_run(folder)
+            continue
+        trials = sorted(path.parent for path in folder.glob("*/config.toml"))
+        if not trials:
+            raise TrainError(
+                f"{folder} is neither the folder of a run nor of a sweep; make train or make sweep writes one"
+            )
+        for trial in trials:
+            if (trial / "metrics.json").exists():
+                found[trial.resolve()] = read_run(trial)
+            else:
+                unfinished.append(trial)
+    if not found:
+        raise TrainError(f"no training in {', '.join(map(str, folders))} is finished; there is nothing to draw yet")
+    return list(found.values()), unfinished
+
+
+def read_run(folder: Path) -> RunResult:
+    """Read one run.
+
+    Raises TrainError when it is not finished or a file of it is damaged.
+    """
+    config = load_config(folder / "config.toml")
+    path = folder / "metrics.json"
+    if not path.exists():
+        raise TrainError(f"run folder {folder} has no metrics.json: its training is not finished")
+    metrics = _read_json(path)
+    exported = folder / "results" / "onnx.json"
+    try:
+        return RunResult(
+            folder=folder,
+            config=config,
+            ratio=float(metrics.get("ratio", config.ratio)),
+            accuracy=float(metrics["accuracy"]),
+            integer_accuracy=float(_read_json(exported)["accuracy"]) if exported.exists() else None,
+            params=Count(float(metrics["params"]["dense"]), float(metrics["params"]["compact"])),
+            synops=Count(float(metrics["synops"]["dense"]), float(metrics["synops"]["compact"])),
+            channels={name: (int(before), int(after)) for name, (before, after) in metrics["channels"].items()},
+            history=epochs_of(metrics["history"]),
+            scores=scores_of(metrics),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise TrainError(
+            f"{path} is damaged: it lacks a value or has one of another kind ({error}); train the run again"
+        ) from None
+
+
+def epochs_of(history: list[dict[str, Any]]) -> tuple[Epoch, ...]:
+    """The history of a metrics.json as far as the figures show it."""
+    return tuple(
+        Epoch(int(entry["epoch"]), {name: int(count) for name, count in entry.get("channels", {}).items()})
+        for entry in history
+    )
+
+
+def scores_of(metrics: dict[str, Any]) -> dict[str, tuple[float, ...]]:
+    """The channel scores of a metrics.json; empty where nothing was scored."""
+    return {name: tuple(map(float, values)) for name, values in (metrics.get("scores") or {}).items()}
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise TrainError(f"{path} is damaged ({error}); run the stage that writes it again") from None
+    if not isinstance(content, dict):
+        raise TrainError(f"{path} holds no JSON object; run the stage that writes it again")
+    return content
+
+
+def settings_of(runs: list[RunResult]) -> list[Setting]:
+    """Group the runs: those of a setting differ only in ratio, seed and how channels are chosen."""
+    groups: list[list[RunResult]] = []
+    for run in runs:
+        for group in groups:
+            if not differing_options(group[0], run):
+                group.append(run)
+                break
+        else:
+            groups.append([run])
+    made: list[Setting] = []
+    for group in groups:
+        title = f"{architecture(group[0].config)} on {dataset(group[0].config)}"
+        alike = [other[0] for other in groups if other is not group and _same_place(other[0], group[0])]
+        varied = sorted({key for other in alike for key in differing_options(other, group[0])})
+        values = config_to_dict(group[0].config)
+        title += "".join(f", {key.replace('_', ' ')} {values[key]}" for key in varied)
+        slug = f"{group[0].config.model}-{group[0].config.dataset}"
+        taken = [setting.slug for setting in made if setting.slug.startswith(slug)]
+        made.append(Setting(title, f"{slug}-{len(taken) + 1}" if taken else slug, tuple(group)))
+    return made
+
+
+def differing_options(left: RunResult, right: RunResult) -> list[str]:
+    """Options in which two runs differ beyond what figures compare; the data of folders counts too."""
+    differing = changed_options(config_to_dict(left.config), right.config)
+    if dataset(left.config) != dataset(right.config):
+        differing.append("data")
+    return [key for key in differing if key not in _COMPARED]
+
+
+def _same_place(left: RunResult, right: RunResult) -> bool:
+    return left.config.model == right.config.model and dataset(left.config) == dataset(right.config)
+
+
+def architecture(config: TrainConfig) -> str:
+    """The network as a table names it, such as ``VGG9 x0.5``."""
+    names = {"mini": "mini", "mlp": "MLP", "dvs": "5Conv+1FC"}
+    name = names.get(config.model) or config.model.upper().replace("RESNET", "ResNet").replace("PRER", "PreR")
+    return name if config.width == 1.0 else f"{name} x{config.width:g}"
+
+
+def dataset(config: TrainConfig) -> str:
+    """The data set as a table names it; for a folder of images, the folder's name."""
+    if config.dataset != "folder":
+        return {"cifar10": "CIFAR10", "cifar100": "CIFAR100", "cifar10-dvs": "DVS-CIFAR10",
+                "tiny-imagenet": "Tiny-ImageNet"}.get(config.dataset, config.dataset)  # fmt: skip
+    return Path(config.data).name.split(".")[0]
