@@ -10,6 +10,8 @@ from typing import Any
 from codegen.errors import RunFolderError
 from codegen.export.golden import file_digest
 from codegen.run_folder import RunFolder
+from sca_train.config import TrainConfig, load_config
+from sca_train.figures.runs import Epoch, epochs_of, scores_of
 
 MHZ = 1_000_000
 STAGES = ("float", "onnx", "csim", "rtl")
@@ -91,10 +93,13 @@ class Report:
 
 @dataclass(frozen=True)
 class Measured:
-    """A report with what only the page shows: training history and the speed of each simulator."""
+    """A report with what only the page shows: the training, its channel scores, and the speed of each simulator."""
 
     report: Report
-    history: list[dict[str, float]]
+    config: TrainConfig
+    history: list[dict[str, Any]]
+    epochs: tuple[Epoch, ...]
+    scores: dict[str, tuple[float, ...]]
     training_seconds: float | None
     images_per_second: dict[str, float | None]
     rtl_cycles_per_second: float | None
@@ -105,8 +110,6 @@ def collect(run: RunFolder) -> Measured:
 
     Raises RunFolderError when the run has not been trained or a result file is damaged.
     """
-    from sca_train.config import load_config
-
     config = load_config(run.require("config.toml"))
     metrics = _read_json(run.require("metrics.json"))
     results = {stage: _load(run, stage) for stage in ("onnx", "csim", "rtl", "synth")}
@@ -117,7 +120,7 @@ def collect(run: RunFolder) -> Measured:
     report = Report(
         model=config.model,
         dataset=config.dataset,
-        ratio=config.ratio,
+        ratio=metrics.get("ratio", config.ratio),  # a budget decides the ratio in the training
         timesteps=config.timesteps,
         weight_bits=config.weight_bits,
         seed=config.seed,
@@ -133,7 +136,10 @@ def collect(run: RunFolder) -> Measured:
     )
     return Measured(
         report=report,
+        config=config,
         history=metrics.get("history", []),
+        epochs=epochs_of(metrics.get("history", [])),
+        scores=scores_of(metrics),
         training_seconds=metrics.get("seconds"),
         images_per_second={stage: results[stage].get("images_per_second") for stage in STAGES[1:]},
         rtl_cycles_per_second=results["rtl"].get("cycles_per_second"),

@@ -12,12 +12,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from codegen.report.collect import STAGES, Measured, Report
+from sca_train.figures.catalogue import draw_epochs, draw_layer_scores, shows_epochs
 
 INK = "#010203"
 """Stands for currentColor while matplotlib draws; no other element has this colour."""
 ACCENT, SECOND, MUTED = "#2f7fb8", "#d98032", "#9aa5ad"
 WIDTH_INCHES = 6.4
 BAR_INCHES = 0.3
+RASTER_DPI = 200
+"""Resolution of clouds of points, which an SVG of thousands of elements would draw too slowly."""
 
 _STYLE: dict[str, Any] = {
     "svg.fonttype": "none",
@@ -47,6 +50,12 @@ def draw_plots(measured: Measured) -> dict[str, str]:
     if report.channels:
         height = 0.9 + 1.6 * BAR_INCHES * len(report.channels)
         plots["channels"] = _figure("channels", height, lambda figure: _channels(figure.subplots(), report.channels))
+    if shows_epochs(measured.epochs):
+        plots["epochs"] = _figure("epochs", 3.4, lambda figure: draw_epochs(figure, measured.epochs, measured.config))
+    if measured.scores:
+        plots["scores"] = _figure(
+            "scores", 3.4, lambda figure: draw_layer_scores(figure, measured.scores, measured.config)
+        )
     for name, rows, label in (("cycles", cycles, "cycles per frame"), ("luts", luts, "LUTs")):
         if rows:
             height = 0.9 + BAR_INCHES * len(rows)
@@ -113,7 +122,7 @@ def _figure(name: str, height: float, draw: Callable[[Figure], None]) -> str:
         figure = Figure(figsize=(WIDTH_INCHES, height), layout="constrained")
         draw(figure)
         text = io.StringIO()
-        figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
+        figure.savefig(text, format="svg", dpi=RASTER_DPI, transparent=True, metadata={"Date": None})
     return text.getvalue().replace(INK, "currentColor")
 
 

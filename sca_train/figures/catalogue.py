@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +11,9 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
+from sca_train.config import TrainConfig
 from sca_train.figures import draw
-from sca_train.figures.runs import RunResult, Setting
+from sca_train.figures.runs import Epoch, RunResult, Setting
 from sca_train.figures.series import (
     compared_scores,
     compared_structures,
@@ -100,34 +101,42 @@ def _fig3a(setting: Setting, runs: list[RunResult], how: str) -> DrawnFigure | L
 
 def _fig3b(setting: Setting, runs: list[RunResult]) -> DrawnFigure | LeftOut:
     title = "Fig. 3b: channels of each layer over the epochs"
-    told = [run for run in runs if run.ratio > 0.0 and shows_epochs(run)]
+    told = [run for run in runs if run.ratio > 0.0 and shows_epochs(run.history)]
     if not told:
         return LeftOut(title, "no pruned run noted the channels of its layers over several epochs")
     run = min(told, key=lambda run: (abs(run.ratio - 0.5), run.config.seed))  # the paper shows ratio 0.5
-    png = _png(7.6, 3.8, lambda figure: draw_epochs(figure, run))
+    png = _png(7.6, 3.8, lambda figure: draw_epochs(figure, run.history, run.config))
     caption = f"{setting.title}; ratio {run.ratio:g}, seed {run.config.seed}, {run.folder.name}."
     return DrawnFigure(f"fig3b-{setting.slug}.png", title, caption, png)
 
 
-def shows_epochs(run: RunResult) -> bool:
-    """Whether the history of a run tells the channels of each layer over several epochs."""
-    return sum(bool(epoch.channels) for epoch in run.history) > 1
+def shows_epochs(history: Sequence[Epoch]) -> bool:
+    """Whether a history tells the channels of each layer over several epochs."""
+    return sum(bool(epoch.channels) for epoch in history) > 1
 
 
-def draw_epochs(figure: Figure, run: RunResult) -> None:
+def draw_epochs(figure: Figure, history: Sequence[Epoch], config: TrainConfig) -> None:
     """Draw Fig. 3b of one run."""
-    told = [epoch for epoch in run.history if epoch.channels]
+    told = [epoch for epoch in history if epoch.channels]
     layers = {name: [epoch.channels[name] for epoch in told] for name in told[0].channels}
-    search = run.config.epochs - run.config.finetune
+    search = config.epochs - config.finetune
     draw.channels_by_epoch(figure.subplots(), [epoch.epoch for epoch in told], layers, search)
+
+
+def draw_layer_scores(figure: Figure, scores: Mapping[str, Sequence[float]], config: TrainConfig) -> None:
+    """Draw Fig. 4a of one run, layer by layer."""
+    layers = {name: np.array(values) for name, values in scores.items()}
+    draw.score_distribution(figure.subplots(), layers, "layer", SCORE_UNITS[config.score])
 
 
 def _fig4a(setting: Setting, runs: list[RunResult], score: str) -> DrawnFigure | LeftOut:
     title = "Fig. 4a: distribution of the channel scores"
-    scores = {ratio: all_scores(group) for ratio, group in group_ratios(runs).items() if any(r.scores for r in group)}
+    scores = {f"{ratio:g}": all_scores(group) for ratio, group in group_ratios(runs).items() if all_scores(group).size}
     if not scores:
         return LeftOut(title, "no run has channel scores")
-    png = _png(6.4, 4.0, lambda figure: draw.score_distribution(figure.subplots(), scores, SCORE_UNITS[score]))
+    png = _png(
+        6.4, 4.0, lambda figure: draw.score_distribution(figure.subplots(), scores, "pruning ratio", SCORE_UNITS[score])
+    )
     caption = (
         f"{setting.title}; every channel of every run is a point. Removed channels have score 0; the bar spans the "
         "middle half of the others, the dot is their median."

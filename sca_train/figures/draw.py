@@ -5,6 +5,7 @@ Colours are those of Okabe and Ito (2008), told apart by colour-blind readers to
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import matplotlib
@@ -21,6 +22,7 @@ METHOD_COLOURS = (BLUE, VERMILION, GREEN, PURPLE)
 METHOD_MARKERS = ("o", "s", "^", "D")
 LINE_STYLES = ("-", "--", ":", "-.")
 LAYERS_IN_A_COLUMN = 14
+LETTERS_IN_A_ROW = 64
 SKEWED = 12
 """A largest score of so many medians squeezes the others on a linear axis; a logarithmic one shows them."""
 SHOWN_POINTS = 4000
@@ -74,7 +76,7 @@ def channels_by_ratio(axes: Axes, channels: dict[float, list[dict[str, tuple[int
         axes.plot(places, kept.mean(axis=0), color=colour, marker="o", markersize=4, label=f"ratio {ratio:g}")
         if len(kept) > 1:
             axes.fill_between(places, kept.min(axis=0), kept.max(axis=0), color=colour, alpha=0.18, linewidth=0)
-    axes.set_xticks(places, layers, rotation=0 if len("".join(layers)) <= 60 else 60)
+    _layer_ticks(axes, layers)
     axes.set_ylim(bottom=0)
     axes.set_xlabel("layer, from input to output")
     axes.set_ylabel("channels")
@@ -107,31 +109,34 @@ def channels_by_epoch(axes: Axes, epochs: Sequence[int], channels: dict[str, lis
     _legend_outside(axes, columns=1 + (len(channels) - 1) // LAYERS_IN_A_COLUMN)
 
 
-def score_distribution(axes: Axes, scores: dict[float, np.ndarray], what: str) -> None:
-    """Fig. 4a: the score of every channel for each ratio, removed channels at 0, with quartiles of those that stay."""
+def score_distribution(axes: Axes, scores: Mapping[str, np.ndarray], groups: str, what: str) -> None:
+    """Fig. 4a: the score of every channel by group (ratios or layers), removed channels at 0, the others' quartiles.
+
+    ``groups`` says what the groups are, ``what`` what the score is.
+    """
     random = np.random.default_rng(0)
     positive = np.concatenate([values[values > 0] for values in scores.values()])
     wide = positive.size > 0 and positive.max() > SKEWED * np.median(positive)
+    linear = float(np.quantile(positive, 0.05)) if wide else 0.0
     if wide:
-        axes.set_yscale("symlog", linthresh=float(np.quantile(positive, 0.05)), linscale=0.5)
+        axes.set_yscale("symlog", linthresh=linear, linscale=0.5)
     for place, values in enumerate(scores.values()):
         shown = values[np.linspace(0, len(values) - 1, min(len(values), SHOWN_POINTS)).astype(int)]
         kept = values[values > 0]
         across = place + random.uniform(-0.3, 0.3, len(shown))
         alpha = float(np.clip(60 / len(shown), 0.12, 0.6))
-        axes.scatter(
-            across, shown, s=9, color=np.where(shown > 0, BLUE, MUTED), alpha=alpha, linewidths=0, rasterized=True
-        )
+        colours = np.where(shown > 0, BLUE, MUTED)
+        axes.scatter(across, shown, s=9, color=colours, alpha=alpha, linewidths=0, rasterized=True)
         if len(kept):
             low, middle, high = np.quantile(kept, (0.25, 0.5, 0.75))
             axes.vlines(place, low, high, color=VERMILION, linewidth=4)
             axes.plot(place, middle, marker="o", markersize=7, color=VERMILION, markeredgecolor="white")
-    labels = [f"{ratio:g}\n{(values <= 0).mean():.0%} at 0" for ratio, values in scores.items()]
-    axes.set_xticks(range(len(scores)), labels)
+    labels = [f"{name}\n{(values <= 0).mean():.0%}" for name, values in scores.items()]
+    _layer_ticks(axes, labels)
     axes.set_xlim(-0.6, len(scores) - 0.4)
-    axes.set_xlabel("pruning ratio, and the share of channels with score 0")
-    axes.set_ylabel(f"channel score ({what})" + (", log scale" if wide else ""))
-    axes.set_ylim(bottom=0 if not wide else -0.3 * float(np.quantile(positive, 0.05)))
+    axes.set_xlabel(f"{groups}, and the share of channels with score 0")
+    axes.set_ylabel(f"channel score\n({what}{', log scale' if wide else ''})")
+    axes.set_ylim(bottom=-0.3 * linear)
 
 
 def accuracy_and_params(
@@ -173,13 +178,19 @@ def _whiskers(axes: Axes, places: Sequence[int], series: Sequence[Point], factor
         )
 
 
+def _layer_ticks(axes: Axes, labels: Sequence[str]) -> None:
+    """One tick for each label, turned where they would touch."""
+    letters = sum(max(map(len, label.split("\n"))) + 1 for label in labels)
+    axes.set_xticks(range(len(labels)), labels)
+    if letters > LETTERS_IN_A_ROW:
+        axes.tick_params(axis="x", rotation=60)
+
+
 def _floor(low: float, high: float) -> float:
     """Where an axis of accuracies in % starts: a round number that leaves the differences visible."""
-    for step in (10.0, 5.0, 2.0):
-        floor = step * np.floor((low - 0.5 * (high - low) - 0.5) / step)
-        if high - floor > 2.5 * step or step == 2.0:
-            return max(0.0, float(floor))
-    raise AssertionError("the loop returns")
+    spread = high - low
+    step = 10.0 if spread > 25 else 5.0 if spread > 10 else 2.0
+    return max(0.0, step * math.floor((low - spread / 2 - 0.5) / step))
 
 
 def _unit(largest: float) -> tuple[str, float]:
