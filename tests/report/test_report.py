@@ -17,9 +17,19 @@ from sca_train.config import TrainConfig, config_to_toml
 NUMBER = (int, float)
 METRICS = {
     "history": [
-        {"epoch": e, "loss": 2.0 / e, "train_accuracy": 0.5, "test_accuracy": 0.4, "sparsity": 0.5, "synops": 1.0}
+        {
+            "epoch": e,
+            "loss": 2.0 / e,
+            "train_accuracy": 0.5,
+            "test_accuracy": 0.4,
+            "sparsity": 0.5,
+            "synops": 1.0,
+            "channels": {"conv1": 16 - 2 * e, "conv2": 7},
+        }
         for e in (1, 2, 3)
     ],
+    "ratio": 0.5,
+    "scores": {"conv1": [0.0] * 6 + [2.5] * 10, "conv2": [0.0] * 25 + [0.1, 0.2, 0.3, 1.0, 2.0, 3.0, 40.0]},
     "accuracy": 0.9638,
     "images": 359,
     "params": {"dense": 25978, "compact": 7498},
@@ -181,7 +191,8 @@ def test_page_is_whole_and_loads_nothing(tmp_path, measured):
     page = _Page(source)
     assert page.open == []
     assert "http" not in source and "url(http" not in source and "@import" not in source
-    assert all(reference.startswith("#") and reference[1:] in page.ids for reference in page.references)
+    inside = [reference for reference in page.references if not reference.startswith("data:image/png;base64,")]
+    assert all(reference.startswith("#") and reference[1:] in page.ids for reference in inside)
     assert len(page.ids) == len(set(page.ids))
     assert not {"script", "link", "img", "iframe"} & set(page.tags)
     text = " ".join(page.text)
@@ -199,10 +210,27 @@ def test_plots_are_svg_files(tmp_path, measured):
     run = (_complete_run if measured else _trained_run)(tmp_path)
     write_report(run)
     names = {path.name for path in (run.path / "plots").iterdir()}
-    always = {"training.svg", "accuracy.svg", "channels.svg"}
+    always = {"training.svg", "accuracy.svg", "channels.svg", "epochs.svg", "scores.svg"}
     assert names == (always | {"cycles.svg", "luts.svg"} if measured else always)
     for name in names:
         assert ElementTree.parse(run.path / "plots" / name).getroot().tag.endswith("svg")
+
+
+def test_a_run_without_scores_and_channels_over_epochs_has_no_plots_of_them(tmp_path):
+    run = _trained_run(tmp_path)
+    older = {key: value for key, value in METRICS.items() if key not in ("scores", "ratio")}
+    older["history"] = [{key: value for key, value in entry.items() if key != "channels"} for entry in older["history"]]
+    (run.path / "metrics.json").write_text(json.dumps(older))
+    write_report(run)
+    assert {path.name for path in (run.path / "plots").iterdir()} == {"training.svg", "accuracy.svg", "channels.svg"}
+
+
+def test_the_ratio_is_that_which_the_training_came_to(tmp_path):
+    run = _trained_run(tmp_path)
+    (run.path / "config.toml").write_text(config_to_toml(TrainConfig(budget="Pynq-Z2")))
+    (run.path / "metrics.json").write_text(json.dumps({**METRICS, "ratio": 0.625}))
+    write_report(run)
+    assert json.loads((run.path / "report.json").read_text())["ratio"] == 0.625
 
 
 def test_a_run_trained_again_after_its_export_is_refused(tmp_path, capsys):
