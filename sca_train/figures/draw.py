@@ -199,8 +199,8 @@ def _unit(largest: float) -> tuple[str, float]:
 
 
 def _ordered(count: int) -> list[tuple[float, float, float, float]]:
-    """Colours of ordered values, dark to light, without the lightest, which white paper swallows."""
-    return [tuple(colour) for colour in matplotlib.colormaps["viridis"](np.linspace(0.0, 0.85, max(count, 1)))[:count]]
+    """Colours of ordered values, dark to light, without the ends, which black and white paper swallow."""
+    return [tuple(colour) for colour in matplotlib.colormaps["viridis"](np.linspace(0.12, 0.85, max(count, 1)))[:count]]
 
 
 def _legend_outside(axes: Axes, columns: int = 1) -> None:
