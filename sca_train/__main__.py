@@ -26,7 +26,9 @@ def parser() -> argparse.ArgumentParser:
         "compact.safetensors, metrics.json and tensorboard/; the same command again continues an interrupted run.",
     )
     made.add_argument("--config", type=Path, help="TOML preset, such as configs/mini.toml")
-    made.add_argument("--run", type=Path, help="run folder [runs/<name>]")
+    made.add_argument(
+        "--run", "--run-folder", type=Path, help="run folder [runs/<name>] (torchrun takes --run for one of its own)"
+    )
     made.add_argument("--restart", action="store_true", help="forget the checkpoint in the run folder")
     made.add_argument("--stop-after", type=int, metavar="EPOCHS", help="stop after so many epochs, to be continued")
     add_options(made)

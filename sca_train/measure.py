@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from sca_train.kernels import SpikeTrains
-from sca_train.network import Network, SpikingLayer, to_input
+from sca_train.network import Network, SpikingLayer, float_spikes, to_input
 from sca_train.specs import IMAGE, READ_OUT, ConnectionSpec, LayerSpec
 
 EVAL_BATCH = 32
@@ -97,7 +97,7 @@ class _Counts:
 
         def layer_hook(module: nn.Module, _inputs: tuple[Tensor], spikes: Tensor | SpikeTrains) -> None:
             assert isinstance(module, SpikingLayer)
-            self._count_layer(module.spec, spikes.spikes() if isinstance(spikes, SpikeTrains) else spikes)
+            self._count_layer(module.spec, float_spikes(spikes))
 
         handles = [self.network.register_forward_pre_hook(input_hook)]
         handles += [layer.register_forward_hook(layer_hook) for layer in self.network.spiking_layers()]
