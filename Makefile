@@ -91,7 +91,7 @@ lint: $(VENV)/.installed ## ruff, mypy, Verilator lint
 	@$(BIN)/python -m codegen lint
 
 train: $(VENV)/.installed ## quantization-aware training with activity pruning -> compact network
-	@$(TRAINER) $(TRAIN_OPTIONS) --run $(RUN_DIR)
+	@$(TRAINER) $(TRAIN_OPTIONS) --run-folder $(RUN_DIR)
 
 sweep: $(VENV)/.installed ## one training for each of RATIOS, SEEDS, STRUCTURES and SCORES, in runs/<RUN>-sweep
 	@$(BIN)/python -m sca_train.sweep $(TRAIN_OPTIONS) $(SWEEP_OPTIONS) --out $(RUN_DIR)-sweep

@@ -27,7 +27,7 @@ SIDE = 32
 CLASSES = 10
 TIMESTEPS = 4
 PAIRS = 9
-"""Steps of both sides in turn; their median ratio is what is reported, so that other work on the machine cancels out."""
+"""Steps of both sides in turn; the median ratio is reported, so that other work on the machine cancels out."""
 
 Step = Callable[[], object]
 

@@ -274,7 +274,7 @@ def outcome_of(trial: Trial, before: bool, error: str | None) -> Outcome:
     return replace(
         outcome,
         state="finished before" if before else "trained",
-        ratio=metrics.get("ratio", ratio),
+        ratio=metrics["ratio"] if config.budget else config.ratio,
         accuracy=metrics["accuracy"],
         params=metrics["params"]["compact"],
         synops=metrics["synops"]["compact"],

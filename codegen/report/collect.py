@@ -120,7 +120,7 @@ def collect(run: RunFolder) -> Measured:
     report = Report(
         model=config.model,
         dataset=config.dataset,
-        ratio=metrics.get("ratio", config.ratio),  # a budget decides the ratio in the training
+        ratio=metrics.get("ratio", config.ratio) if config.budget else config.ratio,
         timesteps=config.timesteps,
         weight_bits=config.weight_bits,
         seed=config.seed,

@@ -136,7 +136,7 @@ def score_distribution(axes: Axes, scores: Mapping[str, np.ndarray], groups: str
     axes.set_xlim(-0.6, len(scores) - 0.4)
     axes.set_xlabel(f"{groups}, and the share of channels with score 0")
     axes.set_ylabel(f"channel score\n({what}{', log scale' if wide else ''})")
-    axes.set_ylim(bottom=-0.3 * linear)
+    axes.set_ylim(bottom=-0.3 * linear if wide else -0.03 * axes.get_ylim()[1])  # points at 0 are seen whole
 
 
 def accuracy_and_params(

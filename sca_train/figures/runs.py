@@ -36,8 +36,10 @@ class Epoch:
 
 @dataclass(frozen=True)
 class RunResult:
-    """One finished run. Accuracies are shares of 1; ``integer_accuracy`` is ONNX Runtime's, None before the export.
+    """One finished run.
 
+    ``ratio`` is the one asked for, or the one that a budget came to. Accuracies are shares of 1;
+    ``integer_accuracy`` is ONNX Runtime's, None before the export.
     ``scores``: the last score of each channel of the dense network by layer, 0.0 where the channel is removed.
     """
 
@@ -108,7 +110,7 @@ def read_run(folder: Path) -> RunResult:
         return RunResult(
             folder=folder,
             config=config,
-            ratio=float(metrics.get("ratio", config.ratio)),
+            ratio=float(metrics["ratio"]) if config.budget else config.ratio,
             accuracy=float(metrics["accuracy"]),
             integer_accuracy=float(_read_json(exported)["accuracy"]) if exported.exists() else None,
             params=Count(float(metrics["params"]["dense"]), float(metrics["params"]["compact"])),

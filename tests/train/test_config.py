@@ -43,7 +43,7 @@ def test_presets_are_valid_and_survive_a_round_trip(preset: Path, tmp_path: Path
         ({"model": "vgg16"}, "image_size is 16; vgg16 takes multiples of 32 from 32 to 512"),
         ({"structure": "grow"}, "unknown structure 'grow'; valid are prune-regrow, prune-only, random"),
         ({"score": "sum"}, "unknown score 'sum'; valid are membrane, spikes, gamma, weight-l1"),
-        ({"score_map": "max"}, "unknown score_map 'max'; valid are sum, mean"),
+        ({"score_map": "max"}, "unknown score_map 'max'; valid are sum, mean, relative"),
         ({"rate_l1": -1.0}, "rate_l1 is -1.0; it must not be negative"),
         ({"update_every": 0}, "update_every is 0; it must be at least 1"),
         ({"exchange": 1.0}, "exchange is 1.0; it must be at least 0 and less than 1"),
