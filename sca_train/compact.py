@@ -73,7 +73,8 @@ def save_compact(network: Network, classes: tuple[str, ...], path: Path) -> None
     state = {key: value.cpu().contiguous() for key, value in network.state_dict().items() if not _is_search_buffer(key)}
     about = {
         "format": FORMAT,
-        "config": config_to_dict(network.config),
+        # Where this machine keeps its data is nobody else's business; config.toml knows it.
+        "config": config_to_dict(replace(network.config, data="", cache=TrainConfig().cache)),
         "channels": [spec.channels for spec in network.specs],
         "input_shape": network.input_shape,
         "classes": classes,

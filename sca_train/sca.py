@@ -192,6 +192,9 @@ class StructureLearner:
         gradients = [
             torch.stack([layer.gamma_gradient for layer in layers]).sum(0).cpu() for layers in self.groups.values()
         ]
+        if self.config.score_map == "relative":
+            # As for scores: the gradients of large maps are large, and would draw every regrown channel to them.
+            gradients = [gradient / gradient.mean().clamp(min=1e-12) for gradient in gradients]
         return lambda count: exchanged_masks(active, gradients, count, self.config.exchange)
 
     def _fitting(self, choose: Chooser) -> list[Tensor]:
