@@ -56,7 +56,7 @@ help: ## this list
 	@echo "  TIMESTEPS   time steps T, 1..32                     [preset]"
 	@echo "  WBITS       weight bits: 2, 4, 8                    [preset]"
 	@echo "  EPOCHS      training epochs                         [preset]"
-	@echo "  RATIOS      sweep: ratios, such as \"0.2 0.5 0.8\"      [RATIO]"
+	@echo "  RATIOS      sweep: ratios, such as \"0.2 0.5 0.8\"    [RATIO]"
 	@echo "  SEEDS       sweep: seeds of each combination        [1]"
 	@echo "  STRUCTURES  sweep: prune-regrow, prune-only, random [preset]"
 	@echo "  SCORES      sweep: membrane, spikes, gamma, weight-l1 [preset]"

@@ -24,8 +24,8 @@ HEADINGS = (
 NOTE = (
     "ACC. is the accuracy before pruning (ratio 0), and the loss what pruning changes, as in the paper; without a run "
     "at ratio 0 only the accuracy after pruning is known, marked with *. Values with several runs are means. Integer "
-    "ACC. is that of the exported integer network in ONNX Runtime. The text of the paper that this table was made from "
-    "lacks the values shown as –."
+    "ACC. is that of the exported integer network in ONNX Runtime. – stands for what was not measured, and for values "
+    "that the text of the paper at hand lacks."
 )
 UNKNOWN = "–"
 

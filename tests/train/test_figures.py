@@ -163,6 +163,13 @@ def test_runs_with_other_options_are_settings_of_their_own(tmp_path: Path) -> No
     assert len({figure.file for figure in drawn}) == len(drawn)
 
 
+def test_a_budgets_ratio_is_the_one_it_came_to(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", ratio=0.5, budget="Pynq-Z2")
+    metrics = json.loads((run / "metrics.json").read_text())
+    (run / "metrics.json").write_text(json.dumps({**metrics, "ratio": 0.625}))
+    assert read_run(run).ratio == 0.625
+
+
 def test_table_rows_stand_beside_the_papers(sweep: Path, tmp_path: Path) -> None:
     rows = rows_of(settings_of(find_runs([sweep])[0]))
     ours = [row.cells for row in rows if row.ours]
