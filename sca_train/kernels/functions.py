@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.grad import conv2d_input
 
+from sca_train.kernels import winograd
 from sca_train.kernels.library import ConvolutionShape, LayerShape, call
 from sca_train.parallel import sum_over_ranks
 
@@ -193,11 +194,16 @@ class _SpikeConvolution(torch.autograd.Function):
         padding = kernel // 2
         size = [(length + 2 * padding - kernel) // stride + 1 for length in (height, width)]
         shape = ConvolutionShape(timesteps, images, height, width, inputs, outputs, kernel, stride, *size)
-        padded = -outputs % LANES
-        rows = nn.functional.pad(weight.float().permute(2, 3, 1, 0), (0, padded)).contiguous()
-        result = torch.empty((timesteps * images, outputs, *size), memory_format=torch.channels_last)
-        call("spike_convolution", shape, trains, trains.element_size(), rows, result)
+        counts = winograd.count_spikes(trains)
+        if winograd.beats_events(shape, counts):
+            result = winograd.convolution(shape, trains, weight)
+        else:
+            padded = -outputs % LANES
+            rows = nn.functional.pad(weight.float().permute(2, 3, 1, 0), (0, padded)).contiguous()
+            result = torch.empty((timesteps * images, outputs, *size), memory_format=torch.channels_last)
+            call("spike_convolution", shape, trains, trains.element_size(), rows, result)
         ctx.save_for_backward(trains, weight)
+        ctx.counts = counts
         ctx.shape, ctx.carrier_shape = shape, carrier.shape
         return result
 
@@ -209,14 +215,20 @@ class _SpikeConvolution(torch.autograd.Function):
         carrier_gradient = weight_gradient = None
         if ctx.needs_input_grad[0]:
             timesteps, images, *rest = ctx.carrier_shape
-            carrier_gradient = conv2d_input(
-                (timesteps * images, *rest),
-                weight.float().contiguous(memory_format=torch.channels_last),
-                gradient,
-                stride=shape.stride,
-                padding=shape.kernel // 2,
-            ).unflatten(0, (timesteps, images))
-        if ctx.needs_input_grad[2]:
+            if winograd.suits(shape):
+                carrier_gradient = winograd.input_gradient(shape, gradient, weight)
+            else:
+                carrier_gradient = conv2d_input(
+                    (timesteps * images, *rest),
+                    weight.float().contiguous(memory_format=torch.channels_last),
+                    gradient,
+                    stride=shape.stride,
+                    padding=shape.kernel // 2,
+                )
+            carrier_gradient = carrier_gradient.unflatten(0, (timesteps, images))
+        if ctx.needs_input_grad[2] and winograd.gradient_beats_events(shape, ctx.counts):
+            weight_gradient = winograd.weight_gradient(shape, trains, gradient).to(weight.dtype)
+        elif ctx.needs_input_grad[2]:
             padded = shape.outputs + -shape.outputs % LANES
             size = (shape.kernel, shape.kernel, shape.inputs, padded)
             floats = shape.kernel * shape.kernel * shape.inputs * padded

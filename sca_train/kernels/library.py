@@ -1,4 +1,4 @@
-"""spike_kernels.cpp as a shared library: compiled once per source, compiler and machine, called by ctypes."""
+"""The C++ files here as a shared library: compiled once per source, compiler and machine, called by ctypes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ import torch
 
 from sca_train.errors import TrainError
 
-SOURCE = Path(__file__).with_name("spike_kernels.cpp")
+FOLDER = Path(__file__).parent
+SOURCES = tuple(FOLDER / name for name in ("spike_kernels.cpp", "winograd.cpp"))
+HEADERS = (FOLDER / "shared.h",)
 COMPILER_VARIABLE = "CXX"
 FLAGS = (
     "-std=c++17", "-O3", "-march=native", "-fopenmp", "-fno-math-errno", "-fno-trapping-math", "-shared", "-fPIC",
@@ -32,7 +34,7 @@ class LayerShape(ctypes.Structure):
 
 
 class ConvolutionShape(ctypes.Structure):
-    """``Convolution`` of spike_kernels.cpp."""
+    """``Convolution`` of shared.h."""
 
     _fields_ = [
         (name, ctypes.c_int64)
@@ -56,7 +58,8 @@ def library() -> ctypes.CDLL:
             f"the training kernels need a C++ compiler, and {compiler!r} does not run ({error}); install g++, or train "
             "without them: --kernels off"
         ) from None
-    key = hashlib.sha256("\0".join((SOURCE.read_text(), version, _processor(), *FLAGS)).encode()).hexdigest()[:16]
+    texts = (path.read_text() for path in (*SOURCES, *HEADERS))
+    key = hashlib.sha256("\0".join((*texts, version, _processor(), *FLAGS)).encode()).hexdigest()[:16]
     target = _cache_folder() / f"spike_kernels-{key}.so"
     if not target.exists():
         _compile(compiler, target)
@@ -100,7 +103,7 @@ def _compile(compiler: str, target: Path) -> None:
     # Written aside and renamed: several processes may come here at once.
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         made = Path(folder) / target.name
-        result = subprocess.run([compiler, *FLAGS, "-o", made, SOURCE], capture_output=True, text=True, check=False)
+        result = subprocess.run([compiler, *FLAGS, "-o", made, *SOURCES], capture_output=True, text=True, check=False)
         if result.returncode:
             reason = (result.stderr.strip().splitlines() or ["no message"])[-1]
             raise TrainError(f"{compiler} cannot compile the training kernels ({reason}); train with --kernels off")

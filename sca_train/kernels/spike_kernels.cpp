@@ -16,38 +16,14 @@
 #include <cstring>
 #include <vector>
 
+#include "shared.h"
+
 namespace {
 
-constexpr int LANES = 8;                  // floats in one vector
 constexpr int MAX_T = 32;
 constexpr int MAX_WINDOW = 16;            // pixels of a pooling window
 constexpr int SUBSET_STEPS = 4;           // time steps whose gradients are summed over all subsets
 constexpr int SUBSETS = 1 << SUBSET_STEPS;
-
-typedef float Vector __attribute__((vector_size(LANES * sizeof(float)), aligned(4), may_alias));
-typedef int32_t Integers __attribute__((vector_size(LANES * sizeof(int32_t)), aligned(4)));
-
-// The last vector of a layer's channels may be a part of one; that is kept out of the way of the whole ones.
-__attribute__((noinline)) Vector load_part(const float* from, int64_t count) {
-    float values[LANES] = {};
-    for (int64_t j = 0; j < count; ++j) values[j] = from[j];
-    return *reinterpret_cast<const Vector*>(values);
-}
-
-__attribute__((noinline)) void save_part(Vector v, int64_t count, float* to) {
-    for (int64_t j = 0; j < count; ++j) to[j] = v[j];
-}
-
-inline Vector load(const float* from, int64_t count) {
-    return __builtin_expect(count >= LANES, 1) ? *reinterpret_cast<const Vector*>(from) : load_part(from, count);
-}
-
-inline void save(Vector v, int64_t count, float* to) {
-    if (__builtin_expect(count >= LANES, 1))
-        *reinterpret_cast<Vector*>(to) = v;
-    else
-        save_part(v, count, to);
-}
 
 inline Vector absolute(Vector x) { return (Vector)((Integers)x & 0x7fffffff); }
 
@@ -320,12 +296,6 @@ void norm_backward(const float* x, float* gradient, int64_t rows, int64_t channe
 }  // extern "C"
 
 namespace {
-
-struct Convolution {
-    int64_t timesteps, images, height, width, inputs, outputs, kernel, stride;
-    int64_t out_height, out_width;
-    int64_t padding() const { return kernel / 2; }
-};
 
 // The spikes of one image, by step, row and column: x * inputs + channel of each. Those that one row of a kernel covers
 // then stand together, and their distance to the first is the index of their weights.

@@ -1,0 +1,102 @@
+"""winograd.cpp from torch: dense 3x3 convolutions, and when they are faster than adding spike by spike."""
+
+from __future__ import annotations
+
+import ctypes
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from sca_train.kernels.library import ConvolutionShape, call
+
+TILE = 4
+PLACES = (TILE + 2) ** 2
+PANEL = 16
+"""Columns of a product that winograd.cpp holds in registers; its weights are padded to whole panels."""
+
+EVENT_COST = 2.0
+"""Time of adding one spike's weights over that of one Winograd product as long, both measured on AVX2."""
+TRAIN_COST = 3.5
+"""The same of adding one train's subset sum to the weight gradient: the gradient is read and written."""
+TRANSFORM_COST = 8
+"""Transforming a channel of a tile takes the time of its products with so many other channels."""
+SUBSET_STEPS = 4
+"""Steps whose gradients one addition covers there."""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Spikes in all trains, and how many trains have any."""
+
+    spikes: int
+    active: int
+
+
+def suits(shape: ConvolutionShape) -> bool:
+    """Whether a 3x3 convolution of stride 1 takes at most half as many products by tiles as plainly."""
+    plain = shape.timesteps * shape.images * shape.height * shape.width * shape.inputs * 9
+    return shape.kernel == 3 and shape.stride == 1 and 2 * _products(shape) <= plain
+
+
+def beats_events(shape: ConvolutionShape, counts: Counts) -> bool:
+    """Whether so many spikes are faster by tiles than one by one; decided by counts, the same on every run."""
+    return suits(shape) and EVENT_COST * 9 * counts.spikes > _products(shape) * _overhead(shape)
+
+
+def gradient_beats_events(shape: ConvolutionShape, counts: Counts) -> bool:
+    """The same for the weight gradient, where a train is added once for every few steps."""
+    additions = 9 * counts.active * -(-shape.timesteps // SUBSET_STEPS)
+    return suits(shape) and TRAIN_COST * additions > _products(shape) * _overhead(shape)
+
+
+def convolution(shape: ConvolutionShape, trains: Tensor, weight: Tensor) -> Tensor:
+    """Sums [T * N, out, H, W], channels last, of spike trains [N, in, H, W] and weights [out, in, 3, 3]."""
+    result = _empty(shape, shape.outputs)
+    call("winograd_convolution", shape, trains, trains.element_size(), _rows(weight), result)
+    return result
+
+
+def input_gradient(shape: ConvolutionShape, gradient: Tensor, weight: Tensor) -> Tensor:
+    """Gradient [T * N, in, H, W] of the spikes from that of the sums, both channels last."""
+    turned = ConvolutionShape.from_buffer_copy(shape)
+    turned.inputs, turned.outputs = shape.outputs, shape.inputs
+    result = _empty(shape, shape.inputs)
+    call("winograd_convolution", turned, gradient, 0, _rows(weight.flip(2, 3).transpose(0, 1)), result)
+    return result
+
+
+def weight_gradient(shape: ConvolutionShape, trains: Tensor, gradient: Tensor) -> Tensor:
+    """Gradient [out, in, 3, 3] of the weights from spike trains and the gradient of the sums, channels last."""
+    rows = torch.empty((3, 3, shape.inputs, shape.outputs + -shape.outputs % PANEL))
+    call("winograd_weight_gradient", shape, trains, trains.element_size(), gradient, rows)
+    return rows[..., : shape.outputs].permute(3, 2, 0, 1)
+
+
+def count_spikes(trains: Tensor) -> Counts:
+    """Counts of trains of any shape."""
+    spikes, active = ctypes.c_int64(), ctypes.c_int64()
+    call("count_spikes", trains, trains.element_size(), trains.numel(), ctypes.byref(spikes), ctypes.byref(active))
+    return Counts(spikes.value, active.value)
+
+
+def _products(shape: ConvolutionShape) -> int:
+    """Products by tiles, for one output."""
+    tiles = -(-shape.height // TILE) * -(-shape.width // TILE)
+    return shape.timesteps * shape.images * tiles * PLACES * shape.inputs
+
+
+def _overhead(shape: ConvolutionShape) -> float:
+    """Time of products and transforms over that of the products."""
+    return 1 + TRANSFORM_COST / shape.inputs + TRANSFORM_COST / shape.outputs
+
+
+def _empty(shape: ConvolutionShape, channels: int) -> Tensor:
+    size = (shape.timesteps * shape.images, channels, shape.height, shape.width)
+    return torch.empty(size, memory_format=torch.channels_last)
+
+
+def _rows(weight: Tensor) -> Tensor:
+    """Weights [out, in, 3, 3] as [3, 3, in, out], padded to whole panels."""
+    padded = nn.functional.pad(weight.float().permute(2, 3, 1, 0), (0, -weight.shape[0] % PANEL))
+    return padded.contiguous()
