@@ -54,7 +54,8 @@ def test_spike_convolution_equals_pytorchs(
     x = spikes.flatten(0, 1).double().requires_grad_()
     plain_weight = weight.detach().double().requires_grad_()
     expected = F.conv2d(x, plain_weight, stride=stride, padding=kernel // 2)
-    assert torch.allclose(found.double(), expected, rtol=1e-4, atol=1e-3)
+    # Tiles round more than sums of events do; this is the error of either, against the largest sum.
+    assert relative_error(found.detach(), expected.detach()) < 2e-5
     towards = torch.randn(expected.shape)
     found.backward(towards)
     expected.backward(towards.double())
