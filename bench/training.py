@@ -18,7 +18,7 @@ from sca_train.augment import augmented
 from sca_train.config import TrainConfig
 from sca_train.device import use_kernels
 from sca_train.models import model_layers
-from sca_train.network import Network, to_input
+from sca_train.network import SURROGATE_ALPHA, Network, to_input
 from sca_train.optimizer import make_optimizer
 from sca_train.sca import StructureLearner
 
@@ -44,28 +44,26 @@ def stock_network(width: float) -> nn.Module:
     """The same VGG9 from SpikingJelly's multi-step layers, in float32."""
 
     def neurons() -> neuron.IFNode:
-        return neuron.IFNode(surrogate_function=surrogate.Sigmoid(alpha=4.0), detach_reset=True)
+        return neuron.IFNode(surrogate_function=surrogate.Sigmoid(alpha=SURROGATE_ALPHA), detach_reset=True)
 
-    stages = ((64, 64), (128, 128), (256, 256))
+    side, channels = SIDE, 3
     modules: list[nn.Module] = []
-    channels = 3
-    for stage in stages:
-        for full in stage:
-            wide = max(1, round(full * width))
+    for spec in model_layers(training_config("vgg9", width)):
+        if spec.inputs[0].kind == "conv":
             modules += [
-                layer.Conv2d(channels, wide, 3, padding=1, bias=False),
-                layer.BatchNorm2d(wide),
-                neurons(),
+                layer.Conv2d(channels, spec.channels, 3, padding=1, bias=False),
+                layer.BatchNorm2d(spec.channels),
             ]
-            channels = wide
-        modules.append(layer.MaxPool2d(2, 2))
-    modules.append(layer.Flatten())
-    features = channels * (SIDE // 2 ** len(stages)) ** 2
-    for _ in range(2):
-        wide = max(1, round(256 * width))
-        modules += [layer.Linear(features, wide, bias=False), layer.BatchNorm1d(wide), neurons()]
-        features = wide
-    modules.append(layer.Linear(features, CLASSES))
+        else:
+            modules += [layer.Flatten(), layer.Linear(channels * side**2, spec.channels, bias=False)]
+            modules.append(layer.BatchNorm1d(spec.channels))
+            side = 1
+        modules.append(neurons())
+        if spec.pool > 1:
+            modules.append(layer.MaxPool2d(spec.pool))
+            side //= spec.pool
+        channels = spec.channels
+    modules.append(layer.Linear(channels, CLASSES))
     network = nn.Sequential(*modules)
     functional.set_step_mode(network, "m")
     return network
@@ -98,11 +96,11 @@ def own_step(config: TrainConfig, images: Tensor, labels: Tensor, with_sca: bool
     network.train()
     optimizer = make_optimizer(network, config)
     learner = StructureLearner(network, config) if with_sca else None
+    if learner:
+        learner.start()
     generator = torch.Generator().manual_seed(0)
 
     def step() -> None:
-        if learner:
-            learner.start()
         logits = network(to_input(augmented(images, "flip", generator), torch.device("cpu")))
         loss = F.cross_entropy(logits, labels)
         optimizer.zero_grad()
@@ -111,12 +109,7 @@ def own_step(config: TrainConfig, images: Tensor, labels: Tensor, with_sca: bool
             learner.after_backward(config.l1)
         optimizer.step()
 
-    def step_and_stop() -> None:
-        step()
-        if learner:
-            learner.stop()
-
-    return step_and_stop
+    return step
 
 
 def batch() -> tuple[Tensor, Tensor]:
