@@ -9,9 +9,8 @@ import signal
 import sys
 import warnings
 from pathlib import Path
-from typing import Any
 
-from sca_train.config import TrainConfig, add_options, apply_overrides, load_config
+from sca_train.config import add_options, apply_overrides, configured
 from sca_train.errors import TrainError
 
 USER_ERROR = 2
@@ -33,15 +32,6 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--stop-after", type=int, metavar="EPOCHS", help="stop after so many epochs, to be continued")
     add_options(made)
     return made
-
-
-def configured(preset: Path | None, given: dict[str, Any]) -> TrainConfig:
-    """The preset with the options of the command line, of which ratio and budget replace each other."""
-    if given.get("budget") and "ratio" in given:
-        raise TrainError("--ratio and --budget are both given; a budget finds the ratio itself, so give one of them")
-    if "ratio" in given:
-        given = {"budget": "", **given}
-    return apply_overrides(load_config(preset) if preset else TrainConfig(), given, "the command line")
 
 
 def main(arguments: list[str] | None = None) -> int:

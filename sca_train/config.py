@@ -136,6 +136,15 @@ def apply_overrides(config: TrainConfig, table: dict[str, Any], source: str) -> 
     return changed
 
 
+def configured(preset: Path | None, given: dict[str, Any]) -> TrainConfig:
+    """The preset with the options of a command line, of which ratio and budget replace each other."""
+    if given.get("budget") and "ratio" in given:
+        raise TrainError("--ratio and --budget are both given; a budget finds the ratio itself, so give one of them")
+    if "ratio" in given:
+        given = {"budget": "", **given}
+    return apply_overrides(load_config(preset) if preset else TrainConfig(), given, "the command line")
+
+
 def validate(config: TrainConfig) -> None:
     """Raise TrainError, one sentence, for the first option that no training could use."""
     _choice("model", config.model, MODELS)

@@ -30,6 +30,7 @@ from sca_train.config import (
     changed_options,
     config_to_dict,
     config_to_toml,
+    configured,
     load_config,
 )
 from sca_train.errors import TrainError
@@ -108,7 +109,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     try:
         require_ray()
-        base = apply_overrides(load_config(preset) if preset else TrainConfig(), given, "the command line")
+        base = configured(preset, given)
         out = out or Path("runs") / f"{base.name}-sweep"
         trials = plan(base, out.resolve(), _numbers(ratios), structures.split(), scores.split(), seeds)
         if jobs is not None and jobs < 1:
