@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, and where what is kept from run to run lies."""
 
 from __future__ import annotations
 
@@ -6,6 +6,15 @@ import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+
+CACHE_VARIABLE = "SPIKEFOLD_CACHE"
+
+
+def cache_folder() -> Path:
+    """$SPIKEFOLD_CACHE, else spikefold/ in the user's cache folder."""
+    if chosen := os.environ.get(CACHE_VARIABLE):
+        return Path(chosen)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "spikefold"
 
 
 def write_whole(target: Path, write: Callable[[Path], object]) -> None:

@@ -77,5 +77,8 @@ def calibrate(network: Network, dataset: Dataset, device: torch.device) -> None:
 
 def test_subset(network: Network, config: TrainConfig, dataset: Dataset, device: torch.device) -> Measurement:
     """Measure on ``config.eval_images`` test images, or on all."""
-    chosen = balanced_subset(dataset.test_labels, config.eval_images or len(dataset.test_labels))
-    return measure(network, dataset.test_images[chosen], dataset.test_labels[chosen], device, "test")
+    images, labels = dataset.test_images, dataset.test_labels
+    if config.eval_images:
+        chosen = balanced_subset(labels, config.eval_images)
+        images, labels = images[chosen], labels[chosen]
+    return measure(network, images, labels, device, "test")

@@ -97,17 +97,19 @@ def _normalise_together(norm: nn.BatchNorm1d | nn.BatchNorm2d, x: Tensor) -> Ten
     centred = x - mean.reshape(shape)
     variance = _Sum.apply(centred.square().sum(axes)) / count
     if norm.track_running_stats:
-        _move_running_values(norm, mean.detach(), variance.detach() * (count / max(count - 1.0, 1.0)))
+        move_running_values(norm, mean.detach(), variance.detach(), count)
     normalised = centred * torch.rsqrt(variance + norm.eps).reshape(shape)
     return normalised * norm.weight.reshape(shape) + norm.bias.reshape(shape)
 
 
-def _move_running_values(norm: nn.BatchNorm1d | nn.BatchNorm2d, mean: Tensor, variance: Tensor) -> None:
+def move_running_values(norm: nn.Module, mean: Tensor, variance: Tensor, count: float) -> None:
+    """Move a batch norm's running mean and (unbiased) variance towards those of a batch of ``count`` values."""
+    assert isinstance(norm, nn.BatchNorm1d | nn.BatchNorm2d)
     assert norm.num_batches_tracked is not None and norm.running_mean is not None and norm.running_var is not None
     norm.num_batches_tracked.add_(1)
     share = 1.0 / float(norm.num_batches_tracked) if norm.momentum is None else norm.momentum
-    norm.running_mean.lerp_(mean, share)
-    norm.running_var.lerp_(variance, share)
+    norm.running_mean.lerp_(mean.to(norm.running_mean.dtype), share)
+    norm.running_var.lerp_((variance * (count / max(count - 1.0, 1.0))).to(norm.running_var.dtype), share)
 
 
 class SyncBatchNorm1d(nn.BatchNorm1d):
@@ -137,14 +139,9 @@ def synchronise_norms(module: nn.Module, device: torch.device) -> nn.Module:
         return nn.SyncBatchNorm.convert_sync_batchnorm(module)
     for parent in list(module.modules()):
         for name, child in parent.named_children():
-            if type(child) is nn.BatchNorm1d:
-                setattr(
-                    parent, name, _with_state(SyncBatchNorm1d(child.num_features, child.eps, child.momentum), child)
-                )
-            elif type(child) is nn.BatchNorm2d:
-                setattr(
-                    parent, name, _with_state(SyncBatchNorm2d(child.num_features, child.eps, child.momentum), child)
-                )
+            if type(child) is nn.BatchNorm1d or type(child) is nn.BatchNorm2d:
+                kind = SyncBatchNorm1d if type(child) is nn.BatchNorm1d else SyncBatchNorm2d
+                setattr(parent, name, _with_state(kind(child.num_features, child.eps, child.momentum), child))
     return module
 
 

@@ -3,22 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict
 from pathlib import Path
 
 from codegen.fit import Resources
 from codegen.run_folder import write_atomically
 from codegen.synth.cells import CoreUse
-
-CACHE_VARIABLE = "SPIKEFOLD_CACHE"
-
-
-def default_folder() -> Path:
-    """$SPIKEFOLD_CACHE, else spikefold/ in the user's cache folder."""
-    if chosen := os.environ.get(CACHE_VARIABLE):
-        return Path(chosen)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "spikefold"
 
 
 class SynthesisCache:

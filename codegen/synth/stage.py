@@ -14,10 +14,11 @@ from codegen.accel.manifest import RenderedNode, read_manifest
 from codegen.errors import SynthesisError
 from codegen.fit import Resources, advise, budget, find_board, fits, total
 from codegen.run_folder import RunFolder
-from codegen.synth.cache import SynthesisCache, default_folder
+from codegen.synth.cache import SynthesisCache
 from codegen.synth.cells import CoreUse
 from codegen.synth.yosys import CoreSources, content_key, start_yosys, synthesise_core, tool_version
 from fpga.boards import Board
+from sca_train.files import cache_folder
 
 CORE_TIMEOUT_SECONDS = 3600.0
 
@@ -98,7 +99,7 @@ def synthesise(
         node.name: CoreSources(op=node.op, module=node.module, root=root, files=(*node.files, *node.data_files))
         for node in manifest.nodes
     }
-    uses = _synthesise_all(sources, target, jobs, cache or SynthesisCache(default_folder()), core_timeout)
+    uses = _synthesise_all(sources, target, jobs, cache or SynthesisCache(cache_folder()), core_timeout)
     result = SynthResult(
         tool=f"yosys {tool_version()}",
         board=target,

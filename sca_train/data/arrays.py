@@ -7,21 +7,15 @@ from torchvision.datasets import CIFAR10, CIFAR100
 
 from sca_train.config import TrainConfig
 from sca_train.data.dataset import Dataset, fixed_split
+from sca_train.data.digits import DIGITS_TEST_SHARE, grey_digits
 from sca_train.data.images import resized
 from sca_train.errors import TrainError
-
-DIGIT_LEVELS = 16
-DIGITS_TEST_SHARE = 0.2
 
 
 def load_digits(config: TrainConfig) -> Dataset:
     """scikit-learn's 1,797 handwritten digits (8x8, 17 grey levels), every class split 80/20 by a fixed shuffle."""
-    from sklearn import datasets
-
-    digits = datasets.load_digits()
-    grey = np.rint(digits.images * (255.0 / DIGIT_LEVELS)).astype(np.uint8)
+    grey, labels = grey_digits()
     images = resized(grey, config.image_size)[..., None]
-    labels = digits.target.astype(np.int64)
     test = fixed_split(labels, DIGITS_TEST_SHARE)
     return Dataset(images[~test], labels[~test], images[test], labels[test], tuple(str(digit) for digit in range(10)))
 

@@ -18,9 +18,9 @@ from torchvision.datasets.utils import check_integrity
 
 from sca_train.config import TrainConfig
 from sca_train.data import moving_digits
-from sca_train.data.arrays import DIGITS_TEST_SHARE
 from sca_train.data.cache import Source, Split, fingerprint, kept, only_one_prepares
 from sca_train.data.dataset import Dataset, fixed_split
+from sca_train.data.digits import DIGITS_TEST_SHARE
 from sca_train.errors import TrainError
 
 DVS_SIDE = 128

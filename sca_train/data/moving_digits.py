@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.datasets import load_digits
 
+from sca_train.data.digits import grey_digits
 from sca_train.data.images import resized
 
 STEPS = 32
@@ -34,8 +34,7 @@ def write_moving_digits(folder: Path, side: int) -> None:
     since its last event, an OFF event (p = 0) when darker, as the pixels of a DVS do. Integer arithmetic throughout:
     the events are the same on every machine. They have the fields t (microseconds), x, y, p and the order of time.
     """
-    digits = load_digits()
-    grey = np.rint(digits.images * (255.0 / 16)).astype(np.uint8)
+    grey, labels = grey_digits()
     images = resized(grey, max(1, int(side * _DIGIT_SHARE)))
     random = np.random.default_rng(0)
     for digit in range(10):
@@ -44,7 +43,7 @@ def write_moving_digits(folder: Path, side: int) -> None:
         chunk = images[start : start + _CHUNK]
         for offset, events in enumerate(_simulate(chunk, side, random)):
             number = start + offset
-            np.save(folder / str(digits.target[number]) / f"{number:04d}.npy", events)
+            np.save(folder / str(labels[number]) / f"{number:04d}.npy", events)
 
 
 def _positions(count: int, reach: int, random: np.random.Generator) -> NDArray[np.int64]:

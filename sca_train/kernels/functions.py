@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -10,8 +11,8 @@ from torch import Tensor, nn
 from torch.nn.grad import conv2d_input
 
 from sca_train.kernels import winograd
-from sca_train.kernels.library import ConvolutionShape, LayerShape, call
-from sca_train.parallel import sum_over_ranks
+from sca_train.kernels.library import ConvolutionShape, LayerShape, call, weight_rows, weights_of_rows
+from sca_train.parallel import move_running_values, sum_over_ranks
 
 LANES = 8
 BYTE_STEPS = 8
@@ -136,7 +137,7 @@ class _Neurons(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor, _: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
         sums, gamma, scale, shift, mask, mean, deviation = ctx.saved_tensors
         shape, settings = ctx.shape, ctx.settings
-        rate = settings.rate_weight / (shape.timesteps * sums.numel() / (1 if shape.static_input else shape.timesteps))
+        rate = settings.rate_weight / (shape.timesteps * shape.images * shape.height * shape.width * shape.channels)
         gradient = channels_last(gradient.flatten(0, 1))
         result = torch.empty_like(sums)
         partial = torch.empty((shape.images, 2, shape.channels), dtype=torch.float64)
@@ -160,9 +161,7 @@ class _Neurons(torch.autograd.Function):
 def _moments(sums: Tensor, norm: nn.Module) -> tuple[Tensor, Tensor, float]:
     """Mean and variance over the batch (of all ranks), float64 [C], and their count; updates running statistics."""
     rows, channels, height, width = sums.shape
-    running_mean, running_var = norm.running_mean, norm.running_var
-    assert isinstance(running_mean, Tensor) and isinstance(running_var, Tensor)
-    centre = running_mean.double()
+    centre, _, _ = _running(norm)
     partial = torch.empty((rows, 2, channels), dtype=torch.float64)
     call("channel_moments", sums, rows * height * width, channels, rows, centre, partial)
     count = torch.full((1, channels), float(rows * height * width), dtype=torch.float64)
@@ -171,12 +170,7 @@ def _moments(sums: Tensor, norm: nn.Module) -> tuple[Tensor, Tensor, float]:
     offset = totals[0] / number
     variance = (totals[1] / number - offset * offset).clamp_(min=0.0)
     mean = centre + offset
-    tracked = norm.num_batches_tracked
-    assert isinstance(tracked, Tensor)
-    tracked.add_(1)
-    share = 1.0 / float(tracked) if norm.momentum is None else cast(float, norm.momentum)
-    running_mean.lerp_(mean.to(running_mean.dtype), share)
-    running_var.lerp_((variance * (number / max(number - 1.0, 1.0))).to(running_var.dtype), share)
+    move_running_values(norm, mean, variance, number)
     return mean, variance, number
 
 
@@ -198,10 +192,8 @@ class _SpikeConvolution(torch.autograd.Function):
         if winograd.beats_events(shape, counts):
             result = winograd.convolution(shape, trains, weight)
         else:
-            padded = -outputs % LANES
-            rows = nn.functional.pad(weight.float().permute(2, 3, 1, 0), (0, padded)).contiguous()
             result = torch.empty((timesteps * images, outputs, *size), memory_format=torch.channels_last)
-            call("spike_convolution", shape, trains, trains.element_size(), rows, result)
+            call("spike_convolution", shape, trains, trains.element_size(), weight_rows(weight, LANES), result)
         ctx.save_for_backward(trains, weight)
         ctx.counts = counts
         ctx.shape, ctx.carrier_shape = shape, carrier.shape
@@ -229,15 +221,11 @@ class _SpikeConvolution(torch.autograd.Function):
         if ctx.needs_input_grad[2] and winograd.gradient_beats_events(shape, ctx.counts):
             weight_gradient = winograd.weight_gradient(shape, trains, gradient).to(weight.dtype)
         elif ctx.needs_input_grad[2]:
-            padded = shape.outputs + -shape.outputs % LANES
-            size = (shape.kernel, shape.kernel, shape.inputs, padded)
-            floats = shape.kernel * shape.kernel * shape.inputs * padded
-            parts = max(1, min(MOST_PARTS, shape.images, PARTIAL_FLOATS // floats))
+            size = (shape.kernel, shape.kernel, shape.inputs, shape.outputs + -shape.outputs % LANES)
+            parts = max(1, min(MOST_PARTS, shape.images, PARTIAL_FLOATS // math.prod(size)))
             partial = torch.empty((parts, *size))
-            call(
-                "spike_convolution_weight_gradient", shape, trains, trains.element_size(), gradient, parts, partial
-            )  # fmt: skip
-            weight_gradient = partial.sum(0)[..., : shape.outputs].permute(3, 2, 0, 1).to(weight.dtype)
+            call("spike_convolution_weight_gradient", shape, trains, trains.element_size(), gradient, parts, partial)
+            weight_gradient = weights_of_rows(partial.sum(0), shape.outputs).to(weight.dtype)
         return carrier_gradient, None, weight_gradient, None
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 
 from sca_train.errors import TrainError
+from sca_train.files import cache_folder
 
 FOLDER = Path(__file__).parent
 SOURCES = tuple(FOLDER / name for name in ("spike_kernels.cpp", "winograd.cpp"))
@@ -73,6 +74,17 @@ def call(name: str, *arguments: object) -> None:
     getattr(loaded, name)(*(_argument(value) for value in arguments))
 
 
+def weight_rows(weight: torch.Tensor, multiple: int) -> torch.Tensor:
+    """Weights [out, in, k, k] as the kernels read them: [k, k, in, out], float32, zeros up to a multiple of outputs."""
+    padded = torch.nn.functional.pad(weight.float().permute(2, 3, 1, 0), (0, -weight.shape[0] % multiple))
+    return padded.contiguous()
+
+
+def weights_of_rows(rows: torch.Tensor, outputs: int) -> torch.Tensor:
+    """The way back: [out, in, k, k] of rows [k, k, in, padded out]."""
+    return rows[..., :outputs].permute(3, 2, 0, 1)
+
+
 def _argument(value: object) -> object:
     if isinstance(value, torch.Tensor):
         return ctypes.c_void_p(value.data_ptr())
@@ -91,10 +103,7 @@ def _processor() -> str:
 
 
 def _cache_folder() -> Path:
-    """$SPIKEFOLD_CACHE, else spikefold/ in the user's cache folder; as for synthesis results."""
-    chosen = os.environ.get("SPIKEFOLD_CACHE")
-    root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    folder = (Path(chosen) if chosen else root / "spikefold") / "kernels"
+    folder = cache_folder() / "kernels"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 

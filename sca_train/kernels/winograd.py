@@ -6,9 +6,9 @@ import ctypes
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from sca_train.kernels.library import ConvolutionShape, call
+from sca_train.kernels.library import ConvolutionShape, call, weight_rows, weights_of_rows
 
 TILE = 4
 PLACES = (TILE + 2) ** 2
@@ -53,7 +53,7 @@ def gradient_beats_events(shape: ConvolutionShape, counts: Counts) -> bool:
 def convolution(shape: ConvolutionShape, trains: Tensor, weight: Tensor) -> Tensor:
     """Sums [T * N, out, H, W], channels last, of spike trains [N, in, H, W] and weights [out, in, 3, 3]."""
     result = _empty(shape, shape.outputs)
-    call("winograd_convolution", shape, trains, trains.element_size(), _rows(weight), result)
+    call("winograd_convolution", shape, trains, trains.element_size(), weight_rows(weight, PANEL), result)
     return result
 
 
@@ -62,7 +62,7 @@ def input_gradient(shape: ConvolutionShape, gradient: Tensor, weight: Tensor) ->
     turned = ConvolutionShape.from_buffer_copy(shape)
     turned.inputs, turned.outputs = shape.outputs, shape.inputs
     result = _empty(shape, shape.inputs)
-    call("winograd_convolution", turned, gradient, 0, _rows(weight.flip(2, 3).transpose(0, 1)), result)
+    call("winograd_convolution", turned, gradient, 0, weight_rows(weight.flip(2, 3).transpose(0, 1), PANEL), result)
     return result
 
 
@@ -70,7 +70,7 @@ def weight_gradient(shape: ConvolutionShape, trains: Tensor, gradient: Tensor) -
     """Gradient [out, in, 3, 3] of the weights from spike trains and the gradient of the sums, channels last."""
     rows = torch.empty((3, 3, shape.inputs, shape.outputs + -shape.outputs % PANEL))
     call("winograd_weight_gradient", shape, trains, trains.element_size(), gradient, rows)
-    return rows[..., : shape.outputs].permute(3, 2, 0, 1)
+    return weights_of_rows(rows, shape.outputs)
 
 
 def count_spikes(trains: Tensor) -> Counts:
@@ -94,9 +94,3 @@ def _overhead(shape: ConvolutionShape) -> float:
 def _empty(shape: ConvolutionShape, channels: int) -> Tensor:
     size = (shape.timesteps * shape.images, channels, shape.height, shape.width)
     return torch.empty(size, memory_format=torch.channels_last)
-
-
-def _rows(weight: Tensor) -> Tensor:
-    """Weights [out, in, 3, 3] as [3, 3, in, out], padded to whole panels."""
-    padded = nn.functional.pad(weight.float().permute(2, 3, 1, 0), (0, -weight.shape[0] % PANEL))
-    return padded.contiguous()
