@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from sca_train.description import IMAGE
+from sca_train.specs import IMAGE
 
 ConnectionKind = Literal["conv", "linear", "identity"]
 NeuronKind = Literal["none", "IF", "LIF"]

@@ -8,9 +8,6 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-IMAGE = "image"
-"""The source of connections that read the network's input."""
-
 
 @dataclass(frozen=True)
 class NeuronDescription:
@@ -31,7 +28,7 @@ class ConnectionDescription:
 
     ``weights`` are the integers of the quantizer, int8 [out, in, kh, kw] or [out, in] (input order c, h, w), None for
     an identity; the real weight is ``weights * scale`` with ``scale`` float64 [out] (all ones for an identity).
-    ``source`` is IMAGE or the name of an earlier layer, whose spikes are read behind its pooling.
+    ``source`` is ``sca_train.specs.IMAGE`` or the name of an earlier layer, whose spikes are read behind its pooling.
     """
 
     name: str

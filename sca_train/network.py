@@ -27,7 +27,7 @@ from sca_train.quantizers import (
     TensorWeightQuant,
     share_scale,
 )
-from sca_train.specs import IMAGE, ConnectionSpec, LayerSpec
+from sca_train.specs import IMAGE, ConnectionSpec, LayerSpec, streams
 
 FIRST_LAYER_BITS = 8
 SURROGATE_ALPHA = 4.0
@@ -92,16 +92,6 @@ def layer_shapes(
         before[spec.name] = MapShape(spec.channels, height, width)
         after[spec.name] = MapShape(spec.channels, height // spec.pool, width // spec.pool)
     return before, after
-
-
-def streams(specs: Sequence[LayerSpec]) -> list[list[LayerSpec]]:
-    """The layers whose sums continue one another through ``onto``, in groups; most groups are a single layer."""
-    first: dict[str, str] = {}
-    groups: dict[str, list[LayerSpec]] = {}
-    for spec in specs:
-        first[spec.name] = first[spec.onto] if spec.onto else spec.name
-        groups.setdefault(first[spec.name], []).append(spec)
-    return list(groups.values())
 
 
 class SpikingLayer(nn.Module):

@@ -8,8 +8,9 @@ before it (``onto``: the sum goes on from layer to layer without ever being a sp
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol, TypeVar
 
 IMAGE = "image"
 """The source of the first layer: a static image, or event frames that change from step to step."""
@@ -48,3 +49,26 @@ class LayerSpec:
     def pruning_group(self) -> str:
         """The group's name; that of the layer when it prunes alone."""
         return self.group or self.name
+
+
+class Summed(Protocol):
+    """What ``streams`` asks of a layer, specified or described."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def onto(self) -> str: ...
+
+
+L = TypeVar("L", bound=Summed)
+
+
+def streams(layers: Sequence[L]) -> list[list[L]]:
+    """The layers whose sums continue one another through ``onto``, in groups; most groups are a single layer."""
+    first: dict[str, str] = {}
+    groups: dict[str, list[L]] = {}
+    for layer in layers:
+        first[layer.name] = first[layer.onto] if layer.onto else layer.name
+        groups.setdefault(first[layer.name], []).append(layer)
+    return list(groups.values())

@@ -32,12 +32,12 @@ from codegen.export.shapes import check_order
 from codegen.export.units import SumUnit, sum_units
 from codegen.network import PIXEL_MAX, IntegerConnection, IntegerLayer, IntegerNetwork
 from sca_train.description import (
-    IMAGE,
     ConnectionDescription,
     LayerDescription,
     NetworkDescription,
     NeuronDescription,
 )
+from sca_train.specs import IMAGE
 
 DEFAULT_FRAC_BITS = 4
 POTENTIAL_BITS = 30

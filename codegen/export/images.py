@@ -12,6 +12,8 @@ from codegen.errors import SimulationError
 
 FRAME_DIMENSIONS = 3
 """Height, width, channels."""
+EVENT_DIMENSIONS = 2 + FRAME_DIMENSIONS
+"""Of an input of event frames, [batch, T, height, width, channels]."""
 
 
 def check_images(images: NDArray[Any], input_shape: tuple[int, ...]) -> NDArray[np.uint8]:

@@ -14,13 +14,11 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from codegen.errors import ExportError
-from codegen.export.images import check_images
+from codegen.export.images import EVENT_DIMENSIONS, check_images
 
 LARGEST_BATCH = 32
 BATCH_PIXELS = 1 << 17
 """Pixels of all steps that one call takes: 32 images of 32x32 at T = 4; more would only take memory."""
-EVENT_DIMENSIONS = 5
-"""Of an input [batch, T, height, width, channels]."""
 NEURON_OPS = ("IF", "LIF")
 
 

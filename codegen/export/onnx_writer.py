@@ -63,9 +63,11 @@ from codegen.export.onnx_functions import DOMAIN, OPSET, local_functions
 from codegen.export.ranges import Interval, signed_bits, sum_ranges, weight_matrix, widths_of_sum
 from codegen.export.shapes import LayerShapes, network_shapes
 from codegen.network import IntegerConnection, IntegerLayer, IntegerNetwork
-from sca_train.description import IMAGE
+from sca_train.specs import IMAGE
 
 IR_VERSION = 9
+SUM_SUFFIX = "_sum"
+"""What the name of a layer gets for its last addition; CheckMappable names the layer by it."""
 FLOAT_EXACT = 1 << 24
 """float32 holds every integer up to this magnitude."""
 INT_BITS = 32
@@ -221,7 +223,9 @@ class _GraphWriter:
         total = terms[0]
         for index, term in enumerate(terms[1:], start=1):
             last = index == len(terms) - 1
-            total = self._node("Add", f"{layer.name}_sum" if last else f"{layer.name}_sum{index}", [total, term])
+            total = self._node(
+                "Add", f"{layer.name}{SUM_SUFFIX}" if last else f"{layer.name}{SUM_SUFFIX}{index}", [total, term]
+            )
         bounds = self._ranges[layer.name]
         self._datatypes[total] = f"INT{signed_bits(bounds.low, bounds.high)}"
         self._sums[layer.name] = total

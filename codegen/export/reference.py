@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codegen.network import IntegerConnection, IntegerLayer, IntegerNetwork
-from sca_train.description import IMAGE
+from sca_train.specs import IMAGE
 
 Integers = NDArray[np.int64]
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from codegen.errors import ExportError
 from codegen.network import IntegerConnection, IntegerLayer, IntegerNetwork
-from sca_train.description import IMAGE, LayerDescription
+from sca_train.description import LayerDescription
+from sca_train.specs import IMAGE
 
 Shape = tuple[int, ...]
 """(channels,) or (channels, height, width) of one frame at one step."""

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codegen.errors import ExportError
-from sca_train.description import IMAGE, ConnectionDescription, LayerDescription, NetworkDescription
+from sca_train.description import ConnectionDescription, LayerDescription, NetworkDescription
+from sca_train.specs import IMAGE, streams
 
 TOLERANCE = 1e-6
 """Relative; float32 rounding of 1/255 and of the scales is below a tenth of it."""
@@ -40,33 +41,22 @@ class SumUnit:
 def sum_units(description: NetworkDescription) -> dict[str, SumUnit]:
     """The unit of every layer's sum, by layer name; raises ExportError naming a layer whose terms do not meet."""
     sources = {IMAGE: description.input_scale, **{layer.name: _spike_unit(layer) for layer in description.layers}}
-    streams = _streams(description.layers)
-    smallest = {name: _smallest(layers, sources) for name, layers in streams.items() if _is_added(layers)}
     units = {}
-    for name, layers in streams.items():
-        for layer in layers:
-            if name in smallest:
-                factors = tuple(_factor(layer, c, sources[c.source], smallest[name]) for c in layer.inputs)
-                units[layer.name] = SumUnit(np.array(smallest[name]), factors, added=True)
-            else:
-                connection = layer.inputs[0]
-                unit = np.asarray(connection.scale, np.float64) * sources[connection.source]
-                units[layer.name] = SumUnit(unit, (1,), added=False)
+    for layers in streams(description.layers):
+        if _is_added(layers):
+            smallest = _smallest(layers, sources)
+            for layer in layers:
+                factors = tuple(_factor(layer, c, sources[c.source], smallest) for c in layer.inputs)
+                units[layer.name] = SumUnit(np.array(smallest), factors, added=True)
+        else:
+            connection = layers[0].inputs[0]
+            unit = np.asarray(connection.scale, np.float64) * sources[connection.source]
+            units[layers[0].name] = SumUnit(unit, (1,), added=False)
     return units
 
 
 def _spike_unit(layer: LayerDescription) -> float:
     return 1 / layer.pool**2 if layer.pool_kind == "avg" else 1.0
-
-
-def _streams(layers: tuple[LayerDescription, ...]) -> dict[str, list[LayerDescription]]:
-    """Layers that share one sum, by the name of the first of them."""
-    first: dict[str, str] = {}
-    streams: dict[str, list[LayerDescription]] = {}
-    for layer in layers:
-        first[layer.name] = first[layer.onto] if layer.onto else layer.name
-        streams.setdefault(first[layer.name], []).append(layer)
-    return streams
 
 
 def _is_added(layers: list[LayerDescription]) -> bool:

@@ -15,7 +15,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from codegen.export.onnx_writer import build_model
 from codegen.network import IntegerConnection, IntegerLayer, IntegerNetwork
 from codegen.run_folder import RunFolder
-from sca_train.description import IMAGE
+from sca_train.specs import IMAGE
 
 RTL_DOMAIN = "finn.custom_op.fpgadataflow.rtl"
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sca_train.description import IMAGE, NetworkDescription
+from sca_train.description import NetworkDescription
+from sca_train.specs import IMAGE
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,12 @@ from random_networks import integer_read_out
 
 from codegen.network import IntegerConnection, IntegerLayer, IntegerNetwork
 from sca_train.description import (
-    IMAGE,
     ConnectionDescription,
     LayerDescription,
     NetworkDescription,
     NeuronDescription,
 )
+from sca_train.specs import IMAGE
 
 
 @dataclass(frozen=True)

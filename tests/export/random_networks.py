@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 
 from codegen.network import IntegerConnection, IntegerLayer, IntegerNetwork
 from sca_train.description import (
-    IMAGE,
     ConnectionDescription,
     LayerDescription,
     NetworkDescription,
     NeuronDescription,
 )
+from sca_train.specs import IMAGE
 
 
 @st.composite

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from codegen.export.onnx_writer import build_model
 from codegen.network import IntegerConnection, IntegerLayer, IntegerNetwork
 from codegen.run_folder import RunFolder
-from sca_train.description import IMAGE
+from sca_train.specs import IMAGE
 
 
 def integer_layer(

@@ -12,7 +12,7 @@ from codegen.errors import MappingError
 from codegen.finn.build import build_graph
 from codegen.network import IntegerConnection, IntegerLayer, IntegerNetwork
 from codegen.run_folder import RunFolder
-from sca_train.description import IMAGE
+from sca_train.specs import IMAGE
 
 
 def edited(tmp_path, edit) -> RunFolder:

@@ -9,6 +9,8 @@ from qonnx.transformation.base import Transformation
 
 from codegen.core.spiking_mvau import MAX_TIMESTEPS
 from codegen.errors import MappingError
+from codegen.export.images import EVENT_DIMENSIONS
+from codegen.export.onnx_writer import SUM_SUFFIX
 from codegen.finn.passes.graph import attribute, is_neuron, is_read_out
 
 IMAGE_TO_FEATURE_MAP = (0, 3, 1, 2)
@@ -16,12 +18,6 @@ IMAGE_TO_FEATURE_MAP = (0, 3, 1, 2)
 
 CHANNEL_AXIS = 2
 """Of a current [T, batch, channels, ...]."""
-
-EVENT_DIMENSIONS = 5
-"""Of an input [batch, T, height, width, channels]."""
-
-SUM_SUFFIX = "_sum"
-"""What the exporter adds to a layer's name for its last addition (codegen.export.onnx_writer)."""
 
 ARITHMETIC = ("Conv", "MatMul")
 GLUE = ("Cast", "Identity", "Transpose", "Reshape", "Unsqueeze", "Expand")
