@@ -1,4 +1,4 @@
-"""From each family's network in torch to logits of ONNX Runtime: the classes are those of the float network."""
+"""From each family's network in torch to logits of ONNX Runtime: the logits are those of the float network."""
 
 from __future__ import annotations
 
@@ -7,18 +7,20 @@ import onnx
 import pytest
 import torch
 
-from codegen.export.fold_batchnorm import fold_network
+from codegen.errors import ExportError
+from codegen.export.fold_batchnorm import fold_network, sum_units
 from codegen.export.onnx_runtime import load_network
 from codegen.export.onnx_writer import build_model
 from codegen.export.reference import run_reference
+from codegen.network import IntegerNetwork
 from sca_train.config import TrainConfig
 from sca_train.describe import describe
+from sca_train.description import NetworkDescription
 from sca_train.models import model_layers
 from sca_train.network import Network, to_input
 
 IMAGES = 48
-FINE = 9
-"""Fractional bits at which rounding decides hardly any spike, so that what differs is an error."""
+MOST_FRACTIONAL_BITS = 12
 
 FAMILIES = {
     "mini": {},
@@ -57,22 +59,35 @@ def _inputs(config: TrainConfig) -> np.ndarray:
     return images if events else images[:, 0]
 
 
+def _finest(description: NetworkDescription) -> tuple[IntegerNetwork, onnx.ModelProto]:
+    """The integer network with as many fractional bits as int32 holds, so that rounding decides hardly any spike."""
+    for bits in range(MOST_FRACTIONAL_BITS, 0, -1):
+        try:
+            integer = fold_network(description, bits)
+            return integer, build_model(integer)
+        except ExportError:
+            continue
+    raise AssertionError("the network fits int32 with no fractional bit")
+
+
 @pytest.mark.parametrize("model", FAMILIES)
-def test_classes_are_those_of_the_float_network(tmp_path, model):
+def test_logits_are_those_of_the_float_network(tmp_path, model):
     config = TrainConfig(model=model, threads=1, **{"timesteps": 3, "image_size": 16, **FAMILIES[model]})
     images = _inputs(config)
-    network = _calibrated(config, to_input(torch.from_numpy(images), torch.device("cpu")))
-    with torch.no_grad():
-        expected = network(to_input(torch.from_numpy(images), torch.device("cpu"))).numpy()
-    integer = fold_network(describe(network), FINE)
-    onnx.save(build_model(integer), tmp_path / "model.onnx")
+    inputs = to_input(torch.from_numpy(images), torch.device("cpu"))
+    network = _calibrated(config, inputs)
+    description = describe(network)
+    integer, proto = _finest(description)
+    onnx.save(proto, tmp_path / "model.onnx")
     loaded = load_network(tmp_path / "model.onnx")
     logits = loaded.logits(images)
     np.testing.assert_array_equal(logits[:2], run_reference(integer, images[:2]))
     assert loaded.properties.neuron_layers == tuple(spec.name for spec in model_layers(config))
-    # Untrained, most images fall into one class; against the average image they do not.
-    ours, theirs = logits - logits.mean(0), expected - expected.mean(0)
-    assert len(set(theirs.argmax(1))) > 3
-    assert (ours.argmax(1) == theirs.argmax(1)).mean() >= 0.85
-    assert np.corrcoef(ours.ravel(), theirs.ravel())[0, 1] > 0.98
-    assert (logits.argmax(1) == expected.argmax(1)).mean() >= 0.9
+    with torch.no_grad():
+        expected = network.double()(inputs.double()).numpy()
+    # Rounding moves the bias by half a unit at most, in every step. An untrained deep network answers one spike that
+    # falls otherwise with other logits, but that happens in few images; an error would show in all.
+    units = sum_units(description)[description.layers[-1].name].unit
+    off = np.abs(logits - expected * config.timesteps / units).max(1)
+    assert (off <= config.timesteps / 2 + 0.01).mean() >= 0.5
+    assert len(np.unique(logits, axis=0)) > IMAGES // 2
