@@ -34,27 +34,27 @@ def choose_device(config: TrainConfig) -> torch.device:
 
 
 def use_bf16(config: TrainConfig, device: torch.device) -> bool:
-    """Whether to train in bf16 autocast with channels_last: where the machine computes bf16 in hardware."""
+    """Whether to train in bf16 autocast with channels_last: where hardware computes bf16 and no CPU kernels train."""
     if config.bf16 != "auto":
         return config.bf16 == "on"
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     capable: bool = torch.ops.mkldnn._is_mkldnn_bf16_supported() and torch.cpu._is_avx512_bf16_supported()
-    return capable
+    return capable and config.kernels == "off"
 
 
 def use_kernels(config: TrainConfig, device: torch.device) -> bool:
-    """Whether to train by the event-driven CPU kernels: on CPUs without bf16 hardware, unless told otherwise.
+    """Whether to train by the event-driven CPU kernels: on every CPU, unless told otherwise.
 
     Raises TrainError where they are asked for and cannot run.
     """
-    if config.kernels == "off" or (config.kernels == "auto" and (device.type != "cpu" or use_bf16(config, device))):
+    if config.kernels == "off" or (config.kernels == "auto" and (device.type != "cpu" or config.bf16 == "on")):
         return False
     if device.type != "cpu":
         raise TrainError(
             f"kernels is on, but they compute on the CPU and the device is {device.type}; use --kernels auto"
         )
-    if use_bf16(config, device):
+    if config.bf16 == "on":
         raise TrainError("kernels and bf16 are both on, but the kernels compute in float32; use --bf16 off")
     library()  # compiles them now rather than in the first step
     return True

@@ -11,10 +11,9 @@ from torch import Tensor, nn
 from torch.nn.grad import conv2d_input
 
 from sca_train.kernels import winograd
-from sca_train.kernels.library import ConvolutionShape, LayerShape, call, weight_rows, weights_of_rows
+from sca_train.kernels.library import ConvolutionShape, LayerShape, call, vector_floats, weight_rows, weights_of_rows
 from sca_train.parallel import move_running_values, sum_over_ranks
 
-LANES = 8
 BYTE_STEPS = 8
 PARTIAL_FLOATS = 1 << 22
 """Weight gradients that several runs of images add up apart may take so many floats together."""
@@ -193,7 +192,9 @@ class _SpikeConvolution(torch.autograd.Function):
             result = winograd.convolution(shape, trains, weight)
         else:
             result = torch.empty((timesteps * images, outputs, *size), memory_format=torch.channels_last)
-            call("spike_convolution", shape, trains, trains.element_size(), weight_rows(weight, LANES), result)
+            call(
+                "spike_convolution", shape, trains, trains.element_size(), weight_rows(weight, vector_floats()), result
+            )
         ctx.save_for_backward(trains, weight)
         ctx.counts = counts
         ctx.shape, ctx.carrier_shape = shape, carrier.shape
@@ -221,7 +222,7 @@ class _SpikeConvolution(torch.autograd.Function):
         if ctx.needs_input_grad[2] and winograd.gradient_beats_events(shape, ctx.counts):
             weight_gradient = winograd.weight_gradient(shape, trains, gradient).to(weight.dtype)
         elif ctx.needs_input_grad[2]:
-            size = (shape.kernel, shape.kernel, shape.inputs, shape.outputs + -shape.outputs % LANES)
+            size = (shape.kernel, shape.kernel, shape.inputs, shape.outputs + -shape.outputs % vector_floats())
             parts = max(1, min(MOST_PARTS, shape.images, PARTIAL_FLOATS // math.prod(size)))
             partial = torch.empty((parts, *size))
             call("spike_convolution_weight_gradient", shape, trains, trains.element_size(), gradient, parts, partial)

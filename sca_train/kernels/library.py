@@ -74,6 +74,12 @@ def call(name: str, *arguments: object) -> None:
     getattr(loaded, name)(*(_argument(value) for value in arguments))
 
 
+def vector_floats() -> int:
+    """Floats of a vector of this processor: the kernels' weights are padded to a multiple of it."""
+    count: int = library().vector_floats()
+    return count
+
+
 def weight_rows(weight: torch.Tensor, multiple: int) -> torch.Tensor:
     """Weights [out, in, k, k] as the kernels read them: [k, k, in, out], float32, zeros up to a multiple of outputs."""
     padded = torch.nn.functional.pad(weight.float().permute(2, 3, 1, 0), (0, -weight.shape[0] % multiple))

@@ -4,22 +4,50 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 
-constexpr int LANES = 8;   // floats in one vector
+#ifdef __AVX2__
+#include <immintrin.h>
+#endif
+
+#ifdef __AVX512F__
+constexpr int LANES = 16;   // floats in one vector
+#else
+constexpr int LANES = 8;
+#endif
 
 typedef float Vector __attribute__((vector_size(LANES * sizeof(float)), aligned(4), may_alias));
 typedef int32_t Integers __attribute__((vector_size(LANES * sizeof(int32_t)), aligned(4)));
 
-// The last vector of a layer's channels may be a part of one; that is kept out of the way of the whole ones.
+// The last vector of a layer's channels may be a part of one.
+#if defined(__AVX512F__)
+inline __mmask16 first_lanes(int64_t count) { return static_cast<__mmask16>((1u << count) - 1); }
+
+inline Vector load_part(const float* from, int64_t count) { return (Vector)_mm512_maskz_loadu_ps(first_lanes(count), from); }
+
+inline void save_part(Vector v, int64_t count, float* to) {
+    _mm512_mask_storeu_ps(to, first_lanes(count), (__m512)v);
+}
+#elif defined(__AVX2__)
+inline __m256i first_lanes(int64_t count) {
+    const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(count)), lane);
+}
+
+inline Vector load_part(const float* from, int64_t count) { return (Vector)_mm256_maskload_ps(from, first_lanes(count)); }
+
+inline void save_part(Vector v, int64_t count, float* to) { _mm256_maskstore_ps(to, first_lanes(count), (__m256)v); }
+#else
 __attribute__((noinline)) inline Vector load_part(const float* from, int64_t count) {
     float values[LANES] = {};
-    for (int64_t j = 0; j < count; ++j) values[j] = from[j];
+    std::memcpy(values, from, count * sizeof(float));
     return *reinterpret_cast<const Vector*>(values);
 }
 
 __attribute__((noinline)) inline void save_part(Vector v, int64_t count, float* to) {
-    for (int64_t j = 0; j < count; ++j) to[j] = v[j];
+    std::memcpy(to, &v, count * sizeof(float));
 }
+#endif
 
 inline Vector load(const float* from, int64_t count) {
     return __builtin_expect(count >= LANES, 1) ? *reinterpret_cast<const Vector*>(from) : load_part(from, count);

@@ -161,9 +161,13 @@ void forward(const Layer& layer, const float* sums, const float* scale, const fl
                     }
                     pooled &= kept;
                     zeros -= pooled == 0;
-                    Train seen[LANES];
-                    for (int j = 0; j < LANES; ++j) seen[j] = static_cast<Train>(pooled[j]);
-                    std::memcpy(trains + map.pooled_at(n, row, column) + begin, seen, sizeof(Train) * count);
+                    typedef Train Several __attribute__((vector_size(LANES * sizeof(Train))));
+                    const Several several = __builtin_convertvector(pooled, Several);
+                    Train* target = trains + map.pooled_at(n, row, column) + begin;
+                    if (__builtin_expect(count >= LANES, 1))
+                        std::memcpy(target, &several, sizeof several);
+                    else
+                        std::memcpy(target, &several, count * sizeof(Train));
                 }
                 activity.flush();
             }

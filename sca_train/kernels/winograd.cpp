@@ -8,6 +8,7 @@
 #include <cstring>
 #include <memory>
 #include <new>
+#include <utility>
 
 #include "shared.h"
 
@@ -18,7 +19,11 @@ constexpr int64_t KERNEL = 3;
 constexpr int64_t COVER = TILE + KERNEL - 1;    // inputs that they depend on
 constexpr int64_t PLACES = COVER * COVER;
 constexpr int64_t PANEL = 2 * LANES;            // columns of a product that are held in registers together
-constexpr int64_t ROWS = 6;                     // and its rows
+#ifdef __AVX512F__
+constexpr int64_t ROWS = 12;                    // and its rows: 24 of 32 registers
+#else
+constexpr int64_t ROWS = 6;                     // and its rows: 12 of 16 registers
+#endif
 constexpr int64_t LINE = 16;                    // floats of a cache line
 constexpr int64_t BLOCK_FLOATS = 1 << 18;       // transformed tiles that a thread works on together
 constexpr int64_t CHUNK_FLOATS = 1 << 21;       // and all threads for a weight gradient
@@ -197,52 +202,56 @@ void save_tile(const Tiles& tiles, const float* product, int64_t place_floats, i
     }
 }
 
-// target[row][column] = or += sum over k of a(row, k) * b[k][column], for COUNT rows and PANEL columns. One of a's two
-// strides is 1: that of k where ALONG, else that of the rows.
-template <int COUNT, bool ALONG, bool ADD>
+// target[row][column] = or += sum over k of a(row, k) * b[k][column], for COUNT rows and the first VECTORS of a panel's
+// columns. One of a's two strides is 1: that of k where ALONG, else that of the rows.
+template <int COUNT, int VECTORS, bool ALONG, bool ADD>
 inline void multiply_rows(const float* a, int64_t a_floats, const float* b, int64_t depth, float* target,
                           int64_t target_floats) {
-    Vector left[COUNT], right[COUNT];
-#pragma GCC unroll 6
-    for (int r = 0; r < COUNT; ++r) {
-        const Vector* before = reinterpret_cast<const Vector*>(target + r * target_floats);
-        left[r] = ADD ? before[0] : Vector{};
-        right[r] = ADD ? before[1] : Vector{};
-    }
+    Vector sum[COUNT][VECTORS];
+#pragma GCC unroll 12
+    for (int r = 0; r < COUNT; ++r)
+#pragma GCC unroll 2
+        for (int v = 0; v < VECTORS; ++v)
+            sum[r][v] = ADD ? reinterpret_cast<const Vector*>(target + r * target_floats)[v] : Vector{};
     for (int64_t k = 0; k < depth; ++k) {
-        const Vector* values = reinterpret_cast<const Vector*>(b + k * PANEL);
-        const Vector b0 = values[0], b1 = values[1];
-#pragma GCC unroll 6
+        Vector factors[VECTORS];
+#pragma GCC unroll 2
+        for (int v = 0; v < VECTORS; ++v) factors[v] = reinterpret_cast<const Vector*>(b + k * PANEL)[v];
+#pragma GCC unroll 12
         for (int r = 0; r < COUNT; ++r) {
             const Vector factor = Vector{} + (ALONG ? a[r * a_floats + k] : a[k * a_floats + r]);
-            left[r] += factor * b0;
-            right[r] += factor * b1;
+#pragma GCC unroll 2
+            for (int v = 0; v < VECTORS; ++v) sum[r][v] += factor * factors[v];
         }
     }
-#pragma GCC unroll 6
-    for (int r = 0; r < COUNT; ++r) {
-        Vector* after = reinterpret_cast<Vector*>(target + r * target_floats);
-        after[0] = left[r];
-        after[1] = right[r];
-    }
+#pragma GCC unroll 12
+    for (int r = 0; r < COUNT; ++r)
+#pragma GCC unroll 2
+        for (int v = 0; v < VECTORS; ++v) reinterpret_cast<Vector*>(target + r * target_floats)[v] = sum[r][v];
 }
 
-// The same for any number of rows, ROWS at most together and as evenly as possible.
+// multiply_rows for 1 to ROWS rows, by their number less one.
+template <int VECTORS, bool ALONG, bool ADD, int... LESS_ONE>
+void multiply_count(std::integer_sequence<int, LESS_ONE...>, int64_t count, const float* a, int64_t a_floats,
+                    const float* b, int64_t depth, float* target, int64_t target_floats) {
+    using Product = void (*)(const float*, int64_t, const float*, int64_t, float*, int64_t);
+    constexpr Product products[] = {multiply_rows<LESS_ONE + 1, VECTORS, ALONG, ADD>...};
+    products[count - 1](a, a_floats, b, depth, target, target_floats);
+}
+
+// The same for any number of rows, ROWS at most together and as evenly as possible, and the columns that a panel has.
 template <bool ALONG, bool ADD>
-void multiply(const float* a, int64_t a_floats, const float* b, int64_t depth, int64_t rows, float* target,
-              int64_t target_floats) {
+void multiply(const float* a, int64_t a_floats, const float* b, int64_t depth, int64_t rows, int64_t columns,
+              float* target, int64_t target_floats) {
+    constexpr auto counts = std::make_integer_sequence<int, ROWS>();
     for (int64_t row = 0, groups = (rows + ROWS - 1) / ROWS; groups > 0; --groups) {
         const int64_t count = (rows - row + groups - 1) / groups;
         const float* from = a + (ALONG ? row * a_floats : row);
         float* to = target + row * target_floats;
-        switch (count) {
-            case 1: multiply_rows<1, ALONG, ADD>(from, a_floats, b, depth, to, target_floats); break;
-            case 2: multiply_rows<2, ALONG, ADD>(from, a_floats, b, depth, to, target_floats); break;
-            case 3: multiply_rows<3, ALONG, ADD>(from, a_floats, b, depth, to, target_floats); break;
-            case 4: multiply_rows<4, ALONG, ADD>(from, a_floats, b, depth, to, target_floats); break;
-            case 5: multiply_rows<5, ALONG, ADD>(from, a_floats, b, depth, to, target_floats); break;
-            default: multiply_rows<6, ALONG, ADD>(from, a_floats, b, depth, to, target_floats); break;
-        }
+        if (columns > LANES)
+            multiply_count<2, ALONG, ADD>(counts, count, from, a_floats, b, depth, to, target_floats);
+        else
+            multiply_count<1, ALONG, ADD>(counts, count, from, a_floats, b, depth, to, target_floats);
         row += count;
     }
 }
@@ -304,7 +313,7 @@ void convolve(const Convolution& shape, const Maps& maps, const float* weights, 
                 for (int64_t panel = 0; panel < wide; ++panel)
                     multiply<true, false>(inputs.get() + place * in_place, in_floats,
                                           transformed.get() + (place * wide + panel) * panel_floats, shape.inputs, count,
-                                          products.get() + place * out_place + panel * PANEL, out_floats);
+                                          shape.outputs - panel * PANEL, products.get() + place * out_place + panel * PANEL, out_floats);
             for (int64_t i = 0; i < count; ++i)
                 save_tile(tiles, products.get() + i * out_floats, out_place, first + i, shape.outputs, out);
         }
@@ -338,7 +347,7 @@ void weight_gradient(const Convolution& shape, const Maps& maps, const FloatMaps
                 for (int64_t panel = 0; panel < wide; ++panel)
                     multiply<false, true>(inputs.get() + place * in_place + begin * in_floats, in_floats,
                                           outputs.get() + place * out_place + panel * panel_floats + begin * PANEL,
-                                          std::min(DEPTH, count - begin), shape.inputs,
+                                          std::min(DEPTH, count - begin), shape.inputs, shape.outputs - panel * PANEL,
                                           sums.get() + (place * shape.inputs * wide + panel) * PANEL, wide * PANEL);
         }
     }
@@ -350,7 +359,7 @@ void weight_gradient(const Convolution& shape, const Maps& maps, const FloatMaps
 extern "C" {
 
 // out [T][N][H][W][outputs] of maps [T][N][H][W][inputs], of floats (train_bytes 0) or trains [N][H][W][inputs] (1 or 4),
-// and weights [9][inputs][outputs, padded with zeros to a multiple of 16].
+// and weights [9][inputs][outputs, padded with zeros to whole panels].
 void winograd_convolution(const Convolution* shape, const void* maps, int32_t train_bytes, const float* weights,
                           float* out) {
     const int64_t size = shape->height * shape->width * shape->inputs;
@@ -374,6 +383,9 @@ void winograd_weight_gradient(const Convolution* shape, const void* trains, int3
         weight_gradient(*shape, SpikeMaps<int32_t>{static_cast<const int32_t*>(trains), size, shape->images}, gradients,
                         out);
 }
+
+// Floats of a whole vector: weights are padded to it, and here to two of them.
+int32_t vector_floats() { return LANES; }
 
 // Spikes of trains [count], and how many trains have any.
 void count_spikes(const void* trains, int32_t train_bytes, int64_t count, int64_t* spikes, int64_t* active) {

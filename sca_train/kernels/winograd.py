@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from sca_train.kernels.library import ConvolutionShape, call, weight_rows, weights_of_rows
+from sca_train.kernels.library import ConvolutionShape, call, vector_floats, weight_rows, weights_of_rows
 
 TILE = 4
 PLACES = (TILE + 2) ** 2
-PANEL = 16
-"""Columns of a product that winograd.cpp holds in registers; its weights are padded to whole panels."""
+PANEL_VECTORS = 2
+"""Columns of a product that winograd.cpp holds in registers; its weights are padded to such whole panels."""
 
 EVENT_COST = 2.0
 """Time of adding one spike's weights over that of one Winograd product as long, both measured on AVX2."""
@@ -53,7 +53,7 @@ def gradient_beats_events(shape: ConvolutionShape, counts: Counts) -> bool:
 def convolution(shape: ConvolutionShape, trains: Tensor, weight: Tensor) -> Tensor:
     """Sums [T * N, out, H, W], channels last, of spike trains [N, in, H, W] and weights [out, in, 3, 3]."""
     result = _empty(shape, shape.outputs)
-    call("winograd_convolution", shape, trains, trains.element_size(), weight_rows(weight, PANEL), result)
+    call("winograd_convolution", shape, trains, trains.element_size(), weight_rows(weight, _panel()), result)
     return result
 
 
@@ -62,13 +62,13 @@ def input_gradient(shape: ConvolutionShape, gradient: Tensor, weight: Tensor) ->
     turned = ConvolutionShape.from_buffer_copy(shape)
     turned.inputs, turned.outputs = shape.outputs, shape.inputs
     result = _empty(shape, shape.inputs)
-    call("winograd_convolution", turned, gradient, 0, weight_rows(weight.flip(2, 3).transpose(0, 1), PANEL), result)
+    call("winograd_convolution", turned, gradient, 0, weight_rows(weight.flip(2, 3).transpose(0, 1), _panel()), result)
     return result
 
 
 def weight_gradient(shape: ConvolutionShape, trains: Tensor, gradient: Tensor) -> Tensor:
     """Gradient [out, in, 3, 3] of the weights from spike trains and the gradient of the sums, channels last."""
-    rows = torch.empty((3, 3, shape.inputs, shape.outputs + -shape.outputs % PANEL))
+    rows = torch.empty((3, 3, shape.inputs, shape.outputs + -shape.outputs % _panel()))
     call("winograd_weight_gradient", shape, trains, trains.element_size(), gradient, rows)
     return weights_of_rows(rows, shape.outputs)
 
@@ -78,6 +78,10 @@ def count_spikes(trains: Tensor) -> Counts:
     spikes, active = ctypes.c_int64(), ctypes.c_int64()
     call("count_spikes", trains, trains.element_size(), trains.numel(), ctypes.byref(spikes), ctypes.byref(active))
     return Counts(spikes.value, active.value)
+
+
+def _panel() -> int:
+    return PANEL_VECTORS * vector_floats()
 
 
 def _products(shape: ConvolutionShape) -> int:
