@@ -55,6 +55,17 @@ struct Total {
     }
 };
 
+// Channels are walked innermost, LANES at a time, so that memory is read in its order; what is summed over pixels waits
+// in one such record per block.
+int64_t blocks_of(int64_t channels) { return (channels + LANES - 1) / LANES; }
+
+int64_t in_block(int64_t channels, int64_t block) { return std::min<int64_t>(LANES, channels - block * LANES); }
+
+struct Moments {
+    Vector centre{};
+    Total total, squares;
+};
+
 }  // namespace
 
 extern "C" {
@@ -75,21 +86,23 @@ void channel_moments(const float* x, int64_t rows, int64_t channels, int64_t par
 #pragma omp parallel for schedule(static)
     for (int64_t part = 0; part < parts; ++part) {
         double* sums = partial + part * 2 * channels;
-        for (int64_t begin = 0; begin < channels; begin += LANES) {
-            const int64_t count = std::min<int64_t>(LANES, channels - begin);
-            Vector centre{};
-            for (int64_t j = 0; j < count; ++j) centre[j] = static_cast<float>(shift[begin + j]);
-            Total total, squares;
-            const float* row = x + part * per_part * channels + begin;
-            for (int64_t r = 0; r < per_part; ++r, row += channels) {
-                const Vector value = load(row, count) - centre;
-                total.now += value;
-                squares.now += value * value;
-                if (r % 64 == 63) total.flush(), squares.flush();
+        std::vector<Moments> blocks(blocks_of(channels));
+        for (size_t b = 0; b < blocks.size(); ++b)
+            for (int64_t j = 0; j < in_block(channels, b); ++j)
+                blocks[b].centre[j] = static_cast<float>(shift[b * LANES + j]);
+        const float* row = x + part * per_part * channels;
+        for (int64_t r = 0; r < per_part; ++r, row += channels) {
+            for (size_t b = 0; b < blocks.size(); ++b) {
+                const Vector value = load(row + b * LANES, in_block(channels, b)) - blocks[b].centre;
+                blocks[b].total.now += value;
+                blocks[b].squares.now += value * value;
+                if (r % 64 == 63) blocks[b].total.flush(), blocks[b].squares.flush();
             }
-            total.flush(), squares.flush();
-            std::copy(total.whole, total.whole + count, sums + begin);
-            std::copy(squares.whole, squares.whole + count, sums + channels + begin);
+        }
+        for (size_t b = 0; b < blocks.size(); ++b) {
+            blocks[b].total.flush(), blocks[b].squares.flush();
+            std::copy_n(blocks[b].total.whole, in_block(channels, b), sums + b * LANES);
+            std::copy_n(blocks[b].squares.whole, in_block(channels, b), sums + channels + b * LANES);
         }
     }
 }
@@ -132,36 +145,48 @@ struct Map {
     }
 };
 
+struct ForwardBlock {
+    Vector scale, shift;
+    Integers kept;
+    Integers spikes{}, zeros{};
+    Total activity;
+};
+
 template <typename Train, bool SOFT>
 void forward(const Layer& layer, const float* sums, const float* scale, const float* shift, const float* mask,
              Train* trains, double* potential_sums, double* spike_sums, double* zero_sums) {
+    typedef Train Several __attribute__((vector_size(LANES * sizeof(Train))));
     const Map map(layer);
     const bool record = potential_sums != nullptr;
 #pragma omp parallel for schedule(static)
     for (int64_t n = 0; n < layer.images; ++n) {
         Vector potential[MAX_T];
-        for (int64_t begin = 0; begin < layer.channels; begin += LANES) {
-            const int64_t count = std::min<int64_t>(LANES, layer.channels - begin);
-            const Vector a = load(scale + begin, count), b = load(shift + begin, count);
-            const Integers kept = load(mask + begin, count) != 0.0f;
-            Integers spikes{}, zeros{};
-            Total activity;
-            for (int64_t row = 0; row < map.rows; ++row) {
-                for (int64_t column = 0; column < map.columns; ++column) {
+        std::vector<ForwardBlock> blocks(blocks_of(layer.channels));
+        for (size_t b = 0; b < blocks.size(); ++b) {
+            const int64_t begin = b * LANES, count = in_block(layer.channels, b);
+            blocks[b].scale = load(scale + begin, count);
+            blocks[b].shift = load(shift + begin, count);
+            blocks[b].kept = load(mask + begin, count) != 0.0f;
+        }
+        for (int64_t row = 0; row < map.rows; ++row) {
+            for (int64_t column = 0; column < map.columns; ++column) {
+                for (size_t b = 0; b < blocks.size(); ++b) {
+                    const int64_t begin = b * LANES, count = in_block(layer.channels, b);
+                    ForwardBlock& block = blocks[b];
                     Integers pooled{};
                     for (int64_t k = 0; k < layer.pool * layer.pool; ++k) {
-                        const Integers train = integrate<SOFT>(
-                            layer, sums + map.at(n, row, column, k) + begin, map.step, a, b, count, potential);
+                        const Integers train =
+                            integrate<SOFT>(layer, sums + map.at(n, row, column, k) + begin, map.step, block.scale,
+                                            block.shift, count, potential);
                         pooled |= train;
                         if (!record) continue;
                         for (int64_t t = 0; t < layer.timesteps; ++t) {
-                            activity.now += absolute(potential[t]);
-                            spikes += train >> static_cast<int>(t) & 1;
+                            block.activity.now += absolute(potential[t]);
+                            block.spikes += train >> static_cast<int>(t) & 1;
                         }
                     }
-                    pooled &= kept;
-                    zeros -= pooled == 0;
-                    typedef Train Several __attribute__((vector_size(LANES * sizeof(Train))));
+                    pooled &= block.kept;
+                    block.zeros -= pooled == 0;
                     const Several several = __builtin_convertvector(pooled, Several);
                     Train* target = trains + map.pooled_at(n, row, column) + begin;
                     if (__builtin_expect(count >= LANES, 1))
@@ -169,16 +194,25 @@ void forward(const Layer& layer, const float* sums, const float* scale, const fl
                     else
                         std::memcpy(target, &several, count * sizeof(Train));
                 }
-                activity.flush();
             }
-            for (int64_t j = 0; j < count; ++j) {
-                const int64_t at = n * layer.channels + begin + j;
-                zero_sums[at] = zeros[j];
-                if (record) potential_sums[at] = activity.whole[j], spike_sums[at] = spikes[j];
+            for (ForwardBlock& block : blocks) block.activity.flush();
+        }
+        for (size_t b = 0; b < blocks.size(); ++b) {
+            for (int64_t j = 0; j < in_block(layer.channels, b); ++j) {
+                const int64_t at = n * layer.channels + b * LANES + j;
+                zero_sums[at] = blocks[b].zeros[j];
+                if (record) potential_sums[at] = blocks[b].activity.whole[j], spike_sums[at] = blocks[b].spikes[j];
             }
         }
     }
 }
+
+struct BackwardBlock {
+    Vector scale, shift, centre{}, inverse{};
+    Vector always;         // the gradient of the firing rate
+    Integers kept, open;   // channels that send spikes, and those that gradients reach
+    Total total, product;
+};
 
 template <bool SOFT>
 void backward(const Layer& layer, const float* sums, const float* scale, const float* shift, const float* mask,
@@ -190,65 +224,75 @@ void backward(const Layer& layer, const float* sums, const float* scale, const f
     for (int64_t n = 0; n < layer.images; ++n) {
         Vector potential[MAX_WINDOW][MAX_T], arriving[MAX_T];
         Integers train[MAX_WINDOW];
-        double* totals = partial + n * 2 * layer.channels;
-        for (int64_t begin = 0; begin < layer.channels; begin += LANES) {
-            const int64_t count = std::min<int64_t>(LANES, layer.channels - begin);
-            const Vector a = load(scale + begin, count), b = load(shift + begin, count);
-            const Integers kept = load(mask + begin, count) != 0.0f;
-            const Integers open = regrow ? ~Integers{} : kept;
-            const Vector always = (Vector)((Integers)(Vector{} + rate_gradient) & kept);
-            Vector centre{}, inverse{};
+        std::vector<BackwardBlock> blocks(blocks_of(layer.channels));
+        for (size_t b = 0; b < blocks.size(); ++b) {
+            const int64_t begin = b * LANES, count = in_block(layer.channels, b);
+            BackwardBlock& block = blocks[b];
+            block.scale = load(scale + begin, count);
+            block.shift = load(shift + begin, count);
+            block.kept = load(mask + begin, count) != 0.0f;
+            block.open = regrow ? ~Integers{} : block.kept;
+            block.always = (Vector)((Integers)(Vector{} + rate_gradient) & block.kept);
             for (int64_t j = 0; j < count; ++j) {
-                centre[j] = static_cast<float>(mean[begin + j]);
-                inverse[j] = static_cast<float>(1.0 / deviation[begin + j]);
+                block.centre[j] = static_cast<float>(mean[begin + j]);
+                block.inverse[j] = static_cast<float>(1.0 / deviation[begin + j]);
             }
-            Total total, product;
-            for (int64_t row = 0; row < map.rows; ++row) {
-                for (int64_t column = 0; column < map.columns; ++column) {
+        }
+        for (int64_t row = 0; row < map.rows; ++row) {
+            for (int64_t column = 0; column < map.columns; ++column) {
+                for (size_t b = 0; b < blocks.size(); ++b) {
+                    const int64_t begin = b * LANES, count = in_block(layer.channels, b);
+                    BackwardBlock& block = blocks[b];
                     const float* gradient = spike_gradient + map.pooled_at(n, row, column) + begin;
                     for (int64_t t = 0; t < layer.timesteps; ++t)
-                        arriving[t] = (Vector)((Integers)load(gradient + t * map.pooled_step, count) & open);
+                        arriving[t] = (Vector)((Integers)load(gradient + t * map.pooled_step, count) & block.open);
                     // Of a window, the first pixel that spikes at a step gets that step's gradient, or the first of
                     // all where none spikes; masked channels send no spikes.
                     Integers sent{}, taken{};
                     for (int64_t k = 0; k < window; ++k) {
-                        train[k] = integrate<SOFT>(layer, sums + map.at(n, row, column, k) + begin, map.step, a, b, count,
-                                                   potential[k]);
-                        sent |= train[k] & kept;
+                        train[k] = integrate<SOFT>(layer, sums + map.at(n, row, column, k) + begin, map.step, block.scale,
+                                                   block.shift, count, potential[k]);
+                        sent |= train[k] & block.kept;
                     }
+                    Vector total{}, product{};
                     for (int64_t k = 0; k < window; ++k) {
                         const int64_t at = map.at(n, row, column, k) + begin;
-                        const Integers mine = (train[k] & kept & ~taken) | (k == 0 ? ~sent : Integers{});
-                        taken |= train[k] & kept;
+                        const Integers mine = (train[k] & block.kept & ~taken) | (k == 0 ? ~sent : Integers{});
+                        taken |= train[k] & block.kept;
                         Vector carried{}, summed{};
                         for (int64_t t = layer.timesteps - 1; t >= 0; --t) {
                             const int32_t bit = static_cast<int32_t>(1u << t);
                             const Vector passed = window == 1 ? arriving[t] : ((mine & bit) != 0 ? arriving[t] : Vector{});
                             // The reset is detached: a spike cuts what is carried (hard) or lets it pass (soft).
                             const Vector through = SOFT ? carried : ((train[k] & bit) != 0 ? Vector{} : carried);
-                            const Vector before = through + (passed + always)
+                            const Vector before = through + (passed + block.always)
                                 * surrogate_gradient(potential[k][t] - layer.threshold, layer.alpha);
                             const Vector current = layer.gain * before;
                             carried = layer.keep * before;
                             // Static sums are one term at every step: their gradient is the sum over the steps.
                             summed += current;
                             if (layer.static_input) continue;
-                            total.now += current;
-                            product.now += current * (load(sums + t * map.step + at, count) - centre);
+                            total += current;
+                            product += current * (load(sums + t * map.step + at, count) - block.centre);
                             save(current, count, current_gradient + t * map.step + at);
                         }
                         if (layer.static_input) {
-                            total.now += summed;
-                            product.now += summed * (load(sums + at, count) - centre);
+                            total += summed;
+                            product += summed * (load(sums + at, count) - block.centre);
                             save(summed, count, current_gradient + at);
                         }
                     }
+                    block.total.now += total;
+                    block.product.now += product;
                 }
-                total.flush(), product.flush();
             }
-            for (int64_t j = 0; j < count; ++j) {
-                totals[begin + j] = total.whole[j];
-                totals[layer.channels + begin + j] = product.whole[j] * inverse[j];
+            for (BackwardBlock& block : blocks) block.total.flush(), block.product.flush();
+        }
+        double* totals = partial + n * 2 * layer.channels;
+        for (size_t b = 0; b < blocks.size(); ++b) {
+            for (int64_t j = 0; j < in_block(layer.channels, b); ++j) {
+                totals[b * LANES + j] = blocks[b].total.whole[j];
+                totals[layer.channels + b * LANES + j] = blocks[b].product.whole[j] * blocks[b].inverse[j];
             }
         }
     }
