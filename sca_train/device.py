@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import resource
+import sys
 
 import torch
 
@@ -12,6 +14,9 @@ from sca_train.kernels.library import library
 from sca_train.parallel import launched, local_rank
 
 MIB = 2**20
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+"""Parameters of glibc's mallopt."""
+MOST_KEPT_BYTES = 2**30
 _KIB_PER_MIB = 1024
 
 
@@ -31,6 +36,20 @@ def choose_device(config: TrainConfig) -> torch.device:
     device = torch.device("cuda", local_rank())
     torch.cuda.set_device(device)
     return device
+
+
+def keep_freed_memory() -> None:
+    """Let freed tensors' memory stay with this process, where the C library is glibc.
+
+    Each step takes the same large tensors anew. By default they go back to the system in between, which then clears
+    every page of them again: a third of the time of a training step on a CPU.
+    """
+    if sys.platform != "linux":
+        return
+    adjust = getattr(ctypes.CDLL(None), "mallopt", None)
+    if adjust is not None:
+        adjust(M_MMAP_THRESHOLD, MOST_KEPT_BYTES)
+        adjust(M_TRIM_THRESHOLD, MOST_KEPT_BYTES)
 
 
 def use_bf16(config: TrainConfig, device: torch.device) -> bool:

@@ -16,7 +16,7 @@ from sca_train.checkpoint import CHECKPOINT_FILE, TrainState, load_checkpoint, r
 from sca_train.compact import COMPACT_FILE
 from sca_train.config import TrainConfig, config_to_toml, prunes, search_epochs
 from sca_train.data import Dataset, load_dataset
-from sca_train.device import choose_device, peak_memory_mib, use_bf16, use_kernels
+from sca_train.device import choose_device, keep_freed_memory, peak_memory_mib, use_bf16, use_kernels
 from sca_train.errors import TrainError
 from sca_train.files import write_text
 from sca_train.logs import log_epoch, progress, tensorboard
@@ -52,6 +52,7 @@ def train(
     corrupt checkpoint or one of another configuration, and when the loss is no longer a finite number.
     """
     device = choose_device(config)
+    keep_freed_memory()
     if config.threads:
         torch.set_num_threads(config.threads)
     with process_group(device):
