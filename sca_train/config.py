@@ -76,7 +76,9 @@ class TrainConfig:
         "auto", "auto (as usual for the data set), none, shift, flip (shift and mirror) or roll (events)"
     )
     seed: int = _option(0, "seed of weights, order and augmentation")
-    bf16: str = _option("auto", "bf16 autocast and channels_last: auto (where it is fast), on or off")
+    bf16: str = _option(
+        "auto", "bf16 autocast and channels_last: auto (in hardware, without the CPU kernels), on or off"
+    )
     kernels: str = _option("auto", "CPU training by the event-driven C++ kernels: auto (where they apply), on or off")
     device: str = _option("auto", "auto, cpu or cuda")
     threads: int = _option(0, "CPU threads (0: as torch chooses)")

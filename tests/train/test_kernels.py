@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import platform
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,18 @@ from sca_train.kernels.functions import Neuron, SpikeTrains, neurons, spike_conv
 ALPHA = 4.0
 
 
+@pytest.fixture(params=["", "-mno-avx512f", "-mno-avx2"])
+def _every_vector(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The kernels as compiled here, and as on processors with shorter vectors or without masked loads."""
+    if request.param:
+        if platform.machine() not in ("x86_64", "AMD64"):
+            pytest.skip("the narrower variants are those of x86 processors")
+        monkeypatch.setattr(library, "FLAGS", (*library.FLAGS, request.param))
+    library.library.cache_clear()
+    yield
+    library.library.cache_clear()
+
+
 def pack(spikes: Tensor) -> SpikeTrains:
     """Trains of float spikes [T, N, C, H, W], with a carrier that collects the gradient."""
     weights = torch.tensor([1 << t for t in range(len(spikes))], dtype=torch.int64)
@@ -32,6 +46,7 @@ def random_spikes(*shape: int, rate: float = 0.3) -> Tensor:
     return (torch.rand(*shape) < rate).float()
 
 
+@pytest.mark.usefixtures("_every_vector")
 @pytest.mark.parametrize(
     ("timesteps", "inputs", "outputs", "size", "kernel", "stride"),
     [
@@ -70,6 +85,7 @@ def relative_error(found: Tensor, expected: Tensor) -> float:
     return float((found.double() - expected).abs().max() / expected.abs().max())
 
 
+@pytest.mark.usefixtures("_every_vector")
 @pytest.mark.parametrize(
     ("timesteps", "inputs", "outputs", "height", "width"),
     [(4, 5, 7, 6, 9), (12, 37, 24, 5, 4), (4, 64, 64, 8, 8), (1, 1, 1, 4, 4), (4, 130, 33, 7, 8), (3, 16, 300, 11, 3)],
@@ -130,6 +146,7 @@ def plain_neurons(
     return pooled.unflatten(0, (timesteps, -1)), torch.stack(potentials), spikes
 
 
+@pytest.mark.usefixtures("_every_vector")
 @pytest.mark.parametrize("kind", ["IF", "LIF"])
 @pytest.mark.parametrize("soft", [False, True])
 @pytest.mark.parametrize(("pool", "static", "regrow"), [(1, False, True), (2, False, False), (2, True, True)])
