@@ -56,8 +56,6 @@ class Activity:
     """Sum of |membrane potential before reset|."""
     spikes: Tensor
     """Spikes before mask and pooling."""
-    zero_trains: Tensor
-    """Neurons behind mask and pooling that never spiked."""
 
 
 def neurons(
@@ -122,9 +120,9 @@ class _Neurons(torch.autograd.Function):
         trains = torch.empty(
             (images, channels, height // pool, width // pool), dtype=kind, memory_format=torch.channels_last
         )
-        tallies = torch.zeros((3, images, channels), dtype=torch.float64)
-        recorded = (tallies[0], tallies[1]) if settings.record else (None, None)
-        call("neuron_forward", shape, sums, scale, shift, mask, trains, trains.element_size(), *recorded, tallies[2])
+        tallies = torch.zeros((2, images, channels), dtype=torch.float64)
+        recorded = tallies if settings.record else (None, None)
+        call("neuron_forward", shape, sums, scale, shift, mask, trains, trains.element_size(), *recorded)
         settings.activity = Activity(*tallies.sum(1))
         ctx.save_for_backward(sums, gamma, scale, shift, mask, mean, deviation)
         ctx.settings, ctx.shape, ctx.count, ctx.training = settings, shape, count, training

@@ -148,13 +148,13 @@ struct Map {
 struct ForwardBlock {
     Vector scale, shift;
     Integers kept;
-    Integers spikes{}, zeros{};
+    Integers spikes{};
     Total activity;
 };
 
 template <typename Train, bool SOFT>
 void forward(const Layer& layer, const float* sums, const float* scale, const float* shift, const float* mask,
-             Train* trains, double* potential_sums, double* spike_sums, double* zero_sums) {
+             Train* trains, double* potential_sums, double* spike_sums) {
     typedef Train Several __attribute__((vector_size(LANES * sizeof(Train))));
     const Map map(layer);
     const bool record = potential_sums != nullptr;
@@ -186,7 +186,6 @@ void forward(const Layer& layer, const float* sums, const float* scale, const fl
                         }
                     }
                     pooled &= block.kept;
-                    block.zeros -= pooled == 0;
                     const Several several = __builtin_convertvector(pooled, Several);
                     Train* target = trains + map.pooled_at(n, row, column) + begin;
                     if (__builtin_expect(count >= LANES, 1))
@@ -197,11 +196,12 @@ void forward(const Layer& layer, const float* sums, const float* scale, const fl
             }
             for (ForwardBlock& block : blocks) block.activity.flush();
         }
+        if (!record) continue;
         for (size_t b = 0; b < blocks.size(); ++b) {
             for (int64_t j = 0; j < in_block(layer.channels, b); ++j) {
                 const int64_t at = n * layer.channels + b * LANES + j;
-                zero_sums[at] = blocks[b].zeros[j];
-                if (record) potential_sums[at] = blocks[b].activity.whole[j], spike_sums[at] = blocks[b].spikes[j];
+                potential_sums[at] = blocks[b].activity.whole[j];
+                spike_sums[at] = blocks[b].spikes[j];
             }
         }
     }
@@ -303,16 +303,16 @@ void backward(const Layer& layer, const float* sums, const float* scale, const f
 extern "C" {
 
 // Trains [N][H/pool][W/pool][C] (1 or 4 bytes each) from sums and batch norm as scale and shift per channel. Per image
-// and channel: zero_sums counts the zero trains behind the pooling; potential_sums (may be null) adds |H| over map and
-// steps, and spike_sums counts the spikes before mask and pooling.
+// and channel, where they are not null, potential_sums adds |H| over map and steps, and spike_sums counts the spikes
+// before mask and pooling.
 void neuron_forward(const Layer* layer, const float* sums, const float* scale, const float* shift, const float* mask,
-                    void* trains, int32_t train_bytes, double* potential_sums, double* spike_sums, double* zero_sums) {
+                    void* trains, int32_t train_bytes, double* potential_sums, double* spike_sums) {
     if (train_bytes == 1) {
         (layer->soft_reset ? forward<uint8_t, true> : forward<uint8_t, false>)(
-            *layer, sums, scale, shift, mask, static_cast<uint8_t*>(trains), potential_sums, spike_sums, zero_sums);
+            *layer, sums, scale, shift, mask, static_cast<uint8_t*>(trains), potential_sums, spike_sums);
     } else {
         (layer->soft_reset ? forward<uint32_t, true> : forward<uint32_t, false>)(
-            *layer, sums, scale, shift, mask, static_cast<uint32_t*>(trains), potential_sums, spike_sums, zero_sums);
+            *layer, sums, scale, shift, mask, static_cast<uint32_t*>(trains), potential_sums, spike_sums);
     }
 }
 
