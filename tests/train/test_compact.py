@@ -56,6 +56,12 @@ def only(layer: SpikingLayer) -> QuantModule:
     return module
 
 
+def learned_scale(module: QuantModule) -> NDArray[np.float32]:
+    """What the quantizer of a connection learned: the logarithm of its scale, [out]."""
+    value: Tensor = module.weight_quant.tensor_quant.scaling_impl.value
+    return value.detach().flatten().numpy()
+
+
 def masked_network(config: TrainConfig) -> Network:
     """A network that lost half of its channels, the same ones throughout a pruning group."""
     network = make_network(config)
@@ -118,9 +124,12 @@ def test_integer_weights_are_narrow_and_unchanged_by_compaction(bits: int) -> No
     real = only(layer).quant_weight().value.detach().numpy()
     assert np.allclose(real, integers * scale[:, None, None, None], rtol=1e-6)
     kept, before = layer.mask.bool().numpy(), masked.spiking_layers()[1].mask.bool().numpy()
-    cut, cut_scale = quantised(only(compact(masked).spiking_layers()[2]))
+    narrow = only(compact(masked).spiking_layers()[2])
+    cut, cut_scale = quantised(narrow)
     assert np.array_equal(cut, integers[kept][:, before])
-    assert np.array_equal(cut_scale, scale[kept])
+    assert np.array_equal(learned_scale(narrow), learned_scale(only(layer))[kept])
+    # On some processors PyTorch rounds 2 ** x otherwise in a vector than in what remains behind the last whole one.
+    np.testing.assert_array_max_ulp(cut_scale.astype(np.float32), scale[kept].astype(np.float32), maxulp=1)
     assert quantised(only(masked.spiking_layers()[0]))[0].max() == 127
     assert len(np.unique(quantised(masked.readout.weight)[1])) == 1
 
