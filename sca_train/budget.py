@@ -60,19 +60,24 @@ def weight_bits(blocks: Sequence[WeightBlock], kept: Sequence[int]) -> int:
 class MemoryBudget:
     """How many channels must go for the weights of a network to fit a board."""
 
-    def __init__(self, network: Network, board: str, capacity: int | None = None) -> None:
-        """``capacity`` in bits replaces that of the board."""
+    def __init__(
+        self, network: Network, board: str, least: Sequence[int] | None = None, capacity: int | None = None
+    ) -> None:
+        """``least``: channels that each group keeps [one]; ``capacity`` in bits replaces that of the board."""
         self.board = board
         self.capacity = board_memory_bits(board) if capacity is None else capacity
         self.blocks = weight_blocks(network)
         self.widths = list({spec.pruning_group: spec.channels for spec in network.specs}.values())
+        self.least = [1] * len(self.widths) if least is None else list(least)
 
     def check_possible(self) -> None:
-        """TrainError when one channel for each group is still too much."""
-        least = weight_bits(self.blocks, [1] * len(self.widths))
+        """TrainError when the channels that each group keeps are still too much."""
+        least = weight_bits(self.blocks, self.least)
         if least > self.capacity:
+            one_each = max(self.least) == 1
+            kept = "one channel in each layer" if one_each else f"the least channels, {self.least} of the layers,"
             raise TrainError(
-                f"the weights do not fit {self.board}: with one channel in each layer they still take {least} bits, "
+                f"the weights do not fit {self.board}: with {kept} they still take {least} bits, "
                 f"and its memory takes {self.capacity}"
             )
 
@@ -85,6 +90,6 @@ class MemoryBudget:
 
         More pruned channels must never keep a channel that fewer do not keep: then a bisection finds them.
         """
-        most = sum(self.widths) - len(self.widths)
+        most = sum(self.widths) - sum(self.least)
         count = bisect_left(range(most), True, key=lambda pruned: self.fits(choose(pruned)))
         return choose(count)

@@ -66,6 +66,9 @@ class TrainConfig:
     score_map: str = _option(
         "sum", "scores of a feature map: sum over it (Eq. 4), mean over it, or relative to the layer's mean"
     )
+    least_kept: float = _option(
+        0.0, "share of each layer's channels that stay whatever their scores; at least one always does"
+    )
     rate_l1: float = _option(0.0, "weight of the mean firing rate in the loss: fewer spikes")
     l1: float = _option(1e-4, "weight of the L1 norm of the batch norm gammas while searching")
     optimizer: str = _option("adamw", "adamw or sgd")
@@ -167,6 +170,8 @@ def validate(config: TrainConfig) -> None:
         raise TrainError(f"ratio is {config.ratio}; it must be at least 0 and less than 1")
     if not 0.0 <= config.exchange < 1.0:
         raise TrainError(f"exchange is {config.exchange}; it must be at least 0 and less than 1")
+    if not 0.0 <= config.least_kept <= 1.0:
+        raise TrainError(f"least_kept is {config.least_kept}; it must be from 0 to 1")
     if not 1 <= config.timesteps <= MAX_TIMESTEPS:
         raise TrainError(f"timesteps is {config.timesteps}; it must be from 1 to {MAX_TIMESTEPS}")
     if config.tau not in [float(2**k) for k in range(1, MAX_TAU.bit_length())]:

@@ -6,6 +6,7 @@ ratios here are over the channels of groups, so that a channel of a group counts
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -65,30 +66,38 @@ def incoming_weights(layer: SpikingLayer) -> Tensor:
     return total
 
 
-def pruned_count(ratio: float, channels: list[int]) -> int:
+def least_channels(width: int, least_kept: float) -> int:
+    """How many channels of a group of this width stay whatever their scores."""
+    return max(1, math.ceil(least_kept * width))
+
+
+def pruned_count(ratio: float, channels: list[int], least_kept: float = 0.0) -> int:
     """How many channels ``ratio`` removes from groups of these widths.
 
-    Raises TrainError when not even one channel of each group would be left.
+    Raises TrainError when fewer would be left than each group keeps at least.
     """
     total = sum(channels)
     pruned = round(ratio * total)
-    if total - pruned < len(channels):
-        largest = (total - len(channels)) / total
+    least = sum(least_channels(width, least_kept) for width in channels)
+    if total - pruned < least:
+        kept = f"{least_kept:g} of its channels" if least_kept else "one"
         raise TrainError(
             f"ratio {ratio} leaves {total - pruned} of {total} channels for {len(channels)} layers; "
-            f"each layer keeps at least one, so at most {largest:.4f} can be removed"
+            f"each layer keeps at least {kept}, so at most {(total - least) / total:.4f} can be removed"
         )
     return pruned
 
 
-def lowest_channels(scores: list[Tensor], count: int) -> list[Tensor]:
+def lowest_channels(scores: list[Tensor], count: int, least_kept: float = 0.0) -> list[Tensor]:
     """Masks (True: keep) that prune the ``count`` lowest scores of all groups together.
 
-    The best channel of each group is never pruned. Equal scores fall in the order of group and channel.
+    The best channel of each group is never pruned, nor are the best ``least_kept`` of them. Equal scores fall in the
+    order of group and channel.
     """
     protected = [score.clone() for score in scores]
     for score in protected:
-        score[score.argmax()] = torch.inf
+        best = torch.sort(score, descending=True, stable=True).indices
+        score[best[: least_channels(len(score), least_kept)]] = torch.inf
     flat = torch.cat(protected)
     keep = torch.ones(len(flat), dtype=torch.bool)
     keep[torch.sort(flat, stable=True).indices[:count].to(keep.device)] = False
@@ -105,14 +114,17 @@ def regrow_channels(keep: list[Tensor], gradients: list[Tensor], count: int) -> 
     return list(grown.split([len(part) for part in keep]))
 
 
-def exchanged_masks(scores: list[Tensor], gradients: list[Tensor], pruned: int, exchange: float) -> list[Tensor]:
+def exchanged_masks(
+    scores: list[Tensor], gradients: list[Tensor], pruned: int, exchange: float, least_kept: float = 0.0
+) -> list[Tensor]:
     """Masks of one structure update: prune ``pruned`` channels and the share ``exchange`` further, regrow the latter.
 
-    Exactly ``pruned`` channels end up pruned. The exchange shrinks where it would leave a group without a channel.
+    Exactly ``pruned`` channels end up pruned. The exchange shrinks where it would leave a group less than it keeps.
     """
     widths = [len(score) for score in scores]
-    extra = min(round(exchange * sum(widths)), sum(widths) - len(widths) - pruned)
-    return regrow_channels(lowest_channels(scores, pruned + extra), gradients, extra)
+    most = sum(width - least_channels(width, least_kept) for width in widths)
+    extra = min(round(exchange * sum(widths)), most - pruned)
+    return regrow_channels(lowest_channels(scores, pruned + extra, least_kept), gradients, extra)
 
 
 class StructureLearner:
@@ -124,11 +136,12 @@ class StructureLearner:
         self.config = config
         self.groups = pruning_groups(network)
         self.widths = [layers[0].spec.channels for layers in self.groups.values()]
-        self.budget = MemoryBudget(network, config.budget) if config.budget else None
+        least = [least_channels(width, config.least_kept) for width in self.widths]
+        self.budget = MemoryBudget(network, config.budget, least) if config.budget else None
         if self.budget:
             self.budget.check_possible()
         else:
-            pruned_count(config.ratio, self.widths)
+            pruned_count(config.ratio, self.widths, config.least_kept)
 
     def start(self) -> None:
         """Record from now on; where channels may come back, let gradients pass into pruned ones."""
@@ -160,7 +173,7 @@ class StructureLearner:
         """Masks of the random structure: by the configured seed, each channel with the same probability."""
         generator = torch.Generator().manual_seed(self.config.seed)
         scores = [torch.rand(width, generator=generator, dtype=torch.float64) for width in self.widths]
-        self._set_masks(self._fitting(lambda count: lowest_channels(scores, count)))
+        self._set_masks(self._fitting(lambda count: lowest_channels(scores, count, self.config.least_kept)))
 
     def update(self) -> dict[str, list[float]]:
         """One structure update from what was recorded since the last one; the random structure stays as it is.
@@ -188,19 +201,19 @@ class StructureLearner:
         active = [score.masked_fill(gone, -torch.inf) for score, gone in zip(of_groups, pruned, strict=True)]
         if self.config.structure == "prune-only":
             already = sum(int(part.sum()) for part in pruned)
-            return lambda count: lowest_channels(active, max(count, already))
+            return lambda count: lowest_channels(active, max(count, already), self.config.least_kept)
         gradients = [
             torch.stack([layer.gamma_gradient for layer in layers]).sum(0).cpu() for layers in self.groups.values()
         ]
         if self.config.score_map == "relative":
             # As for scores: the gradients of large maps are large, and would draw every regrown channel to them.
             gradients = [gradient / gradient.mean().clamp(min=1e-12) for gradient in gradients]
-        return lambda count: exchanged_masks(active, gradients, count, self.config.exchange)
+        return lambda count: exchanged_masks(active, gradients, count, self.config.exchange, self.config.least_kept)
 
     def _fitting(self, choose: Chooser) -> list[Tensor]:
         if self.budget:
             return self.budget.smallest_pruning(choose)
-        return choose(pruned_count(self.config.ratio, self.widths))
+        return choose(pruned_count(self.config.ratio, self.widths, self.config.least_kept))
 
     def _set_masks(self, masks: list[Tensor]) -> None:
         for layers, mask in zip(self.groups.values(), masks, strict=True):

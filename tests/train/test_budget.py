@@ -65,7 +65,7 @@ def test_no_pruning_that_removes_fewer_channels_fits(structure: str, share: floa
     blocks = weight_blocks(network)
     capacity = int(weight_bits(blocks, [16, 32, 64]) * share)
     learner = StructureLearner(network, config)
-    learner.budget = MemoryBudget(network, BOARD, capacity)
+    learner.budget = MemoryBudget(network, BOARD, capacity=capacity)
     for layer in network.spiking_layers():
         layer.potential.uniform_()
         layer.spike_count.uniform_()
@@ -103,13 +103,20 @@ def test_pruned_channels_stay_pruned_when_more_would_fit() -> None:
 def test_a_network_that_fits_no_way_is_refused() -> None:
     network = make_network(small())
     least = weight_bits(weight_blocks(network), [1, 1, 1])
-    MemoryBudget(network, BOARD, least).check_possible()
+    MemoryBudget(network, BOARD, capacity=least).check_possible()
     with pytest.raises(TrainError) as caught:
-        MemoryBudget(network, BOARD, least - 1).check_possible()
+        MemoryBudget(network, BOARD, capacity=least - 1).check_possible()
     assert str(caught.value) == (
         f"the weights do not fit Pynq-Z2: with one channel in each layer they still take {least} bits, "
         f"and its memory takes {least - 1}"
     )
+
+
+def test_shares_of_layers_that_do_not_fit_are_refused() -> None:
+    network = make_network(small())
+    least = weight_bits(weight_blocks(network), [4, 8, 16])
+    with pytest.raises(TrainError, match=rf"with the least channels, \[4, 8, 16\] .* they still take {least} bits"):
+        MemoryBudget(network, BOARD, [4, 8, 16], least - 1).check_possible()
 
 
 def test_trained_network_fits_its_board(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

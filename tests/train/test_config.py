@@ -47,6 +47,7 @@ def test_presets_are_valid_and_survive_a_round_trip(preset: Path, tmp_path: Path
         ({"rate_l1": -1.0}, "rate_l1 is -1.0; it must not be negative"),
         ({"update_every": 0}, "update_every is 0; it must be at least 1"),
         ({"exchange": 1.0}, "exchange is 1.0; it must be at least 0 and less than 1"),
+        ({"least_kept": 1.5}, "least_kept is 1.5; it must be from 0 to 1"),
         ({"budget": "Zedboard"}, f"board 'Zedboard' is not known; the known boards are {', '.join(BOARD_NAMES)}"),
         ({"epochs": "ten"}, "epochs must be of type int, not 'ten'"),
         ({"hidden": []}, "hidden is []; it must name at least one positive width"),

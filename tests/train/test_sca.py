@@ -68,6 +68,12 @@ def test_the_best_channel_of_each_layer_survives() -> None:
     assert [mask.tolist() for mask in keep] == [[False, False, True], [False, False, True]]
 
 
+def test_each_layer_keeps_its_share() -> None:
+    scores = [torch.tensor([0.1, 0.2, 0.3, 0.4, 0.5]), torch.tensor([7.0, 8.0, 9.0, 10.0])]
+    keep = lowest_channels(scores, 4, least_kept=0.5)
+    assert [mask.tolist() for mask in keep] == [[False, False, True, True, True], [False, False, True, True]]
+
+
 def test_regrowth_takes_the_largest_gamma_gradients_of_pruned_channels() -> None:
     keep = [torch.tensor([True, False, False]), torch.tensor([False, True])]
     gradients = [torch.tensor([9.0, -4.0, 1.0]), torch.tensor([2.0, 8.0])]
@@ -83,6 +89,25 @@ def test_sparsity_is_exactly_the_target(ratio: float, exchange: float) -> None:
     masks = exchanged_masks(scores, gradients, pruned, exchange)
     assert sum(int((~mask).sum()) for mask in masks) == pruned == round(ratio * 112)
     assert all(mask.any() for mask in masks)
+
+
+@pytest.mark.parametrize("exchange", [0.0, 0.05, 0.3])
+@pytest.mark.parametrize("structure", ["prune-regrow", "prune-only", "random"])
+def test_updates_leave_each_layer_its_share(structure: str, exchange: float) -> None:
+    """By the summed score, which ranks the last layer's small map far below the others."""
+    config = small(structure=structure, exchange=exchange, ratio=0.7, least_kept=0.2)
+    network = make_network(config)
+    learner = StructureLearner(network, config)
+    if structure == "random":
+        learner.choose_randomly()
+    for _ in range(3):
+        for pixels, layer in zip((64, 16, 4), network.spiking_layers(), strict=True):
+            layer.samples += 1.0
+            layer.potential += pixels * (1.0 + torch.rand(layer.spec.channels, dtype=torch.float64))
+        learner.update()
+        kept = [int(layer.mask.sum()) for layer in network.spiking_layers()]
+        assert sum(kept) == 112 - round(0.7 * 112)
+        assert all(count >= least for count, least in zip(kept, (4, 7, 13), strict=True))
 
 
 @pytest.mark.parametrize("exchange", [0.0, 0.05, 0.3])
@@ -102,6 +127,12 @@ def random_scores(widths: list[int]) -> tuple[list[Tensor], list[Tensor]]:
 def test_a_ratio_that_empties_a_layer_is_refused() -> None:
     with pytest.raises(TrainError, match=r"leaves 1 of 112 channels for 3 layers.*at most 0\.9732 can be removed"):
         pruned_count(0.99, [16, 32, 64])
+
+
+def test_a_ratio_that_takes_a_layers_share_is_refused() -> None:
+    assert pruned_count(0.78, [16, 32, 64], 0.2) == 87
+    with pytest.raises(TrainError, match=r"leaves 22 of 112 .* each layer keeps at least 0\.2 .* at most 0\.7857 can"):
+        pruned_count(0.8, [16, 32, 64], 0.2)
 
 
 def test_pruned_channels_are_silent_but_their_gamma_has_a_gradient() -> None:
