@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -51,6 +54,47 @@ def test_resume_is_bit_identical(pause: int, finished_run: Path, tmp_path: Path)
     assert straight["compacted"]
     assert equal(untimed(straight), untimed(resumed))
     assert (run / "compact.safetensors").read_bytes() == (finished_run / "compact.safetensors").read_bytes()
+
+
+KILLED_TRAINING = """
+import os, signal, sys
+from pathlib import Path
+import sca_train.train
+from tests.train.conftest import small
+
+owner, name, calls = getattr(sca_train.train, sys.argv[1], sca_train.train), sys.argv[2], int(sys.argv[3])
+original = getattr(owner, name)
+
+def call(*arguments):
+    global calls
+    calls -= 1
+    if calls == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return original(*arguments)
+
+setattr(owner, name, call)
+sca_train.train.train(small(), Path(sys.argv[4]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("owner", "function", "calls"),
+    [("Tally", "add", step) for step in (1, 6, 8, 11, 16)] + [("", "save_checkpoint", 2), ("", "write_results", 1)],
+)
+def test_killed_anywhere_it_resumes_to_the_same_network(
+    owner: str, function: str, calls: int, finished_run: Path, tmp_path: Path
+) -> None:
+    """Four steps an epoch, so that the kills lie in the search and in fine-tuning, in, before and behind epochs."""
+    run = tmp_path / "run"
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED_TRAINING, owner or "-", function, str(calls), str(run)],
+        capture_output=True, check=False,
+    )  # fmt: skip
+    assert killed.returncode == -signal.SIGKILL
+    assert not (run / METRICS_FILE).exists()
+    train(small(), run)
+    for name in ("compact.safetensors", "config.toml"):
+        assert (run / name).read_bytes() == (finished_run / name).read_bytes()
 
 
 def test_finished_run_holds_config_metrics_and_network(finished_run: Path) -> None:
