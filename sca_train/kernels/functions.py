@@ -10,8 +10,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn.grad import conv2d_input
 
-from sca_train.kernels import winograd
-from sca_train.kernels.library import ConvolutionShape, LayerShape, call, vector_floats, weight_rows, weights_of_rows
+from sca_train.kernels.counts import count_spikes
+from sca_train.kernels.dense import dense_way
+from sca_train.kernels.library import (
+    ConvolutionShape,
+    LayerShape,
+    call,
+    empty_maps,
+    vector_floats,
+    weight_rows,
+    weights_of_rows,
+)
 from sca_train.parallel import move_running_values, sum_over_ranks
 
 BYTE_STEPS = 8
@@ -185,29 +194,30 @@ class _SpikeConvolution(torch.autograd.Function):
         padding = kernel // 2
         size = [(length + 2 * padding - kernel) // stride + 1 for length in (height, width)]
         shape = ConvolutionShape(timesteps, images, height, width, inputs, outputs, kernel, stride, *size)
-        counts = winograd.count_spikes(trains)
-        if winograd.beats_events(shape, counts):
-            result = winograd.convolution(shape, trains, weight)
+        counts = count_spikes(trains)
+        dense = dense_way(shape)
+        if dense and dense.beats_events(shape, counts):
+            result = dense.convolution(shape, trains, weight)
         else:
-            result = torch.empty((timesteps * images, outputs, *size), memory_format=torch.channels_last)
+            result = empty_maps(shape, outputs)
             call(
                 "spike_convolution", shape, trains, trains.element_size(), weight_rows(weight, vector_floats()), result
             )
         ctx.save_for_backward(trains, weight)
-        ctx.counts = counts
+        ctx.counts, ctx.dense = counts, dense
         ctx.shape, ctx.carrier_shape = shape, carrier.shape
         return result
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, None, Tensor | None, None]:
         trains, weight = ctx.saved_tensors
-        shape = ctx.shape
+        shape, dense = ctx.shape, ctx.dense
         gradient = channels_last(gradient)
         carrier_gradient = weight_gradient = None
         if ctx.needs_input_grad[0]:
             timesteps, images, *rest = ctx.carrier_shape
-            if winograd.suits(shape):
-                carrier_gradient = winograd.input_gradient(shape, gradient, weight)
+            if dense:
+                carrier_gradient = dense.input_gradient(shape, gradient, weight)
             else:
                 carrier_gradient = conv2d_input(
                     (timesteps * images, *rest),
@@ -217,8 +227,8 @@ class _SpikeConvolution(torch.autograd.Function):
                     padding=shape.kernel // 2,
                 )
             carrier_gradient = carrier_gradient.unflatten(0, (timesteps, images))
-        if ctx.needs_input_grad[2] and winograd.gradient_beats_events(shape, ctx.counts):
-            weight_gradient = winograd.weight_gradient(shape, trains, gradient).to(weight.dtype)
+        if ctx.needs_input_grad[2] and dense and dense.gradient_beats_events(shape, ctx.counts):
+            weight_gradient = dense.weight_gradient(shape, trains, gradient).to(weight.dtype)
         elif ctx.needs_input_grad[2]:
             size = (shape.kernel, shape.kernel, shape.inputs, shape.outputs + -shape.outputs % vector_floats())
             parts = max(1, min(MOST_PARTS, shape.images, PARTIAL_FLOATS // math.prod(size)))

@@ -16,7 +16,7 @@ from sca_train.errors import TrainError
 from sca_train.files import cache_folder
 
 FOLDER = Path(__file__).parent
-SOURCES = tuple(FOLDER / name for name in ("spike_kernels.cpp", "winograd.cpp"))
+SOURCES = tuple(FOLDER / name for name in ("spike_kernels.cpp", "winograd.cpp", "matrix_tiles.cpp"))
 HEADERS = (FOLDER / "shared.h",)
 COMPILER_VARIABLE = "CXX"
 FLAGS = (
@@ -89,6 +89,12 @@ def weight_rows(weight: torch.Tensor, multiple: int) -> torch.Tensor:
 def weights_of_rows(rows: torch.Tensor, outputs: int) -> torch.Tensor:
     """The way back: [out, in, k, k] of rows [k, k, in, padded out]."""
     return rows[..., :outputs].permute(3, 2, 0, 1)
+
+
+def empty_maps(shape: ConvolutionShape, channels: int) -> torch.Tensor:
+    """Memory for feature maps [T * N, channels, out_height, out_width], channels last."""
+    size = (shape.timesteps * shape.images, channels, shape.out_height, shape.out_width)
+    return torch.empty(size, memory_format=torch.channels_last)
 
 
 def _argument(value: object) -> object:

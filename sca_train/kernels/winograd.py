@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import ctypes
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 
-from sca_train.kernels.library import ConvolutionShape, call, vector_floats, weight_rows, weights_of_rows
+from sca_train.kernels.counts import Counts, event_additions, gradient_additions
+from sca_train.kernels.library import ConvolutionShape, call, empty_maps, vector_floats, weight_rows, weights_of_rows
 
 TILE = 4
 PLACES = (TILE + 2) ** 2
@@ -21,16 +19,6 @@ TRAIN_COST = 3.5
 """The same of adding one train's subset sum to the weight gradient: the gradient is read and written."""
 TRANSFORM_COST = 8
 """Transforming a channel of a tile takes the time of its products with so many other channels."""
-SUBSET_STEPS = 4
-"""Steps whose gradients one addition covers there."""
-
-
-@dataclass(frozen=True)
-class Counts:
-    """Spikes in all trains, and how many trains have any."""
-
-    spikes: int
-    active: int
 
 
 def suits(shape: ConvolutionShape) -> bool:
@@ -41,18 +29,17 @@ def suits(shape: ConvolutionShape) -> bool:
 
 def beats_events(shape: ConvolutionShape, counts: Counts) -> bool:
     """Whether so many spikes are faster by tiles than one by one; decided by counts, the same on every run."""
-    return suits(shape) and EVENT_COST * 9 * counts.spikes > _products(shape) * _overhead(shape)
+    return suits(shape) and EVENT_COST * event_additions(shape, counts) > _products(shape) * _overhead(shape)
 
 
 def gradient_beats_events(shape: ConvolutionShape, counts: Counts) -> bool:
     """The same for the weight gradient, where a train is added once for every few steps."""
-    additions = 9 * counts.active * -(-shape.timesteps // SUBSET_STEPS)
-    return suits(shape) and TRAIN_COST * additions > _products(shape) * _overhead(shape)
+    return suits(shape) and TRAIN_COST * gradient_additions(shape, counts) > _products(shape) * _overhead(shape)
 
 
 def convolution(shape: ConvolutionShape, trains: Tensor, weight: Tensor) -> Tensor:
     """Sums [T * N, out, H, W], channels last, of spike trains [N, in, H, W] and weights [out, in, 3, 3]."""
-    result = _empty(shape, shape.outputs)
+    result = empty_maps(shape, shape.outputs)
     call("winograd_convolution", shape, trains, trains.element_size(), weight_rows(weight, _panel()), result)
     return result
 
@@ -61,7 +48,7 @@ def input_gradient(shape: ConvolutionShape, gradient: Tensor, weight: Tensor) ->
     """Gradient [T * N, in, H, W] of the spikes from that of the sums, both channels last."""
     turned = ConvolutionShape.from_buffer_copy(shape)
     turned.inputs, turned.outputs = shape.outputs, shape.inputs
-    result = _empty(shape, shape.inputs)
+    result = empty_maps(shape, shape.inputs)
     call("winograd_convolution", turned, gradient, 0, weight_rows(weight.flip(2, 3).transpose(0, 1), _panel()), result)
     return result
 
@@ -71,13 +58,6 @@ def weight_gradient(shape: ConvolutionShape, trains: Tensor, gradient: Tensor) -
     rows = torch.empty((3, 3, shape.inputs, shape.outputs + -shape.outputs % _panel()))
     call("winograd_weight_gradient", shape, trains, trains.element_size(), gradient, rows)
     return weights_of_rows(rows, shape.outputs)
-
-
-def count_spikes(trains: Tensor) -> Counts:
-    """Counts of trains of any shape."""
-    spikes, active = ctypes.c_int64(), ctypes.c_int64()
-    call("count_spikes", trains, trains.element_size(), trains.numel(), ctypes.byref(spikes), ctypes.byref(active))
-    return Counts(spikes.value, active.value)
 
 
 def _panel() -> int:
@@ -93,8 +73,3 @@ def _products(shape: ConvolutionShape) -> int:
 def _overhead(shape: ConvolutionShape) -> float:
     """Time of products and transforms over that of the products."""
     return 1 + TRANSFORM_COST / shape.inputs + TRANSFORM_COST / shape.outputs
-
-
-def _empty(shape: ConvolutionShape, channels: int) -> Tensor:
-    size = (shape.timesteps * shape.images, channels, shape.height, shape.width)
-    return torch.empty(size, memory_format=torch.channels_last)

@@ -10,12 +10,16 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from spikingjelly.activation_based import neuron as sj_neuron
 from spikingjelly.activation_based import surrogate
 from torch import Tensor, nn
 
 from sca_train.errors import TrainError
-from sca_train.kernels import library, winograd
+from sca_train.kernels import library, matrix_tiles, winograd
+from sca_train.kernels.counts import Counts, count_spikes
+from sca_train.kernels.dense import DenseWay, dense_way
 from sca_train.kernels.functions import Neuron, SpikeTrains, neurons, spike_convolution
 
 ALPHA = 4.0
@@ -93,34 +97,122 @@ def relative_error(found: Tensor, expected: Tensor) -> float:
 def test_winograd_equals_pytorchs_convolution_in_float64(
     timesteps: int, inputs: int, outputs: int, height: int, width: int
 ) -> None:
+    errors = dense_errors(winograd, timesteps, 3, inputs, outputs, height, width, 3)
+    assert max(errors) < 5e-5
+
+
+def dense_errors(
+    way: DenseWay, timesteps: int, images: int, inputs: int, outputs: int, height: int, width: int, kernel: int
+) -> list[float]:
+    """Relative errors of a way's sums and its gradients of inputs and weights against PyTorch's in float64."""
     torch.manual_seed(inputs * outputs)
-    images = 3
     spikes = random_spikes(timesteps, images, inputs, height, width, rate=0.4)
-    trains = pack(spikes).trains
-    weight = torch.randn(outputs, inputs, 3, 3)
+    weight = torch.randn(outputs, inputs, kernel, kernel)
     gradient = torch.randn(timesteps * images, outputs, height, width).contiguous(memory_format=torch.channels_last)
-    shape = library.ConvolutionShape(timesteps, images, height, width, inputs, outputs, 3, 1, height, width)
+    found = results(way, spikes, weight, gradient)
+    expected = plain_results(spikes, weight, gradient)
+    return [relative_error(one, other) for one, other in zip(found, expected, strict=True)]
+
+
+def results(way: DenseWay, spikes: Tensor, weight: Tensor, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Sums of spikes [T, N, C, H, W] and the gradients of inputs and weights from that of the sums."""
+    timesteps, images, inputs, *size = spikes.shape
+    shape = library.ConvolutionShape(timesteps, images, *size, inputs, len(weight), weight.shape[2], 1, *size)
+    trains = pack(spikes).trains
+    return (
+        way.convolution(shape, trains, weight),
+        way.input_gradient(shape, gradient, weight),
+        way.weight_gradient(shape, trains, gradient),
+    )
+
+
+def plain_results(spikes: Tensor, weight: Tensor, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Sums and the gradients of inputs and weights in float64, as PyTorch computes them."""
     x = spikes.flatten(0, 1).double().requires_grad_()
     plain_weight = weight.double().requires_grad_()
-    expected = F.conv2d(x, plain_weight, padding=1)
-    expected.backward(gradient.double())
+    sums = F.conv2d(x, plain_weight, padding=weight.shape[2] // 2)
+    sums.backward(gradient.double())
     assert x.grad is not None and plain_weight.grad is not None
-    assert relative_error(winograd.convolution(shape, trains, weight), expected.detach()) < 5e-5
-    assert relative_error(winograd.input_gradient(shape, gradient, weight), x.grad) < 5e-5
-    assert relative_error(winograd.weight_gradient(shape, trains, gradient), plain_weight.grad) < 5e-5
-    counts = winograd.count_spikes(trains)
-    assert counts == winograd.Counts(int(spikes.sum()), int((trains != 0).sum()))
+    return sums.detach(), x.grad, plain_weight.grad
+
+
+def needs_matrix_tiles() -> None:
+    if not matrix_tiles.available():
+        pytest.skip("this processor has no matrix tiles (Intel AMX)")
+
+
+@pytest.mark.parametrize(
+    ("timesteps", "images", "inputs", "outputs", "height", "width", "kernel"),
+    [
+        (4, 64, 64, 64, 8, 8, 3),
+        (20, 5, 13, 17, 32, 32, 3),
+        (8, 5, 33, 48, 1, 1, 3),
+        (4, 9, 40, 40, 6, 6, 5),
+        (4, 9, 40, 40, 6, 6, 1),
+        (3, 3, 16, 300, 11, 3, 3),
+    ],
+)
+def test_matrix_tiles_equal_pytorchs_convolution_in_float64(
+    timesteps: int, images: int, inputs: int, outputs: int, height: int, width: int, kernel: int
+) -> None:
+    needs_matrix_tiles()
+    assert max(dense_errors(matrix_tiles, timesteps, images, inputs, outputs, height, width, kernel)) < 2e-5
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    timesteps=st.sampled_from([1, 2, 4, 7, 8, 9, 20, 32]),
+    images=st.integers(1, 20),
+    channels=st.tuples(st.integers(1, 70), st.integers(1, 70)),
+    size=st.tuples(st.integers(1, 12), st.integers(1, 12)),
+    kernel=st.sampled_from([1, 3, 5]),
+)
+def test_matrix_tiles_of_any_shape(
+    timesteps: int, images: int, channels: tuple[int, int], size: tuple[int, int], kernel: int
+) -> None:
+    """Two bf16 leave out 2^-16 of a float, and what they leave out of both factors and the product of the low parts is
+    3 * 2^-16 of a product of floats; the rest of the bounds is for the float32 in which products are added up."""
+    needs_matrix_tiles()
+    inputs, outputs = channels
+    spikes = random_spikes(timesteps, images, inputs, *size, rate=0.4)
+    weight = torch.randn(outputs, inputs, kernel, kernel)
+    gradient = torch.randn(timesteps * images, outputs, *size).contiguous(memory_format=torch.channels_last)
+    found = results(matrix_tiles, spikes, weight, gradient)
+    expected, magnitudes = plain_results(spikes, weight, gradient), plain_results(spikes, weight.abs(), gradient.abs())
+    bounds = (2.0**-15, 2.0**-14, 2.0**-15)
+    for one, other, magnitude, bound in zip(found, expected, magnitudes, bounds, strict=True):
+        assert bool(((one.double() - other).abs() <= bound * magnitude).all())
+
+
+def test_counts_are_those_of_the_trains() -> None:
+    spikes = random_spikes(12, 3, 5, 4, 4)
+    trains = pack(spikes).trains
+    assert count_spikes(trains) == Counts(int(spikes.sum()), int((trains != 0).sum()))
 
 
 def test_dense_spikes_go_by_tiles_and_sparse_ones_by_events() -> None:
     shape = library.ConvolutionShape(4, 2, 8, 8, 16, 16, 3, 1, 8, 8)
     neurons_in = 2 * 8 * 8 * 16
-    dense, sparse = (winograd.Counts(int(4 * neurons_in * rate), int(neurons_in * 2 * rate)) for rate in (0.4, 0.05))
+    dense, sparse = (Counts(int(4 * neurons_in * rate), int(neurons_in * 2 * rate)) for rate in (0.4, 0.05))
     assert winograd.beats_events(shape, dense) and winograd.gradient_beats_events(shape, dense)
     assert not winograd.beats_events(shape, sparse) and not winograd.gradient_beats_events(shape, sparse)
     for kernel, stride, size in ((1, 1, 8), (3, 2, 8), (5, 1, 8), (3, 1, 2)):
         other = library.ConvolutionShape(4, 2, size, size, 16, 16, kernel, stride, size, size)
         assert not winograd.suits(other)
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_matrix_tiles_come_first_where_the_processor_has_them(there: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(matrix_tiles, "available", lambda: there)
+    ways = [
+        dense_way(library.ConvolutionShape(4, 2, 8, 8, 16, 16, kernel, stride, 8 // stride, 8 // stride))
+        for kernel, stride in ((3, 1), (5, 1), (3, 2))
+    ]
+    assert ways == ([matrix_tiles, matrix_tiles, None] if there else [winograd, None, None])
+    shape = library.ConvolutionShape(4, 2, 8, 8, 16, 16, 3, 1, 8, 8)
+    many, few = (Counts(int(4 * 2048 * rate), int(2048 * 2 * rate)) for rate in (0.2, 0.01))
+    assert matrix_tiles.beats_events(shape, many) and matrix_tiles.gradient_beats_events(shape, many)
+    assert not matrix_tiles.beats_events(shape, few) and not matrix_tiles.gradient_beats_events(shape, few)
 
 
 def plain_neurons(

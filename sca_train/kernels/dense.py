@@ -1,0 +1,32 @@
+"""Which dense way of convolving a processor and a shape take."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from torch import Tensor
+
+from sca_train.kernels import matrix_tiles, winograd
+from sca_train.kernels.counts import Counts
+from sca_train.kernels.library import ConvolutionShape
+
+
+class DenseWay(Protocol):
+    """What the modules ``matrix_tiles`` and ``winograd`` have in common."""
+
+    def beats_events(self, shape: ConvolutionShape, counts: Counts) -> bool: ...
+
+    def gradient_beats_events(self, shape: ConvolutionShape, counts: Counts) -> bool: ...
+
+    def convolution(self, shape: ConvolutionShape, trains: Tensor, weight: Tensor) -> Tensor: ...
+
+    def input_gradient(self, shape: ConvolutionShape, gradient: Tensor, weight: Tensor) -> Tensor: ...
+
+    def weight_gradient(self, shape: ConvolutionShape, trains: Tensor, gradient: Tensor) -> Tensor: ...
+
+
+def dense_way(shape: ConvolutionShape) -> DenseWay | None:
+    """Matrix tiles where the processor has them, else Winograd's, of the shapes that suit them; None for others."""
+    if matrix_tiles.suits(shape):
+        return matrix_tiles
+    return winograd if winograd.suits(shape) else None
