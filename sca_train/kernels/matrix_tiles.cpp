@@ -1,7 +1,8 @@
-// Dense convolutions of stride 1 on the processor's matrix tiles (Intel AMX): one instruction multiplies 16 x 32 numbers
-// of 16 bits (bf16) with 32 x 16 and adds up in float32, twenty times as fast as float32 vectors.
-//   - A float is the sum of two bf16, the high part and what rounding to it left over, so a product of two floats is three
-//     products of tiles (that of both low parts is below float32's rounding), and one with a spike, which is exact, two.
+// Dense convolutions of stride 1 on the processor's matrix tiles (Intel AMX): an instruction multiplies 16 x 32 numbers
+// of 16 bits (bf16) with 32 x 16 and adds up in float32, sixteen times as fast as float32 vectors.
+//   - A float is the sum of two bf16, the high part and what rounding to it left over, which keeps 16 of its 24 bits. A
+//     product of two floats is three products of tiles (that of both low parts is as small as what the sums leave out),
+//     and one with a spike, which is exact, two. Errors are about those of Winograd's tiles in float32.
 //   - A tile's rows are 16 feature maps at one pixel, not 16 pixels of one map: every tap of the kernel is the tile of
 //     another pixel, taps outside the map are left out, and no map is padded whatever its size. For the gradient of the
 //     weights, which is a sum over maps and pixels, 32 maps at one pixel are the inner dimension of a product.
@@ -377,7 +378,7 @@ struct Operands {
     }
 };
 
-// Adds a band's products to sums [taps][4] tiles of one pair of input blocks (TALL: both of it) and one of output blocks.
+// Adds a band's products to sums [taps][4] tiles of a pair of input blocks (TALL: both of it) and one of output blocks.
 template <bool TALL, bool WIDE>
 void add_weight_sums(const Convolution& shape, const Operands& operands, const Bf16* left, const Bf16* right,
                      float* sums) {
@@ -440,8 +441,9 @@ void weight_gradient(const Convolution& shape, const Train* trains, const float*
                     for (int64_t o = 0; o < output_pairs; ++o) {
                         for (int64_t i = 0; i < input_pairs; ++i) {
                             const bool tall = 2 * i + 1 < input_blocks, wide = 2 * o + 1 < output_blocks;
-                            const auto add = tall ? (wide ? add_weight_sums<true, true> : add_weight_sums<true, false>)
-                                                  : (wide ? add_weight_sums<false, true> : add_weight_sums<false, false>);
+                            const auto add =
+                                tall ? (wide ? add_weight_sums<true, true> : add_weight_sums<true, false>)
+                                     : (wide ? add_weight_sums<false, true> : add_weight_sums<false, false>);
                             add(shape, operands, left.get() + i * left_tiles * TILE,
                                 right.get() + o * right_tiles * TILE,
                                 partial.get() + part * part_floats + (o * input_pairs + i) * pair_floats);
@@ -472,7 +474,7 @@ void weight_gradient(const Convolution& shape, const Train* trains, const float*
 
 extern "C" {
 
-// Whether this processor has such tiles, these kernels were compiled for them and the system lets this process use them.
+// Whether this processor has such tiles, these kernels are compiled for them and the system lets this process use them.
 int64_t has_matrix_tiles() {
 #ifdef MATRIX_TILES
     constexpr long REQUEST_PERMISSION = 0x1023, TILE_DATA = 18;   // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
@@ -484,9 +486,10 @@ int64_t has_matrix_tiles() {
 
 #ifdef MATRIX_TILES
 
-// out [T][N][H][W][outputs] of maps [T][N][H][W][inputs], of floats (train_bytes 0) or trains [N][H][W][inputs] (1 or 4),
+// out [T][N][H][W][outputs] of maps [T][N][H][W][inputs], of floats (train_bytes 0) or trains [N][H][W][inputs] (1, 4),
 // and weights [kernel*kernel][inputs][outputs, padded with zeros to a multiple of 16].
-void tile_convolution(const Convolution* shape, const void* maps, int32_t train_bytes, const float* weights, float* out) {
+void tile_convolution(const Convolution* shape, const void* maps, int32_t train_bytes, const float* weights,
+                      float* out) {
     const int64_t size = shape->height * shape->width * shape->inputs;
     if (train_bytes == 0)
         convolve(*shape, FloatMaps{static_cast<const float*>(maps), size}, weights, out);

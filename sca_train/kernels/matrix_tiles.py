@@ -16,10 +16,16 @@ PARTS = 2
 """Products for one spike and weight, whose high and low parts are multiplied apart."""
 ADDITION_COST = 50
 """Time of adding one spike's weights, or one train's gradients, over that of one product of the tiles."""
+WALK_COST = 25_000
+"""Time that adding spike by spike takes at each pixel and step whatever spikes there, in products of the tiles."""
+GRADIENT_WALK_COST = 7_000
+"""The same of adding train by train to the weight gradient."""
 COLUMNS = 16
 """Outputs of a tile: weights are padded to whole ones."""
 MAPS = 32
 """Feature maps that one product of a weight gradient adds up."""
+LEAST_MAPS = 16
+"""Rows of a tile: fewer maps would leave most of it empty."""
 MOST_PARTS = 16
 PARTIAL_FLOATS = 1 << 23
 """Weight gradients that several runs of maps add up apart may take so many floats together."""
@@ -31,18 +37,19 @@ def available() -> bool:
 
 
 def suits(shape: ConvolutionShape) -> bool:
-    """Whether the tiles are there and compute such a convolution: stride 1, maps that keep their size."""
-    return shape.stride == 1 and shape.kernel % 2 == 1 and available()
+    """Whether the tiles are there and compute such a convolution: stride 1, equal maps, enough of them."""
+    fills = shape.timesteps * shape.images >= LEAST_MAPS
+    return fills and shape.stride == 1 and shape.kernel % 2 == 1 and available()
 
 
 def beats_events(shape: ConvolutionShape, counts: Counts) -> bool:
     """Whether so many spikes are faster by tiles than one by one; decided by counts, the same on every run."""
-    return ADDITION_COST * event_additions(shape, counts) > _products(shape)
+    return _beats(shape, event_additions(shape, counts), WALK_COST)
 
 
 def gradient_beats_events(shape: ConvolutionShape, counts: Counts) -> bool:
     """The same for the weight gradient, where a train is added once for every few steps."""
-    return ADDITION_COST * gradient_additions(shape, counts) > _products(shape)
+    return _beats(shape, gradient_additions(shape, counts), GRADIENT_WALK_COST)
 
 
 def convolution(shape: ConvolutionShape, trains: Tensor, weight: Tensor) -> Tensor:
@@ -70,7 +77,9 @@ def weight_gradient(shape: ConvolutionShape, trains: Tensor, gradient: Tensor) -
     return weights_of_rows(rows, shape.outputs)
 
 
-def _products(shape: ConvolutionShape) -> int:
-    """Products by tiles, for one output."""
+def _beats(shape: ConvolutionShape, additions: int, walk_cost: int) -> bool:
+    """Whether the tiles' products take less time than so many additions for each output and the walk to them."""
+    pixels = shape.timesteps * shape.images * shape.height * shape.width
     inputs = shape.inputs + -shape.inputs % DEPTH
-    return PARTS * shape.timesteps * shape.images * shape.height * shape.width * shape.kernel**2 * inputs
+    products = PARTS * pixels * shape.kernel**2 * inputs
+    return ADDITION_COST * additions * shape.outputs + walk_cost * pixels > products * shape.outputs
