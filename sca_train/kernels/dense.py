@@ -12,7 +12,7 @@ from sca_train.kernels.library import ConvolutionShape
 
 
 class DenseWay(Protocol):
-    """What the modules ``matrix_tiles`` and ``winograd`` have in common."""
+    """What the modules ``matrix_tiles`` and ``winograd`` have in common, for shapes that suit them."""
 
     def beats_events(self, shape: ConvolutionShape, counts: Counts) -> bool: ...
 

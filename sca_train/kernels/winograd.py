@@ -29,12 +29,12 @@ def suits(shape: ConvolutionShape) -> bool:
 
 def beats_events(shape: ConvolutionShape, counts: Counts) -> bool:
     """Whether so many spikes are faster by tiles than one by one; decided by counts, the same on every run."""
-    return suits(shape) and EVENT_COST * event_additions(shape, counts) > _products(shape) * _overhead(shape)
+    return EVENT_COST * event_additions(shape, counts) > _products(shape) * _overhead(shape)
 
 
 def gradient_beats_events(shape: ConvolutionShape, counts: Counts) -> bool:
     """The same for the weight gradient, where a train is added once for every few steps."""
-    return suits(shape) and TRAIN_COST * gradient_additions(shape, counts) > _products(shape) * _overhead(shape)
+    return TRAIN_COST * gradient_additions(shape, counts) > _products(shape) * _overhead(shape)
 
 
 def convolution(shape: ConvolutionShape, trains: Tensor, weight: Tensor) -> Tensor:
