@@ -12,7 +12,7 @@ from typing import Any
 from sca_train.errors import TrainError
 from sca_train.memory import board_memory_bits
 
-MODELS = ("mini", "mlp", "vgg9", "vgg11", "vgg16", "resnet18", "resnet20", "preresnet18", "preresnet20", "dvs")
+MODELS = ("mini", "mlp", "vgg7", "vgg9", "vgg11", "vgg16", "resnet18", "resnet20", "preresnet18", "preresnet20", "dvs")
 DATASETS = ("digits", "cifar10", "cifar100", "tiny-imagenet", "folder", "cifar10-dvs", "events-digits")
 EVENT_DATASETS = ("cifar10-dvs", "events-digits")
 """Data sets whose samples are event frames, one per time step, instead of static images."""
@@ -22,6 +22,7 @@ AUGMENTATIONS = ("auto", "none", "shift", "flip", "roll")
 MAX_TIMESTEPS = 32
 WEIGHT_BITS = (2, 4, 8)
 MAX_TAU = 256
+V_INITS = (0.0, 0.5)
 
 
 def _option(default: Any, text: str) -> Any:
@@ -55,6 +56,7 @@ class TrainConfig:
     tau: float = _option(2.0, "time constant of LIF, a power of two")
     reset: str = _option("hard", "what a spike does to the potential: hard (to zero) or soft (minus the threshold)")
     threshold: float = _option(1.0, "firing threshold")
+    v_init: float = _option(0.0, "membrane potential before the first step, as a fraction of the threshold: 0 or 0.5")
     epochs: int = _option(40, "all epochs, search and fine-tuning; 0 prunes and calibrates the initial network")
     finetune: int = _option(12, "the last so many epochs train the compacted network")
     update_every: int = _option(1, "epochs from one structure update to the next")
@@ -178,6 +180,8 @@ def validate(config: TrainConfig) -> None:
         raise TrainError(f"tau is {config.tau}; it must be a power of two from 2 to {MAX_TAU}")
     if config.threshold <= 0.0:
         raise TrainError(f"threshold is {config.threshold}; it must be positive")
+    if config.v_init not in V_INITS:
+        raise TrainError(f"v_init is {config.v_init}; it must be 0 or 0.5, a fraction of the threshold")
     if not 0 <= config.finetune <= config.epochs:
         raise TrainError(f"finetune is {config.finetune}; it must be from 0 to the {config.epochs} epochs of the run")
     if not config.hidden or min(config.hidden) < 1:
@@ -194,7 +198,7 @@ def validate(config: TrainConfig) -> None:
         raise TrainError(f"lr is {config.lr}; it must be positive")
     if config.width <= 0.0:
         raise TrainError(f"width is {config.width}; it must be positive")
-    smallest = {"mini": 8, "mlp": 1, "vgg9": 8, "vgg11": 32, "vgg16": 32, "dvs": 32}.get(config.model, 8)
+    smallest = {"mini": 8, "mlp": 1, "vgg7": 8, "vgg9": 8, "vgg11": 32, "vgg16": 32, "dvs": 32}.get(config.model, 8)
     if config.image_size % smallest or not 1 <= config.image_size <= 512:
         raise TrainError(
             f"image_size is {config.image_size}; {config.model} takes multiples of {smallest} from {smallest} to 512"

@@ -39,6 +39,7 @@ def describe(network: Network) -> NetworkDescription:
         neuron=None,
         pool=1,
         pool_kind="max",
+        global_sum=network.specs[-1].global_sum,
     )
     return NetworkDescription(
         input_shape=network.input_shape,
@@ -74,6 +75,7 @@ def _describe_spiking(layer: SpikingLayer, config: TrainConfig) -> LayerDescript
             reset=cast(Literal["hard", "soft"], config.reset),
             threshold=config.threshold,
             tau=config.tau if config.neuron == "LIF" else 1.0,
+            v_init=config.v_init,
         ),
         pool=layer.spec.pool,
         pool_kind=layer.spec.pool_kind,

@@ -11,15 +11,17 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class NeuronDescription:
-    """A spiking neuron as SpikingJelly defines it (multi-step, V = 0 before the first step).
+    """A spiking neuron as SpikingJelly defines it (multi-step, V = ``v_init * threshold`` before the first step).
 
-    ``kind`` IF: V += I; LIF: V += (I - V) / tau with ``tau`` a power of two (``decay_input=True``).
+    ``kind`` IF: V += I; LIF: V += (I - V) / tau with ``tau`` a power of two (``decay_input=True``). ``v_init`` is 0.0
+    or 0.5.
     """
 
     kind: Literal["IF", "LIF"]
     reset: Literal["hard", "soft"]
     threshold: float
     tau: float
+    v_init: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,8 @@ class LayerDescription:
     norm) unless ``onto`` is empty. The current into the neuron is ``norm_scale * sum + norm_shift`` per output channel
     (float64). Where more than one term meets, the real values of one unit of each (weight scale times the unit of its
     source) are powers of two, the same for all output channels. A layer without neuron is the read-out.
-    ``pool`` is window and stride of the pooling, 1 for none: "max" of spikes (OR), or "avg".
+    ``pool`` is window and stride of the pooling, 1 for none: "max" of spikes (OR), or "avg". A read-out with
+    ``global_sum`` has one weight per channel and class and reads the mean of each channel over the map.
     """
 
     name: str
@@ -60,6 +63,7 @@ class LayerDescription:
     neuron: NeuronDescription | None
     pool: int
     pool_kind: Literal["max", "avg"]
+    global_sum: bool = False
 
 
 @dataclass(frozen=True)

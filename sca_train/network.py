@@ -117,6 +117,7 @@ class SpikingLayer(nn.Module):
         super().__init__()
         self.spec = spec
         self.timesteps = config.timesteps
+        self.initial_potential = config.v_init * config.threshold
         self.connections = nn.ModuleDict(
             {
                 entry.name: _weights(entry, spec.channels, sources[entry.source], added, config)
@@ -168,6 +169,8 @@ class SpikingLayer(nn.Module):
             return self._by_kernels(sums)
         current = self.currents(sums)
         self.neuron.reset()
+        # SpikingJelly resets to v_reset, or to 0 under soft reset; what a frame starts from is set beside it.
+        self.neuron.v = self.initial_potential
         self.neuron.store_v_seq = self.record
         spikes = self.neuron(current)
         if self.record:
@@ -209,7 +212,7 @@ class SpikingLayer(nn.Module):
         return pool(spikes.flatten(0, 1), self.spec.pool).unflatten(0, spikes.shape[:2])
 
     def _record(self, current: Tensor, after_reset: Tensor, spikes: Tensor) -> None:
-        potential = potential_before_reset(self.neuron, current, after_reset).abs()
+        potential = potential_before_reset(self.neuron, current, after_reset, self.initial_potential).abs()
         others = [axis for axis in range(potential.dim()) if axis != 2]
         self.potential += potential.sum(others, dtype=torch.float64) / self.timesteps
         self.spike_count += spikes.sum(others, dtype=torch.float64) / self.timesteps
@@ -246,28 +249,37 @@ def connection_bits(connection: ConnectionSpec, config: TrainConfig) -> int:
     return FIRST_LAYER_BITS if connection.source == IMAGE else config.weight_bits
 
 
-def potential_before_reset(node: sj_neuron.BaseNode, current: Tensor, after_reset: Tensor) -> Tensor:
+def potential_before_reset(
+    node: sj_neuron.BaseNode, current: Tensor, after_reset: Tensor, initial: float = 0.0
+) -> Tensor:
     """Membrane potentials H[t] before the reset, from currents and potentials after it, all [T, N, ...].
 
     IF: H[t] = V[t-1] + I[t]; LIF (``decay_input``, resting potential 0): H[t] = V[t-1] + (I[t] - V[t-1]) / tau.
     """
-    before = torch.cat([torch.zeros_like(after_reset[:1]), after_reset[:-1]])
+    before = torch.cat([torch.full_like(after_reset[:1], initial), after_reset[:-1]])
     if isinstance(node, sj_neuron.LIFNode):
         return before + (current - before) / node.tau
     return before + current
 
 
 class ReadOut(nn.Module):
-    """Fully connected layer without neuron: logits are its outputs averaged over the time steps."""
+    """Fully connected layer without neuron: logits are its outputs averaged over the time steps.
 
-    def __init__(self, inputs: int, classes: int, bits: int) -> None:
+    With ``global_sum`` it reads the mean of each channel over the map, and has one weight per channel and class.
+    """
+
+    def __init__(self, source: MapShape, classes: int, bits: int, global_sum: bool) -> None:
         super().__init__()
+        self.global_sum = global_sum
+        inputs = source.channels if global_sum else source.channels * source.pixels
         self.weight = QuantLinear(inputs, classes, bias=True, weight_quant=TensorWeightQuant, weight_bit_width=bits)
         self.weight.quant_weight()
 
     def forward(self, spikes: Tensor) -> Tensor:
         """Logits [N, classes] from spikes [T, N, ...]: the layer is linear, so the average is taken first."""
-        logits: Tensor = self.weight(spikes.flatten(2).mean(0))
+        rates = spikes.mean(0)
+        rates = rates.mean((2, 3)) if self.global_sum else rates.flatten(1)
+        logits: Tensor = self.weight(rates)
         return logits.float() if logits.dtype == torch.bfloat16 else logits
 
 
@@ -293,8 +305,7 @@ class Network(nn.Module):
         for spec in specs:
             flat = any(entry.kind == "linear" for entry in spec.inputs)
             self.layers[spec.name] = SpikingLayer(spec, after, flat, spec.name in added, config)
-        last = after[specs[-1].name]
-        self.readout = ReadOut(last.channels * last.pixels, classes, config.weight_bits)
+        self.readout = ReadOut(after[specs[-1].name], classes, config.weight_bits, specs[-1].global_sum)
         for stream in streams(specs):
             if stream[0].name in added:
                 share_scale(self._members(stream))

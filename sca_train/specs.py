@@ -42,6 +42,8 @@ class LayerSpec:
     pool: int = 1
     """Window and stride of the pooling behind the neurons, 1 for none."""
     pool_kind: Literal["max", "avg"] = "max"
+    global_sum: bool = False
+    """Whether the read-out behind this layer, the last one, reads the mean of each channel over the pooled map."""
     group: str = ""
     """Layers of one group lose the same channels, since their channels meet in additions; empty: its own."""
 

@@ -13,6 +13,7 @@ from sca_train.specs import LayerSpec
 _FAMILIES = {
     "mini": mini,
     "mlp": mlp,
+    "vgg7": vgg,
     "vgg9": vgg,
     "vgg11": vgg,
     "vgg16": vgg,
