@@ -11,6 +11,7 @@ from typing import Any
 
 from sca_train.errors import TrainError
 from sca_train.memory import board_memory_bits
+from sca_train.recipe import check_finite, check_recipe
 
 MODELS = ("mini", "mlp", "vgg7", "vgg9", "vgg11", "vgg16", "resnet18", "resnet20", "preresnet18", "preresnet20", "dvs")
 DATASETS = ("digits", "cifar10", "cifar100", "tiny-imagenet", "folder", "cifar10-dvs", "events-digits")
@@ -74,8 +75,17 @@ class TrainConfig:
     rate_l1: float = _option(0.0, "weight of the mean firing rate in the loss: fewer spikes")
     l1: float = _option(1e-4, "weight of the L1 norm of the batch norm gammas while searching")
     optimizer: str = _option("adamw", "adamw or sgd")
-    lr: float = _option(4e-3, "peak learning rate; cosine to zero, once while searching and once while fine-tuning")
+    momentum: float = _option(0.9, "momentum of sgd")
+    nesterov: bool = _option(True, "Nesterov's momentum for sgd")
+    lr: float = _option(4e-3, "peak learning rate while searching, or of a network that is not pruned")
+    finetune_lr: float = _option(0.5, "peak learning rate of fine-tuning, as a fraction of lr")
+    schedule: str = _option(
+        "cosine",
+        "learning rate of each phase: cosine or linear (to zero), or one-cycle (cosine both ways)",
+    )
+    warm_up: float = _option(0.05, "fraction of each phase in which the learning rate rises; usual for one-cycle: 0.3")
     weight_decay: float = _option(1e-4, "weight decay of the weights (not of batch norm and scales)")
+    label_smoothing: float = _option(0.0, "fraction of the label that training spreads evenly over all classes")
     batch_size: int = _option(64, "images in one iteration")
     augment: str = _option(
         "auto", "auto (as usual for the data set), none, shift, flip (shift and mirror) or roll (events)"
@@ -154,6 +164,7 @@ def configured(preset: Path | None, given: dict[str, Any]) -> TrainConfig:
 
 def validate(config: TrainConfig) -> None:
     """Raise TrainError, one sentence, for the first option that no training could use."""
+    check_finite(asdict(config))
     _choice("model", config.model, MODELS)
     _choice("dataset", config.dataset, DATASETS)
     _choice("neuron", config.neuron, ("IF", "LIF"))
@@ -194,8 +205,7 @@ def validate(config: TrainConfig) -> None:
             raise TrainError(f"{key} is {getattr(config, key)}; it must not be negative")
     if config.budget:
         board_memory_bits(config.budget)
-    if config.lr <= 0.0:
-        raise TrainError(f"lr is {config.lr}; it must be positive")
+    check_recipe(config)
     if config.width <= 0.0:
         raise TrainError(f"width is {config.width}; it must be positive")
     smallest = {"mini": 8, "mlp": 1, "vgg7": 8, "vgg9": 8, "vgg11": 32, "vgg16": 32, "dvs": 32}.get(config.model, 8)

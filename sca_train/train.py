@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from sca_train.augment import augmentation_for, augmented
@@ -20,6 +19,7 @@ from sca_train.device import choose_device, keep_freed_memory, peak_memory_mib, 
 from sca_train.errors import TrainError
 from sca_train.files import write_text
 from sca_train.logs import log_epoch, progress, tensorboard
+from sca_train.loss import loss_sum
 from sca_train.metrics import METRICS_FILE, write_results
 from sca_train.models import model_layers
 from sca_train.narrow import narrow, test_subset
@@ -229,7 +229,7 @@ def train_epoch(
                 layer.rate_weight = config.rate_l1 / len(network.specs) * share
             with torch.autocast(device.type, torch.bfloat16, enabled=fast):
                 logits = model(x)
-            loss = F.cross_entropy(logits, labels, reduction="sum") / len(batch)
+            loss = loss_sum(config, logits, labels) / len(batch)
             state.optimizer.zero_grad(set_to_none=True)
             # Gradients are averaged over the processes: each one's part of the loss counts as often as there are some.
             (loss * world_size()).backward()
