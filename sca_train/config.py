@@ -90,6 +90,9 @@ class TrainConfig:
     augment: str = _option(
         "auto", "auto (as usual for the data set), none, shift, flip (shift and mirror) or roll (events)"
     )
+    alternating_flip: bool = _option(False, "mirror every image in every other epoch instead of by chance")
+    border: str = _option("black", "what shift and flip uncover: black, or reflect (the image mirrored in its border)")
+    cutout: int = _option(0, "side in pixels of a black square at a random place of each training image (0: none)")
     seed: int = _option(0, "seed of weights, order and augmentation")
     bf16: str = _option(
         "auto", "bf16 autocast and channels_last: auto (in hardware, without the CPU kernels), on or off"

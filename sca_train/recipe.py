@@ -1,4 +1,4 @@
-"""Checks of the options that say how a network is trained: optimizer, schedule and loss."""
+"""Checks of the options that say how a network is trained: optimizer, schedule, loss and augmentation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,30 @@ if TYPE_CHECKING:
     from sca_train.config import TrainConfig
 
 SCHEDULES = ("cosine", "linear", "one-cycle")
+BORDERS = ("black", "reflect")
+MIRRORS = ("flip", "roll")
+"""Kinds of augmentation that mirror images."""
+_MOVES = ("shift", "flip")
+"""Kinds that uncover a border."""
+
+USUAL = {
+    "digits": "shift",
+    "events-digits": "shift",
+    "cifar10": "flip",
+    "cifar100": "flip",
+    "tiny-imagenet": "flip",
+    "folder": "flip",
+    "cifar10-dvs": "roll",
+}
+"""What ``augment = "auto"`` means for each data set. Digits, as images or as events, are never mirrored: a mirrored
+digit is no digit."""
+
 _BELOW_ONE = ("momentum", "warm_up", "label_smoothing")
+
+
+def augmentation_for(config: TrainConfig) -> str:
+    """The kind of augmentation that a configuration asks for, ``auto`` resolved by its data set."""
+    return USUAL[config.dataset] if config.augment == "auto" else config.augment
 
 
 def check_finite(options: Mapping[str, Any]) -> None:
@@ -34,3 +57,20 @@ def check_recipe(config: TrainConfig) -> None:
             raise TrainError(f"{key} is {getattr(config, key)}; it must be at least 0 and less than 1")
     if config.schedule == "one-cycle" and config.warm_up == 0.0:
         raise TrainError("warm_up is 0; one-cycle rises before it falls and takes more than 0, such as 0.3")
+    _check_augmentation(config)
+
+
+def _check_augmentation(config: TrainConfig) -> None:
+    kind = augmentation_for(config)
+    if config.alternating_flip and kind not in MIRRORS:
+        raise TrainError(f"alternating_flip mirrors images, and augment {kind} does not; use flip, or leave it off")
+    if config.border not in BORDERS:
+        raise TrainError(f"unknown border {config.border!r}; valid are {', '.join(BORDERS)}")
+    if config.border == "reflect" and kind not in _MOVES:
+        raise TrainError(
+            f"border is reflect, but augment {kind} uncovers no border; use shift or flip, or border black"
+        )
+    if not 0 <= config.cutout < config.image_size:
+        raise TrainError(
+            f"cutout is {config.cutout}; it must be at least 0 and less than image_size {config.image_size}"
+        )

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sca_train.augment import augmentation_for, augmented
+from sca_train.augment import augmented_batch
 from sca_train.checkpoint import CHECKPOINT_FILE, TrainState, load_checkpoint, restore, save_checkpoint
 from sca_train.compact import COMPACT_FILE
 from sca_train.config import TrainConfig, config_to_toml, prunes, search_epochs
@@ -211,7 +211,6 @@ def train_epoch(
     if learner:
         learner.start()
     order = torch.Generator().manual_seed(config.seed * 1_000_003 + state.epoch)
-    kind = augmentation_for(config)
     batches = _batches(len(dataset.train_labels), config.batch_size, order)
     tally = Tally(len(batches), state.epoch + 1, device)
     with progress(sum(map(len, batches)), f"epoch {state.epoch + 1}/{config.epochs}") as bar:
@@ -219,7 +218,9 @@ def train_epoch(
             for group in state.optimizer.param_groups:
                 group["lr"] = learning_rate(config, state.epoch, number / len(batches))
             own = own_slice(len(batch))
-            images = augmented(torch.from_numpy(dataset.train_images[batch]), kind, order)[own]
+            images = augmented_batch(torch.from_numpy(dataset.train_images[batch]), batch, state.epoch, config, order)[
+                own
+            ]
             labels = torch.from_numpy(dataset.train_labels[batch][own]).to(device)
             x = to_input(images, device)
             if fast and x.dim() == 4:

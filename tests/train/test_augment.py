@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 from torch import Tensor
 
-from sca_train.augment import augmentation_for, augmented
+from sca_train.augment import augmented, augmented_batch, cut_out, first_sides
 from sca_train.config import DATASETS, TrainConfig
+from sca_train.recipe import augmentation_for
+from tests.train.conftest import small
 
 KINDS = ["none", "shift", "flip", "roll"]
 REACH_OF_48 = {"shift": 3, "flip": 6, "roll": 5}
@@ -68,3 +73,112 @@ def test_auto_is_what_is_usual_for_the_data() -> None:
         "events-digits": "shift",
     }
     assert augmentation_for(replace(TrainConfig(), augment="none")) == "none"
+
+
+def draws_as_before(images: Tensor, kind: str, generator: torch.Generator) -> Tensor:
+    """Shift and flip one image at a time, with the draws in the order that presets have trained with."""
+    reach = max(1, images.shape[-3] * REACH_OF_48[kind] // 48)
+    rows, columns = (torch.randint(0, 2 * reach + 1, (len(images), 1), generator=generator) for _ in range(2))
+    mirrored = torch.rand(len(images), 1, generator=generator) < 0.5 if kind != "shift" else torch.zeros(len(images), 1)
+    after = []
+    for image, row, column, flip in zip(images, rows, columns, mirrored, strict=True):
+        down, right = reach - int(row), reach - int(column)
+        result = moved(image, down, right, kind)
+        after.append(result.flip(-2) if flip else result)
+    return torch.stack(after)
+
+
+@pytest.mark.parametrize("kind", ["shift", "flip", "roll"])
+def test_default_options_draw_what_they_always_drew(kind: str) -> None:
+    images = torch.randint(1, 256, (40, 48, 48, 3), dtype=torch.uint8, generator=seeded())
+    config = small(dataset="folder", image_size=48, augment=kind)
+    generator, plain = seeded(7), seeded(7)
+    result = augmented_batch(images, np.arange(40), 0, config, generator)
+    assert torch.equal(result, draws_as_before(images, kind, plain))
+    assert torch.equal(generator.get_state(), plain.get_state())
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    height=st.integers(2, 40), width=st.integers(2, 40), channels=st.integers(1, 3), steps=st.integers(0, 3),
+    kind=st.sampled_from(["shift", "flip"]), seed=st.integers(0, 1000),
+)  # fmt: skip
+def test_reflected_borders_are_those_of_numpy(
+    height: int, width: int, channels: int, steps: int, kind: str, seed: int
+) -> None:
+    shape = (5, steps, height, width, channels) if steps else (5, height, width, channels)
+    images = torch.randint(0, 256, shape, dtype=torch.uint8, generator=seeded(seed))
+    reach = max(1, int(height * {"shift": 1 / 16, "flip": 1 / 8}[kind]))
+    assume(reach < min(height, width))
+    plain = seeded(seed)
+    rows, columns = (torch.randint(0, 2 * reach + 1, (5, 1), generator=plain) for _ in range(2))
+    mirrored = torch.arange(5) % 2 == 0
+    result = augmented(images, kind, seeded(seed), mirrored=mirrored, reflect=True)
+    for image, after, row, column, flip in zip(images, result, rows, columns, mirrored, strict=True):
+        margins = [(0, 0)] * (image.dim() - 3) + [(reach, reach), (reach, reach), (0, 0)]
+        padded = np.pad(image.numpy(), margins, mode="reflect")
+        expected = padded[..., row : row + height, column : column + width, :]
+        if flip and kind == "flip":
+            expected = expected[..., ::-1, :]
+        assert np.array_equal(after.numpy(), expected)
+
+
+@settings(deadline=None, max_examples=40)
+@given(seed=st.integers(0, 2**31), first=st.integers(0, 10**6), epoch=st.integers(0, 50))
+def test_alternating_flip_shows_both_sides_in_two_epochs(seed: int, first: int, epoch: int) -> None:
+    config = small(dataset="folder", augment="flip", alternating_flip=True, seed=seed)
+    samples = np.arange(first, first + 200)
+    images = torch.zeros(200, 8, 8, 3, dtype=torch.uint8)
+    images[:, :, :4] = 200
+    images[:, :, 4:] = 100
+    bright = torch.stack(
+        [
+            augmented_batch(images, samples, later, config, seeded())[:, 4, 2, 0] == 200
+            for later in (epoch, epoch + 1, epoch + 2)
+        ]
+    )
+    assert torch.equal(bright[0], ~bright[1])
+    assert torch.equal(bright[0], bright[2])
+    assert 50 < int(bright[0].sum()) < 150
+
+
+def test_sides_depend_on_image_and_seed_alone() -> None:
+    samples = np.arange(20_000)
+    sides = [first_sides(samples, seed) for seed in (0, 1, 0)]
+    order = np.random.default_rng(0).permutation(samples)
+    assert np.array_equal(sides[0], sides[2])
+    assert np.array_equal(first_sides(order, 0), sides[0][order])
+    assert abs(float(np.mean(sides[0])) - 0.5) < 0.02
+    assert abs(float(np.mean(sides[0] == sides[1])) - 0.5) < 0.02
+    assert abs(float(np.mean(sides[0][1:] == sides[0][:-1])) - 0.5) < 0.02
+
+
+@settings(deadline=None, max_examples=40)
+@given(height=st.integers(2, 24), width=st.integers(2, 24), steps=st.integers(0, 3), data=st.data())
+def test_cutout_blackens_one_square_in_each_image(height: int, width: int, steps: int, data: st.DataObject) -> None:
+    side = data.draw(st.integers(1, min(height, width)))
+    shape = (6, steps, height, width, 2) if steps else (6, height, width, 2)
+    images = torch.randint(1, 256, shape, dtype=torch.uint8, generator=seeded())
+    kept = images.clone()
+    result = cut_out(images, side, seeded(side))
+    assert torch.equal(images, kept)
+    for image, after in zip(images, result, strict=True):
+        black = after == 0
+        assert torch.equal(after[~black], image[~black])
+        square = black[..., 0].reshape(-1, height, width)
+        assert bool((black == black[..., :1]).all()) and bool((square == square[0]).all())
+        rows, columns = square[0].nonzero().unbind(1)
+        assert len(rows) == side * side
+        assert int(rows.max() - rows.min()) == int(columns.max() - columns.min()) == side - 1
+
+
+def test_cutout_goes_everywhere_behind_the_other_draws() -> None:
+    images = torch.full((2000, 8, 8, 1), 255, dtype=torch.uint8)
+    config = small(augment="none", cutout=3)
+    result = augmented_batch(images, np.arange(2000), 0, config, seeded())
+    share = (result == 0).float().mean((0, 3))
+    assert float(share.min()) > 0.01
+    assert float(share.sum()) == pytest.approx(9.0)
+    moved_only = augmented_batch(images, np.arange(2000), 0, replace(config, augment="shift", cutout=0), seeded())
+    both = augmented_batch(images, np.arange(2000), 0, replace(config, augment="shift"), seeded())
+    assert torch.equal(both[both != 0], moved_only[both != 0])

@@ -27,6 +27,10 @@ EVERYTHING: dict[str, object] = {
     "schedule": "one-cycle",
     "warm_up": 0.3,
     "label_smoothing": 0.1,
+    "augment": "flip",
+    "alternating_flip": True,
+    "border": "reflect",
+    "cutout": 4,
 }
 
 
@@ -55,6 +59,17 @@ def test_numbers_that_are_not_finite_are_refused(key: str, value: float) -> None
         ({"momentum": -0.1}, "momentum is -0.1; it must be at least 0 and less than 1"),
         ({"warm_up": 1.0}, "warm_up is 1.0; it must be at least 0 and less than 1"),
         ({"label_smoothing": 1.0}, "label_smoothing is 1.0; it must be at least 0 and less than 1"),
+        ({"border": "white"}, "unknown border 'white'; valid are black, reflect"),
+        (
+            {"border": "reflect", "augment": "roll"},
+            "border is reflect, but augment roll uncovers no border; use shift or flip, or border black",
+        ),
+        (
+            {"alternating_flip": True},
+            "alternating_flip mirrors images, and augment shift does not; use flip, or leave it off",
+        ),
+        ({"cutout": 16}, "cutout is 16; it must be at least 0 and less than image_size 16"),
+        ({"cutout": -1}, "cutout is -1; it must be at least 0 and less than image_size 16"),
         (
             {"schedule": "one-cycle", "warm_up": 0.0},
             "warm_up is 0; one-cycle rises before it falls and takes more than 0, such as 0.3",
