@@ -53,6 +53,12 @@ class TrainConfig:
     )
     timesteps: int = _option(4, "time steps T")
     weight_bits: int = _option(4, "bits of a weight: 2, 4 or 8 (the first layer always has 8)")
+    float_fraction: float = _option(
+        0.0, "fraction of the search (of all epochs where nothing is pruned) before which weights are not quantised"
+    )
+    scale_init: str = _option(
+        "max", "scales of the weights at the start: by each channel's largest weight (max) or by their spread (std)"
+    )
     neuron: str = _option("IF", "spiking neuron: IF or LIF")
     tau: float = _option(2.0, "time constant of LIF, a power of two")
     reset: str = _option("hard", "what a spike does to the potential: hard (to zero) or soft (minus the threshold)")

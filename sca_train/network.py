@@ -26,6 +26,7 @@ from sca_train.quantizers import (
     SharedWeightQuant,
     TensorWeightQuant,
     share_scale,
+    weight_values,
 )
 from sca_train.specs import IMAGE, ConnectionSpec, LayerSpec, streams
 
@@ -144,8 +145,8 @@ class SpikingLayer(nn.Module):
         for entry in self.spec.inputs:
             source = sources[entry.source]
             if isinstance(source, SpikeTrains) and entry.kind == "conv":
-                weights = cast(QuantModule, self.connections[entry.name]).quant_weight()
-                x = spike_convolution(source, weights.value, entry.stride).unflatten(0, source.carrier.shape[:2])
+                weights = weight_values(cast(QuantModule, self.connections[entry.name]))
+                x = spike_convolution(source, weights, entry.stride).unflatten(0, source.carrier.shape[:2])
             elif entry.kind == "identity":
                 x = float_spikes(source)
             else:
@@ -306,9 +307,8 @@ class Network(nn.Module):
             flat = any(entry.kind == "linear" for entry in spec.inputs)
             self.layers[spec.name] = SpikingLayer(spec, after, flat, spec.name in added, config)
         self.readout = ReadOut(after[specs[-1].name], classes, config.weight_bits, specs[-1].global_sum)
-        for stream in streams(specs):
-            if stream[0].name in added:
-                share_scale(self._members(stream))
+        self._additions = [stream for stream in streams(specs) if stream[0].name in added]
+        self.share_scales()
         self._last_use = _last_uses(specs)
 
     @property
@@ -330,6 +330,11 @@ class Network(nn.Module):
         """Compute by the event-driven CPU kernels from now on, or no more; float64 always goes the plain way."""
         for layer in self.spiking_layers():
             layer.kernels = enabled
+
+    def share_scales(self) -> None:
+        """Give the weights of each addition a common step that suits their spread, and cut them to its range."""
+        for stream in self._additions:
+            share_scale(self._members(stream))
 
     def map_sizes(self) -> dict[str, int]:
         """Height times width of each spiking layer's feature map before pooling."""

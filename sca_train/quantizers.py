@@ -12,6 +12,7 @@ from brevitas.core.function_wrapper import TensorClampSte
 from brevitas.inject.enum import RestrictValueType, ScalingImplType
 from brevitas.nn import QuantConv2d, QuantLinear
 from brevitas.quant import Int8WeightPerChannelFloat, Int8WeightPerTensorFloat
+from brevitas.quant_tensor import QuantTensor
 from torch import Tensor, nn
 
 QuantModule: TypeAlias = QuantConv2d | QuantLinear
@@ -19,6 +20,9 @@ QuantModule: TypeAlias = QuantConv2d | QuantLinear
 # Steps, in standard deviations, of the uniform quantizer with 2^bits - 1 levels that leaves a normal distribution the
 # least square error (J. Max, "Quantizing for minimum distortion", 1960; the values are computed, not copied).
 BEST_STEP = {2: 1.224, 4: 0.354, 8: 0.0309}
+
+_LEAST_SPREAD = 1e-8
+"""Of a channel whose weights are all zero."""
 
 
 class ChannelWeightQuant(Int8WeightPerChannelFloat):
@@ -92,3 +96,35 @@ def fixed_scale(module: QuantModule) -> FixedScale:
     """The scale of weights that were quantised with SharedWeightQuant."""
     scaling: FixedScale = module.weight_quant.tensor_quant.scaling_impl
     return scaling
+
+
+def quantises(module: QuantModule, enabled: bool) -> None:
+    """Let weights be quantised, or used as they are; their learned scale only gets a gradient where it is used.
+
+    Several processes wait for the gradient of every parameter that asks for one.
+    """
+    module.weight_quant.disable_quant = not enabled
+    for value in module.weight_quant.parameters():
+        value.requires_grad_(enabled)
+
+
+def weight_values(module: QuantModule) -> Tensor:
+    """The weights as they are computed with: quantised, or as they are where ``quantises`` says so."""
+    weights = module.quant_weight()
+    values: Tensor = weights.value if isinstance(weights, QuantTensor) else weights
+    return values
+
+
+@torch.no_grad()
+def learn_scale_from_spread(module: QuantModule) -> None:
+    """Set a learned scale to the best step for weights as spread as each channel's, or as all where they share one.
+
+    The spread is the root mean square: the integers lie around zero, and so does a channel of a single weight.
+    """
+    bits = round(float(module.weight_quant.bit_width()))
+    value = module.weight_quant.tensor_quant.scaling_impl.value
+    squares = module.weight.square()
+    spread = (squares.flatten(1).mean(1) if value.numel() > 1 else squares.mean()).sqrt().clamp(min=_LEAST_SPREAD)
+    # Brevitas divides the exponential of the parameter by the largest integer.
+    largest = 2 ** (bits - 1) - 1
+    value.copy_((BEST_STEP[bits] * spread * largest).log2().reshape(value.shape))

@@ -30,7 +30,8 @@ USUAL = {
 """What ``augment = "auto"`` means for each data set. Digits, as images or as events, are never mirrored: a mirrored
 digit is no digit."""
 
-_BELOW_ONE = ("momentum", "warm_up", "label_smoothing")
+SCALE_INITS = ("max", "std")
+_BELOW_ONE = ("momentum", "warm_up", "label_smoothing", "float_fraction")
 
 
 def augmentation_for(config: TrainConfig) -> str:
@@ -49,6 +50,8 @@ def check_recipe(config: TrainConfig) -> None:
     """Raise TrainError, one sentence, for the first option of the recipe that no training could use."""
     if config.schedule not in SCHEDULES:
         raise TrainError(f"unknown schedule {config.schedule!r}; valid are {', '.join(SCHEDULES)}")
+    if config.scale_init not in SCALE_INITS:
+        raise TrainError(f"unknown scale_init {config.scale_init!r}; valid are {', '.join(SCALE_INITS)}")
     for key in ("lr", "finetune_lr"):
         if getattr(config, key) <= 0.0:
             raise TrainError(f"{key} is {getattr(config, key)}; it must be positive")

@@ -35,6 +35,7 @@ from sca_train.parallel import (
     synchronise_norms,
     world_size,
 )
+from sca_train.precision import set_precision, spread_scales
 from sca_train.sca import StructureLearner, sparsity
 
 CONFIG_FILE = "config.toml"
@@ -76,6 +77,8 @@ def initial_state(config: TrainConfig, dataset: Dataset, device: torch.device) -
     """The untrained network by the configured seed; TrainError for a ratio or budget that it cannot meet."""
     torch.manual_seed(config.seed)
     network = Network(model_layers(config), config, dataset.input_shape, len(dataset.classes)).to(device)
+    if config.scale_init == "std":
+        spread_scales(network)
     learner = StructureLearner(network, config)
     if config.structure == "random" and prunes(config):
         learner.choose_randomly()
@@ -104,6 +107,8 @@ def train_epochs(
             started = time.monotonic()
             if state.epoch == search_epochs(config) and not state.compacted:
                 narrow(state, config, dataset, device)
+                model = trainable(state.network, device, fast)
+            if set_precision(state.network, config, state.epoch):
                 model = trainable(state.network, device, fast)
             before = time.monotonic()
             try:

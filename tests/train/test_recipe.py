@@ -27,6 +27,8 @@ EVERYTHING: dict[str, object] = {
     "schedule": "one-cycle",
     "warm_up": 0.3,
     "label_smoothing": 0.1,
+    "float_fraction": 0.3,
+    "scale_init": "std",
     "augment": "flip",
     "alternating_flip": True,
     "border": "reflect",
@@ -59,6 +61,9 @@ def test_numbers_that_are_not_finite_are_refused(key: str, value: float) -> None
         ({"momentum": -0.1}, "momentum is -0.1; it must be at least 0 and less than 1"),
         ({"warm_up": 1.0}, "warm_up is 1.0; it must be at least 0 and less than 1"),
         ({"label_smoothing": 1.0}, "label_smoothing is 1.0; it must be at least 0 and less than 1"),
+        ({"float_fraction": 1.0}, "float_fraction is 1.0; it must be at least 0 and less than 1"),
+        ({"float_fraction": -0.5}, "float_fraction is -0.5; it must be at least 0 and less than 1"),
+        ({"scale_init": "mean"}, "unknown scale_init 'mean'; valid are max, std"),
         ({"border": "white"}, "unknown border 'white'; valid are black, reflect"),
         (
             {"border": "reflect", "augment": "roll"},

@@ -1,0 +1,144 @@
+"""Weights in full precision first: which epochs, what is computed in them, and the scales behind them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sca_train.compact import load_compact
+from sca_train.config import prunes, search_epochs
+from sca_train.precision import float_epochs, quant_modules, set_precision, spread_scales
+from sca_train.quantizers import BEST_STEP, FixedScale, fixed_scale, weight_values
+from sca_train.train import CHECKPOINT_FILE, train
+from tests.train.conftest import make_network, small
+from tests.train.test_train import equal, untimed
+
+
+@settings(deadline=None)
+@given(
+    fraction=st.floats(0.0, 1.0, exclude_max=True), epochs=st.integers(0, 60), data=st.data(), ratio=st.floats(0.0, 0.9)
+)
+def test_some_epochs_stay_for_quantised_weights(
+    fraction: float, epochs: int, data: st.DataObject, ratio: float
+) -> None:
+    config = small(
+        float_fraction=fraction, epochs=epochs, finetune=data.draw(st.integers(0, epochs)), update_every=1, ratio=ratio
+    )
+    available = search_epochs(config) if prunes(config) else epochs
+    count = float_epochs(config)
+    assert 0 <= count <= max(0, available - 1)
+    assert abs(count - fraction * available) <= 1.0
+    if fraction == 0.0:
+        assert count == 0
+
+
+@pytest.mark.parametrize("kernels", [False, True])
+@pytest.mark.parametrize("model", ["mini", "resnet20"])
+def test_weights_are_used_as_they_are_and_then_quantised(model: str, kernels: bool) -> None:
+    config = small(model=model, width=0.25 if model != "mini" else 1.0, float_fraction=0.5, weight_bits=2)
+    network = make_network(config)
+    network.use_kernels(kernels)
+    images = torch.rand(6, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    quantised = network(images)
+    assert set_precision(network, config, 0)
+    assert not set_precision(network, config, 0)
+    assert all(torch.equal(weight_values(module), module.weight) for module in quant_modules(network))
+    full = network(images)
+    assert not torch.allclose(quantised, full)
+    torch.nn.functional.cross_entropy(network(images), torch.arange(6)).backward()
+    assert all(value.grad is not None for value in network.parameters() if value.requires_grad)
+    assert float_epochs(config) == 1
+    assert set_precision(network, config, 1)
+    assert not torch.equal(network(images), full)
+    for module in quant_modules(network):
+        weights = module.quant_weight()
+        integers = weights.value / weights.scale
+        assert torch.allclose(integers, integers.round(), atol=1e-4)
+        assert float(integers.detach().abs().max()) <= 2 ** (float(weights.bit_width) - 1) - 1 + 1e-4
+    network.zero_grad()
+    torch.nn.functional.cross_entropy(network(images), torch.arange(6)).backward()
+    assert all(value.grad is not None for value in network.parameters())
+
+
+@pytest.mark.parametrize("bits", [2, 4, 8])
+def test_scales_suit_the_spread_of_each_channel(bits: int) -> None:
+    network = make_network(small(weight_bits=bits))
+    with torch.no_grad():
+        for module in quant_modules(network):
+            module.weight.mul_(torch.rand(len(module.weight), *[1] * (module.weight.dim() - 1)) + 0.1)
+    spread_scales(network)
+    for module in quant_modules(network):
+        weights = module.quant_weight()
+        axes = list(range(1, module.weight.dim()))
+        spread = module.weight.square().mean(axes if weights.scale.numel() > 1 else None).sqrt()
+        expected = BEST_STEP[round(float(weights.bit_width))] * spread
+        assert torch.allclose(weights.scale.flatten(), expected.flatten(), rtol=1e-5)
+
+
+def test_spread_scales_have_less_error_than_the_largest_weights() -> None:
+    """What the passage to 4 bits is about: the squared error of weights that are normally distributed."""
+    network = make_network(small(image_size=16))
+
+    def errors() -> list[float]:
+        return [float((weight_values(module) - module.weight).square().mean()) for module in quant_modules(network)]
+
+    before = errors()
+    spread_scales(network)
+    # The first layer has 8 bits and nine weights a channel, of which the largest decides well too.
+    assert all(now < then for now, then in zip(errors()[1:-1], before[1:-1], strict=True))
+
+
+def test_channels_of_zeros_get_a_scale() -> None:
+    network = make_network(small())
+    for module in quant_modules(network):
+        torch.nn.init.zeros_(module.weight)
+    spread_scales(network)
+    assert torch.isfinite(network(torch.rand(2, 1, 8, 8))).all()
+
+
+def test_shared_scales_follow_the_weights_at_the_passage() -> None:
+    config = small(model="resnet20", width=0.25, float_fraction=0.5)
+    network = make_network(config)
+    shared = [m for m in quant_modules(network) if isinstance(m.weight_quant.tensor_quant.scaling_impl, FixedScale)]
+    assert shared
+    before = [float(fixed_scale(module).scale) for module in shared]
+    set_precision(network, config, 0)
+    with torch.no_grad():
+        for module in shared:
+            module.weight.mul_(4.0)
+    assert [float(fixed_scale(module).scale) for module in shared] == before
+    set_precision(network, config, 1)
+    assert [float(fixed_scale(module).scale) for module in shared] == [4.0 * scale for scale in before]
+
+
+@pytest.mark.parametrize("ratio", [0.0, 0.5])
+def test_resume_is_bit_identical_around_the_passage(ratio: float, tmp_path: Path) -> None:
+    config = small(float_fraction=0.5, ratio=ratio, epochs=5, finetune=1, optimizer="sgd", lr=0.05)
+    assert float_epochs(config) == 2
+    train(config, tmp_path / "straight")
+    for pause in (1, 2, 3):
+        assert train(config, tmp_path / "paused", stop_after=pause) is None
+    train(config, tmp_path / "paused")
+    straight, paused = (
+        torch.load(tmp_path / name / CHECKPOINT_FILE, weights_only=True) for name in ("straight", "paused")
+    )
+    assert equal(untimed(straight), untimed(paused))
+    names = [tmp_path / name / "compact.safetensors" for name in ("straight", "paused")]
+    assert names[0].read_bytes() == names[1].read_bytes()
+    _, network = load_compact(tmp_path / "straight")
+    assert all(module.weight_quant.is_quant_enabled for module in quant_modules(network))
+
+
+def test_scales_start_as_configured(tmp_path: Path) -> None:
+    results = []
+    for scale_init in ("max", "std"):
+        run = tmp_path / scale_init
+        train(small(scale_init=scale_init, epochs=0, finetune=0, ratio=0.0), run)
+        results.append(load_compact(run)[1])
+    for module, other in zip(*map(quant_modules, results), strict=True):
+        assert torch.equal(module.weight, other.weight)
+        assert not torch.equal(module.quant_weight().scale, other.quant_weight().scale)
