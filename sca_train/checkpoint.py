@@ -29,7 +29,8 @@ class TrainState:
     """What a checkpoint holds: the training after ``epoch`` epochs.
 
     ``ratio`` is the share of channels that compaction removed; ``dense`` and ``masked`` were measured just before it,
-    ``scores`` at the last structure update. History and measurements are those of the first process only.
+    ``scores`` at the last structure update. ``rates`` and ``converted`` are the rate-equivalent network at the end of
+    its epochs and the spiking one of the same parameters. History and measurements are those of the first process only.
     """
 
     network: Network
@@ -43,11 +44,13 @@ class TrainState:
     scores: dict[str, list[float]] = field(default_factory=dict)
     dense: Measurement | None = None
     masked: Measurement | None = None
+    rates: Measurement | None = None
+    converted: Measurement | None = None
 
 
 # Those of TrainState's fields that are plain values.
 _PLAIN_FIELDS = ("epoch", "seconds", "compacted", "ratio", "peak_memory_mib", "history", "scores")
-_MEASUREMENTS = ("dense", "masked")
+_MEASUREMENTS = ("dense", "masked", "rates", "converted")
 _KEYS = {"config", "channels", "network", "optimizer", "random", *_PLAIN_FIELDS, *_MEASUREMENTS}
 
 

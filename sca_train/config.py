@@ -11,7 +11,7 @@ from typing import Any
 
 from sca_train.errors import TrainError
 from sca_train.memory import board_memory_bits
-from sca_train.recipe import check_finite, check_recipe
+from sca_train.recipe import check_finite, check_rates, check_recipe
 
 MODELS = ("mini", "mlp", "vgg7", "vgg9", "vgg11", "vgg16", "resnet18", "resnet20", "preresnet18", "preresnet20", "dvs")
 DATASETS = ("digits", "cifar10", "cifar100", "tiny-imagenet", "folder", "cifar10-dvs", "events-digits")
@@ -20,6 +20,7 @@ EVENT_DATASETS = ("cifar10-dvs", "events-digits")
 STRUCTURES = ("prune-regrow", "prune-only", "random")
 SCORES = ("membrane", "spikes", "gamma", "weight-l1")
 AUGMENTATIONS = ("auto", "none", "shift", "flip", "roll")
+GRADIENTS = ("bf16", "exact")
 MAX_TIMESTEPS = 32
 WEIGHT_BITS = (2, 4, 8)
 MAX_TAU = 256
@@ -65,6 +66,9 @@ class TrainConfig:
     threshold: float = _option(1.0, "firing threshold")
     v_init: float = _option(0.0, "membrane potential before the first step, as a fraction of the threshold: 0 or 0.5")
     epochs: int = _option(40, "all epochs, search and fine-tuning; 0 prunes and calibrates the initial network")
+    rate_epochs: int = _option(
+        0, "the first so many epochs train the rate-equivalent network: one evaluation for all steps (soft-reset IF)"
+    )
     finetune: int = _option(12, "the last so many epochs train the compacted network")
     update_every: int = _option(1, "epochs from one structure update to the next")
     exchange: float = _option(0.05, "q: fraction of all hidden channels pruned further and regrown per update")
@@ -85,6 +89,9 @@ class TrainConfig:
     nesterov: bool = _option(True, "Nesterov's momentum for sgd")
     lr: float = _option(4e-3, "peak learning rate while searching, or of a network that is not pruned")
     finetune_lr: float = _option(0.5, "peak learning rate of fine-tuning, as a fraction of lr")
+    spiking_lr: float = _option(
+        0.05, "peak learning rate of the epochs after rate_epochs, as a fraction of the others'"
+    )
     schedule: str = _option(
         "cosine",
         "learning rate of each phase: cosine or linear (to zero), or one-cycle (cosine both ways)",
@@ -102,6 +109,9 @@ class TrainConfig:
     seed: int = _option(0, "seed of weights, order and augmentation")
     bf16: str = _option(
         "auto", "bf16 autocast and channels_last: auto (in hardware, without the CPU kernels), on or off"
+    )
+    gradients: str = _option(
+        "exact", "gradients of convolutions in the kernels: rounded once to bf16 (bf16), or in float32 (exact)"
     )
     kernels: str = _option("auto", "CPU training by the event-driven C++ kernels: auto (where they apply), on or off")
     device: str = _option("auto", "auto, cpu or cuda")
@@ -183,6 +193,7 @@ def validate(config: TrainConfig) -> None:
     _choice("score_map", config.score_map, ("sum", "mean", "relative"))
     _choice("optimizer", config.optimizer, ("adamw", "sgd"))
     _choice("augment", config.augment, AUGMENTATIONS)
+    _choice("gradients", config.gradients, GRADIENTS)
     _choice("kernels", config.kernels, ("auto", "on", "off"))
     _choice("bf16", config.bf16, ("auto", "on", "off"))
     _choice("device", config.device, ("auto", "cpu", "cuda"))
@@ -215,6 +226,7 @@ def validate(config: TrainConfig) -> None:
     if config.budget:
         board_memory_bits(config.budget)
     check_recipe(config)
+    check_rates(config, config.dataset in EVENT_DATASETS)
     if config.width <= 0.0:
         raise TrainError(f"width is {config.width}; it must be positive")
     smallest = {"mini": 8, "mlp": 1, "vgg7": 8, "vgg9": 8, "vgg11": 32, "vgg16": 32, "dvs": 32}.get(config.model, 8)

@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from sca_train.kernels import SpikeTrains
-from sca_train.network import Network, SpikingLayer, float_spikes, to_input
+from sca_train.network import Network, Sent, SpikingLayer, float_spikes, to_input
 from sca_train.specs import IMAGE, READ_OUT, ConnectionSpec, LayerSpec
 
 EVAL_BATCH = 32
@@ -95,7 +94,7 @@ class _Counts:
             if not self.network.static_input:
                 self._count_synops(IMAGE, _per_element(inputs[0] != 0))
 
-        def layer_hook(module: nn.Module, _inputs: tuple[Tensor], spikes: Tensor | SpikeTrains) -> None:
+        def layer_hook(module: nn.Module, _inputs: tuple[Tensor], spikes: Sent) -> None:
             assert isinstance(module, SpikingLayer)
             self._count_layer(module.spec, float_spikes(spikes))
 
@@ -111,6 +110,8 @@ class _Counts:
         images = spikes.shape[1]
         totals = _per_element(spikes)
         self.firing[spec.name] = self.firing[spec.name] + totals.sum() / spikes.numel() * images
+        # Rates stand for all steps at once.
+        totals *= self.network.config.timesteps / len(spikes)
         silent = (spikes.amax(0) == 0).sum().double() / spikes[0].numel()
         self.zero_trains[spec.name] = self.zero_trains[spec.name] + silent * images
         self._count_synops(spec.name, totals * spec.pool**2 if spec.pool_kind == "avg" else totals)

@@ -27,7 +27,8 @@ def write_results(
     """Measure the compact network on the whole test set; write compact.safetensors and metrics.json.
 
     ``accuracies``: the dense and the masked network at the end of the search, on the images that are tested after each
-    epoch, and the compact network at the end of the training on the whole test set.
+    epoch; where rates were trained, the network as rates and converted to spikes without further training; and the
+    compact network at the end of the training; these on the whole test set.
     """
     network = state.network.eval()
     save_compact(network, dataset.classes, run / COMPACT_FILE)
@@ -41,7 +42,13 @@ def write_results(
         "ratio": state.ratio,
         "accuracy": final.accuracy,
         "images": final.images,
-        "accuracies": {"dense": dense.accuracy, "masked": masked.accuracy, "compact": final.accuracy},
+        "accuracies": {
+            "dense": dense.accuracy,
+            "masked": masked.accuracy,
+            **({"rates": state.rates.accuracy} if state.rates else {}),
+            **({"converted": state.converted.accuracy} if state.converted else {}),
+            "compact": final.accuracy,
+        },
         "params": {
             "dense": dense_parameter_count(config, dataset.input_shape, len(dataset.classes)),
             "compact": parameter_count(network),

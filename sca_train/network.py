@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import TypeAlias, cast
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -18,20 +18,35 @@ from spikingjelly.activation_based import surrogate
 from torch import Tensor, nn
 
 from sca_train.config import EVENT_DATASETS, TrainConfig
-from sca_train.kernels import Neuron, SpikeTrains, neurons, spike_convolution
+from sca_train.kernels import (
+    MAX_COUNT,
+    Neuron,
+    SpikeCounts,
+    SpikeTrains,
+    count_convolution,
+    count_neurons,
+    neurons,
+    spike_convolution,
+)
 from sca_train.quantizers import (
     ChannelWeightQuant,
     Member,
     QuantModule,
     SharedWeightQuant,
     TensorWeightQuant,
+    computed_weights,
     share_scale,
-    weight_values,
 )
+from sca_train.rates import mean_potential, spike_rates
 from sca_train.specs import IMAGE, ConnectionSpec, LayerSpec, streams
+
+Sent: TypeAlias = Tensor | SpikeTrains | SpikeCounts
+"""What layers send on: numbers [T or 1, N, C, ...], or what the kernels make of them."""
 
 FIRST_LAYER_BITS = 8
 SURROGATE_ALPHA = 4.0
+MAX_KERNEL_POOL = 4
+"""Sides of the largest pooling window that the kernels take."""
 PIXEL_SCALE = 1.0 / 255.0
 EVENT_SCALE = 1.0
 
@@ -48,7 +63,7 @@ def make_neuron(config: TrainConfig) -> sj_neuron.BaseNode:
 def kernel_neuron(config: TrainConfig) -> Neuron:
     """The same neuron as the event-driven kernels see it."""
     keep, gain = (1.0, 1.0) if config.neuron == "IF" else (1.0 - 1.0 / config.tau, 1.0 / config.tau)
-    return Neuron(keep, gain, config.threshold, SURROGATE_ALPHA, config.reset == "soft")
+    return Neuron(keep, gain, config.threshold, SURROGATE_ALPHA, config.reset == "soft", config.v_init)
 
 
 @dataclass(frozen=True)
@@ -102,7 +117,8 @@ class SpikingLayer(nn.Module):
     so its weights and its gamma keep training (paper, Selective Growth). While ``record`` is set the layer adds up
     the membrane potentials of Eq. 4 in ``potential`` and the spikes, masked or not, in ``spike_count``. In training,
     ``rate_weight`` times the mean firing rate of the layer is part of the loss. With ``kernels`` the event-driven
-    CPU kernels compute the layer, which then sends SpikeTrains on, or numbers behind average pooling.
+    CPU kernels compute the layer, which then sends SpikeTrains on, or numbers behind average pooling. While
+    ``rate_equivalent`` is set the layer is evaluated once for all steps and sends spikes per step, [1, N, C, ...].
     """
 
     mask: Tensor
@@ -118,7 +134,8 @@ class SpikingLayer(nn.Module):
         super().__init__()
         self.spec = spec
         self.timesteps = config.timesteps
-        self.initial_potential = config.v_init * config.threshold
+        self.v_init = config.v_init
+        self.threshold = config.threshold
         self.connections = nn.ModuleDict(
             {
                 entry.name: _weights(entry, spec.channels, sources[entry.source], added, config)
@@ -130,6 +147,8 @@ class SpikingLayer(nn.Module):
         self.neuron = make_neuron(config)
         self.kernel_neuron = kernel_neuron(config)
         self.kernels = False
+        self.bf16_gradients = config.gradients == "bf16"
+        self.rate_equivalent = False
         self.record = False
         self.regrow = False
         self.rate_weight = 0.0
@@ -139,14 +158,17 @@ class SpikingLayer(nn.Module):
         self.register_buffer("samples", torch.zeros((), dtype=torch.float64))
         self.register_buffer("gamma_gradient", torch.zeros(spec.channels, dtype=torch.float64))
 
-    def sums(self, sources: Mapping[str, Tensor | SpikeTrains], onto: Tensor | None = None) -> Tensor:
+    def sums(self, sources: Mapping[str, Sent], onto: Tensor | None = None) -> Tensor:
         """Sum of all connections [T or 1, N, C, ...] from spikes (or the input) by source, and of the sum ``onto``."""
         total = onto
         for entry in self.spec.inputs:
             source = sources[entry.source]
             if isinstance(source, SpikeTrains) and entry.kind == "conv":
-                weights = weight_values(cast(QuantModule, self.connections[entry.name]))
-                x = spike_convolution(source, weights, entry.stride).unflatten(0, source.carrier.shape[:2])
+                weights = computed_weights(cast(QuantModule, self.connections[entry.name]))
+                x = spike_convolution(source, weights.values, entry.stride).unflatten(0, source.carrier.shape[:2])
+            elif isinstance(source, SpikeCounts) and entry.kind == "conv":
+                weights = computed_weights(cast(QuantModule, self.connections[entry.name]))
+                x = count_convolution(source, weights, entry.stride, self.bf16_gradients).unsqueeze(0)
             elif entry.kind == "identity":
                 x = float_spikes(source)
             else:
@@ -164,39 +186,70 @@ class SpikingLayer(nn.Module):
         current = self.norm(sums.flatten(0, 1)).unflatten(0, sums.shape[:2])
         return current.expand(self.timesteps, *current.shape[1:])
 
-    def forward(self, sums: Tensor) -> Tensor | SpikeTrains:
+    def forward(self, sums: Tensor) -> Sent:
         """Spikes [T, N, C, H, W] after pooling, or [T, N, C], from sums [T or 1, N, C, ...]."""
         if self.kernels and sums.dtype == torch.float32:
-            return self._by_kernels(sums)
+            return self._counts_by_kernels(sums) if self.rate_equivalent else self._by_kernels(sums)
+        if self.rate_equivalent:
+            return self._rates(sums)
         current = self.currents(sums)
         self.neuron.reset()
         # SpikingJelly resets to v_reset, or to 0 under soft reset; what a frame starts from is set beside it.
-        self.neuron.v = self.initial_potential
+        self.neuron.v = self.v_init * self.threshold
         self.neuron.store_v_seq = self.record
         spikes = self.neuron(current)
         if self.record:
-            self._record(current.detach(), self.neuron.v_seq.detach(), spikes.detach())
+            before = potential_before_reset(
+                self.neuron, current.detach(), self.neuron.v_seq.detach(), self.v_init * self.threshold
+            )
+            self._record(before, spikes.detach())
         self.neuron.reset()
+        return self._sent(spikes)
+
+    def _rates(self, sums: Tensor) -> Tensor:
+        """Spikes per step [1, N, C, ...] behind mask and pooling, from sums [1, N, C, ...]."""
+        current = self.norm(sums.flatten(0, 1)).unflatten(0, sums.shape[:2])
+        rates = spike_rates(current, self.threshold, self.v_init, self.timesteps)
+        if self.record:
+            self._record(mean_potential(current.detach(), self.threshold, self.v_init, self.timesteps), rates.detach())
+        return self._sent(rates)
+
+    def _sent(self, spikes: Tensor) -> Tensor:
+        """Spikes or rates behind the mask and the pooling."""
         mask = self.mask.to(spikes.dtype).reshape(-1, *[1] * (spikes.dim() - 3))
         if self.rate_weight > 0.0 and self.training and spikes.requires_grad:
             share = self.rate_weight / spikes.numel() * mask
             spikes.register_hook(lambda gradient: gradient + share)
         return self._pooled(self._masked(spikes, mask))
 
-    def _by_kernels(self, sums: Tensor) -> Tensor | SpikeTrains:
-        rows = sums.flatten(0, 1)
-        rows = rows if rows.dim() == 4 else rows[..., None, None]
-        whole_windows = all(side % self.spec.pool == 0 for side in rows.shape[2:])
-        pool = self.spec.pool if self.spec.pool_kind == "max" and whole_windows else 1
+    def _by_kernels(self, sums: Tensor) -> Sent:
+        rows = _maps(sums)
+        pool = self.spec.pool if self.spec.pool_kind == "max" and self._whole_windows(rows) else 1
         trains, activity = neurons(
             rows, self.norm, self.kernel_neuron, self.mask, pool, self.timesteps, len(sums) == 1,
             regrow=self.regrow, rate_weight=self.rate_weight if self.training else 0.0, record=self.record,
         )  # fmt: skip
         if self.record:
-            self.potential += activity.potential / self.timesteps
-            self.spike_count += activity.spikes / self.timesteps
-            self.samples += sums.shape[1]
+            self._record_totals(activity.potential / self.timesteps, activity.spikes / self.timesteps, sums.shape[1])
         return trains if pool == self.spec.pool else self._pooled(trains.spikes())
+
+    def _counts_by_kernels(self, sums: Tensor) -> Sent:
+        rows = _maps(sums)
+        average = self.spec.pool_kind == "avg"
+        most = self.timesteps * (self.spec.pool**2 if average else 1)
+        pool = self.spec.pool if most <= MAX_COUNT and self._whole_windows(rows) else 1
+        counts, activity = count_neurons(
+            rows, self.norm, self.kernel_neuron, self.mask, pool, self.timesteps, average=average,
+            half=self.bf16_gradients, regrow=self.regrow,
+            rate_weight=self.rate_weight if self.training else 0.0, record=self.record,
+        )  # fmt: skip
+        if self.record:
+            self._record_totals(activity.potential, activity.spikes, sums.shape[1])
+        return counts if pool == self.spec.pool else self._pooled(counts.rates())
+
+    def _whole_windows(self, rows: Tensor) -> bool:
+        """Whether the kernels can pool the maps."""
+        return self.spec.pool <= MAX_KERNEL_POOL and all(side % self.spec.pool == 0 for side in rows.shape[2:])
 
     def _masked(self, spikes: Tensor, mask: Tensor) -> Tensor:
         masked = spikes * mask
@@ -212,17 +265,32 @@ class SpikingLayer(nn.Module):
         pool = F.max_pool2d if self.spec.pool_kind == "max" else F.avg_pool2d
         return pool(spikes.flatten(0, 1), self.spec.pool).unflatten(0, spikes.shape[:2])
 
-    def _record(self, current: Tensor, after_reset: Tensor, spikes: Tensor) -> None:
-        potential = potential_before_reset(self.neuron, current, after_reset, self.initial_potential).abs()
+    def _record(self, potential: Tensor, spikes: Tensor) -> None:
+        """Add up what channels did, [T, N, C, ...], or its mean over the steps [1, N, C, ...]."""
         others = [axis for axis in range(potential.dim()) if axis != 2]
-        self.potential += potential.sum(others, dtype=torch.float64) / self.timesteps
-        self.spike_count += spikes.sum(others, dtype=torch.float64) / self.timesteps
-        self.samples += current.shape[1]
+        self._record_totals(
+            potential.abs().sum(others, dtype=torch.float64) / len(potential),
+            spikes.sum(others, dtype=torch.float64) / len(spikes),
+            potential.shape[1],
+        )
+
+    def _record_totals(self, potential: Tensor, spikes: Tensor, images: int) -> None:
+        self.potential += potential
+        self.spike_count += spikes
+        self.samples += images
 
 
-def float_spikes(spikes: Tensor | SpikeTrains) -> Tensor:
-    """Spikes as numbers [T, N, C, ...], whichever way a layer sent them."""
-    return spikes.spikes() if isinstance(spikes, SpikeTrains) else spikes
+def float_spikes(spikes: Sent) -> Tensor:
+    """Spikes as numbers [T, N, C, ...], or rates [1, N, C, ...], whichever way a layer sent them."""
+    if isinstance(spikes, SpikeTrains):
+        return spikes.spikes()
+    return spikes.rates() if isinstance(spikes, SpikeCounts) else spikes
+
+
+def _maps(sums: Tensor) -> Tensor:
+    """Sums [T or 1, N, C, ...] as maps [T * N, C, H, W]; those of single neurons are of one pixel."""
+    rows = sums.flatten(0, 1)
+    return rows if rows.dim() == 4 else rows[..., None, None]
 
 
 def _weights(
@@ -336,6 +404,11 @@ class Network(nn.Module):
         for stream in self._additions:
             share_scale(self._members(stream))
 
+    def use_rates(self, enabled: bool) -> None:
+        """Be the rate-equivalent network from now on, evaluated once for all steps, or the spiking one."""
+        for layer in self.spiking_layers():
+            layer.rate_equivalent = enabled
+
     def map_sizes(self) -> dict[str, int]:
         """Height times width of each spiking layer's feature map before pooling."""
         return {spec.name: self._before[spec.name].pixels for spec in self.specs}
@@ -354,7 +427,7 @@ class Network(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Logits [N, classes] from images [N, C, H, W] in 0..1 or event frames [T, N, C, H, W]."""
-        spikes: dict[str, Tensor | SpikeTrains] = {IMAGE: inputs.unsqueeze(0) if self.static_input else inputs}
+        spikes: dict[str, Sent] = {IMAGE: inputs.unsqueeze(0) if self.static_input else inputs}
         sums: dict[str, Tensor] = {}
         for index, spec in enumerate(self.specs):
             layer = self.layer(spec.name)

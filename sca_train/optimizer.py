@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -29,10 +30,17 @@ class Phase:
 
 
 def phases(config: TrainConfig) -> list[Phase]:
-    """What the epochs consist of: search and fine-tuning, or one phase where nothing is pruned."""
+    """What the epochs consist of: search and fine-tuning where channels are pruned, either cut where spiking begins."""
     search = search_epochs(config)
-    fine = Phase(search, config.epochs, config.lr * config.finetune_lr if search else config.lr)
-    return [phase for phase in (Phase(0, search, config.lr), fine) if phase.first < phase.last]
+    borders = sorted({0, search, config.rate_epochs, config.epochs})
+    return [Phase(first, last, _peak(config, first)) for first, last in pairwise(borders)]
+
+
+def _peak(config: TrainConfig, epoch: int) -> float:
+    """Peak learning rate of the phase that begins with ``epoch``."""
+    fine = config.finetune_lr if 0 < search_epochs(config) <= epoch else 1.0
+    spiking = config.spiking_lr if 0 < config.rate_epochs <= epoch else 1.0
+    return config.lr * fine * spiking
 
 
 def make_optimizer(network: Network, config: TrainConfig) -> torch.optim.Optimizer:

@@ -15,6 +15,8 @@ from brevitas.quant import Int8WeightPerChannelFloat, Int8WeightPerTensorFloat
 from brevitas.quant_tensor import QuantTensor
 from torch import Tensor, nn
 
+from sca_train.kernels import Weights
+
 QuantModule: TypeAlias = QuantConv2d | QuantLinear
 
 # Steps, in standard deviations, of the uniform quantizer with 2^bits - 1 levels that leaves a normal distribution the
@@ -108,11 +110,12 @@ def quantises(module: QuantModule, enabled: bool) -> None:
         value.requires_grad_(enabled)
 
 
-def weight_values(module: QuantModule) -> Tensor:
+def computed_weights(module: QuantModule) -> Weights:
     """The weights as they are computed with: quantised, or as they are where ``quantises`` says so."""
     weights = module.quant_weight()
-    values: Tensor = weights.value if isinstance(weights, QuantTensor) else weights
-    return values
+    if isinstance(weights, QuantTensor):
+        return Weights(weights.value, weights.scale)
+    return Weights(weights, None)
 
 
 @torch.no_grad()

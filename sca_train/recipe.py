@@ -52,7 +52,7 @@ def check_recipe(config: TrainConfig) -> None:
         raise TrainError(f"unknown schedule {config.schedule!r}; valid are {', '.join(SCHEDULES)}")
     if config.scale_init not in SCALE_INITS:
         raise TrainError(f"unknown scale_init {config.scale_init!r}; valid are {', '.join(SCALE_INITS)}")
-    for key in ("lr", "finetune_lr"):
+    for key in ("lr", "finetune_lr", "spiking_lr"):
         if getattr(config, key) <= 0.0:
             raise TrainError(f"{key} is {getattr(config, key)}; it must be positive")
     for key in _BELOW_ONE:
@@ -61,6 +61,27 @@ def check_recipe(config: TrainConfig) -> None:
     if config.schedule == "one-cycle" and config.warm_up == 0.0:
         raise TrainError("warm_up is 0; one-cycle rises before it falls and takes more than 0, such as 0.3")
     _check_augmentation(config)
+
+
+def check_rates(config: TrainConfig, events: bool) -> None:
+    """Raise TrainError, one sentence, where no rate-equivalent network is trained although it is asked for."""
+    if not 0 <= config.rate_epochs <= config.epochs:
+        raise TrainError(
+            f"rate_epochs is {config.rate_epochs}; it must be from 0 to the {config.epochs} epochs of the run"
+        )
+    if config.rate_epochs == 0:
+        return
+    if config.neuron != "IF" or config.reset != "soft":
+        raise TrainError(
+            f"rate_epochs is {config.rate_epochs}, but only IF neurons with soft reset spike at a rate that follows "
+            f"from their current, not {config.neuron} with {config.reset} reset; use --neuron IF --reset soft, or "
+            "--rate-epochs 0"
+        )
+    if events:
+        raise TrainError(
+            f"rate_epochs is {config.rate_epochs}, but the input of {config.dataset} changes from step to step, so "
+            "that its networks train step by step; use --rate-epochs 0"
+        )
 
 
 def _check_augmentation(config: TrainConfig) -> None:

@@ -14,6 +14,7 @@ from sca_train.augment import augmented_batch
 from sca_train.checkpoint import CHECKPOINT_FILE, TrainState, load_checkpoint, restore, save_checkpoint
 from sca_train.compact import COMPACT_FILE
 from sca_train.config import TrainConfig, config_to_toml, prunes, search_epochs
+from sca_train.conversion import convert, trains_rates
 from sca_train.data import Dataset, load_dataset
 from sca_train.device import choose_device, keep_freed_memory, peak_memory_mib, use_bf16, use_kernels
 from sca_train.errors import TrainError
@@ -101,15 +102,17 @@ def train_epochs(
 ) -> bool:
     """All epochs that are left, each with its checkpoint; False when ``stop_after`` ended them early."""
     fast = use_bf16(config, device)
-    model = trainable(state.network, device, fast)
+    model = trainable(state, device, fast)
     with tensorboard(run, state.epoch) as writer:
         while state.epoch < config.epochs:
             started = time.monotonic()
             if state.epoch == search_epochs(config) and not state.compacted:
                 narrow(state, config, dataset, device)
-                model = trainable(state.network, device, fast)
+                model = trainable(state, device, fast)
+            if state.epoch == config.rate_epochs > 0:
+                convert(state, dataset, device)
             if set_precision(state.network, config, state.epoch):
-                model = trainable(state.network, device, fast)
+                model = trainable(state, device, fast)
             before = time.monotonic()
             try:
                 loss, accuracy = train_epoch(state, model, config, dataset, device, fast)
@@ -147,11 +150,15 @@ def train_epochs(
             started = time.monotonic()
             narrow(state, config, dataset, device)
             state.seconds += time.monotonic() - started
+        if config.rate_epochs == config.epochs:
+            convert(state, dataset, device)
     return True
 
 
-def trainable(network: Network, device: torch.device, fast: bool) -> nn.Module:
+def trainable(state: TrainState, device: torch.device, fast: bool) -> nn.Module:
     """What the training steps call: the network, or its form for several processes; in channels_last when ``fast``."""
+    network = state.network
+    network.use_rates(trains_rates(network.config, state.epoch))
     synchronise_norms(network, device)
     network.use_kernels(use_kernels(network.config, device))
     if fast:

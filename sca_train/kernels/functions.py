@@ -48,13 +48,22 @@ class SpikeTrains:
 
 @dataclass(frozen=True)
 class Neuron:
-    """What the neurons of a layer are: potential = keep * carried + gain * current, spikes where >= threshold."""
+    """What the neurons of a layer are: potential = keep * carried + gain * current, spikes where >= threshold.
+
+    Potentials start at ``v_init`` thresholds.
+    """
 
     keep: float
     gain: float
     threshold: float
     alpha: float
     soft_reset: bool
+    v_init: float = 0.0
+
+    @property
+    def initial(self) -> float:
+        """Potential before the first step."""
+        return self.v_init * self.threshold
 
 
 @dataclass
@@ -107,6 +116,16 @@ def channels_last(x: Tensor) -> Tensor:
     return x.float().contiguous(memory_format=torch.channels_last)
 
 
+def layer_shape(
+    neuron: Neuron, timesteps: int, images: int, height: int, width: int, channels: int, pool: int, *, static: bool
+) -> LayerShape:
+    """The layer as the kernels see it."""
+    return LayerShape(
+        timesteps, images, height, width, channels, pool, int(static), int(neuron.soft_reset),
+        neuron.keep, neuron.gain, neuron.threshold, neuron.alpha, neuron.initial,
+    )  # fmt: skip
+
+
 class _Neurons(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, sums: Tensor, gamma: Tensor, beta: Tensor, settings: _Settings) -> tuple[Tensor, Tensor]:
@@ -114,13 +133,9 @@ class _Neurons(torch.autograd.Function):
         timesteps, pool = settings.timesteps, settings.pool
         rows, channels, height, width = sums.shape
         images = rows if settings.static else rows // timesteps
-        neuron = settings.neuron
-        shape = LayerShape(
-            timesteps, images, height, width, channels, pool, int(settings.static), int(neuron.soft_reset),
-            neuron.keep, neuron.gain, neuron.threshold, neuron.alpha,
-        )  # fmt: skip
+        shape = layer_shape(settings.neuron, timesteps, images, height, width, channels, pool, static=settings.static)
         training = settings.norm.training
-        mean, variance, count = _moments(sums, settings.norm) if training else _running(settings.norm)
+        mean, variance, count = moments(sums, settings.norm) if training else running(settings.norm)
         deviation = torch.sqrt(variance + cast(float, settings.norm.eps))
         scale = (gamma.detach().double() / deviation).float()
         shift = (beta.detach().double() - mean * gamma.detach().double() / deviation).float()
@@ -164,10 +179,10 @@ class _Neurons(torch.autograd.Function):
         return result, gamma_gradient.to(gamma.dtype), beta_gradient.to(gamma.dtype), None
 
 
-def _moments(sums: Tensor, norm: nn.Module) -> tuple[Tensor, Tensor, float]:
+def moments(sums: Tensor, norm: nn.Module) -> tuple[Tensor, Tensor, float]:
     """Mean and variance over the batch (of all ranks), float64 [C], and their count; updates running statistics."""
     rows, channels, height, width = sums.shape
-    centre, _, _ = _running(norm)
+    centre, _, _ = running(norm)
     partial = torch.empty((rows, 2, channels), dtype=torch.float64)
     call("channel_moments", sums, rows * height * width, channels, rows, centre, partial)
     count = torch.full((1, channels), float(rows * height * width), dtype=torch.float64)
@@ -180,7 +195,8 @@ def _moments(sums: Tensor, norm: nn.Module) -> tuple[Tensor, Tensor, float]:
     return mean, variance, number
 
 
-def _running(norm: nn.Module) -> tuple[Tensor, Tensor, float]:
+def running(norm: nn.Module) -> tuple[Tensor, Tensor, float]:
+    """Running mean and variance, float64 [C]."""
     assert isinstance(norm.running_mean, Tensor) and isinstance(norm.running_var, Tensor)
     return norm.running_mean.double(), norm.running_var.double(), 1.0
 

@@ -16,8 +16,8 @@ from sca_train.errors import TrainError
 from sca_train.files import cache_folder
 
 FOLDER = Path(__file__).parent
-SOURCES = tuple(FOLDER / name for name in ("spike_kernels.cpp", "winograd.cpp", "matrix_tiles.cpp"))
-HEADERS = (FOLDER / "shared.h",)
+SOURCES = tuple(FOLDER / name for name in ("spike_kernels.cpp", "rate_kernels.cpp", "winograd.cpp", "matrix_tiles.cpp"))
+HEADERS = (FOLDER / "shared.h", FOLDER / "layer.h")
 COMPILER_VARIABLE = "CXX"
 FLAGS = (
     "-std=c++17", "-O3", "-march=native", "-fopenmp", "-fno-math-errno", "-fno-trapping-math", "-shared", "-fPIC",
@@ -25,12 +25,12 @@ FLAGS = (
 
 
 class LayerShape(ctypes.Structure):
-    """``Layer`` of spike_kernels.cpp."""
+    """``Layer`` of layer.h."""
 
     _fields_ = [
         *((name, ctypes.c_int64) for name in ("timesteps", "images", "height", "width", "channels", "pool")),
         *((name, ctypes.c_int32) for name in ("static_input", "soft_reset")),
-        *((name, ctypes.c_float) for name in ("keep", "gain", "threshold", "alpha")),
+        *((name, ctypes.c_float) for name in ("keep", "gain", "threshold", "alpha", "initial")),
     ]
 
 

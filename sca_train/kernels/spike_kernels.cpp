@@ -16,7 +16,7 @@
 #include <cstring>
 #include <vector>
 
-#include "shared.h"
+#include "layer.h"
 
 namespace {
 
@@ -24,8 +24,6 @@ constexpr int MAX_T = 32;
 constexpr int MAX_WINDOW = 16;            // pixels of a pooling window
 constexpr int SUBSET_STEPS = 4;           // time steps whose gradients are summed over all subsets
 constexpr int SUBSETS = 1 << SUBSET_STEPS;
-
-inline Vector absolute(Vector x) { return (Vector)((Integers)x & 0x7fffffff); }
 
 // exp for x <= 0, relative error below 1e-6: 2^n times a polynomial of the remainder.
 inline Vector exp_negative(Vector x) {
@@ -45,22 +43,6 @@ inline Vector surrogate_gradient(Vector x, float alpha) {
     return alpha * e / (d * d);
 }
 
-// A running sum that moves its float part to double often enough to stay exact to about a float's last bits.
-struct Total {
-    Vector now{};
-    double whole[LANES] = {};
-    void flush() {
-        for (int j = 0; j < LANES; ++j) whole[j] += now[j];
-        now = Vector{};
-    }
-};
-
-// Channels are walked innermost, LANES at a time, so that memory is read in its order; what is summed over pixels waits
-// in one such record per block.
-int64_t blocks_of(int64_t channels) { return (channels + LANES - 1) / LANES; }
-
-int64_t in_block(int64_t channels, int64_t block) { return std::min<int64_t>(LANES, channels - block * LANES); }
-
 struct Moments {
     Vector centre{};
     Total total, squares;
@@ -69,15 +51,6 @@ struct Moments {
 }  // namespace
 
 extern "C" {
-
-// What a layer's neurons are and how its map is laid out; mirrored by ctypes.
-struct Layer {
-    int64_t timesteps, images, height, width, channels, pool;
-    int32_t static_input;   // the sums are [N][H][W][C], the same at every step
-    int32_t soft_reset;
-    float keep, gain;       // potential = keep * carried + gain * current
-    float threshold, alpha;
-};
 
 // Per-channel sums and sums of squares of x - shift over rows [rows][channels], cut into `parts` equal runs of rows.
 void channel_moments(const float* x, int64_t rows, int64_t channels, int64_t parts, const double* shift,
@@ -116,7 +89,7 @@ namespace {
 template <bool SOFT>
 __attribute__((noinline)) Integers integrate(const Layer& layer, const float* sums, int64_t step_stride, Vector scale,
                                              Vector shift, int64_t count, Vector* potential) {
-    Vector carried{}, current{};
+    Vector carried = Vector{} + layer.initial, current{};
     Integers train{};
     for (int64_t t = 0; t < layer.timesteps; ++t) {
         if (t == 0 || !layer.static_input) current = scale * load(sums + t * step_stride, count) + shift;
@@ -128,22 +101,6 @@ __attribute__((noinline)) Integers integrate(const Layer& layer, const float* su
     }
     return train;
 }
-
-// A layer's map, its pooled map, and where a window's pixels lie.
-struct Map {
-    int64_t rows, columns, step, pooled_step;
-    const Layer& layer;
-    explicit Map(const Layer& l)
-        : rows(l.height / l.pool), columns(l.width / l.pool), step(l.images * l.height * l.width * l.channels),
-          pooled_step(l.images * rows * columns * l.channels), layer(l) {}
-    int64_t at(int64_t n, int64_t row, int64_t column, int64_t k) const {
-        const int64_t y = row * layer.pool + k / layer.pool, x = column * layer.pool + k % layer.pool;
-        return ((n * layer.height + y) * layer.width + x) * layer.channels;
-    }
-    int64_t pooled_at(int64_t n, int64_t row, int64_t column) const {
-        return ((n * rows + row) * columns + column) * layer.channels;
-    }
-};
 
 struct ForwardBlock {
     Vector scale, shift;

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sca_train.compact import load_compact
 from sca_train.config import prunes, search_epochs
 from sca_train.precision import float_epochs, quant_modules, set_precision, spread_scales
-from sca_train.quantizers import BEST_STEP, FixedScale, fixed_scale, weight_values
+from sca_train.quantizers import BEST_STEP, FixedScale, computed_weights, fixed_scale
 from sca_train.train import CHECKPOINT_FILE, train
 from tests.train.conftest import make_network, small
 from tests.train.test_train import equal, untimed
@@ -46,7 +46,7 @@ def test_weights_are_used_as_they_are_and_then_quantised(model: str, kernels: bo
     quantised = network(images)
     assert set_precision(network, config, 0)
     assert not set_precision(network, config, 0)
-    assert all(torch.equal(weight_values(module), module.weight) for module in quant_modules(network))
+    assert all(torch.equal(computed_weights(module).values, module.weight) for module in quant_modules(network))
     full = network(images)
     assert not torch.allclose(quantised, full)
     torch.nn.functional.cross_entropy(network(images), torch.arange(6)).backward()
@@ -84,7 +84,10 @@ def test_spread_scales_have_less_error_than_the_largest_weights() -> None:
     network = make_network(small(image_size=16))
 
     def errors() -> list[float]:
-        return [float((weight_values(module) - module.weight).square().mean()) for module in quant_modules(network)]
+        return [
+            float((computed_weights(module).values - module.weight).square().mean())
+            for module in quant_modules(network)
+        ]
 
     before = errors()
     spread_scales(network)

@@ -1,0 +1,30 @@
+"""From the rate-equivalent network, evaluated once for all steps, to the spiking one of the same parameters."""
+
+from __future__ import annotations
+
+import torch
+
+from sca_train.checkpoint import TrainState
+from sca_train.config import TrainConfig
+from sca_train.data import Dataset
+from sca_train.measure import measure
+from sca_train.parallel import rank
+
+
+def trains_rates(config: TrainConfig, epoch: int) -> bool:
+    """Whether ``epoch`` (from 0) trains the rate-equivalent network."""
+    return epoch < config.rate_epochs
+
+
+def convert(state: TrainState, dataset: Dataset, device: torch.device) -> None:
+    """Let the network spike from now on, and measure it on the whole test set just before and just after."""
+    network = state.network
+    if rank() == 0:
+        network.use_rates(True)
+        state.rates = measure(network, dataset.test_images, dataset.test_labels, device, "as rates")
+    network.use_rates(False)
+    if rank() == 0:
+        state.converted = measure(network, dataset.test_images, dataset.test_labels, device, "converted")
+        before, after = state.rates, state.converted
+        assert before is not None
+        print(f"converted to spikes: test {before.accuracy:.4f} as rates, {after.accuracy:.4f} spiking", flush=True)

@@ -1,0 +1,105 @@
+"""Convolutions of small unsigned integers, such as spikes and spike counts, with quantised weights."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor
+
+from sca_train.kernels.library import call
+
+MAX_PAIR = 32767
+"""Processors without VNNI add two products in 16 bits and saturate."""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Float weights ``values`` [out, in, k, k], which are integers times ``scale`` ([out, 1, 1, 1] or one), or any."""
+
+    values: Tensor
+    scale: Tensor | None
+
+    def integers(self) -> Tensor:
+        """The integers, as floats; the values themselves where they have no scale."""
+        return self.values if self.scale is None else (self.values / self.scale).round_()
+
+    def scales(self) -> Tensor:
+        """Scale of each output, float32 [out]; ones where they have none."""
+        outputs = len(self.values)
+        if self.scale is None:
+            return torch.ones(outputs)
+        return self.scale.detach().float().flatten().expand(outputs).contiguous()
+
+
+@functools.cache
+def computes_int8() -> bool:
+    """Whether this torch convolves 8-bit integers by oneDNN."""
+    return hasattr(torch.ops.onednn, "qconv2d_pointwise") and torch.backends.mkldnn.is_available()
+
+
+@functools.cache
+def computes_bf16() -> bool:
+    """Whether this processor multiplies bf16 in hardware."""
+    return torch.ops.mkldnn._is_mkldnn_bf16_supported() and torch.cpu._is_avx512_bf16_supported()
+
+
+def integer_convolution(counts: Tensor, unit: float, weights: Weights, stride: int) -> Tensor:
+    """Sums float32 [N, out, H, W], channels last, of counts uint8 [N, in, H, W]; padding k // 2.
+
+    A count is at most 1 / ``unit`` and worth ``unit``. Where weights are 8-bit integers the sums are exact integers
+    times that and the scale, and sums in float32 otherwise.
+    """
+    padding = weights.values.shape[-1] // 2
+    if weights.scale is not None and computes_int8():
+        integers = weights.integers()
+        if 2 * round(1.0 / unit) * int(integers.abs().max()) <= MAX_PAIR:
+            return _int8_convolution(counts, unit, integers.to(torch.int8), weights.scales(), stride)
+    x = counts.float().mul_(unit).contiguous(memory_format=torch.channels_last)
+    values = weights.values.contiguous(memory_format=torch.channels_last)
+    return F.conv2d(x, values, stride=stride, padding=padding)
+
+
+def _int8_convolution(counts: Tensor, unit: float, integers: Tensor, scales: Tensor, stride: int) -> Tensor:
+    padding = [integers.shape[-1] // 2] * 2
+    strides, dilation = [stride] * 2, [1, 1]
+    zeros = torch.zeros(len(integers), dtype=torch.int32)
+    operators = torch.ops.onednn
+    packed = operators.qconv_prepack(
+        integers.contiguous(), scales, unit, 0, strides, padding, dilation, 1, list(counts.shape)
+    )
+    result: Tensor = operators.qconv2d_pointwise(
+        counts, unit, 0, packed, scales, zeros, None, strides, padding, dilation, 1, 1.0, 0, torch.float32, "none",
+        [], "",
+    )  # fmt: skip
+    return result
+
+
+def gradients(
+    gradient: Tensor, counts: Tensor, unit: float, weights: Weights, stride: int, half: bool, needed: tuple[bool, bool]
+) -> tuple[Tensor | None, Tensor | None]:
+    """Gradients of the rates (counts times ``unit``) and of the weights from that of the sums; None if not ``needed``.
+
+    With ``half`` the gradient of the sums, times the scales, is rounded once to bf16; counts and integer weights are
+    exact in bf16, and the products are added in float32.
+    """
+    if half:
+        scales = weights.scales()
+        rows = gradient.numel() // len(scales)
+        towards = torch.empty_like(gradient, dtype=torch.bfloat16)
+        call("round_scaled", gradient, rows, len(scales), scales, towards)
+        x, values = counts.bfloat16(), weights.integers().bfloat16()
+        if not computes_bf16():
+            towards, x, values = towards.float(), x.float(), values.float()
+    else:
+        towards, x, values = gradient, counts.float().mul_(unit), weights.values.float()
+    padding = weights.values.shape[-1] // 2
+    of_rates, of_weights, _ = torch.ops.aten.convolution_backward(
+        towards, x, values.contiguous(memory_format=torch.channels_last), None, [stride] * 2, [padding] * 2, [1, 1],
+        False, [0, 0], 1, [*needed, False],
+    )  # fmt: skip
+    if half and needed[1]:
+        of_weights = of_weights.float() * (unit / scales).reshape(-1, 1, 1, 1)
+    return of_rates if needed[0] else None, of_weights if needed[1] else None

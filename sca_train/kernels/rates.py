@@ -1,0 +1,162 @@
+"""Rate-equivalent layers as autograd functions: spike counts in place of float rates, and convolutions of integers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from sca_train.kernels.functions import Activity, Neuron, channels_last, layer_shape, moments, running
+from sca_train.kernels.integers import Weights, gradients, integer_convolution
+from sca_train.kernels.library import call
+from sca_train.parallel import sum_over_ranks
+
+MAX_COUNT = 255
+
+
+@dataclass(frozen=True)
+class SpikeCounts:
+    """Spikes of all steps ``counts`` uint8 [N, C, H, W], channels last; one of them is a rate of ``unit``.
+
+    ``carrier`` has the shape of the rates, [1, N, C, H, W], but no memory of its own: it only carries the gradient.
+    """
+
+    counts: Tensor
+    unit: float
+    carrier: Tensor
+
+    def rates(self) -> Tensor:
+        """Spikes per step, float32 [1, N, C, H, W]."""
+        result: Tensor = _Rates.apply(self.carrier, self.counts, self.unit)
+        return result
+
+
+def count_neurons(
+    sums: Tensor, norm: nn.Module, neuron: Neuron, mask: Tensor, pool: int, timesteps: int,
+    *, average: bool = False, regrow: bool = False, rate_weight: float = 0.0, record: bool = True, half: bool = False,
+) -> tuple[SpikeCounts, Activity]:  # fmt: skip
+    """Batch norm, rounding to spike counts, channel mask and pooling of sums [N, C, H, W].
+
+    The neurons are IF with soft reset. ``average`` pools by the mean instead of the maximum, ``half`` takes gradients
+    in bf16; for the rest see ``functions.neurons``. The recorded activity is averaged over the steps.
+    """
+    settings = _Settings(norm, neuron, mask, pool, timesteps, average, regrow, rate_weight, record, half)
+    carrier, counts = _CountNeurons.apply(sums, norm.weight, norm.bias, settings)
+    assert settings.activity is not None
+    unit = 1.0 / (timesteps * (pool**2 if average else 1))
+    return SpikeCounts(counts, unit, carrier), settings.activity
+
+
+def count_convolution(spikes: SpikeCounts, weights: Weights, stride: int, half: bool) -> Tensor:
+    """Sums [N, out, H, W], channels last, of spike counts and weights with padding k // 2.
+
+    Exact in the integers. With ``half`` the gradient of the sums is rounded once to bf16, and so are the results.
+    """
+    result: Tensor = _CountConvolution.apply(
+        spikes.carrier, spikes.counts, weights.values, weights.scale, spikes.unit, stride, half
+    )
+    return result
+
+
+@dataclass
+class _Settings:
+    norm: nn.Module
+    neuron: Neuron
+    mask: Tensor
+    pool: int
+    timesteps: int
+    average: bool
+    regrow: bool
+    rate_weight: float
+    record: bool
+    half: bool
+    activity: Activity | None = None
+
+
+class _CountNeurons(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, sums: Tensor, gamma: Tensor, beta: Tensor, settings: _Settings) -> tuple[Tensor, Tensor]:
+        sums = channels_last(sums)
+        images, channels, height, width = sums.shape
+        timesteps, pool, neuron = settings.timesteps, settings.pool, settings.neuron
+        shape = layer_shape(neuron, timesteps, images, height, width, channels, pool, static=True)
+        training = settings.norm.training
+        mean, variance, count = moments(sums, settings.norm) if training else running(settings.norm)
+        deviation = torch.sqrt(variance + cast(float, settings.norm.eps))
+        # From a sum to T * current / threshold + v_init.
+        steps = timesteps / neuron.threshold
+        scale = gamma.detach().double() / deviation
+        shift = (beta.detach().double() - mean * scale) * steps + neuron.v_init
+        line = (scale * steps).float(), shift.float()
+        mask = settings.mask.float().contiguous()
+        counts = torch.empty(
+            (images, channels, height // pool, width // pool), dtype=torch.uint8, memory_format=torch.channels_last
+        )
+        tallies = torch.zeros((2, images, channels), dtype=torch.float64)
+        recorded = tallies if settings.record else (None, None)
+        call("rate_forward", shape, neuron.v_init, int(settings.average), sums, *line, mask, counts, *recorded)
+        potential, spikes = tallies.sum(1) / timesteps
+        settings.activity = Activity(potential * neuron.threshold, spikes)
+        ctx.save_for_backward(sums, gamma, *line, mask, mean, deviation)
+        ctx.settings, ctx.shape, ctx.count, ctx.training = settings, shape, count, training
+        carrier = torch.zeros(1, dtype=torch.bfloat16 if settings.half else torch.float32).expand(1, *counts.shape)
+        ctx.mark_non_differentiable(counts)
+        return carrier, counts
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor, _: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
+        sums, gamma, scale, shift, mask, mean, deviation = ctx.saved_tensors
+        shape, settings = ctx.shape, ctx.settings
+        gradient = gradient.flatten(0, 1).contiguous(memory_format=torch.channels_last)
+        passing = (
+            settings.neuron.v_init, int(settings.average), int(settings.regrow),
+            settings.rate_weight / (shape.images * shape.height * shape.width * shape.channels),
+            sums, scale, shift, mask, gradient, gradient.element_size(),
+        )  # fmt: skip
+        partial = torch.empty((shape.images, 2, shape.channels), dtype=torch.float64)
+        call("rate_gradient_sums", shape, *passing, mean, deviation, partial)
+        beta_gradient, gamma_gradient = partial.sum(0)
+        totals = torch.stack([beta_gradient, gamma_gradient])
+        if ctx.training:
+            totals = sum_over_ranks(totals.clone()) / ctx.count
+        else:
+            totals.zero_()
+        factor, offset = (gamma.double() / deviation).float(), totals[0].float()
+        slope = (totals[1] / deviation).float()
+        result = torch.empty_like(sums)
+        call("rate_backward", shape, *passing, factor, offset, slope, mean.float(), result)
+        return result, gamma_gradient.to(gamma.dtype), beta_gradient.to(gamma.dtype), None
+
+
+class _CountConvolution(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, carrier: Tensor, counts: Tensor, weight: Tensor, scale: Tensor | None, unit: float, stride: int,
+        half: bool,
+    ) -> Tensor:  # fmt: skip
+        ctx.save_for_backward(counts, weight, scale)
+        ctx.unit, ctx.stride, ctx.half, ctx.leading = unit, stride, half, carrier.shape[:2]
+        return integer_convolution(counts, unit, Weights(weight, scale), stride)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, None, Tensor | None, None, None, None, None]:
+        counts, weight, scale = ctx.saved_tensors
+        needed = ctx.needs_input_grad[0], ctx.needs_input_grad[2]
+        of_counts, of_weight = gradients(
+            channels_last(gradient), counts, ctx.unit, Weights(weight, scale), ctx.stride, ctx.half, needed
+        )
+        of_carrier = of_counts.unflatten(0, ctx.leading) if of_counts is not None else None
+        return of_carrier, None, of_weight, None, None, None, None
+
+
+class _Rates(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, carrier: Tensor, counts: Tensor, unit: float) -> Tensor:
+        ctx.kind = carrier.dtype
+        return (counts.float() * unit).unsqueeze(0)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        return gradient.to(ctx.kind), None, None

@@ -1,0 +1,223 @@
+"""Rate-equivalent layers: plain against the spiking neurons they stand for, and the kernels against the plain ones."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+import torch.nn.functional as F  # noqa: N812
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from spikingjelly.activation_based import neuron as sj_neuron
+from torch import Tensor, nn
+
+from sca_train.config import TrainConfig, apply_overrides
+from sca_train.errors import TrainError
+from sca_train.kernels import Neuron, SpikeCounts, Weights, count_convolution, count_neurons
+from sca_train.kernels import integers as integer_kernels
+from sca_train.models import model_layers
+from sca_train.network import Network, potential_before_reset
+from sca_train.rates import mean_potential, spike_rates
+
+SOFT = {"reset": "soft", "v_init": 0.5, "ratio": 0.0}
+
+
+def network(model: str = "mini", **options: object) -> Network:
+    config = apply_overrides(TrainConfig(), {"model": model, **SOFT, **options}, "the test")
+    torch.manual_seed(config.seed)
+    return Network(model_layers(config), config, (config.image_size, config.image_size, 1), 10)
+
+
+def randomise_norms(made: Network) -> None:
+    for layer in made.spiking_layers():
+        norm = layer.norm
+        for value, low, high in ((norm.weight, 0.5, 1.5), (norm.bias, -0.2, 0.6)):
+            assert isinstance(value, Tensor)
+            nn.init.uniform_(value, low, high)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 32), st.sampled_from([0.0, 0.5]), st.sampled_from([0.5, 1.0, 2.0]), st.integers(0, 2**31))
+def test_rates_are_those_of_soft_reset_neurons_under_constant_current(
+    timesteps: int, v_init: float, threshold: float, seed: int
+) -> None:
+    # Currents on a lattice that floats hold exactly, so that no comparison hangs on a rounding.
+    torch.manual_seed(seed)
+    current = torch.randint(-400, 800, (50,)) * (threshold / 256)
+    node = sj_neuron.IFNode(threshold, None, detach_reset=True, step_mode="m", store_v_seq=True)
+    node.v = v_init * threshold
+    drive = current.expand(timesteps, -1)
+    spikes = node(drive)
+    assert torch.equal(spikes.mean(0), spike_rates(current, threshold, v_init, timesteps))
+    before = potential_before_reset(node, drive, node.v_seq, v_init * threshold)
+    assert torch.allclose(before.abs().mean(0), mean_potential(current, threshold, v_init, timesteps), atol=1e-5)
+
+
+def test_the_gradient_passes_rounding_straight_through_inside_the_range_only() -> None:
+    current = torch.tensor([-0.1, 0.0, 0.3, 1.9, 2.0, 2.1], requires_grad=True)
+    spike_rates(current, 2.0, 0.5, 4).sum().backward()
+    assert current.grad is not None
+    assert current.grad.tolist() == [0.0, 0.5, 0.5, 0.5, 0.5, 0.0]
+
+
+def plain(
+    sums: Tensor, norm: nn.Module, neuron: Neuron, mask: Tensor, pool: int, timesteps: int, average: bool, regrow: bool
+) -> tuple[Tensor, Tensor]:
+    """Rates behind mask and pooling, and the current."""
+    current = norm(sums)
+    rates = spike_rates(current, neuron.threshold, neuron.v_init, timesteps)
+    cut = mask.reshape(-1, 1, 1)
+    sent = rates * cut
+    if regrow:
+        sent = sent + (1.0 - cut) * (rates - rates.detach())
+    return (F.avg_pool2d if average else F.max_pool2d)(sent, pool), current
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.integers(1, 40), st.integers(1, 4), st.sampled_from([1, 2, 3]), st.integers(1, 20), st.sampled_from([0.0, 0.5]),
+    st.booleans(), st.booleans(), st.booleans(), st.booleans(), st.integers(0, 2**31),
+)  # fmt: skip
+def test_kernels_equal_the_plain_layer(
+    channels: int, side: int, pool: int, timesteps: int, v_init: float, average: bool, regrow: bool, training: bool,
+    half: bool, seed: int,
+) -> None:  # fmt: skip
+    torch.manual_seed(seed)
+    neuron = Neuron(1.0, 1.0, 2.0, 4.0, True, v_init)
+    norm = nn.BatchNorm2d(channels).train(training)
+    nn.init.uniform_(norm.weight, 0.5, 2.0)
+    nn.init.uniform_(norm.bias, -0.5, 1.5)
+    other = copy.deepcopy(norm).double()
+    mask = (torch.rand(channels) < 0.7).float()
+    sums = (torch.randn(3, channels, side * pool, side * pool) * 3.0).contiguous(memory_format=torch.channels_last)
+    mine, theirs = sums.clone().requires_grad_(), sums.double().requires_grad_()
+    sent, activity = count_neurons(mine, norm, neuron, mask, pool, timesteps, average=average, regrow=regrow, half=half)
+    expected, current = plain(theirs, other, neuron, mask.double(), pool, timesteps, average, regrow)
+    # Currents within a float's rounding of a step may round to either side of it.
+    levels = current.detach() * timesteps / neuron.threshold + v_init
+    assume(float((levels - levels.round()).abs().min()) > 1e-5)
+    rates = sent.rates()
+    assert torch.equal(sent.counts, (expected.detach() / sent.unit).round().to(torch.uint8))
+    assert torch.allclose(rates[0], expected.detach().float())
+    potential = mean_potential(current.detach(), neuron.threshold, v_init, timesteps)
+    assert torch.allclose(activity.potential, potential.sum((0, 2, 3)), rtol=1e-4)
+    assert torch.allclose(
+        activity.spikes, spike_rates(current.detach(), neuron.threshold, v_init, timesteps).sum((0, 2, 3))
+    )
+    towards = torch.randn(expected.shape).bfloat16().float()
+    rates.backward(towards.unsqueeze(0))
+    expected.backward(towards.double())
+    assert mine.grad is not None and theirs.grad is not None
+    assert torch.allclose(mine.grad.double(), theirs.grad, rtol=1e-3, atol=1e-4)
+    for found, right in ((norm.weight, other.weight), (norm.bias, other.bias)):
+        assert found.grad is not None and right.grad is not None
+        assert torch.allclose(found.grad.double(), right.grad, rtol=1e-3, atol=1e-4)
+    assert torch.allclose(norm.running_var, other.running_var.float(), rtol=1e-4)  # type: ignore[union-attr]
+
+
+def random_counts(images: int, inputs: int, side: int, most: int) -> SpikeCounts:
+    counts = torch.randint(0, most + 1, (images, inputs, side, side), dtype=torch.uint8)
+    carrier = torch.zeros((1, *counts.shape), requires_grad=True)
+    return SpikeCounts(counts.contiguous(memory_format=torch.channels_last), 1.0 / most, carrier)
+
+
+@pytest.mark.parametrize("int8", [True, False])
+@pytest.mark.parametrize(
+    ("inputs", "outputs", "kernel", "stride", "most", "largest"),
+    [(5, 7, 3, 1, 4, 7), (64, 40, 3, 2, 4, 7), (17, 9, 1, 1, 20, 1), (8, 16, 5, 1, 255, 7), (8, 16, 3, 1, 255, 127)],
+)
+def test_convolutions_of_counts_are_exact_and_their_gradients_as_precise_as_asked(
+    inputs: int, outputs: int, kernel: int, stride: int, most: int, largest: int, int8: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(integer_kernels, "computes_int8", lambda: int8)
+    torch.manual_seed(inputs)
+    spikes = random_counts(3, inputs, 6, most)
+    scale = 2.0 ** torch.randint(-6, 0, (outputs, 1, 1, 1)).float()
+    weight = torch.randint(-largest, largest + 1, (outputs, inputs, kernel, kernel)) * scale
+    x = (spikes.counts.double() / most).requires_grad_()
+    right = weight.double().requires_grad_()
+    expected = F.conv2d(x, right, stride=stride, padding=kernel // 2)
+    towards = torch.randn(expected.shape).contiguous(memory_format=torch.channels_last)
+    expected.backward(towards.double())
+    for half, error in ((False, 1e-5), (True, 0.01)):
+        values = weight.clone().requires_grad_()
+        spikes.carrier.grad = None
+        found = count_convolution(spikes, Weights(values, scale), stride, half)
+        assert torch.allclose(found.double(), expected, rtol=1e-5, atol=1e-5 * float(expected.detach().abs().max()))
+        found.backward(towards)
+        assert values.grad is not None and right.grad is not None
+        assert spikes.carrier.grad is not None and x.grad is not None
+        assert relative(values.grad, right.grad) < error
+        assert relative(spikes.carrier.grad[0], x.grad) < error
+
+
+def relative(found: Tensor, right: Tensor) -> float:
+    return float((found.double() - right).norm() / right.norm())
+
+
+@pytest.mark.parametrize(
+    ("model", "options"),
+    [
+        ("mini", {}),
+        ("vgg7", {"width": 0.125, "image_size": 16}),
+        ("resnet20", {"width": 0.25, "image_size": 16}),
+        ("preresnet20", {"width": 0.25, "image_size": 16}),
+        ("mlp", {"hidden": [32, 16]}),
+        ("vgg11", {"width": 0.125, "image_size": 32, "weight_bits": 8}),
+    ],
+)
+def test_networks_by_kernels_equal_the_plain_ones(model: str, options: dict[str, object]) -> None:
+    made = network(model, gradients="exact", **options)
+    randomise_norms(made)
+    other = copy.deepcopy(made).double()
+    other.use_rates(True)
+    made.use_rates(True)
+    made.use_kernels(True)
+    side = made.input_shape[0]
+    torch.manual_seed(1)
+    images = torch.rand(6, 1, side, side)
+    labels = torch.arange(6)
+    found, right = made(images), other(images.double())
+    # A current within rounding of a step changes a count; a few of many thousands do.
+    assert relative(found.detach(), right.detach()) < 0.02
+    F.cross_entropy(found, labels).backward()
+    F.cross_entropy(right, labels).backward()
+    for (name, mine), (_, theirs) in zip(made.named_parameters(), other.named_parameters(), strict=True):
+        if mine.grad is not None and theirs.grad is not None and theirs.grad.norm() > 1e-6:
+            assert relative(mine.grad, theirs.grad) < 0.1, name
+
+
+def test_recorded_activity_of_kernels_equals_that_of_plain_rates() -> None:
+    made = network("mini", image_size=16)
+    other = copy.deepcopy(made).double()
+    for one in (made, other):
+        one.use_rates(True)
+        for layer in one.spiking_layers():
+            layer.record = True
+    made.use_kernels(True)
+    torch.manual_seed(1)
+    images = torch.rand(8, 1, 16, 16)
+    made(images)
+    other(images.double())
+    for mine, theirs in zip(made.spiking_layers(), other.spiking_layers(), strict=True):
+        assert torch.allclose(mine.potential, theirs.potential, rtol=1e-3)
+        assert torch.allclose(mine.spike_count, theirs.spike_count, rtol=0.01, atol=0.5)
+        assert float(mine.samples) == float(theirs.samples) == 8
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"rate_epochs": 41}, "from 0 to the 40 epochs"),
+        ({"rate_epochs": -1}, "from 0 to the 40 epochs"),
+        ({"rate_epochs": 3, "reset": "hard"}, "IF with hard reset"),
+        ({"rate_epochs": 3, "neuron": "LIF"}, "LIF with soft reset"),
+        ({"rate_epochs": 3, "dataset": "events-digits", "model": "dvs", "image_size": 32}, "step by step"),
+        ({"rate_epochs": 3, "spiking_lr": 0.0}, "spiking_lr"),
+    ],
+)
+def test_rates_that_no_training_could_use_are_refused(options: dict[str, object], reason: str) -> None:
+    with pytest.raises(TrainError, match=reason):
+        apply_overrides(TrainConfig(), {**SOFT, **options}, "the test")
