@@ -60,6 +60,9 @@ class TrainConfig:
     scale_init: str = _option(
         "max", "scales of the weights at the start: by each channel's largest weight (max) or by their spread (std)"
     )
+    scale_update: str = _option(
+        "learned", "scales of the weights while training: learned, or set by the weights' spread after each step (std)"
+    )
     neuron: str = _option("IF", "spiking neuron: IF or LIF")
     tau: float = _option(2.0, "time constant of LIF, a power of two")
     reset: str = _option("hard", "what a spike does to the potential: hard (to zero) or soft (minus the threshold)")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sca_train.config import TrainConfig, prunes, search_epochs
 from sca_train.network import Network
-from sca_train.quantizers import FixedScale, QuantModule, learn_scale_from_spread, quantises
+from sca_train.quantizers import FixedScale, QuantModule, quantises, set_scale_from_spread
 
 
 def float_epochs(config: TrainConfig) -> int:
@@ -22,10 +22,10 @@ def quant_modules(network: Network) -> list[QuantModule]:
 
 
 def spread_scales(network: Network) -> None:
-    """Set all learned scales to what suits the spread of the weights."""
+    """Set all scales but those of additions to what suits the spread of the weights."""
     for module in quant_modules(network):
         if not isinstance(module.weight_quant.tensor_quant.scaling_impl, FixedScale):
-            learn_scale_from_spread(module)
+            set_scale_from_spread(module)
 
 
 def set_precision(network: Network, config: TrainConfig, epoch: int) -> bool:
@@ -34,11 +34,26 @@ def set_precision(network: Network, config: TrainConfig, epoch: int) -> bool:
     In the first quantised epoch all scales are set anew by the weights as they are then.
     """
     enabled = epoch >= float_epochs(config)
-    modules = quant_modules(network)
-    changed = any(module.weight_quant.disable_quant == enabled for module in modules)
-    for module in modules:
-        quantises(module, enabled)
+    trained = [value.requires_grad for value in network.parameters()]
+    for module in quant_modules(network):
+        quantises(module, enabled, learned=config.scale_update == "learned")
     if 0 < epoch == float_epochs(config):
         spread_scales(network)
         network.share_scales()
-    return changed
+    return trained != [value.requires_grad for value in network.parameters()]
+
+
+def start_scales(network: Network, config: TrainConfig) -> None:
+    """The scales of an untrained network, where they are not those of the largest weights."""
+    if "std" in (config.scale_init, config.scale_update):
+        spread_scales(network)
+
+
+def follow_weights(network: Network, config: TrainConfig) -> None:
+    """After a training step: keep the scales at the best step for the weights where they are not learned.
+
+    A sum behind batch norm stays the same when its weights shrink, so that weight decay shrinks them and leaves learned
+    scales behind. Scales that additions share are powers of two and stay as they are.
+    """
+    if config.scale_update == "std":
+        spread_scales(network)

@@ -100,14 +100,14 @@ def fixed_scale(module: QuantModule) -> FixedScale:
     return scaling
 
 
-def quantises(module: QuantModule, enabled: bool) -> None:
-    """Let weights be quantised, or used as they are; their learned scale only gets a gradient where it is used.
+def quantises(module: QuantModule, enabled: bool, learned: bool) -> None:
+    """Let weights be quantised, or used as they are; their scale only gets a gradient where it is ``learned`` and used.
 
     Several processes wait for the gradient of every parameter that asks for one.
     """
     module.weight_quant.disable_quant = not enabled
     for value in module.weight_quant.parameters():
-        value.requires_grad_(enabled)
+        value.requires_grad_(enabled and learned)
 
 
 def computed_weights(module: QuantModule) -> Weights:
@@ -119,12 +119,12 @@ def computed_weights(module: QuantModule) -> Weights:
 
 
 @torch.no_grad()
-def learn_scale_from_spread(module: QuantModule) -> None:
-    """Set a learned scale to the best step for weights as spread as each channel's, or as all where they share one.
+def set_scale_from_spread(module: QuantModule) -> None:
+    """Set a scale that is a parameter to the best step for weights as spread as its channel's, or as all that share it.
 
     The spread is the root mean square: the integers lie around zero, and so does a channel of a single weight.
     """
-    bits = round(float(module.weight_quant.bit_width()))
+    bits = round(float(module.weight_quant.tensor_quant.msb_clamp_bit_width_impl()))
     value = module.weight_quant.tensor_quant.scaling_impl.value
     squares = module.weight.square()
     spread = (squares.flatten(1).mean(1) if value.numel() > 1 else squares.mean()).sqrt().clamp(min=_LEAST_SPREAD)

@@ -31,6 +31,7 @@ USUAL = {
 digit is no digit."""
 
 SCALE_INITS = ("max", "std")
+SCALE_UPDATES = ("learned", "std")
 _BELOW_ONE = ("momentum", "warm_up", "label_smoothing", "float_fraction")
 
 
@@ -52,6 +53,8 @@ def check_recipe(config: TrainConfig) -> None:
         raise TrainError(f"unknown schedule {config.schedule!r}; valid are {', '.join(SCHEDULES)}")
     if config.scale_init not in SCALE_INITS:
         raise TrainError(f"unknown scale_init {config.scale_init!r}; valid are {', '.join(SCALE_INITS)}")
+    if config.scale_update not in SCALE_UPDATES:
+        raise TrainError(f"unknown scale_update {config.scale_update!r}; valid are {', '.join(SCALE_UPDATES)}")
     for key in ("lr", "finetune_lr", "spiking_lr"):
         if getattr(config, key) <= 0.0:
             raise TrainError(f"{key} is {getattr(config, key)}; it must be positive")

@@ -36,7 +36,7 @@ from sca_train.parallel import (
     synchronise_norms,
     world_size,
 )
-from sca_train.precision import set_precision, spread_scales
+from sca_train.precision import follow_weights, set_precision, start_scales
 from sca_train.sca import StructureLearner, sparsity
 
 CONFIG_FILE = "config.toml"
@@ -78,8 +78,7 @@ def initial_state(config: TrainConfig, dataset: Dataset, device: torch.device) -
     """The untrained network by the configured seed; TrainError for a ratio or budget that it cannot meet."""
     torch.manual_seed(config.seed)
     network = Network(model_layers(config), config, dataset.input_shape, len(dataset.classes)).to(device)
-    if config.scale_init == "std":
-        spread_scales(network)
+    start_scales(network, config)
     learner = StructureLearner(network, config)
     if config.structure == "random" and prunes(config):
         learner.choose_randomly()
@@ -249,6 +248,7 @@ def train_epoch(
             if learner:
                 learner.after_backward(config.l1 if searching else 0.0)
             state.optimizer.step()
+            follow_weights(network, config)
             tally.add(loss, (logits.argmax(1) == labels).sum(), len(batch))
             if (number + 1) % STEPS_PER_LOOK[device.type] == 0 or number + 1 == len(batches):
                 mean, accuracy = tally.look()

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from sca_train.compact import load_compact
 from sca_train.config import prunes, search_epochs
-from sca_train.precision import float_epochs, quant_modules, set_precision, spread_scales
+from sca_train.network import Network
+from sca_train.precision import float_epochs, follow_weights, quant_modules, set_precision, spread_scales
 from sca_train.quantizers import BEST_STEP, FixedScale, computed_weights, fixed_scale
 from sca_train.train import CHECKPOINT_FILE, train
 from tests.train.conftest import make_network, small
@@ -145,3 +146,56 @@ def test_scales_start_as_configured(tmp_path: Path) -> None:
     for module, other in zip(*map(quant_modules, results), strict=True):
         assert torch.equal(module.weight, other.weight)
         assert not torch.equal(module.quant_weight().scale, other.quant_weight().scale)
+
+
+def scales(network: Network) -> list[torch.Tensor]:
+    """What decides the quantizers' scales, of all weights in order."""
+    return [
+        torch.cat([value.detach().flatten().clone() for value in module.weight_quant.state_dict().values()])
+        for module in quant_modules(network)
+    ]
+
+
+def test_scales_follow_the_weights_of_every_step(tmp_path: Path) -> None:
+    config = small(scale_update="std", ratio=0.0, finetune=0, epochs=2, optimizer="sgd", lr=0.05)
+    train(config, tmp_path)
+    _, network = load_compact(tmp_path)
+    before = scales(network)
+    spread_scales(network)
+    assert all(map(torch.equal, scales(network), before))
+    set_precision(network, config, 0)
+    assert not any(value.requires_grad for m in quant_modules(network) for value in m.weight_quant.parameters())
+    for module in quant_modules(network):
+        step = module.quant_weight().scale.detach().clone()
+        module.weight.data.mul_(0.5)
+        follow_weights(network, config)
+        assert torch.allclose(module.quant_weight().scale, 0.5 * step, rtol=1e-5)
+
+
+@pytest.mark.parametrize("scale_update", ["learned", "std"])
+def test_learned_scales_and_those_of_additions_stay(scale_update: str) -> None:
+    config = small(model="resnet20", width=0.25, scale_update=scale_update)
+    network = make_network(config)
+    set_precision(network, config, 0)
+    modules = quant_modules(network)
+    shared = [isinstance(module.weight_quant.tensor_quant.scaling_impl, FixedScale) for module in modules]
+    before = scales(network)
+    with torch.no_grad():
+        for module in modules:
+            module.weight.mul_(0.25)
+    follow_weights(network, config)
+    moved = [not torch.equal(new, old) for new, old in zip(scales(network), before, strict=True)]
+    assert any(shared) and not all(shared)
+    assert moved == [scale_update == "std" and not fixed for fixed in shared]
+
+
+def test_resume_is_bit_identical_where_scales_follow_the_weights(tmp_path: Path) -> None:
+    config = small(scale_update="std", float_fraction=0.5, epochs=4, finetune=2, optimizer="sgd", lr=0.05)
+    train(config, tmp_path / "straight")
+    for pause in (1, 2, 3):
+        assert train(config, tmp_path / "paused", stop_after=pause) is None
+    train(config, tmp_path / "paused")
+    straight, paused = (
+        torch.load(tmp_path / name / CHECKPOINT_FILE, weights_only=True) for name in ("straight", "paused")
+    )
+    assert equal(untimed(straight), untimed(paused))

@@ -29,6 +29,7 @@ EVERYTHING: dict[str, object] = {
     "label_smoothing": 0.1,
     "float_fraction": 0.3,
     "scale_init": "std",
+    "scale_update": "std",
     "augment": "flip",
     "alternating_flip": True,
     "border": "reflect",
@@ -64,6 +65,7 @@ def test_numbers_that_are_not_finite_are_refused(key: str, value: float) -> None
         ({"float_fraction": 1.0}, "float_fraction is 1.0; it must be at least 0 and less than 1"),
         ({"float_fraction": -0.5}, "float_fraction is -0.5; it must be at least 0 and less than 1"),
         ({"scale_init": "mean"}, "unknown scale_init 'mean'; valid are max, std"),
+        ({"scale_update": "max"}, "unknown scale_update 'max'; valid are learned, std"),
         ({"border": "white"}, "unknown border 'white'; valid are black, reflect"),
         (
             {"border": "reflect", "augment": "roll"},
