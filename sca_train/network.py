@@ -165,7 +165,8 @@ class SpikingLayer(nn.Module):
             source = sources[entry.source]
             if isinstance(source, SpikeTrains) and entry.kind == "conv":
                 weights = computed_weights(cast(QuantModule, self.connections[entry.name]))
-                x = spike_convolution(source, weights.values, entry.stride).unflatten(0, source.carrier.shape[:2])
+                x = spike_convolution(source, weights, entry.stride, self.bf16_gradients)
+                x = x.unflatten(0, source.carrier.shape[:2])
             elif isinstance(source, SpikeCounts) and entry.kind == "conv":
                 weights = computed_weights(cast(QuantModule, self.connections[entry.name]))
                 x = count_convolution(source, weights, entry.stride, self.bf16_gradients).unsqueeze(0)
@@ -227,7 +228,8 @@ class SpikingLayer(nn.Module):
         pool = self.spec.pool if self.spec.pool_kind == "max" and self._whole_windows(rows) else 1
         trains, activity = neurons(
             rows, self.norm, self.kernel_neuron, self.mask, pool, self.timesteps, len(sums) == 1,
-            regrow=self.regrow, rate_weight=self.rate_weight if self.training else 0.0, record=self.record,
+            half=self.bf16_gradients, regrow=self.regrow,
+            rate_weight=self.rate_weight if self.training else 0.0, record=self.record,
         )  # fmt: skip
         if self.record:
             self._record_totals(activity.potential / self.timesteps, activity.spikes / self.timesteps, sums.shape[1])

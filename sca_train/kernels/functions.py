@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.grad import conv2d_input
 
-from sca_train.kernels.counts import count_spikes
-from sca_train.kernels.dense import dense_way
+from sca_train.kernels.counts import Counts, count_spikes
+from sca_train.kernels.dense import DenseWay, dense_way
+from sca_train.kernels.integers import Weights, computes_bf16_tiles, gradients, integer_convolution, suits_int8
 from sca_train.kernels.library import (
     ConvolutionShape,
     LayerShape,
@@ -78,22 +79,29 @@ class Activity:
 
 def neurons(
     sums: Tensor, norm: nn.Module, neuron: Neuron, mask: Tensor, pool: int, timesteps: int, static: bool,
-    *, regrow: bool = False, rate_weight: float = 0.0, record: bool = True,
+    *, regrow: bool = False, rate_weight: float = 0.0, record: bool = True, half: bool = False,
 ) -> tuple[SpikeTrains, Activity]:  # fmt: skip
     """Batch norm, neurons, channel mask and max pooling of sums [T * N, C, H, W] ([N, C, H, W] when ``static``).
 
     ``norm`` is a BatchNorm2d or 1d whose running statistics are updated as its own forward would. With ``regrow``
-    gradients pass into masked channels. ``rate_weight`` times the mean firing rate is part of the loss.
+    gradients pass into masked channels. ``rate_weight`` times the mean firing rate is part of the loss. ``half`` takes
+    gradients in bf16.
     """
-    settings = _Settings(norm, neuron, mask, pool, timesteps, static, regrow, rate_weight, record)
+    settings = _Settings(norm, neuron, mask, pool, timesteps, static, regrow, rate_weight, record, half)
     carrier, trains = _Neurons.apply(sums, norm.weight, norm.bias, settings)
     assert settings.activity is not None
     return SpikeTrains(trains, carrier), settings.activity
 
 
-def spike_convolution(spikes: SpikeTrains, weight: Tensor, stride: int) -> Tensor:
-    """Sums [T * N, out, H, W], channels last, of spikes and weights [out, in, k, k] with padding k // 2."""
-    result: Tensor = _SpikeConvolution.apply(spikes.carrier, spikes.trains, weight, stride)
+def spike_convolution(spikes: SpikeTrains, weights: Weights, stride: int, half: bool = False) -> Tensor:
+    """Sums [T * N, out, H, W], channels last, of spikes and weights [out, in, k, k] with padding k // 2.
+
+    With ``half`` the gradient of the sums is rounded once to bf16, on processors with matrix tiles for it: others do
+    not gain by it.
+    """
+    result: Tensor = _SpikeConvolution.apply(
+        spikes.carrier, spikes.trains, weights.values, weights.scale, stride, half and computes_bf16_tiles()
+    )
     return result
 
 
@@ -108,6 +116,7 @@ class _Settings:
     regrow: bool
     rate_weight: float
     record: bool
+    half: bool
     activity: Activity | None = None
 
 
@@ -150,7 +159,8 @@ class _Neurons(torch.autograd.Function):
         settings.activity = Activity(*tallies.sum(1))
         ctx.save_for_backward(sums, gamma, scale, shift, mask, mean, deviation)
         ctx.settings, ctx.shape, ctx.count, ctx.training = settings, shape, count, training
-        carrier = torch.zeros(1).expand(timesteps, *trains.shape)
+        carrier = torch.zeros(1, dtype=torch.bfloat16 if settings.half else torch.float32)
+        carrier = carrier.expand(timesteps, *trains.shape)
         ctx.mark_non_differentiable(trains)
         return carrier, trains
 
@@ -159,12 +169,12 @@ class _Neurons(torch.autograd.Function):
         sums, gamma, scale, shift, mask, mean, deviation = ctx.saved_tensors
         shape, settings = ctx.shape, ctx.settings
         rate = settings.rate_weight / (shape.timesteps * shape.images * shape.height * shape.width * shape.channels)
-        gradient = channels_last(gradient.flatten(0, 1))
+        gradient = gradient.flatten(0, 1).contiguous(memory_format=torch.channels_last)
         result = torch.empty_like(sums)
         partial = torch.empty((shape.images, 2, shape.channels), dtype=torch.float64)
         call(
-            "neuron_backward", shape, sums, scale, shift, mask, int(settings.regrow), rate, gradient, mean, deviation,
-            result, partial,
+            "neuron_backward", shape, sums, scale, shift, mask, int(settings.regrow), rate, gradient,
+            gradient.element_size(), mean, deviation, result, partial,
         )  # fmt: skip
         beta_gradient, gamma_gradient = partial.sum(0)
         totals = torch.stack([beta_gradient, gamma_gradient])
@@ -203,7 +213,9 @@ def running(norm: nn.Module) -> tuple[Tensor, Tensor, float]:
 
 class _SpikeConvolution(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, carrier: Tensor, trains: Tensor, weight: Tensor, stride: int) -> Tensor:
+    def forward(
+        ctx: Any, carrier: Tensor, trains: Tensor, weight: Tensor, scale: Tensor | None, stride: int, half: bool
+    ) -> Tensor:
         outputs, inputs, kernel, _ = weight.shape
         timesteps = len(carrier)
         images, _, height, width = trains.shape
@@ -212,51 +224,74 @@ class _SpikeConvolution(torch.autograd.Function):
         shape = ConvolutionShape(timesteps, images, height, width, inputs, outputs, kernel, stride, *size)
         counts = count_spikes(trains)
         dense = dense_way(shape)
+        weights = Weights(weight, scale)
+        ctx.save_for_backward(trains, weight, scale)
+        ctx.counts, ctx.dense, ctx.half = counts, dense, half
+        ctx.shape, ctx.leading = shape, carrier.shape[:2]
         if dense and dense.beats_events(shape, counts):
-            result = dense.convolution(shape, trains, weight)
-        else:
-            result = empty_maps(shape, outputs)
-            call(
-                "spike_convolution", shape, trains, trains.element_size(), weight_rows(weight, vector_floats()), result
-            )
-        ctx.save_for_backward(trains, weight)
-        ctx.counts, ctx.dense = counts, dense
-        ctx.shape, ctx.carrier_shape = shape, carrier.shape
+            if suits_int8(weights, 1.0):
+                return integer_convolution(spike_bytes(trains, timesteps), 1.0, weights, stride)
+            return dense.convolution(shape, trains, weight)
+        result = empty_maps(shape, outputs)
+        call("spike_convolution", shape, trains, trains.element_size(), weight_rows(weight, vector_floats()), result)
         return result
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, None, Tensor | None, None]:
-        trains, weight = ctx.saved_tensors
-        shape, dense = ctx.shape, ctx.dense
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, None, Tensor | None, None, None, None]:
+        trains, weight, scale = ctx.saved_tensors
         gradient = channels_last(gradient)
-        carrier_gradient = weight_gradient = None
-        if ctx.needs_input_grad[0]:
-            timesteps, images, *rest = ctx.carrier_shape
-            if dense:
-                carrier_gradient = dense.input_gradient(shape, gradient, weight)
-            else:
-                carrier_gradient = conv2d_input(
-                    (timesteps * images, *rest),
-                    weight.float().contiguous(memory_format=torch.channels_last),
-                    gradient,
-                    stride=shape.stride,
-                    padding=shape.kernel // 2,
-                )
-            carrier_gradient = carrier_gradient.unflatten(0, (timesteps, images))
-        if ctx.needs_input_grad[2] and dense and dense.gradient_beats_events(shape, ctx.counts):
-            weight_gradient = dense.weight_gradient(shape, trains, gradient).to(weight.dtype)
-        elif ctx.needs_input_grad[2]:
-            size = (shape.kernel, shape.kernel, shape.inputs, shape.outputs + -shape.outputs % vector_floats())
-            parts = max(1, min(MOST_PARTS, shape.images, PARTIAL_FLOATS // math.prod(size)))
-            partial = torch.empty((parts, *size))
-            call("spike_convolution_weight_gradient", shape, trains, trains.element_size(), gradient, parts, partial)
-            weight_gradient = weights_of_rows(partial.sum(0), shape.outputs).to(weight.dtype)
-        return carrier_gradient, None, weight_gradient, None
+        needed = ctx.needs_input_grad[0], ctx.needs_input_grad[2]
+        if ctx.half:
+            spikes = spike_bytes(trains, ctx.shape.timesteps)
+            found = gradients(gradient, spikes, 1.0, Weights(weight, scale), ctx.shape.stride, True, needed)
+        else:
+            found = (
+                _spike_gradient(ctx.shape, ctx.dense, gradient, weight) if needed[0] else None,
+                _weight_gradient(ctx.shape, ctx.dense, ctx.counts, trains, gradient) if needed[1] else None,
+            )
+        of_carrier = found[0].unflatten(0, ctx.leading) if found[0] is not None else None
+        of_weight = found[1].to(weight.dtype) if found[1] is not None else None
+        return of_carrier, None, of_weight, None, None, None
+
+
+def _spike_gradient(shape: ConvolutionShape, dense: DenseWay | None, gradient: Tensor, weight: Tensor) -> Tensor:
+    if dense:
+        return dense.input_gradient(shape, gradient, weight)
+    return conv2d_input(
+        (shape.timesteps * shape.images, shape.inputs, shape.height, shape.width),
+        weight.float().contiguous(memory_format=torch.channels_last),
+        gradient,
+        stride=shape.stride,
+        padding=shape.kernel // 2,
+    )
+
+
+def _weight_gradient(
+    shape: ConvolutionShape, dense: DenseWay | None, counts: Counts, trains: Tensor, gradient: Tensor
+) -> Tensor:
+    if dense and dense.gradient_beats_events(shape, counts):
+        return dense.weight_gradient(shape, trains, gradient)
+    size = (shape.kernel, shape.kernel, shape.inputs, shape.outputs + -shape.outputs % vector_floats())
+    parts = max(1, min(MOST_PARTS, shape.images, PARTIAL_FLOATS // math.prod(size)))
+    partial = torch.empty((parts, *size))
+    call("spike_convolution_weight_gradient", shape, trains, trains.element_size(), gradient, parts, partial)
+    return weights_of_rows(partial.sum(0), shape.outputs)
+
+
+def spike_bytes(trains: Tensor, timesteps: int) -> Tensor:
+    """Spikes uint8 [T * N, C, H, W] of trains [N, C, H, W]."""
+    images, channels, height, width = trains.shape
+    spikes = torch.empty(
+        (timesteps * images, channels, height, width), dtype=torch.uint8, memory_format=torch.channels_last
+    )
+    call("unpack_bytes", trains, trains.element_size(), trains.numel(), timesteps, spikes)
+    return spikes
 
 
 class _Unpack(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, carrier: Tensor, trains: Tensor) -> Tensor:
+        ctx.kind = carrier.dtype
         timesteps = len(carrier)
         images, channels, height, width = trains.shape
         spikes = torch.empty((timesteps * images, channels, height, width), memory_format=torch.channels_last)
@@ -265,4 +300,4 @@ class _Unpack(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        return gradient, None
+        return gradient.to(ctx.kind), None

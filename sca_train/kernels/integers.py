@@ -46,6 +46,19 @@ def computes_bf16() -> bool:
     return torch.ops.mkldnn._is_mkldnn_bf16_supported() and torch.cpu._is_avx512_bf16_supported()
 
 
+@functools.cache
+def computes_bf16_tiles() -> bool:
+    """Whether this processor multiplies tiles of bf16 (Intel AMX) and may do so."""
+    return computes_bf16() and torch.cpu._is_amx_tile_supported() and torch.cpu._init_amx()
+
+
+def suits_int8(weights: Weights, unit: float) -> bool:
+    """Whether products of counts of at most 1 / ``unit`` and the weights can be taken in 8 bits."""
+    if weights.scale is None or not computes_int8():
+        return False
+    return 2 * round(1.0 / unit) * int(weights.integers().abs().max()) <= MAX_PAIR
+
+
 def integer_convolution(counts: Tensor, unit: float, weights: Weights, stride: int) -> Tensor:
     """Sums float32 [N, out, H, W], channels last, of counts uint8 [N, in, H, W]; padding k // 2.
 
@@ -53,10 +66,8 @@ def integer_convolution(counts: Tensor, unit: float, weights: Weights, stride: i
     times that and the scale, and sums in float32 otherwise.
     """
     padding = weights.values.shape[-1] // 2
-    if weights.scale is not None and computes_int8():
-        integers = weights.integers()
-        if 2 * round(1.0 / unit) * int(integers.abs().max()) <= MAX_PAIR:
-            return _int8_convolution(counts, unit, integers.to(torch.int8), weights.scales(), stride)
+    if suits_int8(weights, unit):
+        return _int8_convolution(counts, unit, weights.integers().to(torch.int8), weights.scales(), stride)
     x = counts.float().mul_(unit).contiguous(memory_format=torch.channels_last)
     values = weights.values.contiguous(memory_format=torch.channels_last)
     return F.conv2d(x, values, stride=stride, padding=padding)

@@ -16,18 +16,8 @@
 namespace {
 
 typedef uint8_t Bytes __attribute__((vector_size(LANES)));
-typedef uint16_t Halves __attribute__((vector_size(LANES * sizeof(uint16_t))));
 
 inline Vector numbers(Integers x) { return __builtin_convertvector(x, Vector); }
-
-// What a gradient may be stored as: float, or bf16, which is the upper half of one.
-inline Vector load_gradient(const float* from, int64_t count) { return load(from, count); }
-
-inline Vector load_gradient(const uint16_t* from, int64_t count) {
-    Halves halves{};
-    std::memcpy(&halves, from, std::min<int64_t>(count, LANES) * sizeof(uint16_t));
-    return (Vector)(__builtin_convertvector(halves, Integers) << 16);
-}
 
 // The nearest bf16, to even between two; NaN stays NaN.
 inline Halves rounded(Vector x) {

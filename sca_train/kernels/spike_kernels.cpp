@@ -171,10 +171,10 @@ struct BackwardBlock {
     Total total, product;
 };
 
-template <bool SOFT>
+template <bool SOFT, typename Stored>
 void backward(const Layer& layer, const float* sums, const float* scale, const float* shift, const float* mask,
-              bool regrow, float rate_gradient, const float* spike_gradient, const double* mean, const double* deviation,
-              float* current_gradient, double* partial) {
+              bool regrow, float rate_gradient, const Stored* spike_gradient, const double* mean,
+              const double* deviation, float* current_gradient, double* partial) {
     const Map map(layer);
     const int64_t window = layer.pool * layer.pool;
 #pragma omp parallel for schedule(static)
@@ -200,9 +200,9 @@ void backward(const Layer& layer, const float* sums, const float* scale, const f
                 for (size_t b = 0; b < blocks.size(); ++b) {
                     const int64_t begin = b * LANES, count = in_block(layer.channels, b);
                     BackwardBlock& block = blocks[b];
-                    const float* gradient = spike_gradient + map.pooled_at(n, row, column) + begin;
+                    const Stored* gradient = spike_gradient + map.pooled_at(n, row, column) + begin;
                     for (int64_t t = 0; t < layer.timesteps; ++t)
-                        arriving[t] = (Vector)((Integers)load(gradient + t * map.pooled_step, count) & block.open);
+                        arriving[t] = (Vector)((Integers)load_gradient(gradient + t * map.pooled_step, count) & block.open);
                     // Of a window, the first pixel that spikes at a step gets that step's gradient, or the first of
                     // all where none spikes; masked channels send no spikes.
                     Integers sent{}, taken{};
@@ -273,13 +273,19 @@ void neuron_forward(const Layer* layer, const float* sums, const float* scale, c
     }
 }
 
-// Gradient of the normalised sums (before batch norm's own gradient) from that of the pooled spikes, and per image and
-// channel its sum and its product with the normalised sums: partial [N][2][C].
+// Gradient of the normalised sums (before batch norm's own gradient) from that of the pooled spikes, as float or bf16,
+// and per image and channel its sum and its product with the normalised sums: partial [N][2][C].
 void neuron_backward(const Layer* layer, const float* sums, const float* scale, const float* shift, const float* mask,
-                     int32_t regrow, float rate_gradient, const float* spike_gradient, const double* mean,
+                     int32_t regrow, float rate_gradient, const void* spike_gradient, int32_t bytes, const double* mean,
                      const double* deviation, float* current_gradient, double* partial) {
-    (layer->soft_reset ? backward<true> : backward<false>)(*layer, sums, scale, shift, mask, regrow != 0, rate_gradient,
-                                                           spike_gradient, mean, deviation, current_gradient, partial);
+    if (bytes == 2)
+        (layer->soft_reset ? backward<true, uint16_t> : backward<false, uint16_t>)(
+            *layer, sums, scale, shift, mask, regrow != 0, rate_gradient, static_cast<const uint16_t*>(spike_gradient),
+            mean, deviation, current_gradient, partial);
+    else
+        (layer->soft_reset ? backward<true, float> : backward<false, float>)(
+            *layer, sums, scale, shift, mask, regrow != 0, rate_gradient, static_cast<const float*>(spike_gradient),
+            mean, deviation, current_gradient, partial);
 }
 
 // Batch norm's gradient in place: gradient = factor * (gradient - offset - slope * (x - mean)) per channel.
@@ -512,6 +518,13 @@ void weight_gradient(const Convolution& shape, const Train* trains, const float*
     }
 }
 
+template <typename Train, typename Number>
+void unpack_to(const Train* trains, int64_t count, int64_t timesteps, Number* spikes) {
+#pragma omp parallel for schedule(static)
+    for (int64_t t = 0; t < timesteps; ++t)
+        for (int64_t i = 0; i < count; ++i) spikes[t * count + i] = static_cast<Number>(trains[i] >> t & 1u);
+}
+
 }  // namespace
 
 extern "C" {
@@ -535,19 +548,19 @@ void spike_convolution_weight_gradient(const Convolution* shape, const void* tra
         weight_gradient(*shape, static_cast<const uint32_t*>(trains), gradient, parts, partial);
 }
 
-// Spikes 0.0 / 1.0 [T][count] of trains [count].
+// Spikes [T][count] of trains [count], as floats or as bytes.
 void unpack(const void* trains, int32_t train_bytes, int64_t count, int64_t timesteps, float* spikes) {
-#pragma omp parallel for schedule(static)
-    for (int64_t t = 0; t < timesteps; ++t) {
-        float* out = spikes + t * count;
-        if (train_bytes == 1) {
-            const uint8_t* bits = static_cast<const uint8_t*>(trains);
-            for (int64_t i = 0; i < count; ++i) out[i] = static_cast<float>(bits[i] >> t & 1);
-        } else {
-            const uint32_t* bits = static_cast<const uint32_t*>(trains);
-            for (int64_t i = 0; i < count; ++i) out[i] = static_cast<float>(bits[i] >> t & 1u);
-        }
-    }
+    if (train_bytes == 1)
+        unpack_to(static_cast<const uint8_t*>(trains), count, timesteps, spikes);
+    else
+        unpack_to(static_cast<const uint32_t*>(trains), count, timesteps, spikes);
+}
+
+void unpack_bytes(const void* trains, int32_t train_bytes, int64_t count, int64_t timesteps, uint8_t* spikes) {
+    if (train_bytes == 1)
+        unpack_to(static_cast<const uint8_t*>(trains), count, timesteps, spikes);
+    else
+        unpack_to(static_cast<const uint32_t*>(trains), count, timesteps, spikes);
 }
 
 }  // extern "C"

@@ -17,7 +17,7 @@ from spikingjelly.activation_based import surrogate
 from torch import Tensor, nn
 
 from sca_train.errors import TrainError
-from sca_train.kernels import library, matrix_tiles, winograd
+from sca_train.kernels import Weights, functions, library, matrix_tiles, winograd
 from sca_train.kernels.counts import Counts, count_spikes
 from sca_train.kernels.dense import DenseWay, dense_way
 from sca_train.kernels.functions import Neuron, SpikeTrains, neurons, spike_convolution
@@ -69,7 +69,7 @@ def test_spike_convolution_equals_pytorchs(
     spikes = random_spikes(timesteps, 3, inputs, size, size)
     weight = torch.randn(outputs, inputs, kernel, kernel, requires_grad=True)
     packed = pack(spikes)
-    found = spike_convolution(packed, weight, stride)
+    found = spike_convolution(packed, Weights(weight, None), stride)
     x = spikes.flatten(0, 1).double().requires_grad_()
     plain_weight = weight.detach().double().requires_grad_()
     expected = F.conv2d(x, plain_weight, stride=stride, padding=kernel // 2)
@@ -83,6 +83,33 @@ def test_spike_convolution_equals_pytorchs(
     assert packed.carrier.grad is not None
     assert torch.allclose(packed.carrier.grad.flatten(0, 1).double(), x.grad, rtol=1e-4, atol=1e-3)
     assert torch.equal(packed.spikes(), spikes)
+
+
+@pytest.mark.parametrize("half", [False, True])
+@pytest.mark.parametrize(("inputs", "outputs", "rate"), [(64, 64, 0.5), (64, 48, 0.02), (5, 7, 0.5)])
+def test_quantised_weights_are_convolved_exactly_whichever_way(
+    inputs: int, outputs: int, rate: float, half: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Rounding to bf16 is left out where it gains nothing; here it computes on every processor.
+    monkeypatch.setattr(functions, "computes_bf16_tiles", lambda: True)
+    torch.manual_seed(outputs)
+    spikes = random_spikes(4, 3, inputs, 8, 8, rate=rate)
+    scale = 2.0 ** torch.randint(-6, 0, (outputs, 1, 1, 1)).float()
+    integers = torch.randint(-7, 8, (outputs, inputs, 3, 3))
+    weight = (integers * scale).requires_grad_()
+    packed = pack(spikes)
+    found = spike_convolution(packed, Weights(weight, scale), 1, half)
+    x = spikes.flatten(0, 1).double().requires_grad_()
+    plain_weight = weight.detach().double().requires_grad_()
+    expected = F.conv2d(x, plain_weight, padding=1)
+    assert torch.equal(found.double(), expected.detach())
+    towards = torch.randn(expected.shape)
+    found.backward(towards)
+    expected.backward(towards.double())
+    assert weight.grad is not None and plain_weight.grad is not None and x.grad is not None
+    assert packed.carrier.grad is not None
+    for mine, theirs in ((weight.grad, plain_weight.grad), (packed.carrier.grad.flatten(0, 1), x.grad)):
+        assert float((mine.double() - theirs).norm() / theirs.norm()) < (0.01 if half else 1e-4)
 
 
 def relative_error(found: Tensor, expected: Tensor) -> float:
@@ -320,7 +347,7 @@ def test_results_do_not_depend_on_the_number_of_threads(threads: int, rate: floa
         torch.manual_seed(0)
         packed = pack(random_spikes(4, 9, 16, 8, 8, rate=rate))
         weight = torch.randn(96, 16, 3, 3, requires_grad=True)
-        sums = spike_convolution(packed, weight, 1)
+        sums = spike_convolution(packed, Weights(weight, None), 1)
         norm = nn.BatchNorm2d(96)
         out, activity = neurons(sums, norm, Neuron(1.0, 1.0, 1.0, ALPHA, False), torch.ones(96), 2, 4, False)
         out.spikes().backward(torch.randn(4, 9, 96, 4, 4))
