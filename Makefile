@@ -67,7 +67,7 @@ help: ## this list
 	@echo "  FOLDING     folding JSON (FINN's format) instead of CYCLES"
 	@echo "  LUT_SHARE   or: the fastest within this share of the board's LUTs  [0.15]"
 	@echo "  IMAGES      images to simulate                      [csim: whole test set, rtlsim: 32]"
-	@echo "  BENCH       train-speed, sca-overhead, train-memory, mini, mlp, vgg16  [all]"
+	@echo "  BENCH       train-speed, count-speed, sca-overhead, train-memory, mini, mlp, vgg16  [all]"
 
 install: $(VENV)/.installed ## make the virtual environment and install everything
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.machine import cpu_name, memory_gib
-from bench.training import sca_overhead, train_memory, train_speed
+from bench.training import count_speed, sca_overhead, train_memory, train_speed
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,12 @@ PIPELINES = {
 }
 
 
-MEASUREMENTS = {"train-speed": train_speed, "sca-overhead": sca_overhead, "train-memory": train_memory}
+MEASUREMENTS = {
+    "train-speed": train_speed,
+    "sca-overhead": sca_overhead,
+    "train-memory": train_memory,
+    "count-speed": count_speed,
+}
 
 NAMES = (*MEASUREMENTS, *PIPELINES)
 

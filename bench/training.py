@@ -91,12 +91,16 @@ def stock_step(width: float, images: Tensor, labels: Tensor) -> Step:
     return step
 
 
-def own_step(config: TrainConfig, images: Tensor, labels: Tensor, with_sca: bool = True) -> Step:
-    """One step of sca_train's search: quantized weights, and with SCA its scores, gamma gradients and L1."""
+def own_step(config: TrainConfig, images: Tensor, labels: Tensor, with_sca: bool = True, rates: bool = False) -> Step:
+    """One step of sca_train's search: quantized weights, and with SCA its scores, gamma gradients and L1.
+
+    ``rates``: of the rate-equivalent network instead of the spiking one.
+    """
     torch.manual_seed(0)
     keep_freed_memory()
     network = Network(model_layers(config), config, (SIDE, SIDE, 3), CLASSES)
     network.use_kernels(use_kernels(config, torch.device("cpu")))
+    network.use_rates(rates)
     network.train()
     optimizer = make_optimizer(network, config)
     learner = StructureLearner(network, config) if with_sca else None
@@ -171,6 +175,19 @@ def train_speed(width: float = 1.0) -> None:
         f"sca_train: {BATCH / own:.1f} images/s"
     )
     print(f"train-speed {ratio:.2f}")
+
+
+def count_speed(width: float = 1.0) -> None:
+    """Time of a spiking step over one of the rate-equivalent network, which counts; last line ``count-speed RATIO``."""
+    images, labels = batch()
+    config = replace(training_config("vgg7", width), reset="soft", v_init=0.5, gradients="bf16")
+    spiking, counting, ratio = median_ratio(
+        own_step(config, images, labels), own_step(config, images, labels, rates=True), 2 * PAIRS
+    )
+    threads = torch.get_num_threads()
+    print(f"VGG7, width {width:g}, T={TIMESTEPS}, batch {BATCH}, {threads} threads, median of {2 * PAIRS}")
+    print(f"spiking: {BATCH / spiking:.1f} images/s; rates: {BATCH / counting:.1f} images/s")
+    print(f"count-speed {ratio:.2f}")
 
 
 def sca_overhead(width: float = 1.0) -> None:
