@@ -95,6 +95,9 @@ class TrainConfig:
     warm_up: float = _option(0.05, "fraction of each phase in which the learning rate rises; usual for one-cycle: 0.3")
     weight_decay: float = _option(1e-4, "weight decay of the weights (not of batch norm and scales)")
     label_smoothing: float = _option(0.0, "fraction of the label that training spreads evenly over all classes")
+    ema: float = _option(
+        0.0, "decay per step of the moving average of all weights, which is measured and kept, such as 0.999 (0: none)"
+    )
     batch_size: int = _option(64, "images in one iteration")
     augment: str = _option(
         "auto", "auto (as usual for the data set), none, shift, flip (shift and mirror) or roll (events)"

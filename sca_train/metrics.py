@@ -29,7 +29,7 @@ def write_results(
     ``accuracies``: the dense and the masked network at the end of the search, on the images that are tested after each
     epoch, and the compact network at the end of the training on the whole test set.
     """
-    network = state.network.eval()
+    network = state.measured.eval()
     save_compact(network, dataset.classes, run / COMPACT_FILE)
     final = measure(network, dataset.test_images, dataset.test_labels, device, "whole test set")
     dense, masked = state.dense or final, state.masked or final

@@ -32,7 +32,7 @@ digit is no digit."""
 
 SCALE_INITS = ("max", "std")
 SCALE_UPDATES = ("learned", "std")
-_BELOW_ONE = ("momentum", "warm_up", "label_smoothing", "float_fraction")
+_BELOW_ONE = ("momentum", "warm_up", "label_smoothing", "float_fraction", "ema")
 
 
 def augmentation_for(config: TrainConfig) -> str:

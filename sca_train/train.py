@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from sca_train.augment import augmented_batch
+from sca_train.average import Averaging, follow_network, prepare_average
 from sca_train.checkpoint import CHECKPOINT_FILE, TrainState, load_checkpoint, restore, save_checkpoint
 from sca_train.compact import COMPACT_FILE
 from sca_train.config import TrainConfig, config_to_toml, prunes, search_epochs
@@ -100,24 +101,26 @@ def train_epochs(
 ) -> bool:
     """All epochs that are left, each with its checkpoint; False when ``stop_after`` ended them early."""
     fast = use_bf16(config, device)
-    model = trainable(state.network, device, fast)
+    model = trainable(state, device, fast)
     with tensorboard(run, state.epoch) as writer:
         while state.epoch < config.epochs:
             started = time.monotonic()
             if state.epoch == search_epochs(config) and not state.compacted:
                 narrow(state, config, dataset, device)
-                model = trainable(state.network, device, fast)
+                model = trainable(state, device, fast)
             if set_precision(state.network, config, state.epoch):
-                model = trainable(state.network, device, fast)
+                model = trainable(state, device, fast)
+            prepare_average(state, config)
             before = time.monotonic()
             try:
                 loss, accuracy = train_epoch(state, model, config, dataset, device, fast)
             except LossError as error:
                 raise TrainError(f"{error}; {_last_good(state, run)}") from None
+            follow_network(state, config)
             speed = len(dataset.train_labels) / (time.monotonic() - before)
             state.epoch += 1
             if rank() == 0:
-                check = test_subset(state.network, config, dataset, device)
+                check = test_subset(state.measured, config, dataset, device)
                 state.seconds += time.monotonic() - started
                 state.peak_memory_mib = max(state.peak_memory_mib, peak_memory_mib(device))
                 entry = {
@@ -149,12 +152,14 @@ def train_epochs(
     return True
 
 
-def trainable(network: Network, device: torch.device, fast: bool) -> nn.Module:
+def trainable(state: TrainState, device: torch.device, fast: bool) -> nn.Module:
     """What the training steps call: the network, or its form for several processes; in channels_last when ``fast``."""
+    network = state.network
     synchronise_norms(network, device)
-    network.use_kernels(use_kernels(network.config, device))
-    if fast:
-        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    for computed in state.networks():
+        computed.use_kernels(use_kernels(network.config, device))
+        if fast:
+            computed.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return distributed(network, device)
 
 
@@ -217,6 +222,7 @@ def train_epoch(
     order = torch.Generator().manual_seed(config.seed * 1_000_003 + state.epoch)
     batches = _batches(len(dataset.train_labels), config.batch_size, order)
     tally = Tally(len(batches), state.epoch + 1, device)
+    averaging = Averaging(state, config)
     with progress(sum(map(len, batches)), f"epoch {state.epoch + 1}/{config.epochs}") as bar:
         for number, batch in enumerate(batches):
             for group in state.optimizer.param_groups:
@@ -242,6 +248,7 @@ def train_epoch(
                 learner.after_backward(config.l1 if searching else 0.0)
             state.optimizer.step()
             follow_weights(network, config)
+            averaging.step()
             tally.add(loss, (logits.argmax(1) == labels).sum(), len(batch))
             if (number + 1) % STEPS_PER_LOOK[device.type] == 0 or number + 1 == len(batches):
                 mean, accuracy = tally.look()

@@ -27,6 +27,7 @@ EVERYTHING: dict[str, object] = {
     "schedule": "one-cycle",
     "warm_up": 0.3,
     "label_smoothing": 0.1,
+    "ema": 0.999,
     "float_fraction": 0.3,
     "scale_init": "std",
     "scale_update": "std",
@@ -44,7 +45,9 @@ def test_options_survive_a_round_trip(tmp_path: Path) -> None:
     assert load_config(tmp_path / "config.toml") == config
 
 
-@pytest.mark.parametrize("key", ["lr", "finetune_lr", "momentum", "warm_up", "label_smoothing", "ratio", "width"])
+@pytest.mark.parametrize(
+    "key", ["lr", "finetune_lr", "momentum", "warm_up", "label_smoothing", "ema", "ratio", "width"]
+)
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_numbers_that_are_not_finite_are_refused(key: str, value: float) -> None:
     with pytest.raises(TrainError) as caught:
@@ -64,6 +67,8 @@ def test_numbers_that_are_not_finite_are_refused(key: str, value: float) -> None
         ({"label_smoothing": 1.0}, "label_smoothing is 1.0; it must be at least 0 and less than 1"),
         ({"float_fraction": 1.0}, "float_fraction is 1.0; it must be at least 0 and less than 1"),
         ({"float_fraction": -0.5}, "float_fraction is -0.5; it must be at least 0 and less than 1"),
+        ({"ema": 1.0}, "ema is 1.0; it must be at least 0 and less than 1"),
+        ({"ema": -0.1}, "ema is -0.1; it must be at least 0 and less than 1"),
         ({"scale_init": "mean"}, "unknown scale_init 'mean'; valid are max, std"),
         ({"scale_update": "max"}, "unknown scale_update 'max'; valid are learned, std"),
         ({"border": "white"}, "unknown border 'white'; valid are black, reflect"),
