@@ -20,6 +20,7 @@ from sca_train.network import Network
 from sca_train.optimizer import make_optimizer
 from sca_train.parallel import rank
 from sca_train.sca import activity
+from sca_train.teacher import Teacher
 
 CHECKPOINT_FILE = "checkpoint.pt"
 
@@ -30,7 +31,8 @@ class TrainState:
 
     ``ratio`` is the share of channels that compaction removed; ``dense`` and ``masked`` were measured just before it,
     ``scores`` at the last structure update. ``average`` is the moving average of the network over ``averaged_steps``
-    steps, if there is one. History and measurements are those of the first process only.
+    steps, and ``teacher`` what is learned from beside the labels, where there is one. History and measurements are
+    those of the first process only.
     """
 
     network: Network
@@ -46,6 +48,7 @@ class TrainState:
     masked: Measurement | None = None
     average: Network | None = None
     averaged_steps: int = 0
+    teacher: Teacher | None = None
 
     @property
     def measured(self) -> Network:
@@ -60,7 +63,7 @@ class TrainState:
 # Those of TrainState's fields that are plain values.
 _PLAIN_FIELDS = ("epoch", "seconds", "compacted", "ratio", "peak_memory_mib", "history", "scores", "averaged_steps")
 _MEASUREMENTS = ("dense", "masked")
-_KEYS = {"config", "channels", "network", "average", "optimizer", "random", *_PLAIN_FIELDS, *_MEASUREMENTS}
+_KEYS = {"config", "channels", "network", "average", "teacher", "optimizer", "random", *_PLAIN_FIELDS, *_MEASUREMENTS}
 
 
 def save_checkpoint(state: TrainState, config: TrainConfig, path: Path) -> None:
@@ -70,6 +73,7 @@ def save_checkpoint(state: TrainState, config: TrainConfig, path: Path) -> None:
         "channels": [spec.channels for spec in state.network.specs],
         "network": state.network.state_dict(),
         "average": state.average.state_dict() if state.average else None,
+        "teacher": state.teacher.digest if state.teacher else "",
         "optimizer": state.optimizer.state_dict(),
         "random": torch.get_rng_state(),
         **{key: getattr(state, key) for key in _PLAIN_FIELDS},

@@ -95,6 +95,11 @@ class TrainConfig:
     warm_up: float = _option(0.05, "fraction of each phase in which the learning rate rises; usual for one-cycle: 0.3")
     weight_decay: float = _option(1e-4, "weight decay of the weights (not of batch norm and scales)")
     label_smoothing: float = _option(0.0, "fraction of the label that training spreads evenly over all classes")
+    teacher: str = _option("", "finished run (runs/NAME) or folder of zoo/ whose logits are learned beside the labels")
+    distill: float = _option(0.5, "with a teacher: its weight in the loss, 0 to 1; the labels have the rest")
+    distill_temperature: float = _option(
+        4.0, "with a teacher: what the logits of both are divided by before they are compared as probabilities"
+    )
     ema: float = _option(
         0.0, "decay per step of the moving average of all weights, which is measured and kept, such as 0.999 (0: none)"
     )
@@ -115,7 +120,7 @@ class TrainConfig:
 
 
 # Fields that say where and how, not what: a checkpoint continues under other values of these.
-_PLACE_FIELDS = ("name", "data", "cache", "download", "device", "threads")
+_PLACE_FIELDS = ("name", "data", "cache", "download", "teacher", "device", "threads")
 
 
 def config_fields() -> dict[str, Field[Any]]:

@@ -38,6 +38,7 @@ from sca_train.parallel import (
 )
 from sca_train.precision import follow_weights, set_precision, start_scales
 from sca_train.sca import StructureLearner, sparsity
+from sca_train.teacher import check_same_teacher, load_teacher, teacher_logits
 
 CONFIG_FILE = "config.toml"
 # Looking at a loss makes the host wait for the GPU, so there it is done for several steps at once.
@@ -63,7 +64,11 @@ def train(
         dataset = first_then_others(lambda: load_dataset(config))
         if len(dataset.train_labels) < smallest_batch():
             raise TrainError(f"a training needs at least {smallest_batch()} images, not {len(dataset.train_labels)}")
+        teacher = load_teacher(config, run, dataset, device)
+        if saved:
+            check_same_teacher(saved, teacher, config)
         state = restore(saved, config, dataset, device) if saved else initial_state(config, dataset, device)
+        state.teacher = teacher
         if rank() == 0:
             prepare_folder(run, config, fresh=saved is None)
             processes = f", {world_size()} processes" if world_size() > 1 else ""
@@ -240,7 +245,8 @@ def train_epoch(
                 layer.rate_weight = config.rate_l1 / len(network.specs) * share
             with torch.autocast(device.type, torch.bfloat16, enabled=fast):
                 logits = model(x)
-            loss = loss_sum(config, logits, labels) / len(batch)
+                taught = teacher_logits(state.teacher, x) if state.teacher else None
+            loss = loss_sum(config, logits, labels, taught) / len(batch)
             state.optimizer.zero_grad(set_to_none=True)
             # Gradients are averaged over the processes: each one's part of the loss counts as often as there are some.
             (loss * world_size()).backward()

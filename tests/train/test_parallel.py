@@ -81,10 +81,11 @@ def test_two_processes_train_as_one(both: list[dict[str, Any]], alone: dict[str,
         assert both[0]["scores"][layer] == pytest.approx(scores, rel=1e-6)
 
 
-def test_the_command_writes_and_tells_once(tmp_path: Path) -> None:
+def test_the_command_writes_and_tells_once(finished_run: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     options = ["--image-size", "8", "--train-images", "100", "--eval-images", "50", "--epochs", "2", "--finetune", "1"]
     options += ["--run-folder", str(run), "--batch-size", "25", "--update-every", "2"]
+    options += ["--ema", "0.9", "--teacher", str(finished_run)]
     paused = torchrun("-m", "sca_train", *options, "--stop-after", "1")
     assert paused.returncode == 0, paused.stderr
     done = torchrun("-m", "sca_train", *options)

@@ -27,6 +27,9 @@ EVERYTHING: dict[str, object] = {
     "schedule": "one-cycle",
     "warm_up": 0.3,
     "label_smoothing": 0.1,
+    "teacher": "runs/dense",
+    "distill": 0.7,
+    "distill_temperature": 2.0,
     "ema": 0.999,
     "float_fraction": 0.3,
     "scale_init": "std",
@@ -46,7 +49,7 @@ def test_options_survive_a_round_trip(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "key", ["lr", "finetune_lr", "momentum", "warm_up", "label_smoothing", "ema", "ratio", "width"]
+    "key", ["lr", "finetune_lr", "momentum", "warm_up", "distill", "distill_temperature", "ema", "ratio"]
 )
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_numbers_that_are_not_finite_are_refused(key: str, value: float) -> None:
@@ -67,6 +70,13 @@ def test_numbers_that_are_not_finite_are_refused(key: str, value: float) -> None
         ({"label_smoothing": 1.0}, "label_smoothing is 1.0; it must be at least 0 and less than 1"),
         ({"float_fraction": 1.0}, "float_fraction is 1.0; it must be at least 0 and less than 1"),
         ({"float_fraction": -0.5}, "float_fraction is -0.5; it must be at least 0 and less than 1"),
+        ({"distill": 1.5}, "distill is 1.5; it must be from 0 to 1"),
+        ({"distill": -0.5}, "distill is -0.5; it must be from 0 to 1"),
+        ({"distill_temperature": 0.0}, "distill_temperature is 0.0; it must be positive"),
+        (
+            {"teacher": "runs/dense", "distill": 0.0},
+            "distill is 0, which leaves teacher runs/dense no part; give more, or no teacher",
+        ),
         ({"ema": 1.0}, "ema is 1.0; it must be at least 0 and less than 1"),
         ({"ema": -0.1}, "ema is -0.1; it must be at least 0 and less than 1"),
         ({"scale_init": "mean"}, "unknown scale_init 'mean'; valid are max, std"),
