@@ -71,6 +71,10 @@ class TrainConfig:
     finetune: int = _option(12, "the last so many epochs train the compacted network")
     update_every: int = _option(1, "epochs from one structure update to the next")
     exchange: float = _option(0.05, "q: fraction of all hidden channels pruned further and regrown per update")
+    ratio_ramp: float = _option(
+        0.0,
+        "fraction of the search in which the pruned channels rise to ratio or budget (0: held from the first update)",
+    )
     structure: str = _option(
         "prune-regrow", "how channels are chosen: prune-regrow, or an ablation: prune-only, random"
     )
@@ -215,6 +219,13 @@ def validate(config: TrainConfig) -> None:
         raise TrainError(f"v_init is {config.v_init}; it must be 0 or 0.5, a fraction of the threshold")
     if not 0 <= config.finetune <= config.epochs:
         raise TrainError(f"finetune is {config.finetune}; it must be from 0 to the {config.epochs} epochs of the run")
+    if not 0.0 <= config.ratio_ramp <= 1.0:
+        raise TrainError(f"ratio_ramp is {config.ratio_ramp}; it must be from 0 to 1")
+    if config.ratio_ramp > 0.0 and prunes(config) and search_epochs(config) == 0:
+        raise TrainError(
+            f"ratio_ramp is {config.ratio_ramp}, but there are no epochs of search in which the ratio could rise; "
+            "use a finetune below epochs, or ratio_ramp 0"
+        )
     if not config.hidden or min(config.hidden) < 1:
         raise TrainError(f"hidden is {list(config.hidden)}; it must name at least one positive width")
     for key in ("update_every", "batch_size"):

@@ -37,7 +37,7 @@ from sca_train.parallel import (
     world_size,
 )
 from sca_train.precision import follow_weights, set_precision, start_scales
-from sca_train.sca import StructureLearner, sparsity
+from sca_train.sca import StructureLearner, ramp_after, sparsity
 from sca_train.teacher import check_same_teacher, load_teacher, teacher_logits
 
 CONFIG_FILE = "config.toml"
@@ -86,7 +86,7 @@ def initial_state(config: TrainConfig, dataset: Dataset, device: torch.device) -
     start_scales(network, config)
     learner = StructureLearner(network, config)
     if config.structure == "random" and prunes(config):
-        learner.choose_randomly()
+        learner.choose_randomly(ramp_after(config, 0))
     return TrainState(network, make_optimizer(network, config))
 
 
@@ -263,7 +263,7 @@ def train_epoch(
     if learner:
         learner.stop()
         if last or (state.epoch + 1) % config.update_every == 0 or state.epoch + 1 == search_epochs(config):
-            state.scores = learner.update()
+            state.scores = learner.update(ramp_after(config, state.epoch + 1))
     return mean, accuracy
 
 
