@@ -20,6 +20,7 @@ TRAIN_OPTIONS = $(if $(PRESET),--config '$(PRESET)',--model '$(MODEL)') $(call o
 	$(call option,--dataset,$(DATASET)) $(call option,--data,$(DATA)) \
 	$(call option,--timesteps,$(TIMESTEPS)) $(call option,--weight-bits,$(WBITS)) $(call option,--epochs,$(EPOCHS)) \
 	$(call option,--structure,$(STRUCTURE)) $(call option,--score,$(SCORE)) $(call option,--rate-l1,$(RATE_L1)) \
+	$(call option,--teacher,$(TEACHER)) \
 	$(TRAIN_ARGS)
 # Several processes (one a GPU, or some on CPUs) train one network together.
 TRAINER = $(BIN)/$(if $(PROCESSES),torchrun --standalone --nproc-per-node '$(PROCESSES)',python) -m sca_train
@@ -50,6 +51,7 @@ help: ## this list
 	@echo "  DATA        where the data set lies                 [preset]"
 	@echo "  STRUCTURE   prune-regrow, prune-only, random        [preset]"
 	@echo "  SCORE       membrane, spikes, gamma, weight-l1      [preset]"
+	@echo "  TEACHER     run or zoo folder whose logits are learned [none]"
 	@echo "  RATE_L1     weight of the firing rate in the loss   [preset]"
 	@echo "  SEED        seed of everything random               [preset]"
 	@echo "  PROCESSES   train in so many processes (torchrun)   [1]"

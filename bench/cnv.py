@@ -1,7 +1,7 @@
-"""`python -m bench.cnv`: train FINN's CNV-w2a2 (the network of brevitas_examples) on this project's images and recipe.
+"""`python -m bench.cnv`: train FINN's CNV-w2a2 (as in brevitas_examples) on this project's images and by its recipe.
 
-The comparison that docs/results.md needs: same images, same augmentation, schedule and loss as a preset of configs/, and
-the topology and quantizers that FINN's published figures are of.
+The comparison that docs/results.md needs: images, augmentation, schedule and loss of a preset of configs/, and the
+topology and quantizers that FINN's published figures are of.
 """
 
 from __future__ import annotations

@@ -85,11 +85,10 @@ class MemoryBudget:
         """Whether the weights that masks (True: keep), one per group, leave over fit the board."""
         return weight_bits(self.blocks, [int(mask.sum()) for mask in masks]) <= self.capacity
 
-    def smallest_pruning(self, choose: Callable[[int], list[Tensor]]) -> list[Tensor]:
-        """The masks with the fewest pruned channels that fit, of those that ``choose`` makes by that number.
+    def smallest_pruning(self, choose: Callable[[int], list[Tensor]]) -> int:
+        """The fewest pruned channels that fit, of the masks that ``choose`` makes by their number.
 
         More pruned channels must never keep a channel that fewer do not keep: then a bisection finds them.
         """
         most = sum(self.widths) - sum(self.least)
-        count = bisect_left(range(most), True, key=lambda pruned: self.fits(choose(pruned)))
-        return choose(count)
+        return bisect_left(range(most), True, key=lambda pruned: self.fits(choose(pruned)))

@@ -20,6 +20,7 @@ from sca_train.network import Network
 from sca_train.optimizer import make_optimizer
 from sca_train.parallel import rank
 from sca_train.sca import activity
+from sca_train.teacher import Teacher
 
 CHECKPOINT_FILE = "checkpoint.pt"
 
@@ -30,7 +31,9 @@ class TrainState:
 
     ``ratio`` is the share of channels that compaction removed; ``dense`` and ``masked`` were measured just before it,
     ``scores`` at the last structure update. ``rates`` and ``converted`` are the rate-equivalent network at the end of
-    its epochs and the spiking one of the same parameters. History and measurements are those of the first process only.
+    its epochs and the spiking one of the same parameters. ``average`` is the moving average of the network over
+    ``averaged_steps`` steps, and ``teacher`` what is learned from beside the labels, where there is one. History and
+    measurements are those of the first process only.
     """
 
     network: Network
@@ -46,12 +49,24 @@ class TrainState:
     masked: Measurement | None = None
     rates: Measurement | None = None
     converted: Measurement | None = None
+    average: Network | None = None
+    averaged_steps: int = 0
+    teacher: Teacher | None = None
+
+    @property
+    def measured(self) -> Network:
+        """The network that is measured and kept: the average where there is one."""
+        return self.average or self.network
+
+    def networks(self) -> list[Network]:
+        """The network that is trained, and its average."""
+        return [self.network, *([self.average] if self.average else [])]
 
 
 # Those of TrainState's fields that are plain values.
-_PLAIN_FIELDS = ("epoch", "seconds", "compacted", "ratio", "peak_memory_mib", "history", "scores")
+_PLAIN_FIELDS = ("epoch", "seconds", "compacted", "ratio", "peak_memory_mib", "history", "scores", "averaged_steps")
 _MEASUREMENTS = ("dense", "masked", "rates", "converted")
-_KEYS = {"config", "channels", "network", "optimizer", "random", *_PLAIN_FIELDS, *_MEASUREMENTS}
+_KEYS = {"config", "channels", "network", "average", "teacher", "optimizer", "random", *_PLAIN_FIELDS, *_MEASUREMENTS}
 
 
 def save_checkpoint(state: TrainState, config: TrainConfig, path: Path) -> None:
@@ -60,6 +75,8 @@ def save_checkpoint(state: TrainState, config: TrainConfig, path: Path) -> None:
         "config": config_to_dict(config),
         "channels": [spec.channels for spec in state.network.specs],
         "network": state.network.state_dict(),
+        "average": state.average.state_dict() if state.average else None,
+        "teacher": state.teacher.digest if state.teacher else "",
         "optimizer": state.optimizer.state_dict(),
         "random": torch.get_rng_state(),
         **{key: getattr(state, key) for key in _PLAIN_FIELDS},
@@ -95,15 +112,23 @@ def load_checkpoint(path: Path, config: TrainConfig) -> dict[str, Any]:
 def restore(saved: dict[str, Any], config: TrainConfig, dataset: Dataset, device: torch.device) -> TrainState:
     """The training state a checkpoint holds."""
     specs = with_channels(model_layers(config), saved["channels"])
-    network = Network(specs, config, dataset.input_shape, len(dataset.classes))
+    network, average = (
+        Network(specs, config, dataset.input_shape, len(dataset.classes)) if saved[key] else None
+        for key in ("network", "average")
+    )
+    assert network is not None
     try:
         network.load_state_dict(saved["network"])
+        if average:
+            average.load_state_dict(saved["average"])
     except RuntimeError:
         raise TrainError(
             f"the checkpoint was trained on images or classes other than the {len(dataset.classes)} classes of "
             f"{dataset.input_shape} images found now; give the same data, or --restart to train anew"
         ) from None
     network.to(device)
+    if average:
+        average.to(device)
     if rank() > 0:
         # What was recorded is the sum over all processes: the first one holds it.
         for layer in network.spiking_layers():
@@ -112,7 +137,7 @@ def restore(saved: dict[str, Any], config: TrainConfig, dataset: Dataset, device
     optimizer = make_optimizer(network, config)
     optimizer.load_state_dict(saved["optimizer"])
     torch.set_rng_state(saved["random"])
-    state = TrainState(network, optimizer, **{key: saved[key] for key in _PLAIN_FIELDS})
+    state = TrainState(network, optimizer, average=average, **{key: saved[key] for key in _PLAIN_FIELDS})
     for key in _MEASUREMENTS:
         setattr(state, key, Measurement(**saved[key]) if saved[key] else None)
     return state

@@ -73,8 +73,8 @@ def save_compact(network: Network, classes: tuple[str, ...], path: Path) -> None
     state = {key: value.cpu().contiguous() for key, value in network.state_dict().items() if not _is_search_buffer(key)}
     about = {
         "format": FORMAT,
-        # Where this machine keeps its data is nobody else's business; config.toml knows it.
-        "config": config_to_dict(replace(network.config, data="", cache=TrainConfig().cache)),
+        # Where this machine keeps its data and runs is nobody else's business; config.toml knows it.
+        "config": config_to_dict(replace(network.config, data="", cache=TrainConfig().cache, teacher="")),
         "channels": [spec.channels for spec in network.specs],
         "input_shape": network.input_shape,
         "classes": classes,
@@ -109,6 +109,12 @@ def load_compact(run_dir: Path) -> tuple[TrainConfig, Network]:
         reason = str(error).splitlines()[0]
         raise TrainError(f"{path} does not describe the network it holds ({reason}); train the run again") from None
     return config, network.eval()
+
+
+def class_names(run_dir: Path) -> tuple[str, ...]:
+    """Names of the classes of a finished run's network, in the order of its logits; the file is a whole one."""
+    with safetensors.safe_open(run_dir / COMPACT_FILE, "pt") as stream:
+        return tuple(json.loads(stream.metadata()["network"])["classes"])
 
 
 def parameter_count(network: Network) -> int:

@@ -75,6 +75,10 @@ class TrainConfig:
     finetune: int = _option(12, "the last so many epochs train the compacted network")
     update_every: int = _option(1, "epochs from one structure update to the next")
     exchange: float = _option(0.05, "q: fraction of all hidden channels pruned further and regrown per update")
+    ratio_ramp: float = _option(
+        0.0,
+        "fraction of the search in which the pruned channels rise to ratio or budget (0: held from the first update)",
+    )
     structure: str = _option(
         "prune-regrow", "how channels are chosen: prune-regrow, or an ablation: prune-only, random"
     )
@@ -102,6 +106,14 @@ class TrainConfig:
     warm_up: float = _option(0.05, "fraction of each phase in which the learning rate rises; usual for one-cycle: 0.3")
     weight_decay: float = _option(1e-4, "weight decay of the weights (not of batch norm and scales)")
     label_smoothing: float = _option(0.0, "fraction of the label that training spreads evenly over all classes")
+    teacher: str = _option("", "finished run (runs/NAME) or folder of zoo/ whose logits are learned beside the labels")
+    distill: float = _option(0.5, "with a teacher: its weight in the loss, 0 to 1; the labels have the rest")
+    distill_temperature: float = _option(
+        4.0, "with a teacher: what the logits of both are divided by before they are compared as probabilities"
+    )
+    ema: float = _option(
+        0.0, "decay per step of the moving average of all weights, which is measured and kept, such as 0.999 (0: none)"
+    )
     batch_size: int = _option(64, "images in one iteration")
     augment: str = _option(
         "auto", "auto (as usual for the data set), none, shift, flip (shift and mirror) or roll (events)"
@@ -122,7 +134,7 @@ class TrainConfig:
 
 
 # Fields that say where and how, not what: a checkpoint continues under other values of these.
-_PLACE_FIELDS = ("name", "data", "cache", "download", "device", "threads")
+_PLACE_FIELDS = ("name", "data", "cache", "download", "teacher", "device", "threads")
 
 
 def config_fields() -> dict[str, Field[Any]]:
@@ -218,6 +230,13 @@ def validate(config: TrainConfig) -> None:
         raise TrainError(f"v_init is {config.v_init}; it must be 0 or 0.5, a fraction of the threshold")
     if not 0 <= config.finetune <= config.epochs:
         raise TrainError(f"finetune is {config.finetune}; it must be from 0 to the {config.epochs} epochs of the run")
+    if not 0.0 <= config.ratio_ramp <= 1.0:
+        raise TrainError(f"ratio_ramp is {config.ratio_ramp}; it must be from 0 to 1")
+    if config.ratio_ramp > 0.0 and prunes(config) and search_epochs(config) == 0:
+        raise TrainError(
+            f"ratio_ramp is {config.ratio_ramp}, but there are no epochs of search in which the ratio could rise; "
+            "use a finetune below epochs, or ratio_ramp 0"
+        )
     if not config.hidden or min(config.hidden) < 1:
         raise TrainError(f"hidden is {list(config.hidden)}; it must name at least one positive width")
     for key in ("update_every", "batch_size"):

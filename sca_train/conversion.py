@@ -18,13 +18,14 @@ def trains_rates(config: TrainConfig, epoch: int) -> bool:
 
 def convert(state: TrainState, dataset: Dataset, device: torch.device) -> None:
     """Let the network spike from now on, and measure it on the whole test set just before and just after."""
-    network = state.network
-    if rank() == 0:
+    for network in state.networks():
         network.use_rates(True)
-        state.rates = measure(network, dataset.test_images, dataset.test_labels, device, "as rates")
-    network.use_rates(False)
     if rank() == 0:
-        state.converted = measure(network, dataset.test_images, dataset.test_labels, device, "converted")
+        state.rates = measure(state.measured, dataset.test_images, dataset.test_labels, device, "as rates")
+    for network in state.networks():
+        network.use_rates(False)
+    if rank() == 0:
+        state.converted = measure(state.measured, dataset.test_images, dataset.test_labels, device, "converted")
         before, after = state.rates, state.converted
         assert before is not None
         print(f"converted to spikes: test {before.accuracy:.4f} as rates, {after.accuracy:.4f} spiking", flush=True)

@@ -8,6 +8,17 @@ from torch import Tensor
 from sca_train.config import TrainConfig
 
 
-def loss_sum(config: TrainConfig, logits: Tensor, labels: Tensor) -> Tensor:
-    """Cross entropy of logits [N, classes] with the smoothed labels [N], summed over the images."""
-    return F.cross_entropy(logits, labels, reduction="sum", label_smoothing=config.label_smoothing)
+def loss_sum(config: TrainConfig, logits: Tensor, labels: Tensor, taught: Tensor | None = None) -> Tensor:
+    """Cross entropy of logits [N, classes] with the smoothed labels [N], summed over the images.
+
+    With a teacher's logits ``taught`` [N, classes] the share ``distill`` of it is the divergence from the teacher's
+    probabilities, both at ``distill_temperature``, times its square (Hinton et al., "Distilling the knowledge in a
+    neural network", 2015).
+    """
+    hard = F.cross_entropy(logits, labels, reduction="sum", label_smoothing=config.label_smoothing)
+    if taught is None:
+        return hard
+    temperature = config.distill_temperature
+    student, teacher = ((values / temperature).log_softmax(1) for values in (logits, taught))
+    soft = F.kl_div(student, teacher, reduction="sum", log_target=True) * temperature**2
+    return (1.0 - config.distill) * hard + config.distill * soft

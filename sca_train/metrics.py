@@ -30,7 +30,7 @@ def write_results(
     epoch; where rates were trained, the network as rates and converted to spikes without further training; and the
     compact network at the end of the training; these on the whole test set.
     """
-    network = state.network.eval()
+    network = state.measured.eval()
     save_compact(network, dataset.classes, run / COMPACT_FILE)
     final = measure(network, dataset.test_images, dataset.test_labels, device, "whole test set")
     dense, masked = state.dense or final, state.masked or final
@@ -65,6 +65,7 @@ def write_results(
         "seconds": state.seconds,
         "images_per_second": mean_speed(state, len(dataset.train_labels)),
         "peak_memory_mib": state.peak_memory_mib,
+        "teacher": state.teacher.digest if state.teacher else "",
         "processes": world_size(),
         "bf16": use_bf16(config, device),
     }

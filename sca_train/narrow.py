@@ -26,14 +26,16 @@ def narrow(state: TrainState, config: TrainConfig, dataset: Dataset, device: tor
         state.scores = prune_untrained(network, config, dataset, device)
     state.ratio = sparsity(network)
     if prunes(config) and rank() == 0:
-        state.masked = test_subset(network, config, dataset, device)
-        masks = [layer.mask.clone() for layer in network.spiking_layers()]
-        for layer in network.spiking_layers():
+        measured = state.measured
+        state.masked = test_subset(measured, config, dataset, device)
+        masks = [layer.mask.clone() for layer in measured.spiking_layers()]
+        for layer in measured.spiking_layers():
             layer.mask.fill_(1.0)
-        state.dense = test_subset(network, config, dataset, device)
-        for layer, mask in zip(network.spiking_layers(), masks, strict=True):
+        state.dense = test_subset(measured, config, dataset, device)
+        for layer, mask in zip(measured.spiking_layers(), masks, strict=True):
             layer.mask.copy_(mask)
     state.network = compact(network)
+    state.average = compact(state.average) if state.average else None
     state.optimizer = make_optimizer(state.network, config)
     state.compacted = True
     if config.epochs == 0:

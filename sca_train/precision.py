@@ -52,8 +52,7 @@ def start_scales(network: Network, config: TrainConfig) -> None:
 def follow_weights(network: Network, config: TrainConfig) -> None:
     """After a training step: keep the scales at the best step for the weights where they are not learned.
 
-    A sum behind batch norm stays the same when its weights shrink, so that weight decay shrinks them and leaves learned
-    scales behind. Scales that additions share are powers of two and stay as they are.
+    Scales that additions share are powers of two and stay as they are.
     """
     if config.scale_update == "std":
         spread_scales(network)

@@ -32,7 +32,7 @@ digit is no digit."""
 
 SCALE_INITS = ("max", "std")
 SCALE_UPDATES = ("learned", "std")
-_BELOW_ONE = ("momentum", "warm_up", "label_smoothing", "float_fraction")
+_BELOW_ONE = ("momentum", "warm_up", "label_smoothing", "float_fraction", "ema")
 
 
 def augmentation_for(config: TrainConfig) -> str:
@@ -61,6 +61,12 @@ def check_recipe(config: TrainConfig) -> None:
     for key in _BELOW_ONE:
         if not 0.0 <= getattr(config, key) < 1.0:
             raise TrainError(f"{key} is {getattr(config, key)}; it must be at least 0 and less than 1")
+    if not 0.0 <= config.distill <= 1.0:
+        raise TrainError(f"distill is {config.distill}; it must be from 0 to 1")
+    if config.distill_temperature <= 0.0:
+        raise TrainError(f"distill_temperature is {config.distill_temperature}; it must be positive")
+    if config.teacher and config.distill == 0.0:
+        raise TrainError(f"distill is 0, which leaves teacher {config.teacher} no part; give more, or no teacher")
     if config.schedule == "one-cycle" and config.warm_up == 0.0:
         raise TrainError("warm_up is 0; one-cycle rises before it falls and takes more than 0, such as 0.3")
     _check_augmentation(config)

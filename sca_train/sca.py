@@ -14,7 +14,7 @@ from torch import Tensor
 
 from sca_train.budget import MemoryBudget
 from sca_train.compact import is_quantizer_scale
-from sca_train.config import TrainConfig
+from sca_train.config import TrainConfig, prunes, search_epochs
 from sca_train.errors import TrainError
 from sca_train.network import Network, SpikingLayer
 from sca_train.parallel import rank, sum_over_ranks
@@ -64,6 +64,15 @@ def incoming_weights(layer: SpikingLayer) -> Tensor:
         if value.dim() > 1 and not is_quantizer_scale(key):
             total += value.detach().double().abs().flatten(1).sum(1)
     return total
+
+
+def ramp_after(config: TrainConfig, epochs: int) -> float:
+    """Share of all channels to be pruned that are pruned after so many epochs of the search: ``ratio_ramp``.
+
+    It is that of the updates; the last one, at the end of the search, prunes all.
+    """
+    rising = config.ratio_ramp * search_epochs(config)
+    return min(1.0, epochs / rising) if rising > 0.0 else 1.0
 
 
 def least_channels(width: int, least_kept: float) -> int:
@@ -169,23 +178,29 @@ class StructureLearner:
             layer.gamma_gradient += gamma.grad.abs()
             gamma.grad.add_(gamma.detach().sign(), alpha=l1)
 
-    def choose_randomly(self) -> None:
-        """Masks of the random structure: by the configured seed, each channel with the same probability."""
+    def choose_randomly(self, ramp: float = 1.0) -> None:
+        """Masks of the random structure: by the configured seed, each channel with the same probability.
+
+        A larger ``ramp`` prunes all that a smaller one does.
+        """
         generator = torch.Generator().manual_seed(self.config.seed)
         scores = [torch.rand(width, generator=generator, dtype=torch.float64) for width in self.widths]
-        self._set_masks(self._fitting(lambda count: lowest_channels(scores, count, self.config.least_kept)))
+        self._set_masks(self._fitting(lambda count: lowest_channels(scores, count, self.config.least_kept), ramp))
 
-    def update(self) -> dict[str, list[float]]:
-        """One structure update from what was recorded since the last one; the random structure stays as it is.
+    def update(self, ramp: float = 1.0) -> dict[str, list[float]]:
+        """One structure update from what was recorded since the last one; the random structure only follows its ramp.
 
-        Returns the scores of each layer's channels, 0.0 for those that are now removed.
+        ``ramp`` is the share of all channels to be pruned that are pruned now. Returns the scores of each layer's
+        channels, 0.0 for those that are now removed.
         """
         for layer in self.network.spiking_layers():
             for record in activity(layer):
                 sum_over_ranks(record)
         scores = layer_scores(self.network, self.config)
         if self.config.structure != "random":
-            self._set_masks(self._fitting(self._chooser(scores)))
+            self._set_masks(self._fitting(self._chooser(scores), ramp))
+        elif self.config.ratio_ramp > 0.0 and prunes(self.config):
+            self.choose_randomly(ramp)
         for layer in self.network.spiking_layers():
             for record in (*activity(layer), layer.gamma_gradient):
                 record.zero_()
@@ -210,10 +225,13 @@ class StructureLearner:
             gradients = [gradient / gradient.mean().clamp(min=1e-12) for gradient in gradients]
         return lambda count: exchanged_masks(active, gradients, count, self.config.exchange, self.config.least_kept)
 
-    def _fitting(self, choose: Chooser) -> list[Tensor]:
+    def _fitting(self, choose: Chooser, ramp: float) -> list[Tensor]:
+        """Masks with the share ``ramp`` of the channels pruned that ratio or budget ask for."""
         if self.budget:
-            return self.budget.smallest_pruning(choose)
-        return choose(pruned_count(self.config.ratio, self.widths, self.config.least_kept))
+            count = self.budget.smallest_pruning(choose)
+        else:
+            count = pruned_count(self.config.ratio, self.widths, self.config.least_kept)
+        return choose(round(ramp * count))
 
     def _set_masks(self, masks: list[Tensor]) -> None:
         for layers, mask in zip(self.groups.values(), masks, strict=True):

@@ -184,7 +184,23 @@ def is_finished(trial: Trial) -> bool:
             f"{trial.folder} was trained with other values of {', '.join(differing)}; "
             "use another folder, or --restart to train all trials anew"
         )
-    return _metrics(trial) is not None
+    metrics = _metrics(trial)
+    if metrics is None:
+        return False
+    if metrics.get("teacher", "") != _teacher_digest(trial.config):
+        raise TrainError(
+            f"{trial.folder} was trained with another teacher; "
+            "use another folder, or --restart to train all trials anew"
+        )
+    return True
+
+
+def _teacher_digest(config: TrainConfig) -> str:
+    if not config.teacher:
+        return ""
+    from sca_train.teacher import teacher_digest  # torch takes seconds to import
+
+    return teacher_digest(Path(config.teacher))
 
 
 def _metrics(trial: Trial) -> dict[str, Any] | None:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from sca_train.augment import augmented_batch
+from sca_train.average import Averaging, follow_network, prepare_average
 from sca_train.checkpoint import CHECKPOINT_FILE, TrainState, load_checkpoint, restore, save_checkpoint
 from sca_train.compact import COMPACT_FILE
 from sca_train.config import TrainConfig, config_to_toml, prunes, search_epochs
@@ -37,7 +38,8 @@ from sca_train.parallel import (
     world_size,
 )
 from sca_train.precision import follow_weights, set_precision, start_scales
-from sca_train.sca import StructureLearner, sparsity
+from sca_train.sca import StructureLearner, ramp_after, sparsity
+from sca_train.teacher import check_same_teacher, load_teacher, teacher_logits
 
 CONFIG_FILE = "config.toml"
 # Looking at a loss makes the host wait for the GPU, so there it is done for several steps at once.
@@ -63,7 +65,11 @@ def train(
         dataset = first_then_others(lambda: load_dataset(config))
         if len(dataset.train_labels) < smallest_batch():
             raise TrainError(f"a training needs at least {smallest_batch()} images, not {len(dataset.train_labels)}")
+        teacher = load_teacher(config, run, dataset, device)
+        if saved:
+            check_same_teacher(saved, teacher, config)
         state = restore(saved, config, dataset, device) if saved else initial_state(config, dataset, device)
+        state.teacher = teacher
         if rank() == 0:
             prepare_folder(run, config, fresh=saved is None)
             processes = f", {world_size()} processes" if world_size() > 1 else ""
@@ -81,7 +87,7 @@ def initial_state(config: TrainConfig, dataset: Dataset, device: torch.device) -
     start_scales(network, config)
     learner = StructureLearner(network, config)
     if config.structure == "random" and prunes(config):
-        learner.choose_randomly()
+        learner.choose_randomly(ramp_after(config, 0))
     return TrainState(network, make_optimizer(network, config))
 
 
@@ -112,15 +118,17 @@ def train_epochs(
                 convert(state, dataset, device)
             if set_precision(state.network, config, state.epoch):
                 model = trainable(state, device, fast)
+            prepare_average(state, config)
             before = time.monotonic()
             try:
                 loss, accuracy = train_epoch(state, model, config, dataset, device, fast)
             except LossError as error:
                 raise TrainError(f"{error}; {_last_good(state, run)}") from None
+            follow_network(state, config)
             speed = len(dataset.train_labels) / (time.monotonic() - before)
             state.epoch += 1
             if rank() == 0:
-                check = test_subset(state.network, config, dataset, device)
+                check = test_subset(state.measured, config, dataset, device)
                 state.seconds += time.monotonic() - started
                 state.peak_memory_mib = max(state.peak_memory_mib, peak_memory_mib(device))
                 entry = {
@@ -157,11 +165,12 @@ def train_epochs(
 def trainable(state: TrainState, device: torch.device, fast: bool) -> nn.Module:
     """What the training steps call: the network, or its form for several processes; in channels_last when ``fast``."""
     network = state.network
-    network.use_rates(trains_rates(network.config, state.epoch))
     synchronise_norms(network, device)
-    network.use_kernels(use_kernels(network.config, device))
-    if fast:
-        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    for computed in state.networks():
+        computed.use_rates(trains_rates(network.config, state.epoch))
+        computed.use_kernels(use_kernels(network.config, device))
+        if fast:
+            computed.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return distributed(network, device)
 
 
@@ -224,6 +233,7 @@ def train_epoch(
     order = torch.Generator().manual_seed(config.seed * 1_000_003 + state.epoch)
     batches = _batches(len(dataset.train_labels), config.batch_size, order)
     tally = Tally(len(batches), state.epoch + 1, device)
+    averaging = Averaging(state, config)
     with progress(sum(map(len, batches)), f"epoch {state.epoch + 1}/{config.epochs}") as bar:
         for number, batch in enumerate(batches):
             for group in state.optimizer.param_groups:
@@ -241,7 +251,8 @@ def train_epoch(
                 layer.rate_weight = config.rate_l1 / len(network.specs) * share
             with torch.autocast(device.type, torch.bfloat16, enabled=fast):
                 logits = model(x)
-            loss = loss_sum(config, logits, labels) / len(batch)
+                taught = teacher_logits(state.teacher, x) if state.teacher else None
+            loss = loss_sum(config, logits, labels, taught) / len(batch)
             state.optimizer.zero_grad(set_to_none=True)
             # Gradients are averaged over the processes: each one's part of the loss counts as often as there are some.
             (loss * world_size()).backward()
@@ -249,6 +260,7 @@ def train_epoch(
                 learner.after_backward(config.l1 if searching else 0.0)
             state.optimizer.step()
             follow_weights(network, config)
+            averaging.step()
             tally.add(loss, (logits.argmax(1) == labels).sum(), len(batch))
             if (number + 1) % STEPS_PER_LOOK[device.type] == 0 or number + 1 == len(batches):
                 mean, accuracy = tally.look()
@@ -257,7 +269,7 @@ def train_epoch(
     if learner:
         learner.stop()
         if last or (state.epoch + 1) % config.update_every == 0 or state.epoch + 1 == search_epochs(config):
-            state.scores = learner.update()
+            state.scores = learner.update(ramp_after(config, state.epoch + 1))
     return mean, accuracy
 
 

@@ -58,6 +58,8 @@ def test_every_process_has_the_same_network(both: list[dict[str, Any]]) -> None:
     first, second = (saved["network"] for saved in both)
     assert first.keys() == second.keys()
     assert all(torch.equal(first[key], second[key]) for key in first)
+    averages = [saved["average"] for saved in both]
+    assert all(torch.equal(averages[0][key], averages[1][key]) for key in averages[0])
     assert both[0]["scores"] == both[1]["scores"]
     assert both[0]["figures"] == both[1]["figures"]
 
@@ -72,15 +74,18 @@ def test_two_processes_train_as_one(both: list[dict[str, Any]], alone: dict[str,
             assert torch.equal(found, expected)
         else:
             assert torch.allclose(found.double(), expected.double(), rtol=1e-6, atol=1e-9), key
+    for key, expected in alone["average"].items():
+        assert torch.allclose(both[0]["average"][key].double(), expected.double(), rtol=1e-6, atol=1e-9), key
     assert torch.allclose(torch.tensor(both[0]["figures"]), torch.tensor(alone["figures"]), rtol=1e-9)
     for layer, scores in alone["scores"].items():
         assert both[0]["scores"][layer] == pytest.approx(scores, rel=1e-6)
 
 
-def test_the_command_writes_and_tells_once(tmp_path: Path) -> None:
+def test_the_command_writes_and_tells_once(finished_run: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     options = ["--image-size", "8", "--train-images", "100", "--eval-images", "50", "--epochs", "2", "--finetune", "1"]
     options += ["--run-folder", str(run), "--batch-size", "25", "--update-every", "2"]
+    options += ["--ema", "0.9", "--teacher", str(finished_run)]
     paused = torchrun("-m", "sca_train", *options, "--stop-after", "1")
     assert paused.returncode == 0, paused.stderr
     done = torchrun("-m", "sca_train", *options)

@@ -27,6 +27,11 @@ EVERYTHING: dict[str, object] = {
     "schedule": "one-cycle",
     "warm_up": 0.3,
     "label_smoothing": 0.1,
+    "ratio_ramp": 0.75,
+    "teacher": "runs/dense",
+    "distill": 0.7,
+    "distill_temperature": 2.0,
+    "ema": 0.999,
     "float_fraction": 0.3,
     "scale_init": "std",
     "scale_update": "std",
@@ -44,7 +49,9 @@ def test_options_survive_a_round_trip(tmp_path: Path) -> None:
     assert load_config(tmp_path / "config.toml") == config
 
 
-@pytest.mark.parametrize("key", ["lr", "finetune_lr", "momentum", "warm_up", "label_smoothing", "ratio", "width"])
+@pytest.mark.parametrize(
+    "key", ["lr", "finetune_lr", "momentum", "warm_up", "distill", "distill_temperature", "ema", "ratio_ramp"]
+)
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_numbers_that_are_not_finite_are_refused(key: str, value: float) -> None:
     with pytest.raises(TrainError) as caught:
@@ -64,6 +71,22 @@ def test_numbers_that_are_not_finite_are_refused(key: str, value: float) -> None
         ({"label_smoothing": 1.0}, "label_smoothing is 1.0; it must be at least 0 and less than 1"),
         ({"float_fraction": 1.0}, "float_fraction is 1.0; it must be at least 0 and less than 1"),
         ({"float_fraction": -0.5}, "float_fraction is -0.5; it must be at least 0 and less than 1"),
+        ({"distill": 1.5}, "distill is 1.5; it must be from 0 to 1"),
+        ({"distill": -0.5}, "distill is -0.5; it must be from 0 to 1"),
+        ({"distill_temperature": 0.0}, "distill_temperature is 0.0; it must be positive"),
+        (
+            {"teacher": "runs/dense", "distill": 0.0},
+            "distill is 0, which leaves teacher runs/dense no part; give more, or no teacher",
+        ),
+        ({"ratio_ramp": 1.5}, "ratio_ramp is 1.5; it must be from 0 to 1"),
+        ({"ratio_ramp": -0.1}, "ratio_ramp is -0.1; it must be from 0 to 1"),
+        (
+            {"ratio_ramp": 0.5, "epochs": 4, "finetune": 4},
+            "ratio_ramp is 0.5, but there are no epochs of search in which the ratio could rise; "
+            "use a finetune below epochs, or ratio_ramp 0",
+        ),
+        ({"ema": 1.0}, "ema is 1.0; it must be at least 0 and less than 1"),
+        ({"ema": -0.1}, "ema is -0.1; it must be at least 0 and less than 1"),
         ({"scale_init": "mean"}, "unknown scale_init 'mean'; valid are max, std"),
         ({"scale_update": "max"}, "unknown scale_update 'max'; valid are learned, std"),
         ({"border": "white"}, "unknown border 'white'; valid are black, reflect"),

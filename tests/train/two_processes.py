@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 import sca_train.train
+from sca_train.average import follow_network, prepare_average
 from sca_train.config import TrainConfig
 from sca_train.data import load_dataset
 from sca_train.network import to_input
@@ -20,7 +21,7 @@ from tests.train.conftest import small
 CPU = torch.device("cpu")
 # 66 images are batches of 33 and 33 images, of which two processes take 16 and 17. Two epochs: one update after each.
 CONFIG = small(
-    train_images=66, batch_size=33, epochs=3, finetune=1, rate_l1=0.5, kernels="off", bf16="off", exchange=0.1
+    train_images=66, batch_size=33, epochs=3, finetune=1, rate_l1=0.5, kernels="off", bf16="off", exchange=0.1, ema=0.9
 )
 
 
@@ -32,12 +33,20 @@ def trained(config: TrainConfig) -> dict[str, Any]:
     try:
         dataset = load_dataset(config)
         state = initial_state(config, dataset, CPU)
-        model = trainable(state.network, CPU, fast=False)
+        model = trainable(state, CPU, fast=False)
         figures = []
         for _ in range(2):
+            prepare_average(state, config)
             figures.append(train_epoch(state, model, config, dataset, CPU, fast=False))
+            follow_network(state, config)
             state.epoch += 1
-        return {"figures": figures, "network": state.network.state_dict(), "scores": state.scores}
+        assert state.average is not None
+        return {
+            "figures": figures,
+            "network": state.network.state_dict(),
+            "average": state.average.state_dict(),
+            "scores": state.scores,
+        }
     finally:
         sca_train.train.to_input = original
         torch.set_default_dtype(torch.float32)
