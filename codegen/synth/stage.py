@@ -16,7 +16,15 @@ from codegen.fit import Resources, advise, budget, find_board, fits, total
 from codegen.run_folder import RunFolder
 from codegen.synth.cache import SynthesisCache
 from codegen.synth.cells import CoreUse
-from codegen.synth.yosys import CoreSources, content_key, start_yosys, synthesise_core, tool_version
+from codegen.synth.yosys import (
+    CoreSources,
+    EndedError,
+    SynthesisedCore,
+    content_key,
+    start_yosys,
+    synthesise_core,
+    tool_version,
+)
 from fpga.boards import Board
 from sca_train.files import cache_folder
 
@@ -133,13 +141,23 @@ def _synthesise_all(
             futures: dict[Future[Any], str] = {
                 pool.submit(synthesise_core, missing[key], board.family, core_timeout): key for key in order
             }
+            ended: list[str] = []
+
+            def keep(key: str, done: SynthesisedCore) -> None:
+                cache.store(key, done.use, done.seconds)
+                found[key] = (done.use, done.seconds, False)
+                progress.set_postfix_str(f"{missing[key].module} {done.seconds:.0f} s", refresh=False)
+                progress.update()
+
             try:
                 for future in as_completed(futures):
-                    key, done = futures[future], future.result()
-                    cache.store(key, done.use, done.seconds)
-                    found[key] = (done.use, done.seconds, False)
-                    progress.set_postfix_str(f"{missing[key].module} {done.seconds:.0f} s", refresh=False)
-                    progress.update()
+                    try:
+                        keep(futures[future], future.result())
+                    except EndedError:
+                        ended.append(futures[future])
+                # Several at a time may take more memory than there is; one alone gets a second chance.
+                for key in ended:
+                    keep(key, synthesise_core(missing[key], board.family, core_timeout))
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise

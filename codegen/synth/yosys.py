@@ -10,6 +10,7 @@ import hashlib
 import json
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -45,6 +46,10 @@ class SynthesisedCore:
 
     use: CoreUse
     seconds: float
+
+
+class EndedError(SynthesisError):
+    """Yosys did not fail but was ended, such as by a system that is out of memory."""
 
 
 def tool_version() -> str:
@@ -104,7 +109,8 @@ def content_key(core: CoreSources, family: Family) -> str:
 def synthesise_core(core: CoreSources, family: Family, timeout: float) -> SynthesisedCore:
     """Map one core to the cells of a family.
 
-    Raises SynthesisError with Yosys' own complaint, or when it takes longer than ``timeout`` seconds.
+    Raises SynthesisError with Yosys' own complaint, or when it takes longer than ``timeout`` seconds, and its subclass
+    EndedError when Yosys was ended from outside.
     """
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="spikefold-synth-") as name:
@@ -121,10 +127,22 @@ def synthesise_core(core: CoreSources, family: Family, timeout: float) -> Synthe
                 f"Yosys did not finish {core.module} ({core.op}) within {timeout:g} seconds; "
                 "fold the layer over more cycles per frame (a smaller SIMD or PE)"
             ) from error
+        if done.returncode and not (done.stderr + done.stdout).strip():
+            raise EndedError(
+                f"Yosys was ended while it synthesised {core.module} ({core.op}): {_ending(done.returncode)}; most "
+                "often memory is short, so run less beside it"
+            )
         statistics = folder / _STATISTICS
         if done.returncode or not statistics.exists():
             raise SynthesisError(f"Yosys refuses {core.module} ({core.op}): {_complaint(done.stderr + done.stdout)}")
         return SynthesisedCore(use=core_use(json.loads(statistics.read_text())), seconds=time.monotonic() - started)
+
+
+def _ending(code: int) -> str:
+    try:
+        return f"signal {signal.Signals(-code).name}"
+    except ValueError:
+        return f"exit code {code} without a word"
 
 
 def _complaint(output: str) -> str:

@@ -20,8 +20,8 @@ from codegen.errors import RunFolderError, SynthesisError, UnknownBoardError
 from codegen.run_folder import RunFolder
 from codegen.synth import synthesise
 from codegen.synth.cache import SynthesisCache
-from codegen.synth.yosys import CoreSources, content_key, synthesise_core
-from fpga.boards import BOARDS, Board
+from codegen.synth.yosys import CoreSources, SynthesisedCore, content_key, synthesise_core
+from fpga.boards import BOARDS, Board, Family
 
 CORE = SpikingMVAUSpec(
     name="layer_0",
@@ -142,6 +142,30 @@ def test_stage_sums_its_cores_and_repeats_nothing(
     again = synthesise(run, "Pynq-Z1", jobs=2, cache=cache)
     assert [entry.resources for entry in again.cores] == [entry.resources for entry in first.cores]
     assert all(entry.cached for entry in again.cores)
+
+
+def test_a_core_whose_yosys_was_ended_gets_a_second_chance_alone(
+    run: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+    started: list[str] = []
+
+    def end_the_first(core: CoreSources, family: Family, timeout: float) -> SynthesisedCore:
+        started.append(core.module)
+        with pytest.MonkeyPatch.context() as patch:
+            if len(started) == 1:
+                patch.setattr("codegen.synth.yosys._RUN_YOSYS", killed)
+            return synthesise_core(core, family, timeout)
+
+    monkeypatch.setattr("codegen.synth.stage.synthesise_core", end_the_first)
+    result = synthesise(run, "Pynq-Z2", jobs=1, cache=SynthesisCache(tmp_path))
+    assert len(started) == len({*started}) + 1
+    assert all(core.lut > 0 for core in result.cores)
+
+    monkeypatch.setattr("codegen.synth.yosys._RUN_YOSYS", killed)
+    monkeypatch.setattr("codegen.synth.stage.start_yosys", lambda: None)
+    with pytest.raises(SynthesisError, match="signal SIGKILL; most often memory is short"):
+        synthesise(run, "Pynq-Z2", jobs=1, cache=SynthesisCache(tmp_path / "empty"))
 
 
 def test_ultrascale_plus(run: RunFolder, cache: SynthesisCache) -> None:
