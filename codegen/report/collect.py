@@ -66,6 +66,10 @@ class NodeFigures:
     sparsity: float | None
 
 
+PASSAGES = ("rates", "converted")
+"""Of metrics.json's accuracies: those of a training that began with the rate-equivalent network."""
+
+
 @dataclass(frozen=True)
 class Report:
     """report.json; the field names are its keys (``as_json``)."""
@@ -101,6 +105,8 @@ class Measured:
     epochs: tuple[Epoch, ...]
     scores: dict[str, tuple[float, ...]]
     training_seconds: float | None
+    passages: dict[str, float]
+    """Accuracy on the whole test set as rates, and converted to spikes before the last epochs; empty without rates."""
     images_per_second: dict[str, float | None]
     rtl_cycles_per_second: float | None
 
@@ -141,6 +147,7 @@ def collect(run: RunFolder) -> Measured:
         epochs=epochs_of(metrics.get("history", [])),
         scores=scores_of(metrics),
         training_seconds=metrics.get("seconds"),
+        passages={key: value for key, value in metrics.get("accuracies", {}).items() if key in PASSAGES},
         images_per_second={stage: results[stage].get("images_per_second") for stage in STAGES[1:]},
         rtl_cycles_per_second=results["rtl"].get("cycles_per_second"),
     )

@@ -19,6 +19,7 @@ LADDER = (
     ("csim", "HLS C++, g++"),
     ("rtl", "RTL, Verilator"),
 )
+PASSAGES = {"rates": "as rates, before the conversion, torch", "converted": "converted, before more training, torch"}
 RESOURCES = (("LUT", "lut"), ("FF", "ff"), ("BRAM36", "bram36"), ("DSP", "dsp"))
 
 
@@ -79,6 +80,7 @@ def render_page(run_name: str, measured: Measured, plots: dict[str, str]) -> str
         report=report,
         plots={name: inline(svg, name) for name, svg in plots.items()},
         ladder=LADDER,
+        passages=[(PASSAGES[key], accuracy) for key, accuracy in measured.passages.items()],
         speed=measured.images_per_second,
         rtl_speed=measured.rtl_cycles_per_second,
         resources=[ResourceRow(title, getattr(used, key), budget[key]) for title, key in RESOURCES],

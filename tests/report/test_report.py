@@ -225,6 +225,17 @@ def test_a_run_without_scores_and_channels_over_epochs_has_no_plots_of_them(tmp_
     assert {path.name for path in (run.path / "plots").iterdir()} == {"training.svg", "accuracy.svg", "channels.svg"}
 
 
+def test_a_training_that_began_with_rates_shows_its_passages(tmp_path):
+    run = _trained_run(tmp_path)
+    write_report(run)
+    assert "conversion" not in (run.path / "report.html").read_text()
+    accuracies = {"dense": 0.9, "masked": 0.9, "rates": 0.8879, "converted": 0.8664, "compact": 0.9638}
+    (run.path / "metrics.json").write_text(json.dumps({**METRICS, "accuracies": accuracies}))
+    write_report(run)
+    text = (run.path / "report.html").read_text()
+    assert "0.8879" in text and "0.8664" in text and "before the conversion" in text
+
+
 def test_the_ratio_is_that_which_the_training_came_to(tmp_path):
     run = _trained_run(tmp_path)
     (run.path / "config.toml").write_text(config_to_toml(TrainConfig(budget="Pynq-Z2")))
