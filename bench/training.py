@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from importlib.metadata import version
 from multiprocessing.connection import Connection
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -18,13 +19,14 @@ from spikingjelly.activation_based import functional, layer, neuron, surrogate
 from torch import Tensor, nn
 
 from sca_train.augment import augmented
-from sca_train.config import TrainConfig
+from sca_train.config import TrainConfig, load_config
 from sca_train.device import keep_freed_memory, use_kernels
 from sca_train.models import model_layers
 from sca_train.network import SURROGATE_ALPHA, Network, to_input
 from sca_train.optimizer import make_optimizer
 from sca_train.sca import StructureLearner
 
+PRESETS = Path(__file__).parent.parent / "configs"
 BATCH = 64
 SIDE = 32
 CLASSES = 10
@@ -120,11 +122,11 @@ def own_step(config: TrainConfig, images: Tensor, labels: Tensor, with_sca: bool
     return step
 
 
-def batch() -> tuple[Tensor, Tensor]:
+def batch(size: int = BATCH) -> tuple[Tensor, Tensor]:
     """Random images uint8 [N, H, W, C] and labels."""
     generator = torch.Generator().manual_seed(0)
-    images = torch.randint(0, 256, (BATCH, SIDE, SIDE, 3), dtype=torch.uint8, generator=generator)
-    return images, torch.randint(0, CLASSES, (BATCH,), generator=generator)
+    images = torch.randint(0, 256, (size, SIDE, SIDE, 3), dtype=torch.uint8, generator=generator)
+    return images, torch.randint(0, CLASSES, (size,), generator=generator)
 
 
 def seconds(step: Step) -> float:
@@ -177,16 +179,21 @@ def train_speed(width: float = 1.0) -> None:
     print(f"train-speed {ratio:.2f}")
 
 
-def count_speed(width: float = 1.0) -> None:
-    """Time of a spiking step over one of the rate-equivalent network, which counts; last line ``count-speed RATIO``."""
-    images, labels = batch()
-    config = replace(training_config("vgg7", width), reset="soft", v_init=0.5, gradients="bf16")
+def count_speed() -> None:
+    """Time of a spiking step over one of the rate-equivalent network, which counts; last line ``count-speed RATIO``.
+
+    VGG7 as its preset trains it.
+    """
+    config = load_config(PRESETS / "vgg7.toml")
+    images, labels = batch(config.batch_size)
     spiking, counting, ratio = median_ratio(
-        own_step(config, images, labels), own_step(config, images, labels, rates=True), 2 * PAIRS
+        own_step(config, images, labels, with_sca=False),
+        own_step(config, images, labels, with_sca=False, rates=True),
+        2 * PAIRS,
     )
     threads = torch.get_num_threads()
-    print(f"VGG7, width {width:g}, T={TIMESTEPS}, batch {BATCH}, {threads} threads, median of {2 * PAIRS}")
-    print(f"spiking: {BATCH / spiking:.1f} images/s; rates: {BATCH / counting:.1f} images/s")
+    print(f"VGG7, T={config.timesteps}, batch {config.batch_size}, {threads} threads, median of {2 * PAIRS}")
+    print(f"spiking: {len(images) / spiking:.1f} images/s; rates: {len(images) / counting:.1f} images/s")
     print(f"count-speed {ratio:.2f}")
 
 

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from sca_train.config import EVENT_DATASETS, TrainConfig
 from sca_train.kernels import (
     MAX_COUNT,
+    CountSums,
     Neuron,
     SpikeCounts,
     SpikeTrains,
@@ -42,6 +43,9 @@ from sca_train.specs import IMAGE, ConnectionSpec, LayerSpec, streams
 
 Sent: TypeAlias = Tensor | SpikeTrains | SpikeCounts
 """What layers send on: numbers [T or 1, N, C, ...], or what the kernels make of them."""
+
+Sums: TypeAlias = Tensor | CountSums
+"""What neurons integrate: numbers [T or 1, N, C, ...], or what the kernels make of them."""
 
 FIRST_LAYER_BITS = 8
 SURROGATE_ALPHA = 4.0
@@ -158,9 +162,9 @@ class SpikingLayer(nn.Module):
         self.register_buffer("samples", torch.zeros((), dtype=torch.float64))
         self.register_buffer("gamma_gradient", torch.zeros(spec.channels, dtype=torch.float64))
 
-    def sums(self, sources: Mapping[str, Sent], onto: Tensor | None = None) -> Tensor:
+    def sums(self, sources: Mapping[str, Sent], onto: Sums | None = None) -> Sums:
         """Sum of all connections [T or 1, N, C, ...] from spikes (or the input) by source, and of the sum ``onto``."""
-        total = onto
+        total: Tensor | None = None if onto is None else float_sums(onto)
         for entry in self.spec.inputs:
             source = sources[entry.source]
             if isinstance(source, SpikeTrains) and entry.kind == "conv":
@@ -169,7 +173,10 @@ class SpikingLayer(nn.Module):
                 x = x.unflatten(0, source.carrier.shape[:2])
             elif isinstance(source, SpikeCounts) and entry.kind == "conv":
                 weights = computed_weights(cast(QuantModule, self.connections[entry.name]))
-                x = count_convolution(source, weights, entry.stride, self.bf16_gradients).unsqueeze(0)
+                counted = count_convolution(source, weights, entry.stride, self.bf16_gradients)
+                if total is None and len(self.spec.inputs) == 1:
+                    return counted
+                x = counted.values()
             elif entry.kind == "identity":
                 x = float_spikes(source)
             else:
@@ -187,10 +194,12 @@ class SpikingLayer(nn.Module):
         current = self.norm(sums.flatten(0, 1)).unflatten(0, sums.shape[:2])
         return current.expand(self.timesteps, *current.shape[1:])
 
-    def forward(self, sums: Tensor) -> Sent:
+    def forward(self, sums: Sums) -> Sent:
         """Spikes [T, N, C, H, W] after pooling, or [T, N, C], from sums [T or 1, N, C, ...]."""
+        if isinstance(sums, CountSums):
+            return self._counts_by_kernels(sums)
         if self.kernels and sums.dtype == torch.float32:
-            return self._counts_by_kernels(sums) if self.rate_equivalent else self._by_kernels(sums)
+            return self._counts_by_kernels(_maps(sums)) if self.rate_equivalent else self._by_kernels(sums)
         if self.rate_equivalent:
             return self._rates(sums)
         current = self.currents(sums)
@@ -235,18 +244,19 @@ class SpikingLayer(nn.Module):
             self._record_totals(activity.potential / self.timesteps, activity.spikes / self.timesteps, sums.shape[1])
         return trains if pool == self.spec.pool else self._pooled(trains.spikes())
 
-    def _counts_by_kernels(self, sums: Tensor) -> Sent:
-        rows = _maps(sums)
+    def _counts_by_kernels(self, sums: Tensor | CountSums) -> Sent:
+        """Counts from sums [N, C, H, W]."""
+        rows = sums.sums if isinstance(sums, CountSums) else sums
         average = self.spec.pool_kind == "avg"
         most = self.timesteps * (self.spec.pool**2 if average else 1)
         pool = self.spec.pool if most <= MAX_COUNT and self._whole_windows(rows) else 1
         counts, activity = count_neurons(
-            rows, self.norm, self.kernel_neuron, self.mask, pool, self.timesteps, average=average,
+            sums, self.norm, self.kernel_neuron, self.mask, pool, self.timesteps, average=average,
             half=self.bf16_gradients, regrow=self.regrow,
             rate_weight=self.rate_weight if self.training else 0.0, record=self.record,
         )  # fmt: skip
         if self.record:
-            self._record_totals(activity.potential, activity.spikes, sums.shape[1])
+            self._record_totals(activity.potential, activity.spikes, len(rows))
         return counts if pool == self.spec.pool else self._pooled(counts.rates())
 
     def _whole_windows(self, rows: Tensor) -> bool:
@@ -287,6 +297,11 @@ def float_spikes(spikes: Sent) -> Tensor:
     if isinstance(spikes, SpikeTrains):
         return spikes.spikes()
     return spikes.rates() if isinstance(spikes, SpikeCounts) else spikes
+
+
+def float_sums(sums: Sums) -> Tensor:
+    """Sums as numbers [T or 1, N, C, ...], whichever way they were computed."""
+    return sums.values() if isinstance(sums, CountSums) else sums
 
 
 def _maps(sums: Tensor) -> Tensor:
@@ -430,7 +445,7 @@ class Network(nn.Module):
     def forward(self, inputs: Tensor) -> Tensor:
         """Logits [N, classes] from images [N, C, H, W] in 0..1 or event frames [T, N, C, H, W]."""
         spikes: dict[str, Sent] = {IMAGE: inputs.unsqueeze(0) if self.static_input else inputs}
-        sums: dict[str, Tensor] = {}
+        sums: dict[str, Sums] = {}
         for index, spec in enumerate(self.specs):
             layer = self.layer(spec.name)
             total = layer.sums(spikes, sums.get(spec.onto))

@@ -5,10 +5,11 @@ Rate-equivalent layers send spike counts, and convolve them as integers.
 
 from sca_train.kernels.functions import Neuron, SpikeTrains, neurons, spike_convolution
 from sca_train.kernels.integers import Weights
-from sca_train.kernels.rates import MAX_COUNT, SpikeCounts, count_convolution, count_neurons
+from sca_train.kernels.rates import MAX_COUNT, CountSums, SpikeCounts, count_convolution, count_neurons
 
 __all__ = [
     "MAX_COUNT",
+    "CountSums",
     "Neuron",
     "SpikeCounts",
     "SpikeTrains",

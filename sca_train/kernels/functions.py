@@ -12,7 +12,14 @@ from torch.nn.grad import conv2d_input
 
 from sca_train.kernels.counts import Counts, count_spikes
 from sca_train.kernels.dense import DenseWay, dense_way
-from sca_train.kernels.integers import Weights, computes_bf16_tiles, gradients, integer_convolution, suits_int8
+from sca_train.kernels.integers import (
+    Weights,
+    computes_bf16_tiles,
+    gradients,
+    integer_convolution,
+    rounded_gradient,
+    suits_int8,
+)
 from sca_train.kernels.library import (
     ConvolutionShape,
     LayerShape,
@@ -242,8 +249,9 @@ class _SpikeConvolution(torch.autograd.Function):
         gradient = channels_last(gradient)
         needed = ctx.needs_input_grad[0], ctx.needs_input_grad[2]
         if ctx.half:
-            spikes = spike_bytes(trains, ctx.shape.timesteps)
-            found = gradients(gradient, spikes, 1.0, Weights(weight, scale), ctx.shape.stride, True, needed)
+            spikes, weights = spike_bytes(trains, ctx.shape.timesteps), Weights(weight, scale)
+            towards = rounded_gradient(gradient, weights)
+            found = gradients(towards, spikes, 1.0, weights, ctx.shape.stride, needed)
         else:
             found = (
                 _spike_gradient(ctx.shape, ctx.dense, gradient, weight) if needed[0] else None,

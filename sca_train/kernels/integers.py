@@ -88,29 +88,34 @@ def _int8_convolution(counts: Tensor, unit: float, integers: Tensor, scales: Ten
     return result
 
 
-def gradients(
-    gradient: Tensor, counts: Tensor, unit: float, weights: Weights, stride: int, half: bool, needed: tuple[bool, bool]
-) -> tuple[Tensor | None, Tensor | None]:
-    """Gradients of the rates (counts times ``unit``) and of the weights from that of the sums; None if not ``needed``.
+def rounded_gradient(gradient: Tensor, weights: Weights) -> Tensor:
+    """The gradient of sums float32 [N, out, H, W], channels last, times the scales of the weights, rounded to bf16."""
+    scales = weights.scales()
+    result = torch.empty_like(gradient, dtype=torch.bfloat16)
+    call("round_scaled", gradient, gradient.numel() // len(scales), len(scales), scales, result)
+    return result
 
-    With ``half`` the gradient of the sums, times the scales, is rounded once to bf16; counts and integer weights are
-    exact in bf16, and the products are added in float32.
+
+def gradients(
+    towards: Tensor, counts: Tensor, unit: float, weights: Weights, stride: int, needed: tuple[bool, bool]
+) -> tuple[Tensor | None, Tensor | None]:
+    """Gradients of the rates (counts times ``unit``) and of the weights; None where not ``needed``.
+
+    ``towards`` is the gradient of the sums in float32, or times the scales of the weights in bf16. Counts and integer
+    weights are exact in bf16, and products are added in float32.
     """
+    half = towards.dtype == torch.bfloat16
     if half:
-        scales = weights.scales()
-        rows = gradient.numel() // len(scales)
-        towards = torch.empty_like(gradient, dtype=torch.bfloat16)
-        call("round_scaled", gradient, rows, len(scales), scales, towards)
         x, values = counts.bfloat16(), weights.integers().bfloat16()
         if not computes_bf16():
             towards, x, values = towards.float(), x.float(), values.float()
     else:
-        towards, x, values = gradient, counts.float().mul_(unit), weights.values.float()
+        x, values = counts.float().mul_(unit), weights.values.float()
     padding = weights.values.shape[-1] // 2
     of_rates, of_weights, _ = torch.ops.aten.convolution_backward(
         towards, x, values.contiguous(memory_format=torch.channels_last), None, [stride] * 2, [padding] * 2, [1, 1],
         False, [0, 0], 1, [*needed, False],
     )  # fmt: skip
     if half and needed[1]:
-        of_weights = of_weights.float() * (unit / scales).reshape(-1, 1, 1, 1)
+        of_weights = of_weights.float() * (unit / weights.scales()).reshape(-1, 1, 1, 1)
     return of_rates if needed[0] else None, of_weights if needed[1] else None

@@ -154,10 +154,17 @@ void gradient_sums(const Layer& layer, const Passing& passing, const float* sums
     }
 }
 
-template <typename Stored>
+inline void store_gradient(Vector v, int64_t count, float* to) { save(v, count, to); }
+
+inline void store_gradient(Vector v, int64_t count, uint16_t* to) {
+    const Halves halves = rounded(v);
+    std::memcpy(to, &halves, std::min<int64_t>(count, LANES) * sizeof(uint16_t));
+}
+
+template <typename Stored, typename Result>
 void sum_gradients(const Layer& layer, const Passing& passing, const float* sums, const float* scale,
                    const float* shift, const float* mask, const Stored* arriving, const float* factor,
-                   const float* offset, const float* slope, const float* mean, float* result) {
+                   const float* offset, const float* slope, const float* mean, Result* result) {
     const Map map(layer);
 #pragma omp parallel for schedule(static)
     for (int64_t n = 0; n < layer.images; ++n) {
@@ -172,7 +179,7 @@ void sum_gradients(const Layer& layer, const Passing& passing, const float* sums
         each_gradient(layer, map, n, passing, sums, arriving, blocks,
                       [result](Gradient& block, int64_t at, int64_t count, Vector sum, Vector gradient) {
                           const Vector norm = block.offset + block.slope * (sum - block.centre);
-                          save(block.factor * (gradient - norm), count, result + at);
+                          store_gradient(block.factor * (gradient - norm), count, result + at);
                       });
     }
 }
@@ -236,18 +243,25 @@ void rate_gradient_sums(const Layer* layer, float v_init, int32_t average, int32
                       partial);
 }
 
-// The gradient of the sums: factor * (gradient before batch norm - offset - slope * (sum - mean)) per channel.
+// The gradient of the sums, as float or bf16: factor * (gradient before batch norm - offset - slope * (sum - mean)) per
+// channel.
 void rate_backward(const Layer* layer, float v_init, int32_t average, int32_t regrow, float rate_gradient,
                    const float* sums, const float* scale, const float* shift, const float* mask, const void* arriving,
                    int32_t bytes, const float* factor, const float* offset, const float* slope, const float* mean,
-                   float* result) {
+                   void* result, int32_t result_bytes) {
     const Passing passing{v_init, layer->threshold, rate_gradient, regrow != 0, average != 0};
-    if (bytes == 2)
-        sum_gradients(*layer, passing, sums, scale, shift, mask, static_cast<const uint16_t*>(arriving), factor, offset,
-                      slope, mean, result);
+    const auto store = [&](auto* to) {
+        if (bytes == 2)
+            sum_gradients(*layer, passing, sums, scale, shift, mask, static_cast<const uint16_t*>(arriving), factor,
+                          offset, slope, mean, to);
+        else
+            sum_gradients(*layer, passing, sums, scale, shift, mask, static_cast<const float*>(arriving), factor, offset,
+                          slope, mean, to);
+    };
+    if (result_bytes == 2)
+        store(static_cast<uint16_t*>(result));
     else
-        sum_gradients(*layer, passing, sums, scale, shift, mask, static_cast<const float*>(arriving), factor, offset,
-                      slope, mean, result);
+        store(static_cast<float*>(result));
 }
 
 // target [rows][channels] in bf16: x times a factor per channel, rounded once.

@@ -33,8 +33,26 @@ class SpikeCounts:
         return result
 
 
+@dataclass(frozen=True)
+class CountSums:
+    """Sums float32 [N, C, H, W], channels last, of a convolution of spike counts.
+
+    ``carrier`` [1, N, C, H, W], without memory of its own, carries the gradient of the sums divided by ``steps`` [C],
+    the value of one integer step; of the sums themselves where there are none.
+    """
+
+    sums: Tensor
+    steps: Tensor | None
+    carrier: Tensor
+
+    def values(self) -> Tensor:
+        """The sums [1, N, C, H, W] as a tensor like any other."""
+        result: Tensor = _Values.apply(self.carrier, self.sums, self.steps)
+        return result
+
+
 def count_neurons(
-    sums: Tensor, norm: nn.Module, neuron: Neuron, mask: Tensor, pool: int, timesteps: int,
+    sums: Tensor | CountSums, norm: nn.Module, neuron: Neuron, mask: Tensor, pool: int, timesteps: int,
     *, average: bool = False, regrow: bool = False, rate_weight: float = 0.0, record: bool = True, half: bool = False,
 ) -> tuple[SpikeCounts, Activity]:  # fmt: skip
     """Batch norm, rounding to spike counts, channel mask and pooling of sums [N, C, H, W].
@@ -43,21 +61,26 @@ def count_neurons(
     in bf16; for the rest see ``functions.neurons``. The recorded activity is averaged over the steps.
     """
     settings = _Settings(norm, neuron, mask, pool, timesteps, average, regrow, rate_weight, record, half)
-    carrier, counts = _CountNeurons.apply(sums, norm.weight, norm.bias, settings)
+    if isinstance(sums, CountSums):
+        differentiable, values, steps = sums.carrier, sums.sums, sums.steps
+    else:
+        differentiable, values, steps = sums.unsqueeze(0), sums.detach(), None
+    carrier, counts = _CountNeurons.apply(differentiable, values, steps, norm.weight, norm.bias, settings)
     assert settings.activity is not None
     unit = 1.0 / (timesteps * (pool**2 if average else 1))
     return SpikeCounts(counts, unit, carrier), settings.activity
 
 
-def count_convolution(spikes: SpikeCounts, weights: Weights, stride: int, half: bool) -> Tensor:
-    """Sums [N, out, H, W], channels last, of spike counts and weights with padding k // 2.
+def count_convolution(spikes: SpikeCounts, weights: Weights, stride: int, half: bool) -> CountSums:
+    """Sums of spike counts and weights with padding k // 2, exact in the integers.
 
-    Exact in the integers. With ``half`` the gradient of the sums is rounded once to bf16, and so are the results.
+    With ``half`` the gradient of the sums is rounded once to bf16, and so are the gradients that follow from it.
     """
-    result: Tensor = _CountConvolution.apply(
+    steps = weights.scales() if half else None
+    carrier, sums = _CountConvolution.apply(
         spikes.carrier, spikes.counts, weights.values, weights.scale, spikes.unit, stride, half
     )
-    return result
+    return CountSums(sums, steps, carrier)
 
 
 @dataclass
@@ -77,7 +100,9 @@ class _Settings:
 
 class _CountNeurons(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, sums: Tensor, gamma: Tensor, beta: Tensor, settings: _Settings) -> tuple[Tensor, Tensor]:
+    def forward(
+        ctx: Any, _: Tensor, sums: Tensor, steps: Tensor | None, gamma: Tensor, beta: Tensor, settings: _Settings
+    ) -> tuple[Tensor, Tensor]:
         sums = channels_last(sums)
         images, channels, height, width = sums.shape
         timesteps, pool, neuron = settings.timesteps, settings.pool, settings.neuron
@@ -86,10 +111,10 @@ class _CountNeurons(torch.autograd.Function):
         mean, variance, count = moments(sums, settings.norm) if training else running(settings.norm)
         deviation = torch.sqrt(variance + cast(float, settings.norm.eps))
         # From a sum to T * current / threshold + v_init.
-        steps = timesteps / neuron.threshold
+        rise = timesteps / neuron.threshold
         scale = gamma.detach().double() / deviation
-        shift = (beta.detach().double() - mean * scale) * steps + neuron.v_init
-        line = (scale * steps).float(), shift.float()
+        shift = (beta.detach().double() - mean * scale) * rise + neuron.v_init
+        line = (scale * rise).float(), shift.float()
         mask = settings.mask.float().contiguous()
         counts = torch.empty(
             (images, channels, height // pool, width // pool), dtype=torch.uint8, memory_format=torch.channels_last
@@ -99,15 +124,15 @@ class _CountNeurons(torch.autograd.Function):
         call("rate_forward", shape, neuron.v_init, int(settings.average), sums, *line, mask, counts, *recorded)
         potential, spikes = tallies.sum(1) / timesteps
         settings.activity = Activity(potential * neuron.threshold, spikes)
-        ctx.save_for_backward(sums, gamma, *line, mask, mean, deviation)
+        ctx.save_for_backward(sums, steps, gamma, *line, mask, mean, deviation)
         ctx.settings, ctx.shape, ctx.count, ctx.training = settings, shape, count, training
         carrier = torch.zeros(1, dtype=torch.bfloat16 if settings.half else torch.float32).expand(1, *counts.shape)
         ctx.mark_non_differentiable(counts)
         return carrier, counts
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor, _: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
-        sums, gamma, scale, shift, mask, mean, deviation = ctx.saved_tensors
+    def backward(ctx: Any, gradient: Tensor, _: Tensor) -> tuple[Tensor, None, None, Tensor, Tensor, None]:
+        sums, steps, gamma, scale, shift, mask, mean, deviation = ctx.saved_tensors
         shape, settings = ctx.shape, ctx.settings
         gradient = gradient.flatten(0, 1).contiguous(memory_format=torch.channels_last)
         passing = (
@@ -123,11 +148,12 @@ class _CountNeurons(torch.autograd.Function):
             totals = sum_over_ranks(totals.clone()) / ctx.count
         else:
             totals.zero_()
-        factor, offset = (gamma.double() / deviation).float(), totals[0].float()
+        factor, offset = gamma.double() / deviation, totals[0].float()
         slope = (totals[1] / deviation).float()
-        result = torch.empty_like(sums)
-        call("rate_backward", shape, *passing, factor, offset, slope, mean.float(), result)
-        return result, gamma_gradient.to(gamma.dtype), beta_gradient.to(gamma.dtype), None
+        result = torch.empty_like(sums, dtype=torch.float32 if steps is None else torch.bfloat16)
+        factor = (factor if steps is None else factor * steps).float()
+        call("rate_backward", shape, *passing, factor, offset, slope, mean.float(), result, result.element_size())
+        return result.unsqueeze(0), None, None, gamma_gradient.to(gamma.dtype), beta_gradient.to(gamma.dtype), None
 
 
 class _CountConvolution(torch.autograd.Function):
@@ -135,20 +161,36 @@ class _CountConvolution(torch.autograd.Function):
     def forward(
         ctx: Any, carrier: Tensor, counts: Tensor, weight: Tensor, scale: Tensor | None, unit: float, stride: int,
         half: bool,
-    ) -> Tensor:  # fmt: skip
+    ) -> tuple[Tensor, Tensor]:  # fmt: skip
         ctx.save_for_backward(counts, weight, scale)
-        ctx.unit, ctx.stride, ctx.half, ctx.leading = unit, stride, half, carrier.shape[:2]
-        return integer_convolution(counts, unit, Weights(weight, scale), stride)
+        ctx.unit, ctx.stride = unit, stride
+        sums = integer_convolution(counts, unit, Weights(weight, scale), stride)
+        ctx.mark_non_differentiable(sums)
+        return torch.zeros(1, dtype=torch.bfloat16 if half else torch.float32).expand(1, *sums.shape), sums
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, None, Tensor | None, None, None, None, None]:
+    def backward(
+        ctx: Any, gradient: Tensor, _: Tensor
+    ) -> tuple[Tensor | None, None, Tensor | None, None, None, None, None]:
         counts, weight, scale = ctx.saved_tensors
         needed = ctx.needs_input_grad[0], ctx.needs_input_grad[2]
-        of_counts, of_weight = gradients(
-            channels_last(gradient), counts, ctx.unit, Weights(weight, scale), ctx.stride, ctx.half, needed
-        )
-        of_carrier = of_counts.unflatten(0, ctx.leading) if of_counts is not None else None
-        return of_carrier, None, of_weight, None, None, None, None
+        towards = gradient.flatten(0, 1).contiguous(memory_format=torch.channels_last)
+        of_rates, of_weight = gradients(towards, counts, ctx.unit, Weights(weight, scale), ctx.stride, needed)
+        return of_rates.unsqueeze(0) if of_rates is not None else None, None, of_weight, None, None, None, None
+
+
+class _Values(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, carrier: Tensor, sums: Tensor, steps: Tensor | None) -> Tensor:
+        ctx.save_for_backward(steps)
+        ctx.kind = carrier.dtype
+        return sums.unsqueeze(0).clone()
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        (steps,) = ctx.saved_tensors
+        scaled = gradient if steps is None else gradient * steps.reshape(-1, 1, 1)
+        return scaled.to(ctx.kind), None, None
 
 
 class _Rates(torch.autograd.Function):
