@@ -111,6 +111,20 @@ def load_compact(run_dir: Path) -> tuple[TrainConfig, Network]:
     return config, network.eval()
 
 
+def class_names(run_dir: Path) -> tuple[str, ...]:
+    """Names of the classes of a finished run, in the order of its logits; empty where the file holds none.
+
+    Raises TrainError when compact.safetensors is missing or damaged.
+    """
+    path = run_dir / COMPACT_FILE
+    try:
+        with safetensors.safe_open(path, "pt") as stream:
+            about = json.loads((stream.metadata() or {}).get("network", "{}"))
+        return tuple(str(name) for name in about.get("classes", ()))
+    except (safetensors.SafetensorError, OSError, ValueError, AttributeError, TypeError) as error:
+        raise TrainError(f"{path} is not a whole safetensors file ({error}); train the run again") from None
+
+
 def parameter_count(network: Network) -> int:
     """Weights, batch norm gammas and betas, and read-out biases; quantizer scales are not counted."""
     return sum(value.numel() for key, value in network.named_parameters() if not is_quantizer_scale(key))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sca_train.compact import load_compact
+from sca_train.compact import class_names, load_compact
 from sca_train.config import TrainConfig
 from sca_train.description import ConnectionDescription, LayerDescription, NetworkDescription, NeuronDescription
 from sca_train.network import Network, SpikingLayer, connection_bits
@@ -23,7 +23,7 @@ __all__ = ["describe", "describe_run", "load_compact"]
 def describe_run(run_dir: Path) -> NetworkDescription:
     """The compact network of a finished run; TrainError when there is none or its file is damaged."""
     _, network = load_compact(run_dir)
-    return describe(network)
+    return replace(describe(network), class_names=class_names(run_dir))
 
 
 def describe(network: Network) -> NetworkDescription:

@@ -18,6 +18,7 @@ from codegen.errors import CodegenError
 from codegen.export.fold_batchnorm import fold_network
 from codegen.export.golden import golden_logits
 from codegen.export.reference import run_layers, run_reference
+from codegen.export.run_inputs import LabelledImages
 from codegen.run_folder import RunFolder
 
 TEST_IMAGES = 70
@@ -47,7 +48,7 @@ def trained(tmp_path, monkeypatch, description):
     labels = rng.integers(0, 10, TEST_IMAGES)
     monkeypatch.setattr(stage, "load_network_description", lambda run: description)
     for module in (stage, compare):
-        monkeypatch.setattr(module, "load_test_set", lambda run: (images, labels))
+        monkeypatch.setattr(module, "load_test_set", lambda run, data=None: LabelledImages(images, labels))
     return Trained(run, images, labels)
 
 
