@@ -81,6 +81,7 @@ def render_page(run_name: str, measured: Measured, plots: dict[str, str]) -> str
         ladder=LADDER,
         speed=measured.images_per_second,
         rtl_speed=measured.rtl_cycles_per_second,
+        shipped={stage: share for stage, share in measured.shipped.items() if share is not None},
         resources=[ResourceRow(title, getattr(used, key), budget[key]) for title, key in RESOURCES],
         reductions=[_row("parameters", report.params), _row("SynOps per image", report.synops)],
         training_seconds=measured.training_seconds,
