@@ -13,13 +13,12 @@ from torch import Tensor
 
 from sca_train.config import TrainConfig, apply_overrides, config_to_dict
 from sca_train.errors import TrainError
-from sca_train.files import write_whole
+from sca_train.files import COMPACT_FILE, write_whole
 from sca_train.models import model_layers
 from sca_train.network import Network
 from sca_train.specs import IMAGE, LayerSpec
 
 FORMAT = "spikefold compact network 2"
-COMPACT_FILE = "compact.safetensors"
 # What a network records while it searches; a compact network starts with nothing recorded.
 _SEARCH_BUFFERS = ("mask", "potential", "spike_count", "samples", "gamma_gradient")
 
@@ -109,20 +108,6 @@ def load_compact(run_dir: Path) -> tuple[TrainConfig, Network]:
         reason = str(error).splitlines()[0]
         raise TrainError(f"{path} does not describe the network it holds ({reason}); train the run again") from None
     return config, network.eval()
-
-
-def class_names(run_dir: Path) -> tuple[str, ...]:
-    """Names of the classes of a finished run, in the order of its logits; empty where the file holds none.
-
-    Raises TrainError when compact.safetensors is missing or damaged.
-    """
-    path = run_dir / COMPACT_FILE
-    try:
-        with safetensors.safe_open(path, "pt") as stream:
-            about = json.loads((stream.metadata() or {}).get("network", "{}"))
-        return tuple(str(name) for name in about.get("classes", ()))
-    except (safetensors.SafetensorError, OSError, ValueError, AttributeError, TypeError) as error:
-        raise TrainError(f"{path} is not a whole safetensors file ({error}); train the run again") from None
 
 
 def parameter_count(network: Network) -> int:

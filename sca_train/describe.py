@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sca_train.compact import class_names, load_compact
+from sca_train.class_names import class_names
+from sca_train.compact import load_compact
 from sca_train.config import TrainConfig
 from sca_train.description import ConnectionDescription, LayerDescription, NetworkDescription, NeuronDescription
 from sca_train.network import Network, SpikingLayer, connection_bits

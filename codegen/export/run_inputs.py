@@ -70,7 +70,7 @@ def load_test_set(run: RunFolder, data: Path | None = None) -> LabelledImages:
     classes.
     """
     config_file = run.require("config.toml")
-    from sca_train.compact import class_names
+    from sca_train.class_names import class_names
     from sca_train.config import load_config
     from sca_train.data import load_dataset
     from sca_train.errors import TrainError

@@ -19,7 +19,8 @@ from codegen.export.run_inputs import load_test_set
 from codegen.run_folder import RunFolder
 from codegen.zoo import kept_networks, open_run
 from fpga.__main__ import main as fpga_main
-from sca_train.compact import class_names, load_compact, parameter_count
+from sca_train.class_names import class_names
+from sca_train.compact import load_compact, parameter_count
 from sca_train.config import load_config
 from sca_train.errors import TrainError
 
