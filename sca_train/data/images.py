@@ -85,7 +85,7 @@ def decode_picture(stream: BinaryIO, shape: tuple[int, ...], name: str) -> Pictu
         taken = f"event frames {list(shape)}" if len(shape) > 3 else f"images of {shape[-1]} channels"
         raise TrainError(f"{name} cannot be classified: the network takes {taken}, and a picture has 1 or 3 channels")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of damaged EXIF data, without which the pixels are whole
+        warnings.simplefilter("ignore")  # of damaged EXIF data
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         try:
             return _picture(Image.open(stream, formats=FORMATS), shape)
@@ -109,7 +109,7 @@ def _picture(image: Image.Image, shape: tuple[int, ...]) -> Picture:
     height, width, channels = shape
     kind = image.format
     image.load()
-    colours, transparent = _rgb(ImageOps.exif_transpose(image), kind)
+    colours, transparent = _rgb(_upright(image), kind)
     changes = ["laid on black where it is transparent"] if transparent else []
     if channels == 1:
         grey = colours.convert("L")
@@ -120,6 +120,14 @@ def _picture(image: Image.Image, shape: tuple[int, ...]) -> Picture:
         changes.append(f"resized to {width} x {height} from the middle of {colours.width} x {colours.height} pixels")
     pixels = np.asarray(resize(colours, height, width)).reshape(shape)
     return Picture(pixels, tuple(changes))
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """The image turned as its EXIF data says; as it is where that data is damaged, which cameras' files often have."""
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # whatever the damaged bytes lead to; the pixels are already decoded
+        return image
 
 
 def _rgb(image: Image.Image, kind: str | None) -> tuple[Image.Image, bool]:
@@ -139,7 +147,7 @@ def _rgb(image: Image.Image, kind: str | None) -> tuple[Image.Image, bool]:
 
 def _eight_bits(image: Image.Image) -> tuple[Image.Image, bool]:
     """16-bit grey rounded to 8 bits; the one level that a PNG may call transparent becomes black."""
-    levels = np.asarray(image).astype(np.int64)
+    levels = np.asarray(image).astype(np.uint32)
     transparent = levels == image.info.get("transparency", -1)
     eight = np.where(transparent, 0, (levels + _TO_EIGHT_BITS // 2) // _TO_EIGHT_BITS)
     return Image.fromarray(eight.astype(np.uint8)).convert("RGB"), bool(transparent.any())

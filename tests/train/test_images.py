@@ -99,6 +99,15 @@ def test_exif_orientation_is_applied(tmp_path: Path) -> None:
     np.testing.assert_array_equal(decoded(path.read_bytes(), 8, "x"), np.rot90(pixels, -1))
 
 
+@pytest.mark.parametrize(
+    "exif", [b"Exif\0\0garbage", b"Exif\0\0II*\0\xff\xff\xff\x7f", b"Exif\0\0II*\0\x08\0\0\0\xff\xff"]
+)
+def test_damaged_exif_data_leaves_the_picture_as_it_is(tmp_path: Path, exif: bytes) -> None:
+    plain = read_picture(saved(tmp_path / "plain.jpg", Image.fromarray(noise(*RGB))), RGB)
+    damaged = read_picture(saved(tmp_path / "damaged.jpg", Image.fromarray(noise(*RGB)), exif=exif), RGB)
+    np.testing.assert_array_equal(damaged.pixels, plain.pixels)
+
+
 def test_the_middle_is_kept_and_resized(tmp_path: Path) -> None:
     pixels = np.zeros((8, 20, 3), np.uint8)
     pixels[:, 6:14] = noise(*RGB)
