@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from sca_train.errors import TrainError
 
@@ -19,6 +19,17 @@ FORMATS = ("PNG", "JPEG", "BMP", "GIF", "PPM", "WEBP")
 CHANNELS = {1: "L", 3: "RGB"}
 """Pillow's mode for the channels that a network may take from a picture."""
 
+_ORIENTATION = 0x0112
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What brings an image of each EXIF orientation (EXIF 2.32) upright; 1 is upright."""
 _SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N")
 _TO_EIGHT_BITS = 257
 """65535 / 255."""
@@ -123,11 +134,16 @@ def _picture(image: Image.Image, shape: tuple[int, ...]) -> Picture:
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    """The image turned as its EXIF data says; as it is where that data is damaged, which cameras' files often have."""
+    """The image turned as its EXIF data says.
+
+    Only the orientation is read: ImageOps.exif_transpose also writes all other entries anew, and fails where one of
+    them is damaged. As it is where even the orientation cannot be read.
+    """
     try:
-        return ImageOps.exif_transpose(image)
+        orientation = image.getexif().get(_ORIENTATION)
     except Exception:  # whatever the damaged bytes lead to; the pixels are already decoded
         return image
+    return image.transpose(_TURNS[orientation]) if orientation in _TURNS else image
 
 
 def _rgb(image: Image.Image, kind: str | None) -> tuple[Image.Image, bool]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from sca_train.data.images import FORMATS, decoded, read_picture, resize
 from sca_train.errors import TrainError
@@ -99,13 +99,33 @@ def test_exif_orientation_is_applied(tmp_path: Path) -> None:
     np.testing.assert_array_equal(decoded(path.read_bytes(), 8, "x"), np.rot90(pixels, -1))
 
 
-@pytest.mark.parametrize(
-    "exif", [b"Exif\0\0garbage", b"Exif\0\0II*\0\xff\xff\xff\x7f", b"Exif\0\0II*\0\x08\0\0\0\xff\xff"]
-)
-def test_damaged_exif_data_leaves_the_picture_as_it_is(tmp_path: Path, exif: bytes) -> None:
-    plain = read_picture(saved(tmp_path / "plain.jpg", Image.fromarray(noise(*RGB))), RGB)
-    damaged = read_picture(saved(tmp_path / "damaged.jpg", Image.fromarray(noise(*RGB)), exif=exif), RGB)
-    np.testing.assert_array_equal(damaged.pixels, plain.pixels)
+def exif_of(*entries: tuple[int, int, int, int]) -> bytes:
+    """EXIF data of entries (tag, type, count, value), little endian."""
+    packed = b"".join(struct.pack("<HHII", *entry) for entry in entries)
+    return b"Exif\0\0II*\0\x08\0\0\0" + struct.pack("<H", len(entries)) + packed + bytes(4)
+
+
+def test_damaged_exif_data_does_not_keep_a_picture_out(tmp_path: Path) -> None:
+    """Entries of the wrong type or place, at which Pillow's own exif_transpose fails."""
+    image = Image.fromarray(noise(*RGB))
+    plain = read_picture(saved(tmp_path / "plain.jpg", image), RGB).pixels
+    turned = (0x0112, 3, 1, 6)
+    for other in ((0x010F, 11, 2, 8), (0x011A, 7, 8, 0), (0x8825, 9, 2, 20)):
+        exif = exif_of(*sorted((turned, other)))
+        pixels = read_picture(saved(tmp_path / "turned.jpg", image, exif=exif), RGB).pixels
+        np.testing.assert_array_equal(pixels, np.rot90(plain, -1))
+    for exif in (b"Exif\0\0garbage", b"Exif\0\0II*\0\xff\xff\xff\x7f"):
+        pixels = read_picture(saved(tmp_path / "damaged.jpg", image, exif=exif), RGB).pixels
+        np.testing.assert_array_equal(pixels, plain)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_every_orientation_is_turned_as_pillow_turns_it(tmp_path: Path, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = saved(tmp_path / "turned.png", Image.fromarray(noise(*RGB)), exif=exif)
+    expected = ImageOps.exif_transpose(Image.open(path))
+    np.testing.assert_array_equal(read_picture(path, RGB).pixels, np.asarray(expected))
 
 
 def test_the_middle_is_kept_and_resized(tmp_path: Path) -> None:
