@@ -204,3 +204,24 @@ def test_a_run_of_ones_own_is_not_given_shipped_images(checkout: Path) -> None:
     shutil.copytree(checkout / "zoo" / "net", checkout / "runs" / "own")
     with pytest.raises(TrainError, match="there is no data at"):
         load_test_set(RunFolder(checkout / "runs" / "own"))
+
+
+@pytest.mark.slow
+def test_a_kept_network_goes_through_every_stage(checkout: Path, capsys) -> None:
+    """Real sources, the real C++ and the real RTL of the smallest kept network, on shipped images."""
+    before = contents(checkout / "zoo")
+    assert main(["hls", "zoo/net", "--lut-share", "0.1"]) == 0
+    assert main(["csim", "zoo/net"]) == 0
+    assert main(["rtlsim", "zoo/net", "--images", "3"]) == 0
+    assert main(["report", "zoo/net"]) == 0
+    report = json.loads((checkout / "runs" / "zoo" / "net" / "report.json").read_text())
+    assert report["mismatches"] == {"csim": 0, "rtl": 0}
+    assert (report["images"]["csim"], report["images"]["rtl"]) == (20, 3)
+    assert (report["accuracy"]["csim"], report["accuracy"]["rtl"]) == (None, None)
+    counts = {}
+    for backend in ("onnx", "csim", "rtl"):
+        capsys.readouterr()
+        assert main(["classify", "zoo/net", "--image", "zoo/images/truck-1.png", "--backend", backend]) == 0
+        counts[backend] = capsys.readouterr().out.splitlines()[1:]
+    assert counts["csim"] == counts["rtl"] == counts["onnx"] and len(counts["onnx"]) == 10
+    assert contents(checkout / "zoo") == before
