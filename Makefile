@@ -7,17 +7,29 @@ RUN     ?= $(MODEL)
 BOARD   ?= Pynq-Z2
 IMPL    ?= rtl
 WORKERS ?= auto
+BACKEND ?= onnx
+# The network of zoo/ that `make demo-cifar` takes to the board, and the folding it is given if none is asked for.
+BOARD_NETWORK ?= vgg9-half-r0.5
+BOARD_FOLDING ?= LUT_SHARE=0.3
+
+# $(call verbatim,NAME): a variable as it was given, with every $ in it; its default expanded
+verbatim = $(if $(filter command environment,$(firstword $(origin $(1)))),$(value $(1)),$($(1)))
 
 BIN     := $(VENV)/bin
-RUN_DIR := runs/$(RUN)
+# Names of files may hold spaces and quotes: recipes take them from the environment, where no shell reads them.
+export RUN_DIR    := runs/$(call verbatim,RUN)
+export IMAGE_FILE := $(call verbatim,IMAGE)
+export DATA_PATH  := $(call verbatim,DATA)
 PRESET  := $(wildcard configs/$(MODEL).toml)
+
+DATA_OPTION = $(if $(DATA_PATH),--data "$$DATA_PATH")
 
 # $(call option,--flag,value): the flag only where the variable has a value
 option = $(if $(strip $(2)),$(1) '$(strip $(2))')
 
 TRAIN_OPTIONS = $(if $(PRESET),--config '$(PRESET)',--model '$(MODEL)') $(call option,--width,$(WIDTH)) \
 	$(call option,--ratio,$(RATIO)) $(call option,--budget,$(BUDGET)) $(call option,--seed,$(SEED)) \
-	$(call option,--dataset,$(DATASET)) $(call option,--data,$(DATA)) \
+	$(call option,--dataset,$(DATASET)) $(DATA_OPTION) \
 	$(call option,--timesteps,$(TIMESTEPS)) $(call option,--weight-bits,$(WBITS)) $(call option,--epochs,$(EPOCHS)) \
 	$(call option,--structure,$(STRUCTURE)) $(call option,--score,$(SCORE)) $(call option,--rate-l1,$(RATE_L1)) \
 	$(call option,--teacher,$(TEACHER)) \
@@ -27,28 +39,33 @@ TRAINER = $(BIN)/$(if $(PROCESSES),torchrun --standalone --nproc-per-node '$(PRO
 SWEEP_OPTIONS = $(call option,--ratios,$(RATIOS)) $(call option,--seeds,$(SEEDS)) \
 	$(call option,--structures,$(STRUCTURES)) $(call option,--scores,$(SCORES))
 # What `make figures` reads: the sweep of that name where there is one, else the run itself.
-RUNS ?= $(or $(wildcard $(RUN_DIR)-sweep),$(RUN_DIR))
+RUNS ?= $(or $(wildcard $(RUN_DIR)-sweep),"$$RUN_DIR")
 HLS_OPTIONS = --board '$(BOARD)' --impl '$(IMPL)' $(call option,--target-cycles,$(CYCLES)) $(call option,--folding,$(FOLDING)) \
 	$(call option,--lut-share,$(LUT_SHARE))
 
+# A kept network is not trained over.
+KEPT_STAYS = case "$$RUN_DIR" in runs/zoo/*) \
+	echo "error: RUN names a kept network, which needs no training; choose another RUN for a new one" >&2; exit 2;; esac
+
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint train sweep figures export hls csim rtlsim synth report bitstream deploy bench clean
+.PHONY: help install demo demo-cifar test lint train sweep figures export hls csim rtlsim synth report classify \
+	bitstream deploy bench clean
 
 help: ## this list
 	@echo "spikefold: deep spiking networks from training to an FPGA"
 	@echo
 	@echo "Targets"
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  \1\t\2/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 14
 	@echo
 	@echo "Variables (make train MODEL=vgg16 RATIO=0.5 ...)"
 	@echo "  MODEL       a preset of configs/: mini mlp vgg9 vgg11 vgg16 resnet18 resnet20"
 	@echo "              preresnet18 preresnet20 dvs ...         [$(MODEL)]"
-	@echo "  RUN         name of the folder runs/<RUN>           [$(RUN)]"
+	@echo "  RUN         name of the folder runs/<RUN>, or zoo/NAME: a kept network, no training  [$(RUN)]"
 	@echo "  RATIO       share of channels pruned, 0 <= r < 1    [preset]"
 	@echo "  BUDGET      board whose memory the weights must fit, instead of RATIO"
 	@echo "  WIDTH       multiplier of all channels              [preset]"
 	@echo "  DATASET     digits cifar10 cifar100 tiny-imagenet folder cifar10-dvs events-digits [preset]"
-	@echo "  DATA        where the data set lies                 [preset]"
+	@echo "  DATA        where the data set lies (also for export, csim, rtlsim, demo-cifar)  [preset]"
 	@echo "  STRUCTURE   prune-regrow, prune-only, random        [preset]"
 	@echo "  SCORE       membrane, spikes, gamma, weight-l1      [preset]"
 	@echo "  TEACHER     run or zoo folder whose logits are learned [none]"
@@ -69,6 +86,9 @@ help: ## this list
 	@echo "  FOLDING     folding JSON (FINN's format) instead of CYCLES"
 	@echo "  LUT_SHARE   or: the fastest within this share of the board's LUTs  [0.15]"
 	@echo "  IMAGES      images to simulate                      [csim: whole test set, rtlsim: 32]"
+	@echo "  IMAGE       picture that classify takes: PNG, JPEG, BMP, GIF, PPM, WebP"
+	@echo "  BACKEND     what classifies it: onnx, csim, rtl     [$(BACKEND)]"
+	@echo "  BOARD_NETWORK  network of zoo/ that demo-cifar takes        [$(BOARD_NETWORK)]"
 	@echo "  BENCH       train-speed, count-speed, sca-overhead, train-memory, mini, mlp, vgg16  [all]"
 
 install: $(VENV)/.installed ## make the virtual environment and install everything
@@ -83,6 +103,10 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 demo: $(VENV)/.installed ## train, prune, export, generate, simulate, synthesise and report on the digits
 	@$(MAKE) --no-print-directory train export hls csim rtlsim synth report
 
+demo-cifar: $(VENV)/.installed ## the kept CIFAR-10 network: generate, simulate, synthesise and report, without training
+	@$(MAKE) --no-print-directory hls csim rtlsim synth report RUN='zoo/$(BOARD_NETWORK)' \
+		$(if $(CYCLES)$(FOLDING)$(LUT_SHARE),,$(BOARD_FOLDING))
+
 test: $(VENV)/.installed ## all tests but the slow ones
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not slow" $(PYTEST_ARGS)
 
@@ -93,37 +117,42 @@ lint: $(VENV)/.installed ## ruff, mypy, Verilator lint
 	@$(BIN)/python -m codegen lint
 
 train: $(VENV)/.installed ## quantization-aware training with activity pruning -> compact network
-	@$(TRAINER) $(TRAIN_OPTIONS) --run-folder $(RUN_DIR)
+	@$(KEPT_STAYS)
+	@$(TRAINER) $(TRAIN_OPTIONS) --run-folder "$$RUN_DIR"
 
 sweep: $(VENV)/.installed ## one training for each of RATIOS, SEEDS, STRUCTURES and SCORES, in runs/<RUN>-sweep
-	@$(BIN)/python -m sca_train.sweep $(TRAIN_OPTIONS) $(SWEEP_OPTIONS) --out $(RUN_DIR)-sweep
+	@$(KEPT_STAYS)
+	@$(BIN)/python -m sca_train.sweep $(TRAIN_OPTIONS) $(SWEEP_OPTIONS) --out "$$RUN_DIR-sweep"
 
 figures: $(VENV)/.installed ## the paper's figures and table of a sweep or a run, in runs/<RUN>-figures
-	@$(BIN)/python -m sca_train.figures $(RUNS) --out $(RUN_DIR)-figures
+	@$(BIN)/python -m sca_train.figures $(RUNS) --out "$$RUN_DIR-figures"
 
 export: $(VENV)/.installed ## integer network -> model.onnx, accuracy on the whole test set
-	@$(BIN)/python -m codegen export $(RUN_DIR)
+	@$(BIN)/python -m codegen export "$$RUN_DIR" $(DATA_OPTION)
 
 hls: $(VENV)/.installed ## FINN graph, folding, HLS C++ and RTL sources
-	@$(BIN)/python -m codegen hls $(RUN_DIR) $(HLS_OPTIONS)
+	@$(BIN)/python -m codegen hls "$$RUN_DIR" $(HLS_OPTIONS)
 
 csim: $(VENV)/.installed ## the HLS C++ on the whole test set
-	@$(BIN)/python -m codegen csim $(RUN_DIR) $(call option,--images,$(IMAGES))
+	@$(BIN)/python -m codegen csim "$$RUN_DIR" $(call option,--images,$(IMAGES)) $(DATA_OPTION)
 
 rtlsim: $(VENV)/.installed ## the whole accelerator in Verilator: exactness, latency, interval
-	@$(BIN)/python -m codegen rtlsim $(RUN_DIR) $(call option,--images,$(IMAGES)) $(RTLSIM_ARGS)
+	@$(BIN)/python -m codegen rtlsim "$$RUN_DIR" $(call option,--images,$(IMAGES)) $(DATA_OPTION) $(RTLSIM_ARGS)
 
 synth: $(VENV)/.installed ## Yosys resources per core against the board's budget
-	@$(BIN)/python -m codegen synth $(RUN_DIR) --board '$(BOARD)'
+	@$(BIN)/python -m codegen synth "$$RUN_DIR" --board '$(BOARD)'
 
 report: $(VENV)/.installed ## report.json and report.html
-	@$(BIN)/python -m codegen report $(RUN_DIR)
+	@$(BIN)/python -m codegen report "$$RUN_DIR"
+
+classify: $(VENV)/.installed ## class names and counts of one picture: RUN=... IMAGE=cat.png BACKEND=onnx
+	@$(BIN)/python -m codegen classify "$$RUN_DIR" --image="$$IMAGE_FILE" --backend '$(BACKEND)'
 
 bitstream: $(VENV)/.installed ## (needs Vivado) bitstream for the board
-	@$(BIN)/python -m fpga bitstream $(RUN_DIR) --board '$(BOARD)'
+	@$(BIN)/python -m fpga bitstream "$$RUN_DIR" --board '$(BOARD)'
 
 deploy: $(VENV)/.installed ## (needs a board) copy bitstream and driver
-	@$(BIN)/python -m fpga deploy $(RUN_DIR) --board '$(BOARD)'
+	@$(BIN)/python -m fpga deploy "$$RUN_DIR" --board '$(BOARD)'
 
 bench: $(VENV)/.installed ## the figures of docs/benchmarks.md, and the slow tests
 	@$(BIN)/python -m bench $(BENCH)

@@ -9,6 +9,10 @@ class RunFolderError(CodegenError):
     """A run folder is missing, or an earlier stage has not been run in it."""
 
 
+class ZooError(CodegenError):
+    """A kept network is not there, or what lies at the place of its copy is something else."""
+
+
 class ExportError(CodegenError):
     """The compact model cannot be turned into the integer network."""
 

@@ -9,6 +9,8 @@ from codegen.errors import UnknownBoardError
 from fpga.boards import BOARDS, Board, get_board
 from fpga.errors import BoardError
 
+NO_BOARD = "none"
+"""What is said instead of a board's name where there is none."""
 WEIGHT_BITS = (8, 4, 2)
 RATIO_STEPS = 20
 # An adder tree halves its adders from level to level while they grow by a bit: w + 2 bits wide on average.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shlex
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ import numpy as np
 
 from codegen.errors import RunFolderError
 
+RUNS = "runs"
 _MAKERS = {
     "config.toml": "make train",
     "metrics.json": "make train",
@@ -40,7 +42,15 @@ class RunFolder:
 
     @property
     def name(self) -> str:
-        return self.path.name
+        """What RUN calls it: the path below the last folder named runs, or the folder's own name."""
+        parts = self.path.parts
+        below = len(parts) - parts[::-1].index(RUNS) if RUNS in parts[:-1] else len(parts) - 1
+        return "/".join(parts[below:])
+
+    @property
+    def make_option(self) -> str:
+        """``RUN=...`` as a shell takes it."""
+        return f"RUN={shlex.quote(self.name)}"
 
     def require(self, file: str) -> Path:
         """Path of a file that an earlier stage wrote.
@@ -48,10 +58,12 @@ class RunFolder:
         Raises RunFolderError naming the command to run when it is not there.
         """
         if not self.path.is_dir():
-            raise RunFolderError(f"run folder {self.path} does not exist; run `make train RUN={self.name}` first")
+            raise RunFolderError(f"run folder {self.path} does not exist; run `make train {self.make_option}` first")
         target = self.path / file
         if not target.exists():
-            raise RunFolderError(f"run folder {self.path} has no {file}; run `{_MAKERS[file]} RUN={self.name}` first")
+            raise RunFolderError(
+                f"run folder {self.path} has no {file}; run `{_MAKERS[file]} {self.make_option}` first"
+            )
         return target
 
     def save_result(self, stage: str, result: dict[str, Any]) -> Path:

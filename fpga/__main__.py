@@ -7,46 +7,50 @@ import shutil
 import sys
 from pathlib import Path
 
+from codegen.errors import CodegenError
+from codegen.run_folder import RunFolder
+from codegen.zoo import open_run
 from fpga.boards import BOARDS, Board, get_board
 from fpga.errors import BoardError
 
 
-def bitstream(run: Path, board: Board) -> None:
+def bitstream(run: RunFolder, board: Board) -> None:
     """Raise BoardError saying what building a bitstream from a run needs, and which sources to build by hand."""
-    _require(run / "rtl" / "files.txt")
+    _require_sources(run)
     found = shutil.which("vivado")
     vivado = f"Vivado was found at {found}, but" if found else "Vivado is not on PATH, and"
     raise BoardError(
         f"{vivado} the Zynq build is not part of this version; to build by hand, add the files listed in "
-        f"{run / 'rtl' / 'files.txt'} to a Vivado project for {board.part}, "
-        f"or run {run / 'hls' / 'run_hls.tcl'} in Vitis HLS"
+        f"{run.path / 'rtl' / 'files.txt'} to a Vivado project for {board.part}, "
+        f"or run {run.path / 'hls' / 'run_hls.tcl'} in Vitis HLS"
     )
 
 
-def deploy(run: Path, board: Board) -> None:
+def deploy(run: RunFolder, board: Board) -> None:
     """Raise BoardError saying what running on a board needs."""
-    _require(run / "rtl" / "files.txt")
+    _require_sources(run)
     raise BoardError(
         f"there is no bitstream of {run.name} for {board.name}: building one, and the PYNQ driver for it, "
-        f"are not part of this version; `make rtlsim RUN={run.name}` runs the same accelerator in simulation"
+        f"are not part of this version; `make rtlsim {run.make_option}` runs the same accelerator in simulation"
     )
 
 
-def _require(file: Path) -> None:
+def _require_sources(run: RunFolder) -> None:
+    file = run.path / "rtl" / "files.txt"
     if not file.is_file():
-        raise BoardError(f"{file} does not exist; run `make hls RUN={file.parent.parent.name}` first")
+        raise BoardError(f"{file} does not exist; run `make hls {run.make_option}` first")
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; prints the sentence of a BoardError and returns 2."""
     parser = argparse.ArgumentParser(prog="python -m fpga", description=__doc__)
     parser.add_argument("command", choices=["bitstream", "deploy"])
-    parser.add_argument("run", type=Path, help="run folder")
+    parser.add_argument("run", type=Path, help="run folder, or a kept network, e.g. zoo/NAME")
     parser.add_argument("--board", default="Pynq-Z2", help=", ".join(board.name for board in BOARDS))
     options = parser.parse_args(arguments)
     try:
-        {"bitstream": bitstream, "deploy": deploy}[options.command](options.run, get_board(options.board))
-    except BoardError as error:
+        {"bitstream": bitstream, "deploy": deploy}[options.command](open_run(options.run), get_board(options.board))
+    except (BoardError, CodegenError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0

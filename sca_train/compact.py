@@ -13,13 +13,12 @@ from torch import Tensor
 
 from sca_train.config import TrainConfig, apply_overrides, config_to_dict
 from sca_train.errors import TrainError
-from sca_train.files import write_whole
+from sca_train.files import COMPACT_FILE, write_whole
 from sca_train.models import model_layers
 from sca_train.network import Network
 from sca_train.specs import IMAGE, LayerSpec
 
 FORMAT = "spikefold compact network 2"
-COMPACT_FILE = "compact.safetensors"
 # What a network records while it searches; a compact network starts with nothing recorded.
 _SEARCH_BUFFERS = ("mask", "potential", "spike_count", "samples", "gamma_gradient")
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from sca_train.class_names import class_names
 from sca_train.compact import load_compact
 from sca_train.config import TrainConfig
 from sca_train.description import ConnectionDescription, LayerDescription, NetworkDescription, NeuronDescription
@@ -23,7 +24,7 @@ __all__ = ["describe", "describe_run", "load_compact"]
 def describe_run(run_dir: Path) -> NetworkDescription:
     """The compact network of a finished run; TrainError when there is none or its file is damaged."""
     _, network = load_compact(run_dir)
-    return describe(network)
+    return replace(describe(network), class_names=class_names(run_dir))
 
 
 def describe(network: Network) -> NetworkDescription:

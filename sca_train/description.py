@@ -81,3 +81,5 @@ class NetworkDescription:
     timesteps: int
     classes: int
     layers: tuple[LayerDescription, ...]
+    class_names: tuple[str, ...] = ()
+    """In the order of the logits; empty where nobody named the classes."""

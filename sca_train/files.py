@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 CACHE_VARIABLE = "SPIKEFOLD_CACHE"
+COMPACT_FILE = "compact.safetensors"
 
 
 def cache_folder() -> Path:

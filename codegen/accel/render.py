@@ -6,20 +6,32 @@ from codegen.accel.build import Progress
 from codegen.accel.graph import read_graph
 from codegen.accel.render_hls import Target, render_hls
 from codegen.accel.render_rtl import render_rtl
+from codegen.fit import NO_BOARD, find_board
 from codegen.run_folder import RunFolder, fresh_folder
 
-DEFAULT_PART = "xc7z020clg400-1"
-DEFAULT_CLOCK_NS = 10.0
-DEFAULT_TARGET = Target(DEFAULT_PART, DEFAULT_CLOCK_NS)
+DEFAULT_BOARD = "Pynq-Z2"
+_NS_TIMES_MHZ = 1000
 
 
-def render_sources(run: RunFolder, target: Target = DEFAULT_TARGET) -> None:
+def target_of(board: str) -> Target:
+    """Part and clock that the Vitis HLS script synthesises for; without a board (none) those of DEFAULT_BOARD.
+
+    Raises UnknownBoardError.
+    """
+    known = find_board(DEFAULT_BOARD if board.lower() == NO_BOARD else board)
+    return Target(known.part, _NS_TIMES_MHZ / known.clock_mhz)
+
+
+def render_sources(run: RunFolder, target: Target | None = None) -> None:
     """Write run/hls and run/rtl from run/graph.onnx; a folder appears under its name only when it is complete.
+
+    ``target``: what the Vitis HLS script synthesises for (None: DEFAULT_BOARD).
 
     Raises RunFolderError without graph.onnx, and RenderError for a node nothing renders or for an installed FINN file
     that a patch step does not know.
     """
     graph = read_graph(run.require("graph.onnx"))
+    target = target or target_of(DEFAULT_BOARD)
     progress = Progress("rendering", "nodes")
     total = 2 * len(graph.nodes)
     done = 0

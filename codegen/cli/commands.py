@@ -4,30 +4,28 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from codegen.run_folder import RunFolder
+from codegen.zoo import open_run
 
 
 def export(options: Namespace) -> bool:
     """Fold, write model.onnx and measure it on the whole test set."""
     from codegen.export.stage import export_run
 
-    summary = export_run(RunFolder(options.run), options.frac_bits, options.images)
-    print(
-        f"{options.run / 'model.onnx'}: accuracy {summary.accuracy:.4f} on {summary.images} test images "
-        f"({summary.images_per_second:.0f} images/s in ONNX Runtime)"
-    )
+    run = open_run(options.run)
+    summary = export_run(run, options.frac_bits, options.images, options.data)
+    print(f"{run.path / 'model.onnx'}: {summary.outcome} ({summary.images_per_second:.0f} images/s in ONNX Runtime)")
     return True
 
 
 def hls(options: Namespace) -> bool:
     """FINN graph and folding, then HLS C++ and RTL."""
-    run = RunFolder(options.run)
+    run = open_run(options.run)
     run.require("model.onnx")
-    from codegen.accel.render import render_sources
+    from codegen.accel.render import render_sources, target_of
     from codegen.finn.build import build_graph
 
     build_graph(run, options.board, options.target_cycles, options.folding, options.impl, options.lut_share)
-    render_sources(run)
+    render_sources(run, target_of(options.board))
     run.discard("results/csim.json", "results/rtl.json", "results/rtl_stalled.json", "results/synth.json")
     folding = run.load_result("folding") or {}
     print(f"folding: slowest layer {folding['bound']} cycles a frame, {folding['estimate']['lut']} LUTs by estimate")
@@ -39,8 +37,16 @@ def simulate(options: Namespace) -> bool:
     """Logits of an image file from one back end."""
     from codegen.cli.simulate import simulate_file
 
-    simulate_file(RunFolder(options.run), options.backend, options.images, options.out)
+    simulate_file(open_run(options.run), options.backend, options.images, options.out)
     print(f"{options.out} is written")
+    return True
+
+
+def classify(options: Namespace) -> bool:
+    """Class names and counts of one image file from one back end."""
+    from codegen.cli.classify import classify, print_classified
+
+    print_classified(classify(open_run(options.run), options.image, options.backend), options.image, options.backend)
     return True
 
 
@@ -48,7 +54,7 @@ def csim(options: Namespace) -> bool:
     """The HLS C++ on the test set."""
     from codegen.cli.compare import run_csim_stage
 
-    return run_csim_stage(RunFolder(options.run), options.images)
+    return run_csim_stage(open_run(options.run), options.images, options.data)
 
 
 def rtlsim(options: Namespace) -> bool:
@@ -56,22 +62,23 @@ def rtlsim(options: Namespace) -> bool:
     from codegen.cli.compare import print_stalls, run_rtlsim_stage
 
     if options.stalls:
-        print_stalls(RunFolder(options.run), options.images)
+        print_stalls(open_run(options.run), options.images, options.data)
         return True
 
     return run_rtlsim_stage(
-        RunFolder(options.run),
+        open_run(options.run),
         options.images,
         stall_in=options.stall_in,
         stall_out=options.stall_out,
         seed=options.seed,
         waveform=options.waveform,
+        data=options.data,
     )
 
 
 def synth(options: Namespace) -> bool:
     """Resources per core, against the board."""
-    run = RunFolder(options.run)
+    run = open_run(options.run)
     run.require("rtl")
     from codegen.synth import synthesise
 
@@ -83,7 +90,7 @@ def report(options: Namespace) -> bool:
     """Everything measured, on one page."""
     from codegen.report.stage import write_report
 
-    print(f"report: {write_report(RunFolder(options.run))}")
+    print(f"report: {write_report(open_run(options.run))}")
     return True
 
 

@@ -10,30 +10,38 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codegen.export.golden import golden_logits
-from codegen.export.run_inputs import load_test_set
+from codegen.export.run_inputs import LabelledImages, load_test_set
 from codegen.run_folder import RunFolder
 
 Logits = NDArray[np.int32]
 
 
-def run_csim_stage(run: RunFolder, limit: int | None) -> bool:
+def run_csim_stage(run: RunFolder, limit: int | None, data: Path | None = None) -> bool:
     """The HLS C++ on the first ``limit`` test images (None: all); True when every logit equals ONNX Runtime's.
 
-    Writes results/csim.json either way, and names the first differing image on stderr.
+    ``data``: where the data set lies, if not where the run's configuration says. Writes results/csim.json either way,
+    and names the first differing image on stderr.
     """
     run.require("hls")
     from codegen.accel.csim import run_csim
 
-    images, labels = load_test_set(run)
-    golden = golden_logits(run, images, limit)
-    result = run_csim(run, images[:limit])
-    outcome = compare(result.logits, golden, labels[:limit], result.seconds)
+    everything = load_test_set(run, data)
+    tests, golden = everything.first(limit), golden_logits(run, everything.images, limit)
+    result = run_csim(run, tests.images)
+    outcome = compare(result.logits, golden, tests, result.seconds)
     run.save_result("csim", outcome | measured_fields(result, outcome))
-    return _tell("csim", run, result.logits, golden, outcome)
+    return _tell("csim", run, result.logits, golden, tests)
 
 
 def run_rtlsim_stage(
-    run: RunFolder, limit: int, *, stall_in: float, stall_out: float, seed: int, waveform: Path | None
+    run: RunFolder,
+    limit: int,
+    *,
+    stall_in: float,
+    stall_out: float,
+    seed: int,
+    waveform: Path | None,
+    data: Path | None = None,
 ) -> bool:
     """The RTL on the first ``limit`` test images back to back; True when every logit equals ONNX Runtime's.
 
@@ -42,10 +50,10 @@ def run_rtlsim_stage(
     run.require("rtl")
     from codegen.accel.rtlsim import run_rtlsim
 
-    images, labels = load_test_set(run)
-    golden = golden_logits(run, images, limit)
-    result = run_rtlsim(run, images[:limit], stall_in=stall_in, stall_out=stall_out, seed=seed, waveform=waveform)
-    outcome = compare(result.logits, golden, labels[:limit], result.seconds)
+    everything = load_test_set(run, data)
+    tests, golden = everything.first(limit), golden_logits(run, everything.images, limit)
+    result = run_rtlsim(run, tests.images, stall_in=stall_in, stall_out=stall_out, seed=seed, waveform=waveform)
+    outcome = compare(result.logits, golden, tests, result.seconds)
     outcome |= measured_fields(result, outcome)
     stalled = stall_in > 0 or stall_out > 0
     run.save_result(
@@ -53,27 +61,26 @@ def run_rtlsim_stage(
     )
     interval = "not measured (one image)" if result.interval is None else f"{result.interval} cycles"
     print(f"rtl: latency {result.latency} cycles, interval {interval}, {result.cycles} cycles in total")
-    return _tell("rtl", run, result.logits, golden, outcome)
+    return _tell("rtl", run, result.logits, golden, tests)
 
 
-def print_stalls(run: RunFolder, limit: int) -> None:
+def print_stalls(run: RunFolder, limit: int, data: Path | None = None) -> None:
     """Print a table of the accelerator's streams: cycles in which words moved, stalled and starved."""
     run.require("rtl")
     from codegen.accel.rtlsim import count_stalls
 
-    images, _ = load_test_set(run)
-    counts = count_stalls(run, images[:limit])
+    counts = count_stalls(run, load_test_set(run, data).first(limit).images)
     width = max(len(count.stream) for count in counts)
     print(f"{'stream':<{width}}{'moved':>10}{'stalled':>10}{'starved':>10}")
     for count in counts:
         print(f"{count.stream:<{width}}{count.moved:>10}{count.stalled:>10}{count.starved:>10}")
 
 
-def compare(logits: Logits, golden: Logits, labels: NDArray[np.int64], seconds: float) -> dict[str, Any]:
+def compare(logits: Logits, golden: Logits, tests: LabelledImages, seconds: float) -> dict[str, Any]:
     """What results/<stage>.json says about logits [N, classes]: accuracy, images, mismatches, seconds, images/s."""
     images = len(golden)
     return {
-        "accuracy": float((logits.argmax(axis=1) == labels).mean()),
+        **tests.accuracy_fields(logits),
         "images": images,
         "mismatches": int((logits != golden).any(axis=1).sum()),
         "seconds": seconds,
@@ -94,15 +101,16 @@ def _plain(value: object) -> Any:
     return value
 
 
-def _tell(stage: str, run: RunFolder, logits: Logits, golden: Logits, outcome: dict[str, Any]) -> bool:
-    images = outcome["images"]
-    print(f"{stage}: accuracy {outcome['accuracy']:.4f} on {images} test images, {outcome['mismatches']} mismatches")
-    if not outcome["mismatches"]:
+def _tell(stage: str, run: RunFolder, logits: Logits, golden: Logits, tests: LabelledImages) -> bool:
+    differing = (logits != golden).any(axis=1)
+    mismatches = int(differing.sum())
+    print(f"{stage}: {tests.told(logits)}, {mismatches} mismatches")
+    if not mismatches:
         return True
-    first = int((logits != golden).any(axis=1).argmax())
+    first = int(differing.argmax())
     print(
-        f"error: {stage} of {run.path} differs from ONNX Runtime on {outcome['mismatches']} of {images} test images, "
-        f"first on image {first}: {logits[first].tolist()} instead of {golden[first].tolist()}",
+        f"error: {stage} of {run.path} differs from ONNX Runtime on {mismatches} of {len(golden)} {tests.kind}, first "
+        f"on image {first}: {logits[first].tolist()} instead of {golden[first].tolist()}",
         file=sys.stderr,
     )
     return False

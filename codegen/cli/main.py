@@ -19,6 +19,7 @@ EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 
 BACKENDS = ("onnx", "finn", "csim", "rtl")
+CLASSIFIERS = ("onnx", "csim", "rtl")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -50,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_export(stages)
     _add_hls(stages)
     _add_simulate(stages)
+    _add_classify(stages)
     _add_csim(stages)
     _add_rtlsim(stages)
     _add_synth(stages)
@@ -66,6 +68,7 @@ def _add_export(stages: _Stages) -> None:
     _add_run(stage)
     stage.add_argument("--frac-bits", type=_whole(0), default=4, metavar="F", help="fractional bits (default 4)")
     stage.add_argument("--images", type=_whole(1), metavar="N", help="measure first N test images (default: all)")
+    _add_data(stage)
     stage.set_defaults(command=commands.export)
 
 
@@ -96,10 +99,27 @@ def _add_simulate(stages: _Stages) -> None:
     stage.set_defaults(command=commands.simulate)
 
 
+def _add_classify(stages: _Stages) -> None:
+    stage = stages.add_parser("classify", help="class names and counts of one picture from one back end")
+    _add_run(stage)
+    stage.add_argument(
+        "--image",
+        required=True,
+        type=_image,
+        metavar="FILE",
+        help="PNG, JPEG, BMP, GIF, PPM or WebP; of another size: its middle square, resized",
+    )
+    stage.add_argument(
+        "--backend", choices=CLASSIFIERS, default="onnx", help="which implementation computes (default onnx)"
+    )
+    stage.set_defaults(command=commands.classify)
+
+
 def _add_csim(stages: _Stages) -> None:
     stage = stages.add_parser("csim", help="the HLS C++ on the test set, compared with ONNX Runtime")
     _add_run(stage)
     stage.add_argument("--images", type=_whole(1), metavar="N", help="first N test images (default: all)")
+    _add_data(stage)
     stage.set_defaults(command=commands.csim)
 
 
@@ -109,6 +129,7 @@ def _add_rtlsim(stages: _Stages) -> None:
     stage.add_argument(
         "--images", type=_whole(1), default=32, metavar="N", help="test images back to back (default 32)"
     )
+    _add_data(stage)
     stage.add_argument("--stall-in", type=_share, default=0.0, metavar="P", help="chance that the input pauses, [0, 1)")
     stage.add_argument(
         "--stall-out", type=_share, default=0.0, metavar="P", help="chance that the output stalls, [0, 1)"
@@ -138,7 +159,24 @@ def _add_lint(stages: _Stages) -> None:
 
 
 def _add_run(stage: argparse.ArgumentParser) -> None:
-    stage.add_argument("run", type=Path, metavar="RUN_DIR", help="run folder, e.g. runs/mini")
+    stage.add_argument(
+        "run", type=Path, metavar="RUN_DIR", help="run folder, e.g. runs/mini, or a kept network, e.g. zoo/NAME"
+    )
+
+
+def _add_data(stage: argparse.ArgumentParser) -> None:
+    stage.add_argument(
+        "--data",
+        type=Path,
+        metavar="PATH",
+        help="where the data set lies, if not where config.toml says; a kept network without any takes shipped images",
+    )
+
+
+def _image(text: str) -> Path:
+    if not text:
+        raise argparse.ArgumentTypeError("no file is named; with make, say IMAGE=cat.png")
+    return Path(text)
 
 
 def _whole(least: int) -> type[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,8 @@ class ModelProperties:
     """One per connection with weights."""
     neuron_layers: tuple[str, ...]
     """Names of the layers with neurons, first to last."""
+    class_names: tuple[str, ...]
+    """In the order of the logits; empty where the network names none."""
 
     @property
     def batch(self) -> int:
@@ -131,6 +134,7 @@ def _properties(path: Path, model: onnx.ModelProto) -> ModelProperties:
             frac_bits=int(texts["frac_bits"]),
             weight_bits=tuple(int(bits) for bits in texts["weight_bits"].split(",")),
             neuron_layers=tuple(_layer_name(node) for node in _neurons(model)),
+            class_names=_class_names(texts.get("class_names", "[]"), int(texts["classes"])),
         )
     except (KeyError, ValueError, IndexError) as error:
         raise ExportError(
@@ -138,6 +142,13 @@ def _properties(path: Path, model: onnx.ModelProto) -> ModelProperties:
             "run the export again"
         ) from error
     return properties
+
+
+def _class_names(text: str, classes: int) -> tuple[str, ...]:
+    names = json.loads(text)
+    if not isinstance(names, list) or len(names) not in (0, classes) or not all(isinstance(n, str) for n in names):
+        raise ValueError(f"class_names is no list of {classes} names")
+    return tuple(names)
 
 
 def _neurons(model: onnx.ModelProto) -> list[onnx.NodeProto]:

@@ -41,8 +41,8 @@ Local functions, domain ``spikefold`` (version 1), their bodies unrolled over T 
 2^frac_bits; the bias of ReadOut is per step and unscaled. QONNX datatypes (``finn_datatype`` quantization annotations)
 are set on: image (UINT8), image_float_out, image_nchw_out, C_weights (INT2/INT4/INT8), biases and thresholds (INT of
 their exact width), L_sum_out (INT), all spike tensors (BINARY), their sums over a pooling window (UINT).
-``metadata_props`` of the model: timesteps, frac_bits, classes, input_shape ("H,W,C") and weight_bits (comma-separated,
-one per connection with weights).
+``metadata_props`` of the model: timesteps, frac_bits, classes, input_shape ("H,W,C"), weight_bits (comma-separated,
+one per connection with weights), and class_names (a JSON list in the order of the logits) where the classes have names.
 
 What is exact: Conv, MatMul and LpPool add integers below 2^24 in float32, which the export checks for each. Additions
 are int32 throughout, since a factor can lift a sum beyond 2^24; the export checks that no partial sum leaves 32 bits.
@@ -50,6 +50,7 @@ are int32 throughout, since a factor can lift a sum beyond 2^24; the export chec
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,8 +74,8 @@ FLOAT_EXACT = 1 << 24
 INT_BITS = 32
 
 
-def build_model(network: IntegerNetwork) -> onnx.ModelProto:
-    """The integer network as a checked ONNX model.
+def build_model(network: IntegerNetwork, class_names: tuple[str, ...] = ()) -> onnx.ModelProto:
+    """The integer network as a checked ONNX model; ``class_names`` are those of its logits, or none.
 
     Raises ExportError where its parts do not fit together, or where float32 convolutions, int32 sums or int32
     potentials could not hold every value exactly.
@@ -90,6 +91,8 @@ def build_model(network: IntegerNetwork) -> onnx.ModelProto:
         opset_imports=[helper.make_opsetid("", OPSET), helper.make_opsetid(DOMAIN, 1)],
         functions=local_functions({layer.neuron for layer in network.layers}, network.timesteps),
     )
+    if class_names and len(class_names) != network.classes:
+        raise ExportError(f"{len(class_names)} class names were given for a network of {network.classes} classes")
     weighted = [c for layer in network.layers for c in layer.inputs if c.weights is not None]
     helper.set_model_props(
         model,
@@ -99,6 +102,7 @@ def build_model(network: IntegerNetwork) -> onnx.ModelProto:
             "classes": str(network.classes),
             "input_shape": ",".join(str(size) for size in network.input_shape),
             "weight_bits": ",".join(str(connection.weight_bits) for connection in weighted),
+            **({"class_names": json.dumps(class_names, ensure_ascii=False)} if class_names else {}),
         },
     )
     onnx.checker.check_model(model)

@@ -1,12 +1,57 @@
-"""What codegen takes from a training run: its compact network and its test set."""
+"""What codegen takes from a training run: its compact network, and images with labels to try it on."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from codegen import zoo
+from codegen.errors import ZooError
 from codegen.run_folder import RunFolder
+from sca_train.config import TrainConfig
 from sca_train.description import NetworkDescription
+
+_IMAGES = f"{zoo.ZOO.name}/{zoo.IMAGES.name}"
+_WITHOUT_FILES = ("digits", "events-digits")
+_ALSO_AS_FOLDERS = ("cifar10", "cifar100")
+"""Data sets that may also lie in a tar archive or in a directory of train/ and test/ class folders."""
+
+
+@dataclass(frozen=True)
+class LabelledImages:
+    """Images uint8 [N, H, W, C] or event frames [N, T, H, W, 2], and labels int64 [N].
+
+    ``shipped``: drawings that come with the kept networks. What a network makes of them is no accuracy of anything.
+    """
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    shipped: bool = False
+
+    def first(self, limit: int | None) -> LabelledImages:
+        """The first ``limit`` of them (None: all)."""
+        return replace(self, images=self.images[:limit], labels=self.labels[:limit])
+
+    @property
+    def kind(self) -> str:
+        """What a sentence calls them."""
+        return "shipped images" if self.shipped else "test images"
+
+    def accuracy_fields(self, logits: NDArray[np.int32]) -> dict[str, Any]:
+        """``accuracy`` of logits [N, classes] on a test set, or ``shipped_accuracy``; the other one is None."""
+        share = float((logits.argmax(axis=1) == self.labels).mean())
+        return {"accuracy": None if self.shipped else share, "shipped_accuracy": share if self.shipped else None}
+
+    def told(self, logits: NDArray[np.int32]) -> str:
+        """The same in words."""
+        right = logits.argmax(axis=1) == self.labels
+        if self.shipped:
+            return f"{right.sum()} of {len(right)} shipped images right (drawings: no test accuracy)"
+        return f"accuracy {right.mean():.4f} on {len(right)} test images"
 
 
 def load_network_description(run: RunFolder) -> NetworkDescription:
@@ -17,15 +62,62 @@ def load_network_description(run: RunFolder) -> NetworkDescription:
     return describe_run(run.path)
 
 
-def load_test_set(run: RunFolder) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Test images uint8 [N, H, W, C] and labels int64 [N] of the data set that the run was trained on.
+def load_test_set(run: RunFolder, data: Path | None = None) -> LabelledImages:
+    """The test set that the run was trained for, from where config.toml says or from ``data``.
 
-    Event frames are uint8 [N, T, H, W, 2].
-    Raises TrainError when the data is no longer where config.toml says.
+    A kept network whose data set is not at hand is given the shipped images, which is printed. Raises TrainError when
+    the data is not where it should be or has other classes, ZooError where no shipped image is of the network's
+    classes.
     """
     config_file = run.require("config.toml")
+    from sca_train.class_names import class_names
     from sca_train.config import load_config
     from sca_train.data import load_dataset
+    from sca_train.errors import TrainError
 
-    dataset = load_dataset(load_config(config_file))
-    return dataset.test_images, dataset.test_labels
+    config = replace(load_config(config_file), train_images=0)
+    classes = class_names(run.path)
+    if data is not None:
+        config = _with_data(config, data)
+    elif zoo.is_copy(run) and config.dataset not in _WITHOUT_FILES and not (config.data and Path(config.data).exists()):
+        shipped = _shipped_images(run, classes, config)
+        print(
+            f"the data set of {run.name} ({config.data or config.dataset}) is not here, so {len(shipped.labels)} "
+            f"images of {_IMAGES} take its place; DATA=path (--data) names it"
+        )
+        return shipped
+    dataset = load_dataset(config)
+    if classes and dataset.classes != classes:
+        ours, theirs = sorted(set(classes) ^ set(dataset.classes)), len(dataset.classes)
+        differ = f"such as {ours[0]!r}" if ours else "in another order"
+        raise TrainError(
+            f"the data at {config.data} has other classes ({theirs}, {differ}) than {run.name} was trained for "
+            f"({len(classes)})"
+        )
+    return LabelledImages(dataset.test_images, dataset.test_labels)
+
+
+def _with_data(config: TrainConfig, data: Path) -> TrainConfig:
+    folders = data.is_file() or all((data / split).is_dir() for split in ("train", "test"))
+    dataset = "folder" if folders and config.dataset in _ALSO_AS_FOLDERS else config.dataset
+    return replace(config, data=str(data), dataset=dataset)
+
+
+def _shipped_images(run: RunFolder, classes: tuple[str, ...], config: TrainConfig) -> LabelledImages:
+    """The shipped images <class>-<number>.png of the network's classes, one of each class before the second of any."""
+    from sca_train.data.images import read_picture
+
+    found = []
+    for path in zoo.IMAGES.glob("*-*.png"):
+        label, _, number = path.stem.rpartition("-")
+        if label in classes:
+            found.append((int(number), classes.index(label), path))
+    if not found:
+        raise ZooError(
+            f"the data set of {run.name} ({config.data or config.dataset}) is not here, and none of the images in "
+            f"{_IMAGES} is of its classes; name it with DATA=path (--data)"
+        )
+    found.sort()
+    shape = (config.image_size, config.image_size, 3)
+    pixels = np.stack([read_picture(path, shape).pixels for _, _, path in found])
+    return LabelledImages(pixels, np.array([label for _, label, _ in found], np.int64), shipped=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,51 +24,48 @@ LATER_RESULTS = ("results/rtl_stalled.json", "results/synth.json")
 
 @dataclass(frozen=True)
 class ExportSummary:
-    """Accuracy of the integer network in ONNX Runtime, over how many test images, and how fast."""
+    """What ONNX Runtime made of the images, in words, and how fast."""
 
-    accuracy: float
-    images: int
+    outcome: str
     images_per_second: float
 
 
-def export_run(run: RunFolder, frac_bits: int, limit: int | None = None) -> ExportSummary:
+def export_run(run: RunFolder, frac_bits: int, limit: int | None = None, data: Path | None = None) -> ExportSummary:
     """Write model.onnx, results/onnx.json and results/onnx_logits.npy of a trained run.
 
-    Measured on the whole test set, or on its first ``limit`` images where a whole one takes too long.
+    Measured on the whole test set, or on its first ``limit`` images where a whole one takes too long; ``data`` is where
+    it lies, if not where the run's configuration says.
 
     A model that differs from the one before takes everything with it that later stages made of the old one.
     Raises ExportError where the network cannot be folded, RunFolderError where it has not been trained.
     """
     compact_digest = file_digest(run.require("compact.safetensors"))
     description = load_network_description(run)
-    model = build_model(fold_network(description, frac_bits)).SerializeToString(deterministic=True)
-    images, labels = load_test_set(run)
+    model = build_model(fold_network(description, frac_bits), description.class_names)
+    content = model.SerializeToString(deterministic=True)
+    everything = load_test_set(run, data)
     target = run.path / "model.onnx"
-    if target.exists() and target.read_bytes() != model:
+    if target.exists() and target.read_bytes() != content:
         run.discard(*LATER_STAGES, *LATER_RESULTS)
     run.discard("results/onnx.json", LOGITS_FILE)
-    write_atomically(target, model)
-    test_set_digest = images_digest(images)
-    images, labels = images[:limit], labels[:limit]
-    logits, seconds = _logits(load_network(target), images)
-    sparsity = _sparsity(load_network(target, with_spikes=True), images[:SPARSITY_IMAGES])
+    write_atomically(target, content)
+    test_set_digest = images_digest(everything.images)
+    tests = everything.first(limit)
+    logits, seconds = _logits(load_network(target), tests.images)
+    sparsity = _sparsity(load_network(target, with_spikes=True), tests.images[:SPARSITY_IMAGES])
     (run.path / "results").mkdir(exist_ok=True)
     save_array(run.path / LOGITS_FILE, logits)
-    summary = ExportSummary(
-        accuracy=float((logits.argmax(axis=1) == labels).mean()),
-        images=len(images),
-        images_per_second=len(images) / seconds,
-    )
+    summary = ExportSummary(tests.told(logits), len(logits) / seconds)
     run.save_result(
         "onnx",
         {
-            "accuracy": summary.accuracy,
-            "images": summary.images,
+            **tests.accuracy_fields(logits),
+            "images": len(logits),
             "mismatches": None,
             "seconds": seconds,
             "images_per_second": summary.images_per_second,
             "spike_sparsity": sparsity,
-            "spike_sparsity_images": min(SPARSITY_IMAGES, len(images)),
+            "spike_sparsity_images": min(SPARSITY_IMAGES, len(logits)),
             "compact_sha256": compact_digest,
             "model_sha256": file_digest(target),
             "test_set_sha256": test_set_digest,

@@ -27,11 +27,9 @@ from codegen.finn.folding.solver import (
     smallest_plan,
     within,
 )
-from codegen.fit import Resources, advise, budget, find_board
+from codegen.fit import NO_BOARD, Resources, advise, budget, find_board
 from codegen.run_folder import RunFolder
 from fpga.boards import Board
-
-NO_BOARD = "none"
 
 DEFAULT_PART = "xc7z020clg400-1"
 """Part that FINN's passes are told when no board is named; nothing in the graph depends on it."""

@@ -97,7 +97,11 @@ class Report:
 
 @dataclass(frozen=True)
 class Measured:
-    """A report with what only the page shows: the training, its channel scores, and the speed of each simulator."""
+    """A report with what only the page shows: the training, its channel scores, and the speed of each simulator.
+
+    ``shipped``: by stage, the share of the shipped images that are classified right, where a stage had no test set. The
+    report says null for its accuracy then.
+    """
 
     report: Report
     config: TrainConfig
@@ -109,6 +113,7 @@ class Measured:
     """Accuracy on the whole test set as rates, and converted to spikes before the last epochs; empty without rates."""
     images_per_second: dict[str, float | None]
     rtl_cycles_per_second: float | None
+    shipped: dict[str, float | None]
 
 
 def collect(run: RunFolder) -> Measured:
@@ -150,6 +155,7 @@ def collect(run: RunFolder) -> Measured:
         passages={key: value for key, value in metrics.get("accuracies", {}).items() if key in PASSAGES},
         images_per_second={stage: results[stage].get("images_per_second") for stage in STAGES[1:]},
         rtl_cycles_per_second=results["rtl"].get("cycles_per_second"),
+        shipped={stage: results[stage].get("shipped_accuracy") for stage in STAGES[1:]},
     )
 
 

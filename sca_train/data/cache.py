@@ -19,7 +19,7 @@ from tqdm import tqdm
 from sca_train.data.dataset import SPLITS, Dataset
 from sca_train.errors import TrainError
 
-_FORMAT = 1
+_FORMAT = 2
 """Part of every key: raise it when the same sources would give other arrays."""
 _CLASSES_FILE = "classes.json"
 _LOCK_FILE = ".lock"

@@ -17,6 +17,7 @@ from codegen.network import IntegerConnection, IntegerLayer, IntegerNetwork
 from codegen.run_folder import RunFolder
 from sca_train.specs import IMAGE
 
+CLASS_NAMES = ("one", "two", "three", "four", "the fifth")
 RTL_DOMAIN = "finn.custom_op.fpgadataflow.rtl"
 
 
@@ -185,7 +186,7 @@ def tiny_network(folder: Path, count: int) -> TinyNetwork:
         input_shape=(8, 8, 1), static_input=True, timesteps=4, frac_bits=4, classes=5, layers=layers
     )
     folder.mkdir(parents=True, exist_ok=True)
-    onnx.save(build_model(network), str(folder / "model.onnx"))
+    onnx.save(build_model(network, CLASS_NAMES), str(folder / "model.onnx"))
     images = rng.integers(0, 256, (count, *network.input_shape)).astype(np.uint8)
     return TinyNetwork(RunFolder(folder), images)
 

@@ -9,13 +9,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from accel_graphs import TinyNetwork, tiny_network
+from accel_graphs import CLASS_NAMES, TinyNetwork, tiny_network
+from PIL import Image
 
 from codegen.accel.csim import run_csim
 from codegen.accel.graph import read_graph
 from codegen.accel.manifest import read_manifest
 from codegen.accel.render import render_sources
 from codegen.accel.rtlsim import run_rtlsim, verilator_program, write_waivers
+from codegen.cli.main import main
 from codegen.errors import SimulationError
 from codegen.export.onnx_runtime import run_onnx
 from codegen.finn.build import build_graph
@@ -152,6 +154,39 @@ def test_the_vitis_script_runs_in_tclsh(network: TinyNetwork, tmp_path: Path) ->
         if words[0] == "add_files":
             name = words[2] if words[1] == "-tb" else words[1]
             assert (hls / name).is_file()
+
+
+@pytest.mark.parametrize(
+    ("board", "part", "clock"),
+    [("Ultra96-V2", "xczu3eg-sbva484-1-i", "5.0"), ("none", "xc7z020clg400-1", "10.0")],
+)
+def test_vitis_gets_the_boards_part_and_clock(
+    network: TinyNetwork, tmp_path: Path, board: str, part: str, clock: str
+) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    shutil.copyfile(network.run.path / "model.onnx", run / "model.onnx")
+    assert main(["hls", str(run), "--board", board]) == 0
+    script = (run / "hls" / "run_hls.tcl").read_text()
+    assert f"set part {{{part}}}" in script
+    assert f"set clock_ns {clock}\n" in script
+
+
+def test_a_picture_gets_the_same_counts_from_every_back_end(
+    network: TinyNetwork, golden: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for image, logits in zip(network.images[:3], golden[:3], strict=True):
+        path = tmp_path / "a picture.png"
+        Image.fromarray(image[..., 0]).save(path)
+        by_count = sorted(zip(CLASS_NAMES, logits.tolist(), strict=True), key=lambda entry: -entry[1])
+        for backend in ("onnx", "csim", "rtl"):
+            capsys.readouterr()
+            assert main(["classify", str(network.run.path), "--image", str(path), "--backend", backend]) == 0
+            first, *lines = capsys.readouterr().out.splitlines()
+            assert first.startswith(f"{path}: by {backend} (")
+            assert [
+                (name.strip(), int(count)) for name, count in (line.rsplit(maxsplit=1) for line in lines)
+            ] == by_count
 
 
 def test_the_hls_top_compiles_as_vitis_sees_it(network: TinyNetwork, tmp_path: Path) -> None:

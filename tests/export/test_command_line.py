@@ -18,6 +18,7 @@ from codegen.errors import CodegenError
 from codegen.export.fold_batchnorm import fold_network
 from codegen.export.golden import golden_logits
 from codegen.export.reference import run_layers, run_reference
+from codegen.export.run_inputs import LabelledImages
 from codegen.run_folder import RunFolder
 
 TEST_IMAGES = 70
@@ -47,7 +48,7 @@ def trained(tmp_path, monkeypatch, description):
     labels = rng.integers(0, 10, TEST_IMAGES)
     monkeypatch.setattr(stage, "load_network_description", lambda run: description)
     for module in (stage, compare):
-        monkeypatch.setattr(module, "load_test_set", lambda run: (images, labels))
+        monkeypatch.setattr(module, "load_test_set", lambda run, data=None: LabelledImages(images, labels))
     return Trained(run, images, labels)
 
 
@@ -316,6 +317,36 @@ def test_a_single_wrong_logit_is_found(trained, simulators, capsys, command, res
     message = _error(capsys)
     assert "on 2 of 30 test images, first on image 13: [" in message
     assert trained.run.load_result(result)["mismatches"] == 2
+
+
+@pytest.mark.parametrize(("command", "result"), [("csim", "csim"), ("rtlsim", "rtl")])
+def test_shipped_images_are_compared_but_give_no_accuracy(trained, simulators, monkeypatch, capsys, command, result):
+    drawings = LabelledImages(trained.images[:20], trained.labels[:20], shipped=True)
+    monkeypatch.setattr(compare, "load_test_set", lambda run, data=None: drawings)
+    simulators(lambda logits: logits)
+    capsys.readouterr()
+    assert main([command, str(trained.run.path)]) == 0
+    saved = trained.run.load_result(result)
+    right = (golden_logits(trained.run, trained.images)[:20].argmax(1) == trained.labels[:20]).sum()
+    assert (saved["accuracy"], saved["shipped_accuracy"], saved["images"]) == (None, right / 20, 20)
+    assert f"{right} of 20 shipped images right (drawings: no test accuracy), 0 mismatches" in capsys.readouterr().out
+    simulators(lambda logits: logits + 1)
+    assert main([command, str(trained.run.path)]) == 1
+    assert "differs from ONNX Runtime on 20 of 20 shipped images, first on image 0" in _error(capsys)
+
+
+@pytest.mark.parametrize("command", [["export"], ["csim"], ["rtlsim"], ["rtlsim", "--stalls"]])
+def test_the_place_of_the_data_reaches_the_loader(trained, simulators, monkeypatch, capsys, command):
+    def load(run, data=None):
+        raise CodegenError(f"asked for {data}")
+
+    simulators(lambda logits: logits)
+    for module in (stage, compare):
+        monkeypatch.setattr(module, "load_test_set", load)
+    capsys.readouterr()
+    name, *more = command
+    assert main([name, str(trained.run.path), *more, "--data", "my data.tar"]) == 2
+    assert _error(capsys) == "error: asked for my data.tar\n"
 
 
 def test_random_stalls_do_not_replace_the_measurement(trained, simulators):

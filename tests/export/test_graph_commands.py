@@ -11,6 +11,7 @@ import sca_train.describe  # noqa: F401 - what its imports print must not be tak
 from codegen.cli.main import main
 from codegen.export.fold_batchnorm import fold_network
 from codegen.export.reference import run_layers
+from codegen.export.run_inputs import LabelledImages
 from codegen.run_folder import RunFolder
 
 COUNT = 11
@@ -33,7 +34,7 @@ def run(tmp_path, monkeypatch, description, frames):
     run.path.mkdir()
     (run.path / "compact.safetensors").write_bytes(b"read through the description above")
     monkeypatch.setattr(stage, "load_network_description", lambda run: description)
-    monkeypatch.setattr(stage, "load_test_set", lambda run: (frames, np.arange(COUNT) % 5))
+    monkeypatch.setattr(stage, "load_test_set", lambda run, data=None: LabelledImages(frames, np.arange(COUNT) % 5))
     assert main(["export", str(run.path)]) == 0
     return run
 

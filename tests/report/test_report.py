@@ -142,6 +142,21 @@ def test_values_come_from_the_stages(tmp_path):
     assert report["layers"][2]["cycles"] is None
 
 
+def test_shipped_images_give_no_test_accuracy(tmp_path):
+    run = _complete_run(tmp_path)
+    run.save_result("csim", {**RESULTS["csim"], "accuracy": None, "shipped_accuracy": 0.75, "images": 20})
+    write_report(run)
+    report = json.loads((run.path / "report.json").read_text())
+    assert report["accuracy"]["csim"] is None
+    assert (report["images"]["csim"], report["mismatches"]["csim"]) == (20, 0)
+    page = (run.path / "report.html").read_text()
+    assert '<span class="none">shipped images</span>' in page
+    assert "no test set. Right of them:\ncsim 75%." in page
+    run.save_result("csim", RESULTS["csim"])
+    write_report(run)
+    assert "shipped images" not in (run.path / "report.html").read_text()
+
+
 def test_no_frames_per_second_without_an_interval(tmp_path):
     run = _complete_run(tmp_path)
     run.save_result("rtl", {**RESULTS["rtl"], "interval": None})

@@ -180,7 +180,7 @@ def test_moving_digits_are_the_digits(tmp_path: Path) -> None:
         total = np.zeros((16, 16), dtype=np.int64)
         np.add.at(total, (y, x), CONTRAST * (2 * p - 1))
         grey = np.rint(digits.images[number] * (255 / 16)).astype(np.uint8)
-        digit = np.asarray(resize(Image.fromarray(grey), 10)).astype(np.int64)
+        digit = np.asarray(resize(Image.fromarray(grey), 10, 10)).astype(np.int64)
         places = [np.pad(digit, ((row, 6 - row), (column, 6 - column))) for row in range(7) for column in range(7)]
         rest = [np.abs(total - (last - first)).max() for first in places for last in places]
         assert min(rest) < CONTRAST

@@ -1,0 +1,86 @@
+"""Variables of the Makefile reach the program as they were given, whatever characters they hold."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+ODD = ["plain", "two words", "it's", 'a "quote"', "$HOME and $(shell id)", "`id`; id", "-x", "a\\b", "ümläut*"]
+
+
+@pytest.fixture
+def asked(tmp_path: Path):
+    """Call make with a python that writes its arguments down; returns them for the one command that ran."""
+    program = tmp_path / "bin" / "python"
+    program.parent.mkdir()
+    record = tmp_path / "arguments"
+    program.write_text(f"#!/bin/sh\nprintf '%s\\0' \"$@\" > '{record}'\n")
+    program.chmod(0o755)
+    (tmp_path / ".installed").touch()
+
+    def ask(*arguments: str, environment: dict[str, str] | None = None) -> list[str]:
+        record.unlink(missing_ok=True)
+        done = subprocess.run(
+            ["make", "-s", f"VENV={tmp_path}", *arguments],
+            cwd=ROOT,
+            env={**os.environ, **(environment or {})},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return record.read_text().split("\0")[:-1]
+
+    return ask
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_odd_names_arrive_whole(asked, odd: str) -> None:
+    wanted = ["-m", "codegen", "classify", f"runs/{odd}", f"--image={odd}", "--backend", "csim"]
+    assert asked("classify", f"RUN={odd}", f"IMAGE={odd}", "BACKEND=csim") == wanted
+    given = asked("classify", "BACKEND=csim", environment={"RUN": odd, "IMAGE": odd})
+    assert given == wanted, "from the environment"
+    assert asked("export", f"RUN={odd}", f"DATA={odd}") == ["-m", "codegen", "export", f"runs/{odd}", "--data", odd]
+
+
+@pytest.mark.parametrize("command", ["hls", "csim", "rtlsim", "synth", "report", "bitstream", "deploy"])
+def test_every_command_takes_the_run(asked, command: str) -> None:
+    module = "fpga" if command in ("bitstream", "deploy") else "codegen"
+    assert asked(command, "RUN=zoo/it's a run")[:4] == ["-m", module, command, "runs/zoo/it's a run"]
+
+
+def test_the_default_run_is_the_models(asked) -> None:
+    assert asked("report")[3] == "runs/mini"
+    assert asked("report", "MODEL=vgg9")[3] == "runs/vgg9"
+
+
+def test_the_demo_names_the_kept_network(asked) -> None:
+    """The last of its commands; the sub-make gets RUN, DATA and the folding."""
+    assert asked("demo-cifar", "BOARD_NETWORK=x") == ["-m", "codegen", "report", "runs/zoo/x"]
+    dry = subprocess.run(
+        ["make", "-n", "demo-cifar", "DATA=my data.tar", "CYCLES=9"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert "--target-cycles '9'" in dry and "--lut-share" not in dry
+    assert dry.count('--data "$DATA_PATH"') == 2
+
+
+@pytest.mark.parametrize("command", ["train", "sweep"])
+def test_a_kept_network_is_not_trained_over(tmp_path: Path, command: str) -> None:
+    (tmp_path / ".installed").touch()
+    done = subprocess.run(
+        ["make", "-s", command, "RUN=zoo/any", f"VENV={tmp_path}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "error: RUN names a kept network, which needs no training" in done.stderr
