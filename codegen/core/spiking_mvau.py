@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from codegen.core.rendering import hex_lines, pack_lanes, padded_bits, render, uint64_rows
 from codegen.errors import FoldingError, RenderError
-from codegen.network import NeuronKind, ResetKind
+from codegen.network import NeuronKind, ResetKind, initial_potential
 
 MemoryStyle = Literal["block", "distributed"]
 MAX_TIMESTEPS = 32
@@ -46,6 +46,7 @@ class SpikingMVAUSpec:
     vectors: output pixels per frame.
     neuron "none" is the read-out: one signed ``output_bits`` logit per channel; else the output is UINT{T} trains.
     use_dsp: products of static inputs and of the read-out in DSP slices; else in look-up tables, radix-4 digits.
+    half_start: the potential starts at ``threshold >> 1`` instead of 0.
     """
 
     name: str
@@ -70,6 +71,7 @@ class SpikingMVAUSpec:
     vectors: int
     memory_style: MemoryStyle
     use_dsp: bool = False
+    half_start: bool = False
 
     def __post_init__(self) -> None:
         where = f"SpikingMVAU {self.name!r}"
@@ -155,22 +157,22 @@ def reference(
     matrix = np.asarray(weights, dtype=np.int64).T
     elements = np.asarray(inputs, dtype=np.int64)
     bias = np.asarray(bias, dtype=np.int64)
-    threshold = np.asarray(threshold, dtype=np.int64)
+    levels = np.asarray(threshold, dtype=np.int64)
     if spec.neuron == "none":
         logits = np.zeros((len(elements), spec.mh), dtype=np.int64)
         for t in steps:
             spikes = elements if spec.static_input else (elements >> t) & 1
             logits += spikes @ matrix + bias
         return logits
-    potential = np.zeros((len(elements), spec.mh), dtype=np.int64)
-    trains = np.zeros_like(potential)
+    potential = np.broadcast_to(initial_potential(levels, spec.half_start), (len(elements), spec.mh))
+    trains = np.zeros((len(elements), spec.mh), dtype=np.int64)
     for t in steps:
         current = elements if spec.static_input else (elements >> t) & 1
         if spec.neuron == "LIF":
             potential = potential - (potential >> spec.leak_shift)
         potential = potential + ((current @ matrix) << spec.frac_bits) + bias
-        spiked = potential >= threshold
-        potential = np.where(spiked, potential - threshold if spec.reset == "soft" else 0, potential)
+        spiked = potential >= levels
+        potential = np.where(spiked, potential - levels if spec.reset == "soft" else 0, potential)
         trains |= spiked.astype(np.int64) << t
     return trains
 
@@ -216,6 +218,7 @@ def write_rtl(
         "neuron": int(spec.neuron != "none"),
         "leak": int(spec.neuron == "LIF"),
         "soft_reset": int(spec.reset == "soft"),
+        "half_start": int(spec.half_start),
         "bias_bits": initial_bits,
         "block_rom": int(spec.memory_style == "block"),
         "use_dsp": int(spec.use_dsp),

@@ -35,6 +35,8 @@ Local functions, domain ``spikefold`` (version 1), their bodies unrolled over T 
 
 - ``IF(current, bias, threshold)``, attributes ``timesteps``, ``frac_bits``, ``soft_reset`` (0 hard, 1 soft), all ints;
 - ``LIF(current, bias, threshold)``, the same and ``leak_shift`` k (tau = 2^k);
+- both, where a layer of the network asks for it, with ``half_start``: 1 for V = ``threshold >> 1`` before the first
+  step, 0 (as without the attribute) for V = 0;
 - ``ReadOut(current, bias)``, attribute ``timesteps``: sum over t of ``int32(current_t) + bias``.
 
 ``bias`` and ``threshold`` are int32 initializers, [channels] after MatMul and [channels, 1, 1] on maps, scaled by
@@ -88,7 +90,9 @@ def build_model(network: IntegerNetwork) -> onnx.ModelProto:
         producer_name="spikefold",
         ir_version=IR_VERSION,
         opset_imports=[helper.make_opsetid("", OPSET), helper.make_opsetid(DOMAIN, 1)],
-        functions=local_functions({layer.neuron for layer in network.layers}, network.timesteps),
+        functions=local_functions(
+            {layer.neuron for layer in network.layers}, network.timesteps, network.has_half_starts
+        ),
     )
     weighted = [c for layer in network.layers for c in layer.inputs if c.weights is not None]
     helper.set_model_props(
@@ -125,6 +129,7 @@ def _check_exact(network: IntegerNetwork, sums: dict[str, Interval]) -> None:
             frac_bits=network.frac_bits,
             bias=layer.bias,
             threshold=layer.threshold,
+            half_start=layer.half_start,
         )
         # The neuron body computes potential - threshold, one bit wider than both.
         needed = max(widths.potential_bits, widths.threshold_bits) + 1
@@ -292,6 +297,8 @@ class _GraphWriter:
         }
         if layer.neuron == "LIF":
             attributes["leak_shift"] = layer.leak_shift
+        if self._network.has_half_starts:
+            attributes["half_start"] = int(layer.half_start)
         inputs = [current]
         for role, values in (("bias", layer.bias), ("threshold", layer.threshold)):
             constant = _per_channel(values.astype(np.int32), shape)

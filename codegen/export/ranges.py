@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from codegen.network import IntegerConnection, IntegerNetwork, NeuronKind, ResetKind
+from codegen.network import IntegerConnection, IntegerNetwork, NeuronKind, ResetKind, initial_potential
 
 Integers = NDArray[np.int64]
 
@@ -37,7 +37,7 @@ class LayerWidths:
     """Two's complement widths in bits that hold every reachable value of a layer, zero included.
 
     ``acc_bits``: the sum of weights, and every partial sum of it in any order; in the read-out the sum over all steps.
-    ``potential_bits``: V before and after the reset; in the read-out the logit.
+    ``potential_bits``: V before the first step, and before and after each reset; in the read-out the logit.
     ``bias_bits``: the biases, in the read-out times T.  ``threshold_bits``: the thresholds, 1 in the read-out.
     ``output_bits``: a signed logit in the read-out, else T (the spike train).
     """
@@ -107,21 +107,31 @@ def leaked(potential: Integers, leak_shift: int) -> Integers:
 
 
 def potential_range(
-    drive: Interval, timesteps: int, leak_shift: int, reset: ResetKind, threshold: Integers | None
+    drive: Interval,
+    timesteps: int,
+    leak_shift: int,
+    reset: ResetKind,
+    threshold: Integers | None,
+    initial: Integers,
 ) -> Interval:
-    """Bounds of V over all steps, before and after the reset, from V = 0 and any drive in its range at every step.
+    """Bounds of V over all steps, before and after the reset, from V = ``initial`` and any drive in its range at each.
 
-    ``threshold`` None: a neuron that never spikes. Without spikes both bounds are reached when the drives of the steps
-    are free (spike train inputs); otherwise they are safe.
+    V before the first step is not among them. ``threshold`` None: a neuron that never spikes. Without spikes both
+    bounds are reached when the drives of the steps are free (spike train inputs); otherwise they are safe.
     """
-    zero = np.zeros_like(drive.low)
-    carried = Interval(zero, zero)
-    reached = Interval(drive.low, drive.high)
+    carried = Interval(initial, initial)
+    reached: Interval | None = None
     for _ in range(timesteps):
-        before = Interval(leaked(carried.low, leak_shift) + drive.low, leaked(carried.high, leak_shift) + drive.high)
+        before = charged(carried, drive, leak_shift)
         carried = before if threshold is None else _after_reset(before, threshold, reset)
-        reached = reached.hull(before).hull(carried)
+        reached = (reached or before).hull(before).hull(carried)
+    assert reached is not None
     return reached
+
+
+def charged(potential: Interval, drive: Interval, leak_shift: int) -> Interval:
+    """Bounds of V before the reset of a step, from those of V before the step and of its drive."""
+    return Interval(leaked(potential.low, leak_shift) + drive.low, leaked(potential.high, leak_shift) + drive.high)
 
 
 def _after_reset(before: Interval, threshold: Integers, reset: ResetKind) -> Interval:
@@ -147,6 +157,7 @@ def layer_widths(
     frac_bits: int,
     bias: Integers,
     threshold: Integers,
+    half_start: bool = False,
 ) -> LayerWidths:
     """Minimal widths of one layer from its real weights [MH, MW], bias [MH] and threshold [MH].
 
@@ -154,7 +165,7 @@ def layer_widths(
     """
     weights, bias, threshold = (np.asarray(array, np.int64) for array in (weights, bias, threshold))
     acc = acc_range(weights, (1 << input_bits) - 1 if static_input else 1)
-    return widths_of_sum(acc, timesteps, neuron, leak_shift, reset, frac_bits, bias, threshold)
+    return widths_of_sum(acc, timesteps, neuron, leak_shift, reset, frac_bits, bias, threshold, half_start)
 
 
 def widths_of_sum(
@@ -166,6 +177,7 @@ def widths_of_sum(
     frac_bits: int,
     bias: Integers,
     threshold: Integers,
+    half_start: bool = False,
 ) -> LayerWidths:
     """The same from the bounds of what the neuron, or the read-out, is given at each step."""
     if neuron == "none":
@@ -179,12 +191,12 @@ def widths_of_sum(
             threshold_bits=1,
             output_bits=logit_bits,
         )
-    potential = potential_range(
-        drive_range(acc, bias, frac_bits), timesteps, leak_shift if neuron == "LIF" else 0, reset, threshold
-    )
+    initial = initial_potential(threshold, half_start)
+    leak = leak_shift if neuron == "LIF" else 0
+    potential = potential_range(drive_range(acc, bias, frac_bits), timesteps, leak, reset, threshold, initial)
     return LayerWidths(
         acc_bits=signed_bits(acc.low, acc.high),
-        potential_bits=signed_bits(potential.low, potential.high),
+        potential_bits=signed_bits(potential.low, potential.high, initial),
         bias_bits=signed_bits(bias),
         threshold_bits=signed_bits(threshold),
         output_bits=timesteps,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from codegen.network import IntegerConnection, IntegerLayer, IntegerNetwork
+from codegen.network import IntegerConnection, IntegerLayer, IntegerNetwork, initial_potential
 from sca_train.specs import IMAGE
 
 Integers = NDArray[np.int64]
@@ -74,7 +74,7 @@ def _per_channel(values: Integers, steps: Integers) -> Integers:
 
 def _neuron(layer: IntegerLayer, sums: Integers, frac_bits: int) -> Integers:
     sign, bias, threshold = (_per_channel(values, sums) for values in (layer.sign, layer.bias, layer.threshold))
-    potential = np.zeros_like(sums[0])
+    potential = np.broadcast_to(initial_potential(threshold, layer.half_start), sums[0].shape)
     spikes = []
     for step in sums:
         if layer.neuron == "LIF":

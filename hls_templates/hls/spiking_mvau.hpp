@@ -19,6 +19,7 @@ namespace spikefold {
 //   INPUT_BITS             width of a static element
 //   NEURON                 NEURON_NONE (read-out), NEURON_IF or NEURON_LIF
 //   LEAK_SHIFT, SOFT_RESET see neuron.hpp
+//   HALF_START             potentials start at threshold >> 1, else at 0
 //   FRAC_BITS              fractional bits of bias, threshold and potential
 //   WEIGHT_BITS            2, 4 or 8
 //   ACC_BITS, POTENTIAL_BITS, OUTPUT_BITS   widths of sums, potentials and logits, from exact range analysis
@@ -115,7 +116,7 @@ void spiking_mvau(hls::stream<ap_uint<P::SIMD * (P::STATIC_INPUT ? P::INPUT_BITS
                     result.range((pe + 1) * RESULT_BITS - 1, pe * RESULT_BITS) = ap_int<RESULT_BITS>(logit);
                 } else {
                     if (tf == 0) {
-                        potential[pe] = 0;
+                        potential[pe] = P::HALF_START ? static_cast<Potential>(threshold[channel] >> 1) : Potential(0);
                         train[pe] = 0;
                     }
                     for (int t = 0; t < P::TP; ++t) {

@@ -9,6 +9,7 @@
 // Weight ROM: MW/SIMD * MH/PE words, address nf*(MW/SIMD) + sf, lane (pe*SIMD + simd)*WEIGHT_BITS.
 // Neuron ROM: MH/PE words, per pe {threshold, bias} (THRESHOLD_BITS, BIAS_BITS; bias in the low bits), scaled by
 // 2^FRAC_BITS; for the read-out only the initial value T*bias of BIAS_BITS, not scaled.
+// HALF_START: the potential starts at threshold >>> 1, else at 0.
 //
 // Handshake: AXI streams. in_ready_o does not depend on in_valid_i. out_valid_o and out_data_o come from registers and
 // stay until out_ready_i. The pipeline stands still only while a finished result finds the output register
@@ -27,6 +28,7 @@ module spiking_mvau #(
     parameter bit          LEAK           = 1'b0,
     parameter int unsigned LEAK_SHIFT     = 1,
     parameter bit          SOFT_RESET     = 1'b0,
+    parameter bit          HALF_START     = 1'b0,
     parameter int unsigned FRAC_BITS      = 4,
     parameter int unsigned WEIGHT_BITS    = 4,
     parameter int unsigned ACC_BITS       = 12,
@@ -292,11 +294,15 @@ module spiking_mvau #(
         localparam int unsigned FRACTION_BITS = FRAC_BITS > 0 ? FRAC_BITS : 1;
         logic [PE*FRACTION_BITS-1:0] fraction;
         logic [PE*THRESHOLD_BITS-1:0] threshold;
+        logic [PE*POTENTIAL_BITS-1:0] initial_potential;
         for (genvar pe = 0; pe < int'(PE); pe++) begin : gen_constants
             assign fraction[pe*FRACTION_BITS+:FRACTION_BITS] =
                 FRACTION_BITS'(signed'(constants[pe*NEURON_STRIDE+:BIAS_BITS]));
             assign threshold[pe*THRESHOLD_BITS+:THRESHOLD_BITS] =
                 constants[pe*NEURON_STRIDE+BIAS_BITS+:THRESHOLD_BITS];
+            logic signed [THRESHOLD_BITS-1:0] half;
+            assign half = signed'(threshold[pe*THRESHOLD_BITS+:THRESHOLD_BITS]) >>> 1;
+            assign initial_potential[pe*POTENTIAL_BITS+:POTENTIAL_BITS] = HALF_START ? POTENTIAL_BITS'(half) : '0;
         end
         if (TF == 1) begin : gen_chain
             neuron_chain #(
@@ -321,7 +327,7 @@ module spiking_mvau #(
                 .current_i  (sums),
                 .fraction_i (fraction),
                 .threshold_i(threshold),
-                .potential_i('0),
+                .potential_i(initial_potential),
                 .spikes_i   ('0),
                 .valid_o    (result_valid),
                 .spikes_o   (result)
@@ -359,7 +365,7 @@ module spiking_mvau #(
                 .current_i  (sums),
                 .fraction_i (fraction),
                 .threshold_i(threshold),
-                .potential_i('0),
+                .potential_i(initial_potential),
                 .spikes_i   ('0),
                 .valid_o    (block_done),
                 .current_o  (unused_current),

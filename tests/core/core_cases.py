@@ -84,6 +84,7 @@ def mvau_case(
     frames: int = 3,
     block: bool = False,
     use_dsp: bool = False,
+    half_start: bool = False,
 ) -> Case:
     """A SpikingMVAU with random constants and the narrowest widths that these constants allow."""
     rng = np.random.default_rng(seed)
@@ -107,7 +108,13 @@ def mvau_case(
     else:
         output_bits = 8
         potential_bits = _potential_bits(
-            (low << frac_bits) + bias, (high << frac_bits) + bias, threshold, timesteps, leak, reset == "soft"
+            (low << frac_bits) + bias,
+            (high << frac_bits) + bias,
+            threshold,
+            timesteps,
+            leak,
+            reset == "soft",
+            half_start,
         )
     spec = SpikingMVAUSpec(
         name=name,
@@ -132,6 +139,7 @@ def mvau_case(
         vectors=vectors,
         memory_style="block" if block else "distributed",
         use_dsp=use_dsp,
+        half_start=half_start and mode != "readout",
     )
     density = rng.choice([0.1, 0.5, 0.9])
     elements = rng.integers(0, 1 << spec.element_bits, size=(frames * vectors, mw))
@@ -227,6 +235,7 @@ def random_case(name: str, seed: int) -> Case:
         frames=2,
         block=draw.random() < 0.5,
         use_dsp=draw.random() < 0.3,
+        half_start=draw.random() < 0.5,
     )
 
 
@@ -241,11 +250,13 @@ def _potential_bits(
     timesteps: int,
     leak: int | None,
     soft: bool,
+    half_start: bool,
 ) -> int:
     """Width of the potential before and after reset, by intervals over the steps; low, high: step currents [MH]."""
     bits = 1
     for current_low, current_high, level in zip(low.tolist(), high.tolist(), threshold.tolist(), strict=True):
-        least = most = 0
+        least = most = level // 2 if half_start else 0
+        bits = max(bits, signed_bits(least))
         for _ in range(timesteps):
             if leak is not None:
                 least, most = least - (least >> leak), most - (most >> leak)

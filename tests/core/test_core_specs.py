@@ -76,6 +76,21 @@ def test_reference_by_hand() -> None:
     assert out.tolist() == [[0b1011]]
 
 
+def test_reference_from_half_the_threshold_by_hand() -> None:
+    """The same neurons with threshold 5: V starts at 2, and loses 1 of it to the leak of the first step."""
+    spec = replace(
+        SPEC, mw=2, mh=1, simd=2, pe=1, timesteps=4, tp=4, neuron="LIF", leak_shift=1, frac_bits=1, half_start=True
+    )
+    # Steps of input 0: 0 0 1 0; of input 1: 0 0 0 1. Currents 2*acc + 1: 1 1 7 -1.
+    inputs = np.array([[0b0100, 0b1000]])
+    # V: 2 - 1 + 1 = 2; 2 - 1 + 1 = 2; 2 - 1 + 7 = 8 -> spike, 0; -1.
+    out = spiking_mvau.reference(spec, inputs, np.array([[3, -1]]), np.array([1]), np.array([5]))
+    assert out.tolist() == [[0b0100]]
+    # A current of 3 in the first step: 2 - 1 + 3 = 4 stays below 5, and without the leak it would not.
+    out = spiking_mvau.reference(spec, inputs * 0, np.array([[3, -1]]), np.array([3]), np.array([5]))
+    assert out.tolist() == [[0b1010]]
+
+
 def test_pool_reference_drops_the_rest_of_the_map() -> None:
     spec = spike_pool.SpikePoolSpec(name="pool", height=3, width=3, channels=1, kernel=2, pe=1, timesteps=4)
     image = np.array([[1, 2, 8], [4, 0, 8], [8, 8, 8]]).reshape(1, 3, 3, 1)

@@ -55,7 +55,7 @@ def _term(connection, x):
 
 
 def _neuron(neuron, current):
-    potential = np.zeros_like(current[0])
+    potential = np.full_like(current[0], neuron.v_init * neuron.threshold)
     spikes, margins = [], []
     for step in current:
         potential = potential + ((step - potential) / neuron.tau if neuron.kind == "LIF" else step)

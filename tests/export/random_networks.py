@@ -17,7 +17,7 @@ from sca_train.specs import IMAGE
 
 @st.composite
 def integer_networks(draw: st.DrawFn) -> IntegerNetwork:
-    """Conv and linear layers, IF and LIF, both resets, T 1..32, thresholds and biases of either sign."""
+    """Conv and linear layers, IF and LIF, resets, initial potentials, T 1..32, thresholds and biases of either sign."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     timesteps = draw(st.one_of(st.integers(1, 8), st.sampled_from([16, 31, 32])))
     frac_bits = draw(st.integers(0, 5))
@@ -75,6 +75,7 @@ def _layer(draw, rng, name, before, weight_shape, stride, padding, pool, frac_bi
         bias=rng.integers(-reach // 4, reach // 4 + 1, weight_shape[0]),
         threshold=rng.integers(-reach // 8, reach, weight_shape[0]),
         pool=pool,
+        half_start=draw(st.booleans()),
     )
 
 
@@ -84,13 +85,14 @@ def random_description(
     timesteps: int = 4,
     kind: str = "IF",
     reset: str = "hard",
+    v_init: float = 0.0,
     gammas: str = "mixed",
     input_shape: tuple[int, int, int] = (8, 8, 1),
     fully_connected: bool = False,
 ) -> NetworkDescription:
     """A float network with plausible scales; gammas: "positive", "mixed" (both signs) or "zeros" (some exactly 0)."""
     rng = np.random.default_rng(seed)
-    neuron = NeuronDescription(kind, reset, 0.5, 2.0)
+    neuron = NeuronDescription(kind, reset, 0.5, 2.0, v_init)
     height, width, channels = input_shape
 
     def layer(name, source, layer_kind, shape, bits, padding, pool, with_neuron=True):

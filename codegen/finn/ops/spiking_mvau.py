@@ -52,6 +52,7 @@ class SpikingMVAU(HWCustomOp):
             "layer": ("s", False, ""),  # name of the layer in model.onnx
             "memStyle": ("s", False, "block", {"block", "distributed"}),
             "useDsp": ("i", False, 0, {0, 1}),
+            "halfStart": ("i", False, 0, {0, 1}),  # V starts at threshold >> 1, not 0
         }
         attributes.update(super().get_nodeattr_types())
         return attributes
@@ -90,6 +91,7 @@ class SpikingMVAU(HWCustomOp):
             vectors=int(np.prod(cast(list[int], self.get_nodeattr("numInputVectors")))),
             memory_style=cast(MemoryStyle, self.text("memStyle")),
             use_dsp=bool(self.integer("useDsp")),
+            half_start=bool(self.integer("halfStart")),
         )
 
     def parameters(self, model: ModelWrapper) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:

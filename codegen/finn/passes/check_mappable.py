@@ -178,6 +178,9 @@ def _neuron_problem(model: ModelWrapper, node: NodeProto) -> str | None:
     timesteps = attribute(node, "timesteps")
     if timesteps is None or not 1 <= timesteps <= MAX_TIMESTEPS:
         return f"timesteps={timesteps} is outside 1..{MAX_TIMESTEPS}"
+    half_start = attribute(node, "half_start", 0)
+    if half_start not in (0, 1):
+        return f"half_start={half_start} is neither 0 (V starts at 0) nor 1 (at half the threshold)"
     return None
 
 

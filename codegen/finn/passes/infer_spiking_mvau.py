@@ -41,7 +41,7 @@ class InferSpikingMVAU(Transformation):
         kind: NeuronKind = "IF" if neuron.op_type == "IF" else "LIF" if neuron.op_type == "LIF" else "none"
         reset: ResetKind = "soft" if attribute(neuron, "soft_reset", 0) else "hard"
         timesteps, frac_bits = attribute(neuron, "timesteps"), attribute(neuron, "frac_bits", 0)
-        leak_shift = attribute(neuron, "leak_shift", 0)
+        leak_shift, half_start = attribute(neuron, "leak_shift", 0), attribute(neuron, "half_start", 0)
         static_input = model.find_producer(x) is None or not _carries_spikes(model, x)
         widths = layer_widths(
             weights.T.astype(np.int64),
@@ -54,6 +54,7 @@ class InferSpikingMVAU(Transformation):
             frac_bits=frac_bits,
             bias=bias,
             threshold=threshold,
+            half_start=bool(half_start),
         )
         out_datatype = DataType[f"INT{widths.output_bits}" if kind == "none" else f"UINT{timesteps}"]
         fused = dataflow_node(
@@ -83,6 +84,7 @@ class InferSpikingMVAU(Transformation):
             inputShape=list(in_shape),
             numInputVectors=list(out_shape[:-1]),
             memStyle="block",
+            halfStart=half_start,
         )
         replace(model.graph, [product, neuron], [fused])
         for name, values in ((bias_name, bias), (threshold_name, threshold)):
