@@ -43,7 +43,7 @@ _SPIKES = SpikingMVAUSpec(
 
 
 def lint_configurations() -> tuple[SpikingMVAUSpec, ...]:
-    """One SpikingMVAU for each way it is built: spikes, time folds, leak, resets, half start, static image, read-out."""
+    """One SpikingMVAU for each way it is built: spikes, time folds, leak, resets, half start, image, read-out."""
     return (
         _SPIKES,
         replace(_SPIKES, name="lint_lif_folded", neuron="LIF", leak_shift=2, reset="soft", tp=2, weight_bits=2),

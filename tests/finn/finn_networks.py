@@ -23,6 +23,7 @@ def integer_layer(
     *,
     neuron: str = "IF",
     reset: str = "hard",
+    half_start: bool = False,
     bits: int = 4,
     stride: int = 1,
     padding: int = 0,
@@ -46,6 +47,7 @@ def integer_layer(
         bias=rng.integers(-reach // 4, reach // 4 + 1, out),
         threshold=np.zeros(out, np.int64) if read_out else rng.integers(-reach // 8, reach, out),
         pool=pool,
+        half_start=half_start,
     )
 
 
@@ -54,7 +56,7 @@ def mini(seed: int = 0, timesteps: int = 4) -> IntegerNetwork:
     rng = np.random.default_rng(seed)
     layers = (
         integer_layer(rng, "conv1", IMAGE, (4, 1, 3, 3), bits=8, padding=1, pool=2),
-        integer_layer(rng, "conv2", "conv1", (6, 4, 3, 3), padding=1, pool=2, neuron="LIF"),
+        integer_layer(rng, "conv2", "conv1", (6, 4, 3, 3), padding=1, pool=2, neuron="LIF", half_start=True),
         integer_layer(rng, "conv3", "conv2", (8, 6, 3, 3), padding=1, reset="soft"),
         integer_layer(rng, "readout", "conv3", (10, 8 * 2 * 2), neuron="none"),
     )
@@ -80,7 +82,7 @@ def vgg16(ratio: float) -> IntegerNetwork:
 
 @st.composite
 def networks(draw: st.DrawFn) -> IntegerNetwork:
-    """Convolutions (also 1x1, strided, padded, pooled) and linear layers, IF and LIF, both resets, T up to 24."""
+    """Convolutions (also 1x1, strided, padded, pooled) and linear layers, all neurons, T up to 24."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     timesteps = draw(st.sampled_from([1, 2, 3, 4, 6, 8, 16, 24]))
     channels, height, width = draw(st.integers(1, 3)), draw(st.integers(3, 7)), draw(st.integers(3, 7))
@@ -123,6 +125,7 @@ def _drawn(draw, rng, name, source, shape, **options):
         shape,
         neuron=draw(st.sampled_from(["IF", "LIF"])),
         reset=draw(st.sampled_from(["hard", "soft"])),
+        half_start=draw(st.booleans()),
         bits=draw(st.sampled_from([2, 4, 8])),
         **options,
     )

@@ -114,6 +114,13 @@ def test_a_branch_is_named_with_both_consumers(tmp_path):
     assert "Add 'shortcut': it joins several streams" in refused(edited(tmp_path / "inside", edit_inside))
 
 
+def test_a_start_at_another_fraction_is_named(tmp_path):
+    def edit(model, nodes):
+        set_attribute(nodes["neuron2"], "half_start", 2)
+
+    assert "spikefold::LIF 'neuron2': half_start=2 is neither 0" in refused(edited(tmp_path, edit))
+
+
 def test_a_layer_without_neuron_is_named(tmp_path):
     def edit(model, nodes):
         model.graph.node.remove(nodes["neuron3"])
