@@ -52,6 +52,7 @@ class IntegerLayer:
     step; its threshold is all zero and unused). ``leak_shift`` k: tau = 2^k (0 for IF). ``half_start``: the potential
     starts every frame at half the threshold (``initial_potential``) instead of 0.
     ``pool`` is window and stride of the pooling, 1 for none: the maximum of spikes, or ("avg") their sum, 0..pool^2.
+    ``map_pixels``: 1, or the pixels of the map over which the read-out sums each channel's spikes before its weights.
     """
 
     name: str
@@ -66,6 +67,7 @@ class IntegerLayer:
     pool: int
     pool_kind: PoolKind = "max"
     half_start: bool = False
+    map_pixels: int = 1
 
     @property
     def channels(self) -> int:

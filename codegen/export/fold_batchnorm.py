@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from codegen.core.spiking_mvau import MAX_TIMESTEPS
 from codegen.errors import ExportError
 from codegen.export.ranges import Interval, charged, drive_range, potential_range, sum_range
-from codegen.export.shapes import check_order
+from codegen.export.shapes import check_order, summed_pixels
 from codegen.export.units import SumUnit, sum_units
 from codegen.network import (
     PIXEL_MAX,
@@ -73,6 +73,7 @@ def fold_network(description: NetworkDescription, frac_bits: int = DEFAULT_FRAC_
     check_order(layers)
     if [entry.kind for entry in layers[-1].inputs] != ["linear"] or layers[-1].onto:
         raise ExportError(f"layer {layers[-1].name!r}: the read-out must be one fully connected layer and nothing else")
+    map_pixels = summed_pixels(description)
     units = sum_units(description)
     largest = {IMAGE: PIXEL_MAX}
     sums: dict[str, Interval] = {}
@@ -80,7 +81,7 @@ def fold_network(description: NetworkDescription, frac_bits: int = DEFAULT_FRAC_
     for layer in layers:
         connections = _connections(layer, units[layer.name])
         if layer.neuron is None:
-            folded.append(_fold_read_out(layer, connections, units[layer.name], description.classes))
+            folded.append(_fold_read_out(layer, connections, units[layer.name], description.classes, map_pixels))
             break
         onto = sums[layer.onto] if layer.onto else None
         if onto is not None and len(onto.low) != _channels(layer):
@@ -253,7 +254,11 @@ def _decided_channels(
 
 
 def _fold_read_out(
-    layer: LayerDescription, connections: tuple[IntegerConnection, ...], unit: SumUnit, classes: int
+    layer: LayerDescription,
+    connections: tuple[IntegerConnection, ...],
+    unit: SumUnit,
+    classes: int,
+    map_pixels: int,
 ) -> IntegerLayer:
     if _channels(layer) != classes:
         raise ExportError(f"layer {layer.name!r}: the read-out has {_channels(layer)} outputs for {classes} classes")
@@ -278,4 +283,5 @@ def _fold_read_out(
         bias=bias,
         threshold=np.zeros_like(bias),
         pool=1,
+        map_pixels=map_pixels,
     )

@@ -69,10 +69,15 @@ def acc_range(weights: Integers, largest_input: int) -> Interval:
 
 
 def sum_range(
-    connections: Iterable[IntegerConnection], largest: Mapping[str, int], channels: int, onto: Interval | None
+    connections: Iterable[IntegerConnection],
+    largest: Mapping[str, int],
+    channels: int,
+    onto: Interval | None,
+    map_pixels: int = 1,
 ) -> Interval:
     """Bounds of a layer's sum from those of ``onto`` and the ``largest`` value of each source.
 
+    ``map_pixels``: so many values of a source are summed into each that the weights read.
     Each term's bounds hold zero, so partial sums in any order stay inside. They are reached unless terms share inputs.
     """
     zero = np.zeros(channels, np.int64)
@@ -81,7 +86,7 @@ def sum_range(
         if connection.weights is None:
             term = Interval(zero, zero + largest[connection.source])
         else:
-            term = acc_range(weight_matrix(connection.weights), largest[connection.source])
+            term = acc_range(weight_matrix(connection.weights), largest[connection.source] * map_pixels)
         total = total.plus(Interval(term.low * connection.factor, term.high * connection.factor))
     return total
 
@@ -92,7 +97,7 @@ def sum_ranges(network: IntegerNetwork) -> dict[str, Interval]:
     ranges: dict[str, Interval] = {}
     for layer in network.layers:
         onto = ranges[layer.onto] if layer.onto else None
-        ranges[layer.name] = sum_range(layer.inputs, largest, layer.channels, onto)
+        ranges[layer.name] = sum_range(layer.inputs, largest, layer.channels, onto, layer.map_pixels)
     return ranges
 
 
@@ -158,13 +163,15 @@ def layer_widths(
     bias: Integers,
     threshold: Integers,
     half_start: bool = False,
+    map_pixels: int = 1,
 ) -> LayerWidths:
     """Minimal widths of one layer from its real weights [MH, MW], bias [MH] and threshold [MH].
 
     ``static_input``: inputs are unsigned ``input_bits``-bit integers, the same at every step; else one bit per step.
+    ``map_pixels``: so many inputs are summed into each that the weights read.
     """
     weights, bias, threshold = (np.asarray(array, np.int64) for array in (weights, bias, threshold))
-    acc = acc_range(weights, (1 << input_bits) - 1 if static_input else 1)
+    acc = acc_range(weights, ((1 << input_bits) - 1 if static_input else 1) * map_pixels)
     return widths_of_sum(acc, timesteps, neuron, leak_shift, reset, frac_bits, bias, threshold, half_start)
 
 

@@ -23,7 +23,7 @@ def run_layers(network: IntegerNetwork, images: NDArray[np.uint8]) -> tuple[NDAr
     trains: list[Integers] = []
     logits = np.zeros((len(images), network.classes), np.int64)
     for layer in network.layers:
-        total = sum(connection.factor * _product(connection, outputs[connection.source]) for connection in layer.inputs)
+        total = sum(c.factor * _product(c, _summed_map(layer, outputs[c.source])) for c in layer.inputs)
         if layer.onto:
             total = total + sums[layer.onto]
         sums[layer.name] = np.asarray(total)
@@ -41,6 +41,11 @@ def _image_steps(network: IntegerNetwork, images: Integers) -> Integers:
     if network.static_input:
         return np.stack([images.transpose(0, 3, 1, 2)] * network.timesteps)
     return np.stack([images[:, step].transpose(0, 3, 1, 2) for step in range(network.timesteps)])
+
+
+def _summed_map(layer: IntegerLayer, steps: Integers) -> Integers:
+    """What the connections of a layer read: a read-out may have the map summed, [T, N, channels]."""
+    return steps.sum(axis=(3, 4)) if layer.map_pixels > 1 else steps
 
 
 def _product(connection: IntegerConnection, steps: Integers) -> Integers:

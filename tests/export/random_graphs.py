@@ -42,7 +42,7 @@ def integer_graphs(draw: st.DrawFn) -> IntegerNetwork:
         known.append(_Known(layer.name, pooled, shape))
     last = known[-1]
     classes = draw(st.integers(1, 4))
-    read_out = integer_read_out(rng, last.name, classes, int(np.prod(last.shape)))
+    read_out = integer_read_out(rng, last.name, classes, last.shape, draw(st.booleans()))
     static = draw(st.booleans())
     return IntegerNetwork((height, width, channels), static, timesteps, frac_bits, classes, (*layers, read_out))
 

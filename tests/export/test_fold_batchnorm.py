@@ -165,6 +165,34 @@ def test_read_out_bias_is_in_integer_units_per_step():
     assert folded.neuron == "none"
 
 
+@pytest.mark.parametrize("source", ["conv2", "fc"])
+def test_a_global_sum_gives_the_logits_of_the_mean_over_the_map(source):
+    description = random_description(4, global_sum=True, input_shape=(12, 8, 1), reset="soft", v_init=0.5)
+    pixels = 3 * 2
+    if source == "fc":
+        # Behind a vector there is nothing to sum.
+        description = replace(
+            random_description(4, fully_connected=True, global_sum=True), input_shape=(8, 8, 1), timesteps=3
+        )
+        pixels = 1
+    images = _images(description)
+    network = fold_network(description)
+    logits, trains = run_layers(network, images)
+    readout, folded = description.layers[-1], network.layers[-1]
+    unit = readout.inputs[0].scale[0] / pixels
+    assert folded.map_pixels == pixels
+    np.testing.assert_array_equal(folded.inputs[0].weights, readout.inputs[0].weights)
+    np.testing.assert_array_equal(folded.bias, np.rint(readout.norm_shift / unit))
+    _, expected = float_layers(description, images, trains)
+    np.testing.assert_allclose(logits * unit, expected, atol=unit * description.timesteps)
+
+
+def test_a_global_sum_of_another_layer_is_refused():
+    description = _with_layer(random_description(1), 0, global_sum=True)
+    with pytest.raises(ExportError, match="layer 'conv1': it sums its map, which only the read-out can"):
+        fold_network(description)
+
+
 def _with_layer(description, index, **changes):
     layers = list(description.layers)
     layers[index] = replace(layers[index], **changes)
