@@ -52,6 +52,8 @@ def lint_configurations() -> tuple[SpikingMVAUSpec, ...]:
         replace(_SPIKES, name="lint_one_step", timesteps=1, tp=1, simd=16, pe=1, memory_style="block"),
         replace(_SPIKES, name="lint_image", static_input=True, input_bits=8, weight_bits=8),
         replace(_SPIKES, name="lint_readout", neuron="none", weight_bits=8, simd=4, pe=8),
+        replace(_SPIKES, name="lint_map_readout", neuron="none", simd=4, pe=2, map_pixels=16, vectors=1),
+        replace(_SPIKES, name="lint_map_one_fold", neuron="none", simd=16, pe=8, map_pixels=3, vectors=1),
     )
 
 
@@ -86,6 +88,7 @@ def _render(spec: SpikingMVAUSpec, folder: Path) -> None:
         bias=bias,
         threshold=threshold,
         half_start=spec.half_start,
+        map_pixels=spec.map_pixels,
     )
     spiking_mvau.write_rtl(replace(spec, **vars(widths)), weights, bias, threshold, folder)
 

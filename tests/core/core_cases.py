@@ -85,6 +85,7 @@ def mvau_case(
     block: bool = False,
     use_dsp: bool = False,
     half_start: bool = False,
+    map_pixels: int = 1,
 ) -> Case:
     """A SpikingMVAU with random constants and the narrowest widths that these constants allow."""
     rng = np.random.default_rng(seed)
@@ -94,7 +95,7 @@ def mvau_case(
     high = np.maximum(weights, 0).sum(axis=1) * largest
     low = np.minimum(weights, 0).sum(axis=1) * largest
     if mode == "readout":
-        low, high = low * timesteps, high * timesteps
+        low, high = low * timesteps * map_pixels, high * timesteps * map_pixels
     spread = max(2, int((high - low).max()) << frac_bits)
     bias = rng.integers(-spread // 4, spread // 4 + 1, size=mh)
     threshold = rng.integers(1, max(2, spread // 2), size=mh)
@@ -140,11 +141,13 @@ def mvau_case(
         memory_style="block" if block else "distributed",
         use_dsp=use_dsp,
         half_start=half_start and mode != "readout",
+        map_pixels=map_pixels if mode == "readout" else 1,
     )
+    rows = frames * vectors * spec.map_pixels
     density = rng.choice([0.1, 0.5, 0.9])
-    elements = rng.integers(0, 1 << spec.element_bits, size=(frames * vectors, mw))
+    elements = rng.integers(0, 1 << spec.element_bits, size=(rows, mw))
     if mode != "static":
-        kept = rng.random((frames * vectors, mw, timesteps)) < density
+        kept = rng.random((rows, mw, timesteps)) < density
         elements = (kept.astype(np.int64) << np.arange(timesteps)).sum(axis=2)
     expected = spiking_mvau.reference(spec, elements, weights, bias, threshold)
     return Case(
@@ -212,8 +215,10 @@ def random_case(name: str, seed: int) -> Case:
         simd, pe = draw.choice(divisors(mw)), draw.choice(divisors(mh))
         timesteps = draw.choice([1, 2, 3, 4, 4, 5, 6, 8, 12, 16, 20, 31, 32])
         tp = draw.choice(divisors(timesteps))
+        map_pixels = draw.choice([1, 2, 3, 4, 9, 16, 25, 64]) if mode == "readout" else 1
         lanes, folds = (tp, timesteps // tp) if mode == "spikes" else (4, 1)
-        if simd * pe * lanes <= MAX_LANES and (mw // simd) * (mh // pe) * folds <= MAX_CYCLES:
+        cycles = (mw // simd) * max(mh // pe * folds, map_pixels)
+        if simd * pe * lanes <= MAX_LANES and cycles <= MAX_CYCLES:
             break
     return mvau_case(
         name,
@@ -231,11 +236,12 @@ def random_case(name: str, seed: int) -> Case:
         weight_bits=draw.choice([2, 4, 8]),
         frac_bits=draw.choice([0, 2, 4, 4, 7]),
         input_bits=draw.choice([1, 4, 8, 8]),
-        vectors=draw.randint(1, 3),
+        vectors=draw.randint(1, 3) if map_pixels == 1 else 1,
         frames=2,
         block=draw.random() < 0.5,
         use_dsp=draw.random() < 0.3,
         half_start=draw.random() < 0.5,
+        map_pixels=map_pixels,
     )
 
 
