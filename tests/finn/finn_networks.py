@@ -24,6 +24,7 @@ def integer_layer(
     neuron: str = "IF",
     reset: str = "hard",
     half_start: bool = False,
+    map_pixels: int = 1,
     bits: int = 4,
     stride: int = 1,
     padding: int = 0,
@@ -48,6 +49,7 @@ def integer_layer(
         threshold=np.zeros(out, np.int64) if read_out else rng.integers(-reach // 8, reach, out),
         pool=pool,
         half_start=half_start,
+        map_pixels=map_pixels,
     )
 
 
@@ -59,6 +61,17 @@ def mini(seed: int = 0, timesteps: int = 4) -> IntegerNetwork:
         integer_layer(rng, "conv2", "conv1", (6, 4, 3, 3), padding=1, pool=2, neuron="LIF", half_start=True),
         integer_layer(rng, "conv3", "conv2", (8, 6, 3, 3), padding=1, reset="soft"),
         integer_layer(rng, "readout", "conv3", (10, 8 * 2 * 2), neuron="none"),
+    )
+    return IntegerNetwork((8, 8, 1), True, timesteps, 4, 10, layers)
+
+
+def map_sum(seed: int = 0, timesteps: int = 4) -> IntegerNetwork:
+    """A pooled and a plain convolution on 8x8 images, and a read-out that sums the 4x4 map before its weights."""
+    rng = np.random.default_rng(seed)
+    layers = (
+        integer_layer(rng, "conv1", IMAGE, (4, 1, 3, 3), bits=8, padding=1, pool=2, half_start=True),
+        integer_layer(rng, "conv2", "conv1", (6, 4, 3, 3), padding=1, reset="soft", half_start=True),
+        integer_layer(rng, "readout", "conv2", (10, 6), neuron="none", map_pixels=16),
     )
     return IntegerNetwork((8, 8, 1), True, timesteps, 4, 10, layers)
 
@@ -101,7 +114,8 @@ def networks(draw: st.DrawFn) -> IntegerNetwork:
         layers.append(_drawn(draw, rng, f"conv{index}", _source(layers), (out, channels, kernel, kernel), **options))
         channels, height, width = out, out_height // pool, out_width // pool
     inputs = channels * height * width
-    for index in range(draw(st.integers(0, 2))):
+    map_pixels = height * width if layers and draw(st.booleans()) else 1
+    for index in range(draw(st.integers(0, 2)) if map_pixels == 1 else 0):
         out = draw(st.sampled_from([1, 4, 6]))
         layers.append(_drawn(draw, rng, f"fc{index}", _source(layers), (out, inputs)))
         inputs = out
@@ -109,7 +123,11 @@ def networks(draw: st.DrawFn) -> IntegerNetwork:
         layers.append(_drawn(draw, rng, "fc", IMAGE, (4, inputs)))
         inputs = 4
     classes = draw(st.integers(2, 4))
-    layers.append(integer_layer(rng, "readout", _source(layers), (classes, inputs), neuron="none"))
+    layers.append(
+        integer_layer(
+            rng, "readout", _source(layers), (classes, inputs // map_pixels), neuron="none", map_pixels=map_pixels
+        )
+    )
     return IntegerNetwork(input_shape, True, timesteps, 4, classes, tuple(layers))
 
 
