@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+from hypothesis import assume
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from codegen.core import spike_pool, spiking_mvau
@@ -243,6 +245,38 @@ def random_case(name: str, seed: int) -> Case:
         half_start=draw.random() < 0.5,
         map_pixels=map_pixels,
     )
+
+
+@st.composite
+def case_parameters(draw: st.DrawFn) -> dict[str, Any]:
+    """Arguments of mvau_case for neurons that start at half their threshold, or for a read-out that sums its map."""
+    mode = draw(st.sampled_from(["spikes", "static", "readout"]))
+    timesteps = draw(st.sampled_from([1, 2, 3, 4, 6, 8, 20, 32]))
+    mw, mh = draw(st.integers(1, 24)), draw(st.integers(1, 12))
+    simd, pe = draw(st.sampled_from(divisors(mw))), draw(st.sampled_from(divisors(mh)))
+    tp = draw(st.sampled_from(divisors(timesteps))) if mode == "spikes" else timesteps
+    map_pixels = draw(st.integers(2, 40)) if mode == "readout" else 1
+    assume(simd * pe * (tp if mode == "spikes" else 4) <= MAX_LANES)
+    assume(mw // simd * max(mh // pe * (timesteps // tp), map_pixels) <= MAX_CYCLES)
+    return {
+        "mode": mode,
+        "mw": mw,
+        "mh": mh,
+        "simd": simd,
+        "pe": pe,
+        "timesteps": timesteps,
+        "tp": tp,
+        "neuron": draw(st.sampled_from(["IF", "LIF"])),
+        "leak_shift": draw(st.integers(1, 4)),
+        "reset": draw(st.sampled_from(["hard", "soft"])),
+        "weight_bits": draw(st.sampled_from([2, 4, 8])),
+        "frac_bits": draw(st.sampled_from([0, 2, 4, 7])),
+        "vectors": draw(st.integers(1, 3)) if map_pixels == 1 else 1,
+        "block": draw(st.booleans()),
+        "use_dsp": draw(st.booleans()),
+        "half_start": True,
+        "map_pixels": map_pixels,
+    }
 
 
 def divisors(number: int) -> list[int]:
