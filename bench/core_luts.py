@@ -38,6 +38,10 @@ MLP_FIRST = {
     "mw": 64, "mh": 64, "timesteps": 16, "tp": 16, "static_input": True, "neuron": "LIF", "acc_bits": 20,
     "potential_bits": 26, "bias_bits": 20, "threshold_bits": 22, "weight_bits": 8,
 }  # fmt: skip
+MAP_SUM = {
+    "mw": 208, "mh": 10, "neuron": "none", "map_pixels": 16, "acc_bits": 18, "bias_bits": 14, "output_bits": 18,
+    "memory_style": "distributed",
+}  # fmt: skip
 MLP_LAST = {"mw": 64, "mh": 10, "timesteps": 16, "tp": 16, "neuron": "none", "memory_style": "distributed"}
 
 CORES: dict[str, dict[str, Any]] = {
@@ -60,6 +64,9 @@ CORES: dict[str, dict[str, Any]] = {
     "mlp_first_8x4_dsp": {**MLP_FIRST, "simd": 4, "pe": 8, "use_dsp": True},
     "mlp_last_1x4": {**MLP_LAST, "simd": 4, "pe": 1},
     "mlp_last_2x2": {**MLP_LAST, "simd": 2, "pe": 2},
+    "map_sum_1x1": {**MAP_SUM, "simd": 1, "pe": 1},
+    "map_sum_1x4": {**MAP_SUM, "simd": 4, "pe": 1},
+    "map_sum_2x8_block": {**MAP_SUM, "simd": 8, "pe": 2, "memory_style": "block"},
 }  # fmt: skip
 
 

@@ -18,6 +18,11 @@ ResetKind = Literal["hard", "soft"]
 PIXEL_MAX = 255
 
 
+def initial_potential(threshold: NDArray[np.int64], half_start: bool) -> NDArray[np.int64]:
+    """V before the first step, int64 [out]: ``threshold >> 1`` (rounded down) with ``half_start``, else 0."""
+    return threshold >> 1 if half_start else np.zeros_like(threshold)
+
+
 @dataclass(frozen=True)
 class IntegerConnection:
     """One term of a layer's sum: ``factor * (weights . x)``, of an identity ``factor * x``.
@@ -44,8 +49,10 @@ class IntegerLayer:
     The sum is that of ``inputs``, plus the sum of the earlier layer ``onto`` unless that is empty; the neuron sees
     ``sign * sum``, ``sign`` int64 [out] of -1, 0 and +1 (all 1 where the weights could take the sign themselves).
     ``bias`` and ``threshold`` int64 [out], both scaled by 2^frac_bits (bias of the read-out: unscaled, added once per
-    step; its threshold is all zero and unused). ``leak_shift`` k: tau = 2^k (0 for IF).
+    step; its threshold is all zero and unused). ``leak_shift`` k: tau = 2^k (0 for IF). ``half_start``: the potential
+    starts every frame at half the threshold (``initial_potential``) instead of 0.
     ``pool`` is window and stride of the pooling, 1 for none: the maximum of spikes, or ("avg") their sum, 0..pool^2.
+    ``map_pixels``: 1, or the pixels of the map over which the read-out sums each channel's spikes before its weights.
     """
 
     name: str
@@ -59,6 +66,8 @@ class IntegerLayer:
     threshold: NDArray[np.int64]
     pool: int
     pool_kind: PoolKind = "max"
+    half_start: bool = False
+    map_pixels: int = 1
 
     @property
     def channels(self) -> int:
@@ -87,6 +96,11 @@ class IntegerNetwork:
     def largest_values(self) -> dict[str, int]:
         """The largest value of each source, by name."""
         return {IMAGE: PIXEL_MAX, **{layer.name: layer.largest_output for layer in self.layers}}
+
+    @property
+    def has_half_starts(self) -> bool:
+        """Whether the potential of any layer starts at half its threshold."""
+        return any(layer.half_start for layer in self.layers)
 
     def added_to(self) -> frozenset[str]:
         """Names of the layers whose sum another layer goes on with."""

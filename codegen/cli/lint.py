@@ -43,13 +43,17 @@ _SPIKES = SpikingMVAUSpec(
 
 
 def lint_configurations() -> tuple[SpikingMVAUSpec, ...]:
-    """One SpikingMVAU for each way it is built: spikes, time folds, leak, soft reset, static image, read-out."""
+    """One SpikingMVAU for each way it is built: spikes, time folds, leak, resets, half start, image, read-out."""
     return (
         _SPIKES,
         replace(_SPIKES, name="lint_lif_folded", neuron="LIF", leak_shift=2, reset="soft", tp=2, weight_bits=2),
+        replace(_SPIKES, name="lint_half_start", half_start=True),
+        replace(_SPIKES, name="lint_lif_half_start", neuron="LIF", leak_shift=1, tp=1, half_start=True),
         replace(_SPIKES, name="lint_one_step", timesteps=1, tp=1, simd=16, pe=1, memory_style="block"),
         replace(_SPIKES, name="lint_image", static_input=True, input_bits=8, weight_bits=8),
         replace(_SPIKES, name="lint_readout", neuron="none", weight_bits=8, simd=4, pe=8),
+        replace(_SPIKES, name="lint_map_readout", neuron="none", simd=4, pe=2, map_pixels=16, vectors=1),
+        replace(_SPIKES, name="lint_map_one_fold", neuron="none", simd=16, pe=8, map_pixels=3, vectors=1),
     )
 
 
@@ -83,6 +87,8 @@ def _render(spec: SpikingMVAUSpec, folder: Path) -> None:
         frac_bits=spec.frac_bits,
         bias=bias,
         threshold=threshold,
+        half_start=spec.half_start,
+        map_pixels=spec.map_pixels,
     )
     spiking_mvau.write_rtl(replace(spec, **vars(widths)), weights, bias, threshold, folder)
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from codegen.core.rendering import hex_lines, pack_lanes, padded_bits, render, uint64_rows
 from codegen.errors import FoldingError, RenderError
-from codegen.network import NeuronKind, ResetKind
+from codegen.network import NeuronKind, ResetKind, initial_potential
 
 MemoryStyle = Literal["block", "distributed"]
 MAX_TIMESTEPS = 32
@@ -24,6 +24,7 @@ RTL_SOURCES = (
     "sum_tree.sv",
     "adder_tree.sv",
     "popcount.sv",
+    "map_counter.sv",
     "spike_dot.sv",
     "product_dot.sv",
     "neuron_serial.sv",
@@ -32,7 +33,7 @@ RTL_SOURCES = (
 )
 """Hand-written modules in hls_templates/rtl that a rendered wrapper needs."""
 
-HLS_SOURCES = ("trip_count.hpp", "integers.hpp", "neuron.hpp", "spiking_mvau.hpp")
+HLS_SOURCES = ("trip_count.hpp", "integers.hpp", "neuron.hpp", "map_counter.hpp", "spiking_mvau.hpp")
 """Headers in hls_templates/hls that a rendered instance includes."""
 
 
@@ -46,6 +47,8 @@ class SpikingMVAUSpec:
     vectors: output pixels per frame.
     neuron "none" is the read-out: one signed ``output_bits`` logit per channel; else the output is UINT{T} trains.
     use_dsp: products of static inputs and of the read-out in DSP slices; else in look-up tables, radix-4 digits.
+    half_start: the potential starts at ``threshold >> 1`` instead of 0.
+    map_pixels: pixels over which a read-out counts the spikes of each input before it multiplies, once a frame.
     """
 
     name: str
@@ -70,6 +73,8 @@ class SpikingMVAUSpec:
     vectors: int
     memory_style: MemoryStyle
     use_dsp: bool = False
+    half_start: bool = False
+    map_pixels: int = 1
 
     def __post_init__(self) -> None:
         where = f"SpikingMVAU {self.name!r}"
@@ -83,6 +88,9 @@ class SpikingMVAUSpec:
             raise FoldingError(f"{where}: TP={self.tp} does not divide T={self.timesteps}")
         if self.sums_once and self.tp != self.timesteps:
             raise FoldingError(f"{where}: TP={self.tp} must equal T={self.timesteps}, its sums are shared by all steps")
+        reads_map = self.neuron == "none" and not self.static_input and self.vectors == 1
+        if self.map_pixels < 1 or (self.map_pixels > 1 and not reads_map):
+            raise FoldingError(f"{where}: only a read-out of spikes, of one vector a frame, can sum a map")
 
     @property
     def sums_once(self) -> bool:
@@ -112,9 +120,15 @@ class SpikingMVAUSpec:
         return self.output_bits if self.neuron == "none" else self.timesteps
 
     @property
+    def count_bits(self) -> int:
+        """Width of the number of spikes of one input, over all steps and pixels of the map."""
+        return (self.map_pixels * self.timesteps).bit_length()
+
+    @property
     def cycles(self) -> int:
-        """Cycles per frame at full throughput."""
-        return self.vectors * self.synapse_folds * self.neuron_folds * self.time_folds
+        """Cycles per frame at full throughput; a map is counted while the counts of the one before are multiplied."""
+        folds = max(self.map_pixels, self.neuron_folds * self.time_folds)
+        return self.vectors * self.synapse_folds * folds
 
     @property
     def in_bits(self) -> int:
@@ -148,29 +162,30 @@ def reference(
 ) -> NDArray[np.int64]:
     """Naive model of the core, step by step.
 
-    inputs [vectors, MW] unsigned elements, weights [MH, MW], bias and threshold [MH] (see IntegerLayer); returns
-    [vectors, MH]: spike trains UINT{T}, or logits.
+    inputs [vectors * map_pixels, MW] unsigned elements, weights [MH, MW], bias and threshold [MH] (see IntegerLayer);
+    returns [vectors, MH]: spike trains UINT{T}, or logits.
     """
     steps = range(spec.timesteps)
     matrix = np.asarray(weights, dtype=np.int64).T
     elements = np.asarray(inputs, dtype=np.int64)
     bias = np.asarray(bias, dtype=np.int64)
-    threshold = np.asarray(threshold, dtype=np.int64)
+    levels = np.asarray(threshold, dtype=np.int64)
     if spec.neuron == "none":
-        logits = np.zeros((len(elements), spec.mh), dtype=np.int64)
+        maps = elements.reshape(-1, spec.map_pixels, spec.mw)
+        logits = np.zeros((len(maps), spec.mh), dtype=np.int64)
         for t in steps:
-            spikes = elements if spec.static_input else (elements >> t) & 1
-            logits += spikes @ matrix + bias
+            spikes = maps if spec.static_input else (maps >> t) & 1
+            logits += spikes.sum(axis=1) @ matrix + bias
         return logits
-    potential = np.zeros((len(elements), spec.mh), dtype=np.int64)
-    trains = np.zeros_like(potential)
+    potential = np.broadcast_to(initial_potential(levels, spec.half_start), (len(elements), spec.mh))
+    trains = np.zeros((len(elements), spec.mh), dtype=np.int64)
     for t in steps:
         current = elements if spec.static_input else (elements >> t) & 1
         if spec.neuron == "LIF":
             potential = potential - (potential >> spec.leak_shift)
         potential = potential + ((current @ matrix) << spec.frac_bits) + bias
-        spiked = potential >= threshold
-        potential = np.where(spiked, potential - threshold if spec.reset == "soft" else 0, potential)
+        spiked = potential >= levels
+        potential = np.where(spiked, potential - levels if spec.reset == "soft" else 0, potential)
         trains |= spiked.astype(np.int64) << t
     return trains
 
@@ -216,6 +231,7 @@ def write_rtl(
         "neuron": int(spec.neuron != "none"),
         "leak": int(spec.neuron == "LIF"),
         "soft_reset": int(spec.reset == "soft"),
+        "half_start": int(spec.half_start),
         "bias_bits": initial_bits,
         "block_rom": int(spec.memory_style == "block"),
         "use_dsp": int(spec.use_dsp),
@@ -249,7 +265,7 @@ def write_hls(
         "constant_type": "std::int64_t" if wide else "std::int32_t",
         "initial": ", ".join(map(str, initial.tolist())),
         "threshold": ", ".join(map(str, np.asarray(threshold, dtype=np.int64).tolist())),
-        "in_words": spec.vectors * spec.synapse_folds,
+        "in_words": spec.vectors * spec.map_pixels * spec.synapse_folds,
         "out_words": spec.vectors * spec.neuron_folds,
         "block_rom": spec.memory_style == "block",
     }
@@ -257,7 +273,7 @@ def write_hls(
 
 
 def _template_values(spec: SpikingMVAUSpec) -> dict[str, object]:
-    return vars(spec) | {"in_bits": spec.in_bits, "out_bits": spec.out_bits}
+    return vars(spec) | {"in_bits": spec.in_bits, "out_bits": spec.out_bits, "count_bits": spec.count_bits}
 
 
 def _bias_factor(spec: SpikingMVAUSpec) -> int:

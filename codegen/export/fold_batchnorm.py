@@ -11,7 +11,8 @@ Where a sum has several terms or other readers (residual networks), the sign sta
 Three kinds of channels give up their weights (they become zero):
 
 - silent: no input brings the potential to the threshold; bias 0 and threshold 1 say the same in one bit;
-- always spiking: every input reaches the threshold at every step; bias 0 and threshold 0 say the same;
+- always spiking: every input reaches the threshold at every step; bias 0 and threshold 0 say the same (half of either
+  threshold is 0, so that both hold wherever the potential starts);
 - constant: ``a`` is zero, or so small that T biases would leave ``POTENTIAL_BITS`` bits. The current is then b, and
   with no sum to share a scale with, bias and threshold take ``CONSTANT_BITS`` bits of their ratio.
 
@@ -27,10 +28,17 @@ from numpy.typing import NDArray
 
 from codegen.core.spiking_mvau import MAX_TIMESTEPS
 from codegen.errors import ExportError
-from codegen.export.ranges import Interval, drive_range, potential_range, sum_range
-from codegen.export.shapes import check_order
+from codegen.export.ranges import Interval, charged, drive_range, potential_range, sum_range
+from codegen.export.shapes import check_order, summed_pixels
 from codegen.export.units import SumUnit, sum_units
-from codegen.network import PIXEL_MAX, IntegerConnection, IntegerLayer, IntegerNetwork
+from codegen.network import (
+    PIXEL_MAX,
+    IntegerConnection,
+    IntegerLayer,
+    IntegerNetwork,
+    ResetKind,
+    initial_potential,
+)
 from sca_train.description import (
     ConnectionDescription,
     LayerDescription,
@@ -65,6 +73,7 @@ def fold_network(description: NetworkDescription, frac_bits: int = DEFAULT_FRAC_
     check_order(layers)
     if [entry.kind for entry in layers[-1].inputs] != ["linear"] or layers[-1].onto:
         raise ExportError(f"layer {layers[-1].name!r}: the read-out must be one fully connected layer and nothing else")
+    map_pixels = summed_pixels(description)
     units = sum_units(description)
     largest = {IMAGE: PIXEL_MAX}
     sums: dict[str, Interval] = {}
@@ -72,7 +81,7 @@ def fold_network(description: NetworkDescription, frac_bits: int = DEFAULT_FRAC_
     for layer in layers:
         connections = _connections(layer, units[layer.name])
         if layer.neuron is None:
-            folded.append(_fold_read_out(layer, connections, units[layer.name], description.classes))
+            folded.append(_fold_read_out(layer, connections, units[layer.name], description.classes, map_pixels))
             break
         onto = sums[layer.onto] if layer.onto else None
         if onto is not None and len(onto.low) != _channels(layer):
@@ -159,6 +168,7 @@ class _Folding:
         layer, neuron = self.layer, self.neuron
         gain, shift = _gain_and_shift(layer, self.unit)
         leak_shift = _leak_shift(layer.name, neuron)
+        half_start = _half_start(layer.name, neuron)
         if not neuron.threshold > 0:
             raise ExportError(f"layer {layer.name!r}: its threshold is {neuron.threshold}, but must be above 0")
         threshold_real = np.full(len(gain), neuron.threshold * (1 << leak_shift))
@@ -170,7 +180,8 @@ class _Folding:
         with np.errstate(over="ignore"):
             threshold = np.rint(np.minimum(threshold_real / step, 2.0**62)).astype(np.int64)
         drive = drive_range(total.times(sign), bias, self.frac_bits)
-        silent, always = _decided_channels(drive, threshold, leak_shift, self.timesteps)
+        initial = initial_potential(threshold, half_start)
+        silent, always = _decided_channels(drive, threshold, leak_shift, neuron.reset, self.timesteps, initial)
         sign[silent | always] = 0
         bias[silent | always] = 0
         threshold[silent], threshold[always] = 1, 0
@@ -189,6 +200,7 @@ class _Folding:
             threshold=threshold,
             pool=layer.pool,
             pool_kind=layer.pool_kind,
+            half_start=half_start,
         )
 
 
@@ -206,6 +218,14 @@ def _leak_shift(name: str, neuron: NeuronDescription) -> int:
     return shift
 
 
+def _half_start(name: str, neuron: NeuronDescription) -> bool:
+    if neuron.v_init not in (0.0, 0.5):
+        raise ExportError(
+            f"layer {name!r}: its neurons start at {neuron.v_init:g} of their threshold; only 0 and 0.5 are possible"
+        )
+    return neuron.v_init == 0.5
+
+
 def _constant_channels(gain: Floats, shift: Floats, frac_bits: int, timesteps: int) -> NDArray[np.bool_]:
     """Channels whose current does not follow their inputs, within the number range."""
     limit = float(1 << (POTENTIAL_BITS - 1))
@@ -218,16 +238,27 @@ def _constant_unit(shift: Floats, threshold: Floats) -> Floats:
 
 
 def _decided_channels(
-    drive: Interval, threshold: Integers, leak_shift: int, timesteps: int
+    drive: Interval, threshold: Integers, leak_shift: int, reset: ResetKind, timesteps: int, initial: Integers
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Channels that never spike and channels that spike at every step, whatever their inputs; thresholds above 0."""
-    unspiked = potential_range(drive, timesteps, leak_shift, "hard", None)
-    # A spike leaves V = 0 or V - threshold, not below 0, so a drive that reaches the threshold alone always does.
-    return unspiked.high < threshold, drive.low >= threshold
+    """Channels that never spike and channels that spike at every step, whatever their inputs."""
+    unspiked = potential_range(drive, timesteps, leak_shift, "hard", None, initial)
+    always = np.ones(threshold.shape, bool)
+    carried = Interval(initial, initial)
+    for _ in range(timesteps):
+        before = charged(carried, drive, leak_shift)
+        always &= before.low >= threshold
+        # What is left where every step so far has spiked; of other channels it no longer matters.
+        low = before.low - threshold if reset == "soft" else np.zeros_like(threshold)
+        carried = Interval(low, low)
+    return unspiked.high < threshold, always
 
 
 def _fold_read_out(
-    layer: LayerDescription, connections: tuple[IntegerConnection, ...], unit: SumUnit, classes: int
+    layer: LayerDescription,
+    connections: tuple[IntegerConnection, ...],
+    unit: SumUnit,
+    classes: int,
+    map_pixels: int,
 ) -> IntegerLayer:
     if _channels(layer) != classes:
         raise ExportError(f"layer {layer.name!r}: the read-out has {_channels(layer)} outputs for {classes} classes")
@@ -252,4 +283,5 @@ def _fold_read_out(
         bias=bias,
         threshold=np.zeros_like(bias),
         pool=1,
+        map_pixels=map_pixels,
     )

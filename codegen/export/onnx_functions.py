@@ -13,13 +13,16 @@ OPSET = 18
 DOMAIN = "spikefold"
 
 
-def local_functions(neurons: Collection[str], timesteps: int) -> list[onnx.FunctionProto]:
-    """IF and LIF where ``neurons`` names them, and ReadOut; codegen.export.onnx_writer says what they compute."""
-    functions = [_neuron_function(kind, timesteps) for kind in ("IF", "LIF") if kind in neurons]
+def local_functions(neurons: Collection[str], timesteps: int, half_start: bool) -> list[onnx.FunctionProto]:
+    """IF and LIF where ``neurons`` names them, and ReadOut; codegen.export.onnx_writer says what they compute.
+
+    ``half_start``: the neurons have the attribute of that name; else all of them start at 0.
+    """
+    functions = [_neuron_function(kind, timesteps, half_start) for kind in ("IF", "LIF") if kind in neurons]
     return [*functions, _read_out_function()]
 
 
-def _neuron_function(kind: str, timesteps: int) -> onnx.FunctionProto:
+def _neuron_function(kind: str, timesteps: int, half_start: bool) -> onnx.FunctionProto:
     """IF or LIF over T steps: current [T, ...] float32 or int32 -> spikes float32, integer arithmetic in int32."""
     nodes: list[onnx.NodeProto] = []
 
@@ -36,6 +39,12 @@ def _neuron_function(kind: str, timesteps: int) -> onnx.FunctionProto:
         nodes.append(constant)
         return node("Cast", [f"{name}_64"], name, to=TensorProto.INT32)
 
+    def shifted(x: str, divisor: str, output: str, suffix: str) -> str:
+        """x >> k is (x - Mod(x, 2^k)) / 2^k: Mod takes the sign of the divisor, so it rounds down."""
+        node("Mod", [x, divisor], f"remainder_{suffix}")
+        node("Sub", [x, f"remainder_{suffix}"], f"multiple_{suffix}")
+        return node("Div", [f"multiple_{suffix}", divisor], output)
+
     node("Constant", [], "zero", value=numpy_helper.from_array(np.array(0, np.int32)))
     node("Constant", [], "two", value=numpy_helper.from_array(np.array(2, np.int32)))
     node("Pow", ["two", attribute("frac_bits")], "one")
@@ -51,16 +60,14 @@ def _neuron_function(kind: str, timesteps: int) -> onnx.FunctionProto:
     else:
         nodes.append(helper.make_node("Split", ["drive"], drives, axis=0, num_outputs=timesteps))
     carried = ""
+    if half_start:
+        carried = node("Mul", [shifted("threshold", "two", "half", "half"), attribute("half_start")], "initial")
     for t in range(timesteps):
-        if t == 0:
+        if not carried:
             potential = drives[0]
         else:
             if kind == "LIF":
-                # V >> k is (V - Mod(V, 2^k)) / 2^k: Mod takes the sign of the divisor, so it rounds down.
-                node("Mod", [carried, "tau"], f"remainder_{t}")
-                node("Sub", [carried, f"remainder_{t}"], f"multiple_{t}")
-                node("Div", [f"multiple_{t}", "tau"], f"leak_{t}")
-                carried = node("Sub", [carried, f"leak_{t}"], f"leaked_{t}")
+                carried = node("Sub", [carried, shifted(carried, "tau", f"leak_{t}", str(t))], f"leaked_{t}")
             potential = node("Add", [carried, drives[t]], f"potential_{t}")
         node("Sub", [potential, "threshold"], f"excess_{t}")
         node("GreaterOrEqual", [f"excess_{t}", "zero"], f"spike_{t}")
@@ -69,7 +76,8 @@ def _neuron_function(kind: str, timesteps: int) -> onnx.FunctionProto:
         carried = node("Where", [f"spike_{t}", f"reset_{t}", potential], f"carried_{t}")
     node("Concat", [f"spike_{t}" for t in range(timesteps)], "train", axis=0)
     node("Cast", ["train"], "spikes", to=TensorProto.FLOAT)
-    attributes = ["timesteps", "frac_bits", "soft_reset"] + (["leak_shift"] if kind == "LIF" else [])
+    attributes = ["timesteps", "frac_bits", "soft_reset"]
+    attributes += (["leak_shift"] if kind == "LIF" else []) + (["half_start"] if half_start else [])
     return helper.make_function(
         DOMAIN,
         kind,

@@ -9,6 +9,7 @@ the layer's own name, T the time steps); the output tensor of node ``X`` is ``X_
     image_nchw       Transpose perm 0,3,1,2                       [N, C, H, W]
                      of event frames: image_steps, Transpose perm 1,0,4,2,3, and Reshape [-1, C, H, W]
     for every layer i, and every connection C of it (the only one of a layer is called L):
+      C_map          ReduceSum axes 2, 3, keepdims 0              only a read-out that sums the map first
       C_flatten      Reshape [-1, C*H*W]                          only a linear connection on a map; order (c, h, w)
       C              Conv(x, C_weights [out, in, kh, kw])         kernel_shape, strides, pads; no bias, group 1
                      or MatMul(x, C_weights [MW, MH])             weights transposed: column per output channel
@@ -35,6 +36,8 @@ Local functions, domain ``spikefold`` (version 1), their bodies unrolled over T 
 
 - ``IF(current, bias, threshold)``, attributes ``timesteps``, ``frac_bits``, ``soft_reset`` (0 hard, 1 soft), all ints;
 - ``LIF(current, bias, threshold)``, the same and ``leak_shift`` k (tau = 2^k);
+- both, where a layer of the network asks for it, with ``half_start``: 1 for V = ``threshold >> 1`` before the first
+  step, 0 (as without the attribute) for V = 0;
 - ``ReadOut(current, bias)``, attribute ``timesteps``: sum over t of ``int32(current_t) + bias``.
 
 ``bias`` and ``threshold`` are int32 initializers, [channels] after MatMul and [channels, 1, 1] on maps, scaled by
@@ -89,7 +92,9 @@ def build_model(network: IntegerNetwork, class_names: tuple[str, ...] = ()) -> o
         producer_name="spikefold",
         ir_version=IR_VERSION,
         opset_imports=[helper.make_opsetid("", OPSET), helper.make_opsetid(DOMAIN, 1)],
-        functions=local_functions({layer.neuron for layer in network.layers}, network.timesteps),
+        functions=local_functions(
+            {layer.neuron for layer in network.layers}, network.timesteps, network.has_half_starts
+        ),
     )
     if class_names and len(class_names) != network.classes:
         raise ExportError(f"{len(class_names)} class names were given for a network of {network.classes} classes")
@@ -113,7 +118,7 @@ def _check_exact(network: IntegerNetwork, sums: dict[str, Interval]) -> None:
     largest = network.largest_values()
     for layer in network.layers:
         for connection in layer.inputs:
-            _check_float(layer, connection, largest[connection.source])
+            _check_float(layer, connection, largest[connection.source] * layer.map_pixels)
         if signed_bits(sums[layer.name].low, sums[layer.name].high) > INT_BITS:
             reach = max(int(-sums[layer.name].low.min()), int(sums[layer.name].high.max()))
             raise ExportError(
@@ -129,6 +134,7 @@ def _check_exact(network: IntegerNetwork, sums: dict[str, Interval]) -> None:
             frac_bits=network.frac_bits,
             bias=layer.bias,
             threshold=layer.threshold,
+            half_start=layer.half_start,
         )
         # The neuron body computes potential - threshold, one bit wider than both.
         needed = max(widths.potential_bits, widths.threshold_bits) + 1
@@ -218,7 +224,7 @@ class _GraphWriter:
         unsigned = bool((layer.sign == 1).all())
         read_again = layer.name in self._network.added_to()
         if single and not layer.onto and not read_again and unsigned and layer.inputs[0].factor == 1:
-            return self._steps(layer.inputs[0], layer.name, shape)
+            return self._steps(layer.inputs[0], layer.name, shape, layer.map_pixels)
         terms = [
             self._integer(connection, layer.name if single else connection.name, shape) for connection in layer.inputs
         ]
@@ -238,9 +244,11 @@ class _GraphWriter:
         sign = self._constant(f"{layer.name}_sign", _per_channel(layer.sign.astype(np.int32), shape), "INT2")
         return self._node("Mul", f"{layer.name}_signed", [total, sign])
 
-    def _steps(self, connection: IntegerConnection, name: str, shape: tuple[int, ...]) -> str:
+    def _steps(self, connection: IntegerConnection, name: str, shape: tuple[int, ...], map_pixels: int = 1) -> str:
         """One connection's weighted input [T, batch, *shape] float32, before its factor."""
         source = self._sources[connection.source]
+        if map_pixels > 1:
+            source = self._summed_map(name, source, self._network.largest_values()[connection.source] * map_pixels)
         x = source.name
         if connection.weights is not None:
             weights = self._constant(f"{name}_weights", _onnx_weights(connection), f"INT{connection.weight_bits}")
@@ -264,6 +272,13 @@ class _GraphWriter:
         x = self._node("Unsqueeze", f"{name}_static", [x, axis])
         steps = self._constant(f"{name}_steps_shape", np.array([timesteps, 1, *[1] * len(shape)], np.int64))
         return self._node("Expand", f"{name}_steps", [x, steps])
+
+    def _summed_map(self, name: str, source: _Tensor, largest: int) -> _Tensor:
+        """A source with its map summed to one value per channel, at most ``largest``."""
+        axes = self._constant(f"{name}_map_axes", np.array([2, 3], np.int64))
+        datatype = f"UINT{largest.bit_length()}"
+        x = self._node("ReduceSum", f"{name}_map", [source.name, axes], datatype, keepdims=0)
+        return _Tensor(x, source.shape[:1], datatype, source.static)
 
     def _integer(self, connection: IntegerConnection, name: str, shape: tuple[int, ...]) -> str:
         """One connection as the term of an addition: int32, times its factor."""
@@ -296,6 +311,8 @@ class _GraphWriter:
         }
         if layer.neuron == "LIF":
             attributes["leak_shift"] = layer.leak_shift
+        if self._network.has_half_starts:
+            attributes["half_start"] = int(layer.half_start)
         inputs = [current]
         for role, values in (("bias", layer.bias), ("threshold", layer.threshold)):
             constant = _per_channel(values.astype(np.int32), shape)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from codegen.network import IntegerConnection, IntegerNetwork, NeuronKind, ResetKind
+from codegen.network import IntegerConnection, IntegerNetwork, NeuronKind, ResetKind, initial_potential
 
 Integers = NDArray[np.int64]
 
@@ -37,7 +37,7 @@ class LayerWidths:
     """Two's complement widths in bits that hold every reachable value of a layer, zero included.
 
     ``acc_bits``: the sum of weights, and every partial sum of it in any order; in the read-out the sum over all steps.
-    ``potential_bits``: V before and after the reset; in the read-out the logit.
+    ``potential_bits``: V before the first step, and before and after each reset; in the read-out the logit.
     ``bias_bits``: the biases, in the read-out times T.  ``threshold_bits``: the thresholds, 1 in the read-out.
     ``output_bits``: a signed logit in the read-out, else T (the spike train).
     """
@@ -69,10 +69,15 @@ def acc_range(weights: Integers, largest_input: int) -> Interval:
 
 
 def sum_range(
-    connections: Iterable[IntegerConnection], largest: Mapping[str, int], channels: int, onto: Interval | None
+    connections: Iterable[IntegerConnection],
+    largest: Mapping[str, int],
+    channels: int,
+    onto: Interval | None,
+    map_pixels: int = 1,
 ) -> Interval:
     """Bounds of a layer's sum from those of ``onto`` and the ``largest`` value of each source.
 
+    ``map_pixels``: so many values of a source are summed into each that the weights read.
     Each term's bounds hold zero, so partial sums in any order stay inside. They are reached unless terms share inputs.
     """
     zero = np.zeros(channels, np.int64)
@@ -81,7 +86,7 @@ def sum_range(
         if connection.weights is None:
             term = Interval(zero, zero + largest[connection.source])
         else:
-            term = acc_range(weight_matrix(connection.weights), largest[connection.source])
+            term = acc_range(weight_matrix(connection.weights), largest[connection.source] * map_pixels)
         total = total.plus(Interval(term.low * connection.factor, term.high * connection.factor))
     return total
 
@@ -92,7 +97,7 @@ def sum_ranges(network: IntegerNetwork) -> dict[str, Interval]:
     ranges: dict[str, Interval] = {}
     for layer in network.layers:
         onto = ranges[layer.onto] if layer.onto else None
-        ranges[layer.name] = sum_range(layer.inputs, largest, layer.channels, onto)
+        ranges[layer.name] = sum_range(layer.inputs, largest, layer.channels, onto, layer.map_pixels)
     return ranges
 
 
@@ -107,21 +112,31 @@ def leaked(potential: Integers, leak_shift: int) -> Integers:
 
 
 def potential_range(
-    drive: Interval, timesteps: int, leak_shift: int, reset: ResetKind, threshold: Integers | None
+    drive: Interval,
+    timesteps: int,
+    leak_shift: int,
+    reset: ResetKind,
+    threshold: Integers | None,
+    initial: Integers,
 ) -> Interval:
-    """Bounds of V over all steps, before and after the reset, from V = 0 and any drive in its range at every step.
+    """Bounds of V over all steps, before and after the reset, from V = ``initial`` and any drive in its range at each.
 
-    ``threshold`` None: a neuron that never spikes. Without spikes both bounds are reached when the drives of the steps
-    are free (spike train inputs); otherwise they are safe.
+    V before the first step is not among them. ``threshold`` None: a neuron that never spikes. Without spikes both
+    bounds are reached when the drives of the steps are free (spike train inputs); otherwise they are safe.
     """
-    zero = np.zeros_like(drive.low)
-    carried = Interval(zero, zero)
-    reached = Interval(drive.low, drive.high)
+    carried = Interval(initial, initial)
+    reached: Interval | None = None
     for _ in range(timesteps):
-        before = Interval(leaked(carried.low, leak_shift) + drive.low, leaked(carried.high, leak_shift) + drive.high)
+        before = charged(carried, drive, leak_shift)
         carried = before if threshold is None else _after_reset(before, threshold, reset)
-        reached = reached.hull(before).hull(carried)
+        reached = (reached or before).hull(before).hull(carried)
+    assert reached is not None
     return reached
+
+
+def charged(potential: Interval, drive: Interval, leak_shift: int) -> Interval:
+    """Bounds of V before the reset of a step, from those of V before the step and of its drive."""
+    return Interval(leaked(potential.low, leak_shift) + drive.low, leaked(potential.high, leak_shift) + drive.high)
 
 
 def _after_reset(before: Interval, threshold: Integers, reset: ResetKind) -> Interval:
@@ -147,14 +162,17 @@ def layer_widths(
     frac_bits: int,
     bias: Integers,
     threshold: Integers,
+    half_start: bool = False,
+    map_pixels: int = 1,
 ) -> LayerWidths:
     """Minimal widths of one layer from its real weights [MH, MW], bias [MH] and threshold [MH].
 
     ``static_input``: inputs are unsigned ``input_bits``-bit integers, the same at every step; else one bit per step.
+    ``map_pixels``: so many inputs are summed into each that the weights read.
     """
     weights, bias, threshold = (np.asarray(array, np.int64) for array in (weights, bias, threshold))
-    acc = acc_range(weights, (1 << input_bits) - 1 if static_input else 1)
-    return widths_of_sum(acc, timesteps, neuron, leak_shift, reset, frac_bits, bias, threshold)
+    acc = acc_range(weights, ((1 << input_bits) - 1 if static_input else 1) * map_pixels)
+    return widths_of_sum(acc, timesteps, neuron, leak_shift, reset, frac_bits, bias, threshold, half_start)
 
 
 def widths_of_sum(
@@ -166,6 +184,7 @@ def widths_of_sum(
     frac_bits: int,
     bias: Integers,
     threshold: Integers,
+    half_start: bool = False,
 ) -> LayerWidths:
     """The same from the bounds of what the neuron, or the read-out, is given at each step."""
     if neuron == "none":
@@ -179,12 +198,12 @@ def widths_of_sum(
             threshold_bits=1,
             output_bits=logit_bits,
         )
-    potential = potential_range(
-        drive_range(acc, bias, frac_bits), timesteps, leak_shift if neuron == "LIF" else 0, reset, threshold
-    )
+    initial = initial_potential(threshold, half_start)
+    leak = leak_shift if neuron == "LIF" else 0
+    potential = potential_range(drive_range(acc, bias, frac_bits), timesteps, leak, reset, threshold, initial)
     return LayerWidths(
         acc_bits=signed_bits(acc.low, acc.high),
-        potential_bits=signed_bits(potential.low, potential.high),
+        potential_bits=signed_bits(potential.low, potential.high, initial),
         bias_bits=signed_bits(bias),
         threshold_bits=signed_bits(threshold),
         output_bits=timesteps,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from codegen.network import IntegerConnection, IntegerLayer, IntegerNetwork
+from codegen.network import IntegerConnection, IntegerLayer, IntegerNetwork, initial_potential
 from sca_train.specs import IMAGE
 
 Integers = NDArray[np.int64]
@@ -23,7 +23,7 @@ def run_layers(network: IntegerNetwork, images: NDArray[np.uint8]) -> tuple[NDAr
     trains: list[Integers] = []
     logits = np.zeros((len(images), network.classes), np.int64)
     for layer in network.layers:
-        total = sum(connection.factor * _product(connection, outputs[connection.source]) for connection in layer.inputs)
+        total = sum(c.factor * _product(c, _summed_map(layer, outputs[c.source])) for c in layer.inputs)
         if layer.onto:
             total = total + sums[layer.onto]
         sums[layer.name] = np.asarray(total)
@@ -41,6 +41,11 @@ def _image_steps(network: IntegerNetwork, images: Integers) -> Integers:
     if network.static_input:
         return np.stack([images.transpose(0, 3, 1, 2)] * network.timesteps)
     return np.stack([images[:, step].transpose(0, 3, 1, 2) for step in range(network.timesteps)])
+
+
+def _summed_map(layer: IntegerLayer, steps: Integers) -> Integers:
+    """What the connections of a layer read: a read-out may have the map summed, [T, N, channels]."""
+    return steps.sum(axis=(3, 4)) if layer.map_pixels > 1 else steps
 
 
 def _product(connection: IntegerConnection, steps: Integers) -> Integers:
@@ -74,7 +79,7 @@ def _per_channel(values: Integers, steps: Integers) -> Integers:
 
 def _neuron(layer: IntegerLayer, sums: Integers, frac_bits: int) -> Integers:
     sign, bias, threshold = (_per_channel(values, sums) for values in (layer.sign, layer.bias, layer.threshold))
-    potential = np.zeros_like(sums[0])
+    potential = np.broadcast_to(initial_potential(threshold, layer.half_start), sums[0].shape)
     spikes = []
     for step in sums:
         if layer.neuron == "LIF":

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 from codegen.errors import ExportError
 from codegen.network import IntegerConnection, IntegerLayer, IntegerNetwork
-from sca_train.description import LayerDescription
+from sca_train.description import ConnectionDescription, LayerDescription, NetworkDescription
 from sca_train.specs import IMAGE
 
 Shape = tuple[int, ...]
 """(channels,) or (channels, height, width) of one frame at one step."""
+MAP_DIMENSIONS = 3
 
 
 @dataclass(frozen=True)
@@ -47,10 +48,38 @@ def network_shapes(network: IntegerNetwork) -> dict[str, LayerShapes]:
     Raises ExportError where a connection does not fit its source, or the terms of a sum do not fit each other.
     """
     check_order(network.layers)
-    height, width, channels = network.input_shape
+    return _layer_shapes(network.layers, network.input_shape)
+
+
+def summed_pixels(description: NetworkDescription) -> int:
+    """Pixels of the map that the read-out of a network sums, 1 where it reads elements one by one.
+
+    Raises ExportError where a layer other than the last sums its map, and as ``network_shapes`` does.
+    """
+    *before, last = description.layers
+    for layer in before:
+        if layer.global_sum:
+            raise ExportError(f"layer {layer.name!r}: it sums its map, which only the read-out can")
+    if not last.global_sum:
+        return 1
+    source = last.inputs[0].source
+    height, width, _ = description.input_shape
+    if source == IMAGE:
+        return height * width
+    return _pixels(_layer_shapes(before, description.input_shape)[source].output)
+
+
+def _pixels(shape: Shape) -> int:
+    return shape[1] * shape[2] if len(shape) == MAP_DIMENSIONS else 1
+
+
+def _layer_shapes(
+    layers: Sequence[LayerDescription] | Sequence[IntegerLayer], input_shape: tuple[int, int, int]
+) -> dict[str, LayerShapes]:
+    height, width, channels = input_shape
     outputs: dict[str, Shape] = {IMAGE: (channels, height, width)}
     shapes: dict[str, LayerShapes] = {}
-    for layer in network.layers:
+    for layer in layers:
         terms = [(c.name, _connection_shape(layer, c, outputs[c.source])) for c in layer.inputs]
         if layer.onto:
             terms.append((layer.onto, shapes[layer.onto].sum))
@@ -61,14 +90,16 @@ def network_shapes(network: IntegerNetwork) -> dict[str, LayerShapes]:
                     f"layer {layer.name!r}: {terms[0][0]!r} gives {_text(shape)} and {name!r} gives {_text(other)}, "
                     "which cannot be added"
                 )
-        if shape[0] != layer.channels:
+        if isinstance(layer, IntegerLayer) and shape[0] != layer.channels:
             raise ExportError(f"layer {layer.name!r}: its sum has {shape[0]} channels, its batch norm {layer.channels}")
         shapes[layer.name] = LayerShapes(shape, _pooled(layer, shape))
         outputs[layer.name] = shapes[layer.name].output
     return shapes
 
 
-def _connection_shape(layer: IntegerLayer, connection: IntegerConnection, shape: Shape) -> Shape:
+def _connection_shape(
+    layer: IntegerLayer | LayerDescription, connection: IntegerConnection | ConnectionDescription, shape: Shape
+) -> Shape:
     if connection.weights is None:
         if connection.stride != 1:
             raise ExportError(
@@ -76,6 +107,13 @@ def _connection_shape(layer: IntegerLayer, connection: IntegerConnection, shape:
                 "possible"
             )
         return shape
+    if isinstance(layer, IntegerLayer) and layer.map_pixels > 1:
+        if connection.kind != "linear" or _pixels(shape) != layer.map_pixels:
+            raise ExportError(
+                f"layer {layer.name!r}: it sums maps of {layer.map_pixels} pixels and is fully connected to them, but "
+                f"{connection.source!r} gives {_text(shape)}"
+            )
+        shape = shape[:1]
     if connection.kind == "linear":
         inputs = 1
         for size in shape:
@@ -89,9 +127,11 @@ def _connection_shape(layer: IntegerLayer, connection: IntegerConnection, shape:
     return _conv_shape(layer, connection, shape)
 
 
-def _conv_shape(layer: IntegerLayer, connection: IntegerConnection, shape: Shape) -> Shape:
+def _conv_shape(
+    layer: IntegerLayer | LayerDescription, connection: IntegerConnection | ConnectionDescription, shape: Shape
+) -> Shape:
     assert connection.weights is not None
-    if len(shape) != 3:
+    if len(shape) != MAP_DIMENSIONS:
         raise ExportError(f"layer {layer.name!r}: a convolution needs a feature map, but its input is a vector")
     out_channels, in_channels, kernel_h, kernel_w = connection.weights.shape
     if in_channels != shape[0]:
@@ -109,10 +149,10 @@ def _conv_shape(layer: IntegerLayer, connection: IntegerConnection, shape: Shape
     return int(out_channels), height, width
 
 
-def _pooled(layer: IntegerLayer, shape: Shape) -> Shape:
+def _pooled(layer: IntegerLayer | LayerDescription, shape: Shape) -> Shape:
     if layer.pool == 1:
         return shape
-    if len(shape) != 3 or min(shape[1:]) < layer.pool:
+    if len(shape) != MAP_DIMENSIONS or min(shape[1:]) < layer.pool:
         raise ExportError(f"layer {layer.name!r}: a pooling window of {layer.pool} does not fit {_text(shape)}")
     return (shape[0], *(size // layer.pool for size in shape[1:]))
 

@@ -2,9 +2,10 @@
 
 The real value of a term is ``scale * unit(source) * (weights . x)`` with integers x: an image counts in units of the
 input scale, the sum of a pooling window of p x p spikes in units of 1/p^2 (average pooling is sum pooling with the
-factor folded away), spikes in units of 1. Where terms meet, those units are powers of two of each other by training
-(up to the rounding of the input scale): the smallest is the unit of the sum, and every term is shifted to it. A sum
-that goes on from layer to layer (``onto``) has one unit in all of them.
+factor folded away), spikes in units of 1. What a read-out with a global sum reads counts in units of its source over
+the pixels of the map. Where terms meet, those units are powers of two of each other by training (up to the rounding of
+the input scale): the smallest is the unit of the sum, and every term is shifted to it. A sum that goes on from layer to
+layer (``onto``) has one unit in all of them.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codegen.errors import ExportError
+from codegen.export.shapes import summed_pixels
 from sca_train.description import ConnectionDescription, LayerDescription, NetworkDescription
 from sca_train.specs import IMAGE, streams
 
@@ -51,6 +53,8 @@ def sum_units(description: NetworkDescription) -> dict[str, SumUnit]:
         else:
             connection = layers[0].inputs[0]
             unit = np.asarray(connection.scale, np.float64) * sources[connection.source]
+            if layers[0].global_sum:
+                unit = unit / summed_pixels(description)
             units[layers[0].name] = SumUnit(unit, (1,), added=False)
     return units
 

@@ -42,10 +42,10 @@ def mvau_resources(spec: SpikingMVAUSpec) -> Resources:
     lanes = spec.simd * spec.pe
     if spec.sums_once:
         # One product of element (pixel, or spike count) and weight for each lane, shared by all steps.
-        element = spec.input_bits if spec.static_input else spec.timesteps.bit_length()
+        element = spec.input_bits if spec.static_input else spec.count_bits
         lane_luts = 0 if spec.use_dsp else PRODUCT_LUTS_PER_BIT * element * spec.weight_bits * lanes
         if spec.neuron == "none":
-            lane_luts += spec.simd * spec.timesteps * 0.75  # spike counters
+            lane_luts += spec.simd * spec.timesteps * 0.75 + map_counter_luts(spec)  # spike counters
     else:
         lane_luts = SPIKE_LANE_LUTS_PER_BIT * (spec.weight_bits + 1) * lanes * spec.tp
     accumulators = 0 if spec.synapse_folds == 1 else spec.pe * spec.acc_bits * (1 if spec.sums_once else spec.tp) / 2
@@ -76,10 +76,18 @@ def replay_buffer_luts(spec: SpikingMVAUSpec) -> float:
     """Input words kept for the folds that read them again (LUT RAM, 32 deep by 2 bits a LUT)."""
     if spec.neuron_folds * spec.time_folds == 1:
         return 0
-    bits = spec.simd * spec.element_bits
+    bits = spec.simd * (spec.count_bits if spec.map_pixels > 1 else spec.element_bits)
     if spec.synapse_folds == 1:
         return bits
     return math.ceil(spec.synapse_folds / 64) * bits * 1.25
+
+
+def map_counter_luts(spec: SpikingMVAUSpec) -> float:
+    """Spike counts of a map: their memory (LUT RAM) and an adder, for SIMD inputs at a time."""
+    if spec.map_pixels == 1:
+        return 0
+    bits = spec.simd * spec.count_bits
+    return bits * (1 + math.ceil(spec.synapse_folds / 64) * 1.25)
 
 
 def pool_resources(spec: SpikePoolSpec) -> Resources:

@@ -15,10 +15,12 @@ namespace spikefold {
 //   SIMD, PE               inputs and output channels per cycle; they divide MW and MH
 //   T, TP                  time steps, time steps per cycle (divides T; T for a static input and for the read-out)
 //   VECTORS                vectors (output pixels) per frame
+//   MAP_PIXELS             1; above, the read-out's vectors are the COUNT_BITS spike counts of map_counter.hpp
 //   STATIC_INPUT           elements are unsigned INPUT_BITS integers, the same at every step; else spike trains
 //   INPUT_BITS             width of a static element
 //   NEURON                 NEURON_NONE (read-out), NEURON_IF or NEURON_LIF
 //   LEAK_SHIFT, SOFT_RESET see neuron.hpp
+//   HALF_START             potentials start at threshold >> 1, else at 0
 //   FRAC_BITS              fractional bits of bias, threshold and potential
 //   WEIGHT_BITS            2, 4 or 8
 //   ACC_BITS, POTENTIAL_BITS, OUTPUT_BITS   widths of sums, potentials and logits, from exact range analysis
@@ -27,7 +29,9 @@ namespace spikefold {
 // read-out T*bias. threshold[channel]: not used by the read-out.
 // One call reads VECTORS*SF words of SIMD elements and writes VECTORS*NF words of PE results.
 template <typename P, typename Constant>
-void spiking_mvau(hls::stream<ap_uint<P::SIMD * (P::STATIC_INPUT ? P::INPUT_BITS : P::T)>>& in,
+void spiking_mvau(hls::stream<ap_uint<P::SIMD * (P::STATIC_INPUT     ? P::INPUT_BITS
+                                                 : P::MAP_PIXELS > 1 ? P::COUNT_BITS
+                                                                     : P::T)>>& in,
                   hls::stream<ap_uint<P::PE * (P::NEURON == NEURON_NONE ? P::OUTPUT_BITS : P::T)>>& out,
                   const std::uint64_t (&weights)[(P::MW / P::SIMD) * (P::MH / P::PE)][P::WEIGHT_WORDS],
                   const Constant (&initial)[P::MH], const Constant (&threshold)[P::MH]) {
@@ -38,9 +42,10 @@ void spiking_mvau(hls::stream<ap_uint<P::SIMD * (P::STATIC_INPUT ? P::INPUT_BITS
     constexpr bool SUMS_ONCE = P::STATIC_INPUT || READ_OUT;
     constexpr int LANES = SUMS_ONCE ? 1 : P::TP;         // sums per row and fold
     constexpr int BUFFER_LANES = SUMS_ONCE ? 1 : P::T;   // factors per element
-    constexpr int ELEMENT_BITS = P::STATIC_INPUT ? P::INPUT_BITS : P::T;
+    constexpr bool COUNTED = P::MAP_PIXELS > 1;
+    constexpr int ELEMENT_BITS = P::STATIC_INPUT ? P::INPUT_BITS : COUNTED ? P::COUNT_BITS : P::T;
     constexpr int RESULT_BITS = READ_OUT ? P::OUTPUT_BITS : P::T;
-    constexpr int FACTOR_BITS = P::STATIC_INPUT ? P::INPUT_BITS + 1 : SUMS_ONCE ? 7 : 2;
+    constexpr int FACTOR_BITS = P::STATIC_INPUT || COUNTED ? ELEMENT_BITS + 1 : SUMS_ONCE ? 7 : 2;
     using Factor = factor_int<FACTOR_BITS>;
     using Weight = factor_int<P::WEIGHT_BITS>;
     using Sum = signed_int<P::ACC_BITS>;
@@ -63,14 +68,16 @@ void spiking_mvau(hls::stream<ap_uint<P::SIMD * (P::STATIC_INPUT ? P::INPUT_BITS
 
     for (long fold = 0; fold < static_cast<long>(P::VECTORS) * NF * TF * SF; ++fold) {
 #pragma HLS PIPELINE II = 1
-        SPIKEFOLD_TRIP();
+        if (!COUNTED || NF >= P::MAP_PIXELS) {  // else map_counter's loop is the longer one
+            SPIKEFOLD_TRIP();
+        }
         if (nf == 0 && tf == 0) {
             const ap_uint<P::SIMD * ELEMENT_BITS> word = in.read();
             for (int i = 0; i < P::SIMD; ++i) {
 #pragma HLS UNROLL
                 const Element element =
                     static_cast<Element>(word.range((i + 1) * ELEMENT_BITS - 1, i * ELEMENT_BITS).to_uint64());
-                if (P::STATIC_INPUT) {
+                if (P::STATIC_INPUT || COUNTED) {
                     buffer[sf][0][i] = static_cast<Factor>(element);
                 } else if (READ_OUT) {
                     buffer[sf][0][i] = static_cast<Factor>(count_spikes<ELEMENT_BITS>(element));
@@ -115,7 +122,7 @@ void spiking_mvau(hls::stream<ap_uint<P::SIMD * (P::STATIC_INPUT ? P::INPUT_BITS
                     result.range((pe + 1) * RESULT_BITS - 1, pe * RESULT_BITS) = ap_int<RESULT_BITS>(logit);
                 } else {
                     if (tf == 0) {
-                        potential[pe] = 0;
+                        potential[pe] = P::HALF_START ? static_cast<Potential>(threshold[channel] >> 1) : Potential(0);
                         train[pe] = 0;
                     }
                     for (int t = 0; t < P::TP; ++t) {

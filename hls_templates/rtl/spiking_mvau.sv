@@ -5,15 +5,18 @@
 // the stream during its first neuron and time fold, kept in a buffer, and replayed from there.
 //   spikes    STATIC_INPUT = 0, NEURON = 1: elements and results are spike trains of T bits, bit t is step t
 //   static    STATIC_INPUT = 1, NEURON = 1: elements are unsigned INPUT_BITS integers, the same at every step
-//   read-out  NEURON = 0: results are OUTPUT_BITS logits, W.(number of spikes) + initial value
+//   read-out  NEURON = 0: results are OUTPUT_BITS logits, W.(number of spikes) + initial value; with MAP_PIXELS > 1 the
+//             spikes of so many vectors are counted first (map_counter.sv), while the counts before are multiplied
 // Weight ROM: MW/SIMD * MH/PE words, address nf*(MW/SIMD) + sf, lane (pe*SIMD + simd)*WEIGHT_BITS.
 // Neuron ROM: MH/PE words, per pe {threshold, bias} (THRESHOLD_BITS, BIAS_BITS; bias in the low bits), scaled by
 // 2^FRAC_BITS; for the read-out only the initial value T*bias of BIAS_BITS, not scaled.
+// HALF_START: the potential starts at threshold >>> 1, else at 0.
 //
 // Handshake: AXI streams. in_ready_o does not depend on in_valid_i. out_valid_o and out_data_o come from registers and
 // stay until out_ready_i. The pipeline stands still only while a finished result finds the output register
 // occupied; with one result per cycle (MW = SIMD and T = TP) in_ready_o follows out_ready_i within the cycle,
-// otherwise no combinational path crosses the module. Sustained rate: one fold per cycle, across vectors.
+// otherwise no combinational path crosses the module. Sustained rate: one fold per cycle, across vectors; with
+// MAP_PIXELS > 1 also at most one word per cycle, so that a map takes MW/SIMD * max(MAP_PIXELS, MH/PE) cycles.
 module spiking_mvau #(
     parameter int unsigned MW             = 16,
     parameter int unsigned MH             = 4,
@@ -21,12 +24,14 @@ module spiking_mvau #(
     parameter int unsigned PE             = 1,
     parameter int unsigned T              = 4,
     parameter int unsigned TP             = 4,
+    parameter int unsigned MAP_PIXELS     = 1,
     parameter bit          STATIC_INPUT   = 1'b0,
     parameter int unsigned INPUT_BITS     = 8,
     parameter bit          NEURON         = 1'b1,
     parameter bit          LEAK           = 1'b0,
     parameter int unsigned LEAK_SHIFT     = 1,
     parameter bit          SOFT_RESET     = 1'b0,
+    parameter bit          HALF_START     = 1'b0,
     parameter int unsigned FRAC_BITS      = 4,
     parameter int unsigned WEIGHT_BITS    = 4,
     parameter int unsigned ACC_BITS       = 12,
@@ -68,6 +73,13 @@ module spiking_mvau #(
     localparam int unsigned ROOM_BITS = POTENTIAL_BITS > FRAC_BITS ? POTENTIAL_BITS - FRAC_BITS : 1;
     localparam int unsigned CURRENT_BITS = !NEURON ? OUTPUT_BITS : BIASED_BITS < ROOM_BITS ? BIASED_BITS : ROOM_BITS;
 
+    // What the folds read: elements of the stream, or counts of their spikes over the map.
+    localparam bit COUNTED = MAP_PIXELS > 1;
+    localparam int unsigned COUNT_BITS = $clog2(MAP_PIXELS * T + 1);
+    localparam int unsigned WORD_BITS = COUNTED ? SIMD * COUNT_BITS : IN_BITS;
+    // Width of a factor where one product serves all steps.
+    localparam int unsigned FACTOR_BITS = STATIC_INPUT ? INPUT_BITS : COUNT_BITS;
+
     // Steps per cycle of a neuron whose potential must be ready for the next time fold, SF cycles later.
     function automatic int unsigned unroll_for(input int unsigned steps, input int unsigned cycles);
         int unsigned unroll;
@@ -78,19 +90,42 @@ module spiking_mvau #(
 
     // ---------------------------------------------------------------- fold counters and input buffer
     logic en, step, reading, beat_first, beat_last;
-    logic [IN_BITS-1:0] word;
+    logic [WORD_BITS-1:0] word, vector_data;
+    logic vector_valid, vector_ready;
     logic [SF_BITS-1:0] sf_q;
     logic [TF_BITS-1:0] tf_q;
     logic [NF_BITS-1:0] nf_q;
     logic [ADDR_BITS-1:0] address_q;
     logic sf_last, tf_last, nf_last;
 
+    if (COUNTED) begin : gen_counter
+        map_counter #(
+            .MW        (MW),
+            .SIMD      (SIMD),
+            .T         (T),
+            .MAP_PIXELS(MAP_PIXELS)
+        ) i_counter (
+            .clk_i,
+            .rst_ni,
+            .in_data_i,
+            .in_valid_i,
+            .in_ready_o,
+            .vector_data_o (vector_data),
+            .vector_valid_o(vector_valid),
+            .vector_ready_i(vector_ready)
+        );
+    end else begin : gen_no_counter
+        assign vector_data = in_data_i;
+        assign vector_valid = in_valid_i;
+        assign in_ready_o = vector_ready;
+    end
+
     assign sf_last = SF == 1 || sf_q == SF_BITS'(SF - 1);
     assign tf_last = TF == 1 || tf_q == TF_BITS'(TF - 1);
     assign nf_last = NF == 1 || nf_q == NF_BITS'(NF - 1);
     assign reading = nf_q == '0 && tf_q == '0;
-    assign step = en && (in_valid_i || !reading);
-    assign in_ready_o = en && reading;
+    assign step = en && (vector_valid || !reading);
+    assign vector_ready = en && reading;
     assign beat_first = sf_q == '0;
     assign beat_last = sf_last;
 
@@ -112,11 +147,11 @@ module spiking_mvau #(
     end
 
     if (NF * TF > 1) begin : gen_replay
-        (* ram_style = "distributed" *) logic [IN_BITS-1:0] buffer[SF];
-        always_ff @(posedge clk_i) if (step && reading) buffer[sf_q] <= in_data_i;
-        assign word = reading ? in_data_i : buffer[sf_q];
+        (* ram_style = "distributed" *) logic [WORD_BITS-1:0] buffer[SF];
+        always_ff @(posedge clk_i) if (step && reading) buffer[sf_q] <= vector_data;
+        assign word = reading ? vector_data : buffer[sf_q];
     end else begin : gen_no_replay
-        assign word = in_data_i;
+        assign word = vector_data;
     end
 
     // ---------------------------------------------------------------- dot products of one fold
@@ -148,11 +183,10 @@ module spiking_mvau #(
     end
 
     if (SUMS_ONCE) begin : gen_products
-        localparam int unsigned ELEMENT_BITS = STATIC_INPUT ? INPUT_BITS : $clog2(T + 1);
-        localparam int unsigned DOT_BITS = WEIGHT_BITS + ELEMENT_BITS + $clog2(SIMD);
-        logic [SIMD*ELEMENT_BITS-1:0] element, element_q;
+        localparam int unsigned DOT_BITS = WEIGHT_BITS + FACTOR_BITS + $clog2(SIMD);
+        logic [SIMD*FACTOR_BITS-1:0] element, element_q;
         logic [PE*DOT_BITS-1:0] dot;
-        if (STATIC_INPUT) begin : gen_static
+        if (STATIC_INPUT || COUNTED) begin : gen_whole
             assign element = word;
         end else begin : gen_counts
             popcount #(
@@ -167,7 +201,7 @@ module spiking_mvau #(
         product_dot #(
             .SIMD        (SIMD),
             .PE          (PE),
-            .ELEMENT_BITS(ELEMENT_BITS),
+            .ELEMENT_BITS(FACTOR_BITS),
             .WEIGHT_BITS (WEIGHT_BITS),
             .USE_DSP     (USE_DSP),
             .TAG_BITS    (3)
@@ -247,7 +281,7 @@ module spiking_mvau #(
 
     logic [PE*LANES*CURRENT_BITS-1:0] sums;
     localparam int unsigned LANE_BITS = WEIGHT_BITS + $clog2(SIMD)
-        + (!SUMS_ONCE ? 0 : STATIC_INPUT ? INPUT_BITS : $clog2(T + 1));
+        + (SUMS_ONCE ? FACTOR_BITS : 0);
     logic [PE*LANES*LANE_BITS-1:0] dots;
     if (SUMS_ONCE) begin : gen_dots_once
         assign dots = gen_products.dot;
@@ -292,11 +326,15 @@ module spiking_mvau #(
         localparam int unsigned FRACTION_BITS = FRAC_BITS > 0 ? FRAC_BITS : 1;
         logic [PE*FRACTION_BITS-1:0] fraction;
         logic [PE*THRESHOLD_BITS-1:0] threshold;
+        logic [PE*POTENTIAL_BITS-1:0] initial_potential;
         for (genvar pe = 0; pe < int'(PE); pe++) begin : gen_constants
             assign fraction[pe*FRACTION_BITS+:FRACTION_BITS] =
                 FRACTION_BITS'(signed'(constants[pe*NEURON_STRIDE+:BIAS_BITS]));
             assign threshold[pe*THRESHOLD_BITS+:THRESHOLD_BITS] =
                 constants[pe*NEURON_STRIDE+BIAS_BITS+:THRESHOLD_BITS];
+            logic signed [THRESHOLD_BITS-1:0] half;
+            assign half = signed'(threshold[pe*THRESHOLD_BITS+:THRESHOLD_BITS]) >>> 1;
+            assign initial_potential[pe*POTENTIAL_BITS+:POTENTIAL_BITS] = HALF_START ? POTENTIAL_BITS'(half) : '0;
         end
         if (TF == 1) begin : gen_chain
             neuron_chain #(
@@ -321,7 +359,7 @@ module spiking_mvau #(
                 .current_i  (sums),
                 .fraction_i (fraction),
                 .threshold_i(threshold),
-                .potential_i('0),
+                .potential_i(initial_potential),
                 .spikes_i   ('0),
                 .valid_o    (result_valid),
                 .spikes_o   (result)
@@ -359,7 +397,7 @@ module spiking_mvau #(
                 .current_i  (sums),
                 .fraction_i (fraction),
                 .threshold_i(threshold),
-                .potential_i('0),
+                .potential_i(initial_potential),
                 .spikes_i   ('0),
                 .valid_o    (block_done),
                 .current_o  (unused_current),

@@ -178,8 +178,12 @@ def tiny_network(folder: Path, count: int) -> TinyNetwork:
     """Static image layer, pooled IF convolution, LIF convolution with stride, read-out; ``count`` random images."""
     rng = np.random.default_rng(5)
     layers = (
-        _layer(rng, "conv1", IMAGE, (4, 1, 3, 3), bits=8, neuron="IF", reset="hard", pool=2, reach=900),
-        _layer(rng, "conv2", "conv1", (6, 4, 3, 3), bits=4, neuron="LIF", reset="soft", pool=1, reach=12),
+        _layer(
+            rng, "conv1", IMAGE, (4, 1, 3, 3), bits=8, neuron="IF", reset="hard", pool=2, reach=900, half_start=True
+        ),
+        _layer(
+            rng, "conv2", "conv1", (6, 4, 3, 3), bits=4, neuron="LIF", reset="soft", pool=1, reach=12, half_start=True
+        ),
         _layer(rng, "readout", "conv2", (5, 6 * 4 * 4), bits=4, neuron="none", reset="hard", pool=1, reach=12),
     )
     network = IntegerNetwork(
@@ -202,6 +206,7 @@ def _layer(
     reset: str,
     pool: int,
     reach: int,
+    half_start: bool = False,
 ) -> IntegerLayer:
     largest = 2 ** (bits - 1) - 1
     out = shape[0]
@@ -219,4 +224,5 @@ def _layer(
         bias=rng.integers(-reach, reach + 1, out),
         threshold=threshold,
         pool=pool,
+        half_start=half_start,
     )

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+from hypothesis import assume
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from codegen.core import spike_pool, spiking_mvau
@@ -84,6 +86,8 @@ def mvau_case(
     frames: int = 3,
     block: bool = False,
     use_dsp: bool = False,
+    half_start: bool = False,
+    map_pixels: int = 1,
 ) -> Case:
     """A SpikingMVAU with random constants and the narrowest widths that these constants allow."""
     rng = np.random.default_rng(seed)
@@ -93,7 +97,7 @@ def mvau_case(
     high = np.maximum(weights, 0).sum(axis=1) * largest
     low = np.minimum(weights, 0).sum(axis=1) * largest
     if mode == "readout":
-        low, high = low * timesteps, high * timesteps
+        low, high = low * timesteps * map_pixels, high * timesteps * map_pixels
     spread = max(2, int((high - low).max()) << frac_bits)
     bias = rng.integers(-spread // 4, spread // 4 + 1, size=mh)
     threshold = rng.integers(1, max(2, spread // 2), size=mh)
@@ -107,7 +111,13 @@ def mvau_case(
     else:
         output_bits = 8
         potential_bits = _potential_bits(
-            (low << frac_bits) + bias, (high << frac_bits) + bias, threshold, timesteps, leak, reset == "soft"
+            (low << frac_bits) + bias,
+            (high << frac_bits) + bias,
+            threshold,
+            timesteps,
+            leak,
+            reset == "soft",
+            half_start,
         )
     spec = SpikingMVAUSpec(
         name=name,
@@ -132,11 +142,14 @@ def mvau_case(
         vectors=vectors,
         memory_style="block" if block else "distributed",
         use_dsp=use_dsp,
+        half_start=half_start and mode != "readout",
+        map_pixels=map_pixels if mode == "readout" else 1,
     )
+    rows = frames * vectors * spec.map_pixels
     density = rng.choice([0.1, 0.5, 0.9])
-    elements = rng.integers(0, 1 << spec.element_bits, size=(frames * vectors, mw))
+    elements = rng.integers(0, 1 << spec.element_bits, size=(rows, mw))
     if mode != "static":
-        kept = rng.random((frames * vectors, mw, timesteps)) < density
+        kept = rng.random((rows, mw, timesteps)) < density
         elements = (kept.astype(np.int64) << np.arange(timesteps)).sum(axis=2)
     expected = spiking_mvau.reference(spec, elements, weights, bias, threshold)
     return Case(
@@ -204,8 +217,10 @@ def random_case(name: str, seed: int) -> Case:
         simd, pe = draw.choice(divisors(mw)), draw.choice(divisors(mh))
         timesteps = draw.choice([1, 2, 3, 4, 4, 5, 6, 8, 12, 16, 20, 31, 32])
         tp = draw.choice(divisors(timesteps))
+        map_pixels = draw.choice([1, 2, 3, 4, 9, 16, 25, 64]) if mode == "readout" else 1
         lanes, folds = (tp, timesteps // tp) if mode == "spikes" else (4, 1)
-        if simd * pe * lanes <= MAX_LANES and (mw // simd) * (mh // pe) * folds <= MAX_CYCLES:
+        cycles = (mw // simd) * max(mh // pe * folds, map_pixels)
+        if simd * pe * lanes <= MAX_LANES and cycles <= MAX_CYCLES:
             break
     return mvau_case(
         name,
@@ -223,11 +238,45 @@ def random_case(name: str, seed: int) -> Case:
         weight_bits=draw.choice([2, 4, 8]),
         frac_bits=draw.choice([0, 2, 4, 4, 7]),
         input_bits=draw.choice([1, 4, 8, 8]),
-        vectors=draw.randint(1, 3),
+        vectors=draw.randint(1, 3) if map_pixels == 1 else 1,
         frames=2,
         block=draw.random() < 0.5,
         use_dsp=draw.random() < 0.3,
+        half_start=draw.random() < 0.5,
+        map_pixels=map_pixels,
     )
+
+
+@st.composite
+def case_parameters(draw: st.DrawFn) -> dict[str, Any]:
+    """Arguments of mvau_case for neurons that start at half their threshold, or for a read-out that sums its map."""
+    mode = draw(st.sampled_from(["spikes", "static", "readout"]))
+    timesteps = draw(st.sampled_from([1, 2, 3, 4, 6, 8, 20, 32]))
+    mw, mh = draw(st.integers(1, 24)), draw(st.integers(1, 12))
+    simd, pe = draw(st.sampled_from(divisors(mw))), draw(st.sampled_from(divisors(mh)))
+    tp = draw(st.sampled_from(divisors(timesteps))) if mode == "spikes" else timesteps
+    map_pixels = draw(st.integers(2, 40)) if mode == "readout" else 1
+    assume(simd * pe * (tp if mode == "spikes" else 4) <= MAX_LANES)
+    assume(mw // simd * max(mh // pe * (timesteps // tp), map_pixels) <= MAX_CYCLES)
+    return {
+        "mode": mode,
+        "mw": mw,
+        "mh": mh,
+        "simd": simd,
+        "pe": pe,
+        "timesteps": timesteps,
+        "tp": tp,
+        "neuron": draw(st.sampled_from(["IF", "LIF"])),
+        "leak_shift": draw(st.integers(1, 4)),
+        "reset": draw(st.sampled_from(["hard", "soft"])),
+        "weight_bits": draw(st.sampled_from([2, 4, 8])),
+        "frac_bits": draw(st.sampled_from([0, 2, 4, 7])),
+        "vectors": draw(st.integers(1, 3)) if map_pixels == 1 else 1,
+        "block": draw(st.booleans()),
+        "use_dsp": draw(st.booleans()),
+        "half_start": True,
+        "map_pixels": map_pixels,
+    }
 
 
 def divisors(number: int) -> list[int]:
@@ -241,11 +290,13 @@ def _potential_bits(
     timesteps: int,
     leak: int | None,
     soft: bool,
+    half_start: bool,
 ) -> int:
     """Width of the potential before and after reset, by intervals over the steps; low, high: step currents [MH]."""
     bits = 1
     for current_low, current_high, level in zip(low.tolist(), high.tolist(), threshold.tolist(), strict=True):
-        least = most = 0
+        least = most = level // 2 if half_start else 0
+        bits = max(bits, signed_bits(least))
         for _ in range(timesteps):
             if leak is not None:
                 least, most = least - (least >> leak), most - (most >> leak)

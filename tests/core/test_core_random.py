@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from core_cases import random_case
+from core_cases import Case, case_parameters, mvau_case, random_case
 from core_checks import check_hls, check_rtl
 from hls_bench import run_hls
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 from rtl_bench import run_rtl
 
 BATCHES = 13
@@ -20,8 +22,24 @@ def test_random_configurations(batch: int, tmp_path: Path) -> None:
     """All cores of a batch in one program and one Verilated top; seeds are batch * 1000 + index."""
     cases = [random_case(f"core_{index}", seed=1000 * batch + index) for index in range(BATCH_SIZE)]
     print(f"seeds {1000 * batch}..{1000 * batch + BATCH_SIZE - 1}")
-    hls = run_hls(cases, tmp_path / "hls")
-    rtl = run_rtl(cases, tmp_path / "rtl", seed=batch)
+    check(cases, tmp_path, seed=batch)
+
+
+# Each example builds two programs, so that its cases are many and nothing is shrunk.
+@settings(max_examples=3, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+@given(
+    parameters=st.lists(case_parameters(), min_size=16, max_size=16),
+    seed=st.integers(0, 2**16),
+)
+def test_half_starts_and_summed_maps(tmp_path_factory: pytest.TempPathFactory, parameters: list, seed: int) -> None:
+    cases = [mvau_case(f"core_{index}", seed + index, **chosen) for index, chosen in enumerate(parameters)]
+    check(cases, tmp_path_factory.mktemp("cores"), seed)
+
+
+def check(cases: list[Case], folder: Path, seed: int) -> None:
+    """Both implementations of every case against the naive model, without gaps and with random ones."""
+    hls = run_hls(cases, folder / "hls")
+    rtl = run_rtl(cases, folder / "rtl", seed)
     faults = [
         f"{case.spec}: {fault}"
         for case in cases

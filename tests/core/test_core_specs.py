@@ -31,6 +31,7 @@ def test_cycles_are_the_product_of_the_folds() -> None:
         ({"timesteps": 33}, "SpikingMVAU 'conv': T=33 is outside 1..32"),
         ({"timesteps": 0}, "SpikingMVAU 'conv': T=0 is outside 1..32"),
         ({"tp": 3}, "SpikingMVAU 'conv': TP=3 does not divide T=4"),
+        ({"map_pixels": 4}, "SpikingMVAU 'conv': only a read-out of spikes, of one vector a frame, can sum a map"),
         ({"static_input": True}, "SpikingMVAU 'conv': TP=2 must equal T=4, its sums are shared by all steps"),
     ],
 )
@@ -74,6 +75,34 @@ def test_reference_by_hand() -> None:
     # V: 7 -> spike, 3; 3 - 1 + 5 = 7 -> spike, 3; 3 - 1 - 1 = 1; 1 - 0 + 7 = 8 -> spike.
     out = spiking_mvau.reference(spec, inputs, np.array([[3, -1]]), np.array([1]), np.array([4]))
     assert out.tolist() == [[0b1011]]
+
+
+def test_reference_from_half_the_threshold_by_hand() -> None:
+    """The same neurons with threshold 5: V starts at 2, and loses 1 of it to the leak of the first step."""
+    spec = replace(
+        SPEC, mw=2, mh=1, simd=2, pe=1, timesteps=4, tp=4, neuron="LIF", leak_shift=1, frac_bits=1, half_start=True
+    )
+    # Steps of input 0: 0 0 1 0; of input 1: 0 0 0 1. Currents 2*acc + 1: 1 1 7 -1.
+    inputs = np.array([[0b0100, 0b1000]])
+    # V: 2 - 1 + 1 = 2; 2 - 1 + 1 = 2; 2 - 1 + 7 = 8 -> spike, 0; -1.
+    out = spiking_mvau.reference(spec, inputs, np.array([[3, -1]]), np.array([1]), np.array([5]))
+    assert out.tolist() == [[0b0100]]
+    # A current of 3 in the first step: 2 - 1 + 3 = 4 stays below 5, and without the leak it would not.
+    out = spiking_mvau.reference(spec, inputs * 0, np.array([[3, -1]]), np.array([3]), np.array([5]))
+    assert out.tolist() == [[0b1010]]
+
+
+def test_a_summed_map_takes_as_long_as_the_slower_of_counting_and_multiplying() -> None:
+    spec = replace(SPEC, neuron="none", tp=4, vectors=1, map_pixels=16)
+    assert (spec.simd, spec.pe, spec.cycles, spec.count_bits) == (4, 3, 3 * 16, 7)
+    assert replace(spec, map_pixels=2, pe=1).cycles == 3 * 6
+
+
+def test_summed_map_by_hand() -> None:
+    """Three pixels of two inputs, which spike 1 + 2 + 0 and 0 + 1 + 4 times; weights 3 and -1, bias 5 in each step."""
+    spec = replace(SPEC, mw=2, mh=1, simd=2, pe=1, tp=4, neuron="none", vectors=1, map_pixels=3)
+    inputs = np.array([[0b0001, 0], [0b1010, 0b0100], [0, 0b1111]])
+    assert spiking_mvau.reference(spec, inputs, np.array([[3, -1]]), np.array([5]), np.array([0])).tolist() == [[24]]
 
 
 def test_pool_reference_drops_the_rest_of_the_map() -> None:

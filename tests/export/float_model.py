@@ -28,7 +28,7 @@ def float_layers(description: NetworkDescription, images, trains) -> tuple[list[
     sums, results = {}, []
     logits = None
     for index, layer in enumerate(description.layers):
-        total = sum(_term(connection, outputs[connection.source]) for connection in layer.inputs)
+        total = sum(_term(connection, _averaged_map(layer, outputs[connection.source])) for connection in layer.inputs)
         total = total + sums[layer.onto] if layer.onto else total
         sums[layer.name] = total
         per_channel = (-1, *[1] * (total.ndim - 3))
@@ -39,6 +39,10 @@ def float_layers(description: NetworkDescription, images, trains) -> tuple[list[
         results.append(_neuron(layer.neuron, current))
         outputs[layer.name] = _pool(layer, trains[index])
     return results, logits
+
+
+def _averaged_map(layer, x):
+    return x.mean((3, 4)) if layer.global_sum and x.ndim > 3 else x
 
 
 def _term(connection, x):
@@ -55,7 +59,7 @@ def _term(connection, x):
 
 
 def _neuron(neuron, current):
-    potential = np.zeros_like(current[0])
+    potential = np.full_like(current[0], neuron.v_init * neuron.threshold)
     spikes, margins = [], []
     for step in current:
         potential = potential + ((step - potential) / neuron.tau if neuron.kind == "LIF" else step)

@@ -42,7 +42,7 @@ def integer_graphs(draw: st.DrawFn) -> IntegerNetwork:
         known.append(_Known(layer.name, pooled, shape))
     last = known[-1]
     classes = draw(st.integers(1, 4))
-    read_out = integer_read_out(rng, last.name, classes, int(np.prod(last.shape)))
+    read_out = integer_read_out(rng, last.name, classes, last.shape, draw(st.booleans()))
     static = draw(st.booleans())
     return IntegerNetwork((height, width, channels), static, timesteps, frac_bits, classes, (*layers, read_out))
 
@@ -81,6 +81,7 @@ def _layer(draw, rng, name, known, frac_bits):
         threshold=rng.integers(-reach // 8, reach, out),
         pool=pool,
         pool_kind=draw(st.sampled_from(["max", "avg"])),
+        half_start=draw(st.booleans()),
     )
     return layer, shape
 
@@ -98,14 +99,21 @@ def _convolved(connection, shape):
 
 
 def residual_description(
-    seed: int, *, before_addition: bool, kind: str = "IF", reset: str = "hard", events: bool = False, timesteps: int = 4
+    seed: int,
+    *,
+    before_addition: bool,
+    kind: str = "IF",
+    reset: str = "hard",
+    v_init: float = 0.0,
+    events: bool = False,
+    timesteps: int = 4,
 ) -> NetworkDescription:
     """Two blocks with a halving shortcut between them, sum pooling at the end, batch norm of both signs.
 
     ``before_addition``: neurons before the additions, which go on as a residual stream; else behind them.
     """
     rng = np.random.default_rng(seed)
-    neuron = NeuronDescription(kind, reset, 0.5, 2.0)
+    neuron = NeuronDescription(kind, reset, 0.5, 2.0, v_init)
     side, channels = 8, 2 if events else 1
 
     def conv(name, source, shape, scale, stride=1, bits=4):

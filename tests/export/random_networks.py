@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import strategies as st
 
@@ -17,7 +19,7 @@ from sca_train.specs import IMAGE
 
 @st.composite
 def integer_networks(draw: st.DrawFn) -> IntegerNetwork:
-    """Conv and linear layers, IF and LIF, both resets, T 1..32, thresholds and biases of either sign."""
+    """Conv and linear layers, IF and LIF, resets, initial potentials, T 1..32, thresholds and biases of either sign."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     timesteps = draw(st.one_of(st.integers(1, 8), st.sampled_from([16, 31, 32])))
     frac_bits = draw(st.integers(0, 5))
@@ -41,16 +43,21 @@ def integer_networks(draw: st.DrawFn) -> IntegerNetwork:
         layers.append(_layer(draw, rng, f"fc{index + 1}", layers, weight_shape, 1, 0, 1, frac_bits))
         shape = (out,)
     classes = draw(st.integers(1, 4))
-    layers.append(integer_read_out(rng, _source(layers), classes, int(np.prod(shape))))
+    layers.append(integer_read_out(rng, _source(layers), classes, shape, draw(st.booleans())))
     return IntegerNetwork((height, width, channels), True, timesteps, frac_bits, classes, tuple(layers))
 
 
-def integer_read_out(rng: np.random.Generator, source: str, classes: int, inputs: int) -> IntegerLayer:
+def integer_read_out(
+    rng: np.random.Generator, source: str, classes: int, shape: tuple[int, ...], global_sum: bool
+) -> IntegerLayer:
+    """Reads every element of ``shape``, or with ``global_sum`` the sum of each channel over its map."""
+    pixels = int(np.prod(shape[1:])) if global_sum else 1
+    inputs = int(np.prod(shape)) // pixels
     weights = rng.integers(-7, 8, (classes, inputs))
     bias = rng.integers(-20, 21, classes)
     connection = IntegerConnection("readout", source, "linear", weights, 4, 1, 0)
     ones, zeros = np.ones_like(bias), np.zeros_like(bias)
-    return IntegerLayer("readout", (connection,), "", ones, "none", 0, "hard", bias, zeros, 1)
+    return IntegerLayer("readout", (connection,), "", ones, "none", 0, "hard", bias, zeros, 1, map_pixels=pixels)
 
 
 def _source(layers):
@@ -75,6 +82,7 @@ def _layer(draw, rng, name, before, weight_shape, stride, padding, pool, frac_bi
         bias=rng.integers(-reach // 4, reach // 4 + 1, weight_shape[0]),
         threshold=rng.integers(-reach // 8, reach, weight_shape[0]),
         pool=pool,
+        half_start=draw(st.booleans()),
     )
 
 
@@ -84,13 +92,15 @@ def random_description(
     timesteps: int = 4,
     kind: str = "IF",
     reset: str = "hard",
+    v_init: float = 0.0,
     gammas: str = "mixed",
     input_shape: tuple[int, int, int] = (8, 8, 1),
     fully_connected: bool = False,
+    global_sum: bool = False,
 ) -> NetworkDescription:
     """A float network with plausible scales; gammas: "positive", "mixed" (both signs) or "zeros" (some exactly 0)."""
     rng = np.random.default_rng(seed)
-    neuron = NeuronDescription(kind, reset, 0.5, 2.0)
+    neuron = NeuronDescription(kind, reset, 0.5, 2.0, v_init)
     height, width, channels = input_shape
 
     def layer(name, source, layer_kind, shape, bits, padding, pool, with_neuron=True):
@@ -130,10 +140,11 @@ def random_description(
             layer("readout", "fc2", "linear", (10, 16), 4, 0, 1, with_neuron=False),
         ]
     else:
-        features = 12 * (height // 4) * (width // 4)
+        features = 12 if global_sum else 12 * (height // 4) * (width // 4)
         layers = [
             layer("conv1", IMAGE, "conv", (8, channels, 3, 3), 8, 1, 2),
             layer("conv2", "conv1", "conv", (12, 8, 3, 3), 4, 1, 2),
             layer("readout", "conv2", "linear", (10, features), 4, 0, 1, with_neuron=False),
         ]
+    layers[-1] = replace(layers[-1], global_sum=global_sum)
     return NetworkDescription(input_shape, 1 / 255, True, timesteps, 10, tuple(layers))

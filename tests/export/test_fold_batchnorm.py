@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
 from float_model import float_layers
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from random_networks import random_description
 
 from codegen.errors import ExportError
 from codegen.export import fold_batchnorm
 from codegen.export.fold_batchnorm import fold_network
+from codegen.export.ranges import Interval
 from codegen.export.reference import run_layers
 
 IMAGES = 20
@@ -22,12 +26,12 @@ def _images(description, seed=0):
 
 
 @pytest.mark.parametrize("gammas", ["positive", "mixed", "zeros"])
+@pytest.mark.parametrize("v_init", [0.0, 0.5])
 @pytest.mark.parametrize("reset", ["hard", "soft"])
 @pytest.mark.parametrize("kind", ["IF", "LIF"])
-def test_spikes_are_those_of_the_float_neuron(kind, reset, gammas):
-    description = random_description(
-        11, kind=kind, reset=reset, gammas=gammas, timesteps=6, fully_connected=True, input_shape=(6, 6, 1)
-    )
+def test_spikes_are_those_of_the_float_neuron(kind, reset, v_init, gammas):
+    options = {"kind": kind, "reset": reset, "v_init": v_init, "gammas": gammas}
+    description = random_description(11, timesteps=6, fully_connected=True, input_shape=(6, 6, 1), **options)
     images = _images(description)
     frac_bits = 6
     trains = run_layers(fold_network(description, frac_bits), images)[1]
@@ -82,9 +86,10 @@ def test_a_constant_channel_keeps_its_rhythm():
 
 
 @pytest.mark.parametrize("kind", ["IF", "LIF"])
+@pytest.mark.parametrize("v_init", [0.0, 0.5])
 @pytest.mark.parametrize("reset", ["hard", "soft"])
-def test_deciding_channels_moves_no_spike(monkeypatch, kind, reset):
-    description = random_description(7, kind=kind, reset=reset, fully_connected=True, timesteps=5)
+def test_deciding_channels_moves_no_spike(monkeypatch, kind, reset, v_init):
+    description = random_description(7, kind=kind, reset=reset, v_init=v_init, fully_connected=True, timesteps=5)
     # Currents far above and far below what a threshold can tell apart, beside ordinary ones.
     layers = tuple(
         replace(layer, norm_shift=layer.norm_shift + np.resize([0, 40, -40, 2], len(layer.norm_shift)))
@@ -106,12 +111,86 @@ def test_deciding_channels_moves_no_spike(monkeypatch, kind, reset):
         np.testing.assert_array_equal(ours, theirs)
 
 
+@settings(max_examples=200, deadline=None)
+@given(
+    bounds=st.lists(st.integers(-60, 60), min_size=2, max_size=2).map(sorted),
+    threshold=st.integers(0, 60),
+    leak_shift=st.integers(0, 3),
+    reset=st.sampled_from(["hard", "soft"]),
+    timesteps=st.integers(1, 4),
+    half_start=st.booleans(),
+)
+def test_decided_channels_are_exactly_those_that_no_drive_sways(
+    bounds, threshold, leak_shift, reset, timesteps, half_start
+):
+    """Against every sequence of the lowest and the highest drive, which bound what any other sequence does."""
+    initial = threshold // 2 if half_start else 0
+    trains = [_train(drives, threshold, leak_shift, reset, initial) for drives in product(bounds, repeat=timesteps)]
+    low, high, level, start = (np.array([value]) for value in (*bounds, threshold, initial))
+    silent, always = fold_batchnorm._decided_channels(Interval(low, high), level, leak_shift, reset, timesteps, start)
+    assert silent[0] == (not any(any(train) for train in trains))
+    assert always[0] == all(all(train) for train in trains)
+
+
+def _train(drives, threshold, leak_shift, reset, potential):
+    train = []
+    for drive in drives:
+        potential += drive - (potential >> leak_shift if leak_shift else 0)
+        train.append(potential >= threshold)
+        if train[-1]:
+            potential = potential - threshold if reset == "soft" else 0
+    return train
+
+
+def test_a_constant_channel_keeps_its_rhythm_from_half_the_threshold():
+    description = random_description(2, gammas="positive", fully_connected=True, timesteps=8, v_init=0.5, reset="soft")
+    first = description.layers[0]
+    gain, shift = first.norm_scale.copy(), first.norm_shift.copy()
+    gain[:3], shift[:3] = [0.0, 0.0, 1e-12], [0.16, 0.02, 0.3]
+    description = replace(
+        description, layers=(replace(first, norm_scale=gain, norm_shift=shift), *description.layers[1:])
+    )
+    spikes = run_layers(fold_network(description), _images(description))[1][0][:, 0, :3]
+    # V starts at 0.25 and the threshold is 0.5.
+    np.testing.assert_array_equal(spikes[:, 0], [0, 1, 0, 0, 1, 0, 0, 1])
+    assert not spikes[:, 1].any(), "0.25 and 8 times 0.02 stay below the threshold"
+    np.testing.assert_array_equal(spikes[:, 2], [1, 0, 1, 0, 1, 1, 0, 1])
+
+
 def test_read_out_bias_is_in_integer_units_per_step():
     description = random_description(4, fully_connected=True)
     readout = description.layers[-1]
     folded = fold_network(description).layers[-1]
     np.testing.assert_array_equal(folded.bias, np.rint(readout.norm_shift / readout.inputs[0].scale))
     assert folded.neuron == "none"
+
+
+@pytest.mark.parametrize("source", ["conv2", "fc"])
+def test_a_global_sum_gives_the_logits_of_the_mean_over_the_map(source):
+    description = random_description(4, global_sum=True, input_shape=(12, 8, 1), reset="soft", v_init=0.5)
+    pixels = 3 * 2
+    if source == "fc":
+        # Behind a vector there is nothing to sum.
+        description = replace(
+            random_description(4, fully_connected=True, global_sum=True), input_shape=(8, 8, 1), timesteps=3
+        )
+        pixels = 1
+    images = _images(description)
+    network = fold_network(description)
+    logits, trains = run_layers(network, images)
+    readout, folded = description.layers[-1], network.layers[-1]
+    unit = readout.inputs[0].scale[0] / pixels
+    assert folded.map_pixels == pixels
+    np.testing.assert_array_equal(folded.inputs[0].weights, readout.inputs[0].weights)
+    np.testing.assert_array_equal(folded.bias, np.rint(readout.norm_shift / unit))
+    _, expected = float_layers(description, images, trains)
+    np.testing.assert_allclose(logits * unit, expected, atol=unit * description.timesteps)
+
+
+def test_a_global_sum_of_another_layer_is_refused():
+    description = _with_layer(random_description(1), 0, global_sum=True)
+    with pytest.raises(ExportError, match="layer 'conv1': it sums its map, which only the read-out can"):
+        fold_network(description)
 
 
 def _with_layer(description, index, **changes):
@@ -131,6 +210,7 @@ def _bad_descriptions():
     yield "T=33 time steps; 1..32 are supported", replace(good, timesteps=33)
     yield "layer 'fc1': tau=3.0 .* power of two", _with_layer(good, 0, neuron=replace(lif, tau=3.0))
     yield "layer 'fc2': its threshold is 0.0", _with_layer(good, 1, neuron=replace(lif, threshold=0.0))
+    yield "layer 'fc2': its neurons start at 0.25 of their", _with_layer(good, 1, neuron=replace(lif, v_init=0.25))
     yield "one common scale", _with_connection(good, -1, scale=np.linspace(1, 2, 10))
     yield "the read-out has 10 outputs for 7 classes", replace(good, classes=7)
     yield "exactly the last layer must be without neuron", _with_layer(good, 1, neuron=None)

@@ -63,7 +63,7 @@ def test_no_sum_leaves_its_range(network, seed):
 
 VARIANTS = [
     ("behind", {"before_addition": False, "kind": "IF", "reset": "hard"}),
-    ("before", {"before_addition": True, "kind": "LIF", "reset": "soft"}),
+    ("before", {"before_addition": True, "kind": "LIF", "reset": "soft", "v_init": 0.5}),
     ("events", {"before_addition": True, "kind": "IF", "reset": "soft", "events": True, "timesteps": 6}),
 ]
 

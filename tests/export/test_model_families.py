@@ -24,6 +24,7 @@ MOST_FRACTIONAL_BITS = 12
 
 FAMILIES = {
     "mini": {},
+    "vgg7": {"width": 0.125, "reset": "soft", "v_init": 0.5},
     "vgg9": {"width": 0.125},
     "resnet20": {"width": 0.5, "image_size": 8},
     "preresnet20": {"width": 0.5, "image_size": 8, "neuron": "LIF"},

@@ -36,8 +36,10 @@ def test_onnx_runtime_equals_the_naive_model(tmp_path, network, images, seed):
 
 @pytest.mark.parametrize("timesteps", [1, 4, 16])
 @pytest.mark.parametrize("fully_connected", [False, True])
-def test_folded_description_runs_bit_exactly(tmp_path, timesteps, fully_connected):
-    network = fold_network(random_description(3, timesteps=timesteps, kind="LIF", fully_connected=fully_connected))
+@pytest.mark.parametrize("v_init", [0.0, 0.5])
+def test_folded_description_runs_bit_exactly(tmp_path, timesteps, fully_connected, v_init):
+    options = {"timesteps": timesteps, "fully_connected": fully_connected, "v_init": v_init}
+    network = fold_network(random_description(3, kind="LIF", **options))
     x = np.random.default_rng(0).integers(0, 256, (40, *network.input_shape)).astype(np.uint8)
     logits, trains = run_layers(network, x)
     loaded = _load(network, tmp_path, with_spikes=True)
@@ -64,6 +66,34 @@ def test_qonnx_reads_shapes_and_datatypes(tmp_path):
         *("conv2", "conv2_steps", "neuron2", "neuron2_fold", "pool2"),
         *("readout_flatten", "readout", "readout_steps", "logits"),
     ]
+
+
+def test_a_global_sum_is_one_more_node(tmp_path):
+    network = fold_network(random_description(5, global_sum=True, input_shape=(16, 8, 1)))
+    x = np.random.default_rng(0).integers(0, 256, (40, *network.input_shape)).astype(np.uint8)
+    loaded = _load(network, tmp_path)
+    np.testing.assert_array_equal(loaded.logits(x), run_reference(network, x))
+    assert len(np.unique(loaded.logits(x), axis=0)) > 20
+    model = ModelWrapper(str(tmp_path / "model.onnx"))
+    assert [node.name for node in model.graph.node][-5:] == [
+        *("pool2", "readout_map", "readout", "readout_steps", "logits"),
+    ]
+    assert model.get_tensor_datatype("readout_map_out") == DataType["UINT4"], "counts of 0 to 8"
+    changed = replace(network.layers[-1], map_pixels=4)
+    with pytest.raises(ExportError, match=r"layer 'readout': it sums maps of 4 pixels .* 'conv2' gives 12x4x2"):
+        build_model(replace(network, layers=(*network.layers[:-1], changed)))
+
+
+@pytest.mark.parametrize("kind", ["IF", "LIF"])
+def test_a_half_start_is_an_attribute_that_other_networks_do_not_have(kind):
+    started, plain = (fold_network(random_description(3, kind=kind, v_init=v_init)) for v_init in (0.5, 0.0))
+    assert [layer.half_start for layer in started.layers] == [True, True, False]
+    for network, expected in ((started, [1, 1]), (plain, [])):
+        model = build_model(network)
+        found = [a.i for node in model.graph.node if node.op_type == kind for a in node.attribute
+                 if a.name == "half_start"]  # fmt: skip
+        assert found == expected
+        assert ("half_start" in model.functions[0].attribute) == bool(expected)
 
 
 def test_a_sum_beyond_float32_is_refused():

@@ -10,12 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codegen.export.ranges import acc_range, drive_range, layer_widths, potential_range, signed_bits
+from codegen.network import initial_potential
 
 
-def _potentials(drives, leak_shift, reset, threshold):
+def _potentials(drives, leak_shift, reset, threshold, initial):
     """Every value V takes, before and after each reset, along all sequences of drives [sequences, T]."""
-    seen = [0]
-    potential = np.zeros(len(drives), np.int64)
+    seen = [0, initial]
+    potential = np.full(len(drives), initial, np.int64)
     for drive in drives.T:
         potential = (potential - (potential >> leak_shift) if leak_shift else potential) + drive
         seen += [potential.min(), potential.max()]
@@ -40,10 +41,12 @@ def _all_drives(weights, bias, frac_bits, timesteps):
     reset=st.sampled_from(["hard", "soft"]),
     frac_bits=st.integers(0, 4),
     timesteps=st.integers(1, 4),
+    half_start=st.booleans(),
 )
-def test_no_potential_leaves_the_widths(weights, bias, threshold, leak_shift, reset, frac_bits, timesteps):
+def test_no_potential_leaves_the_widths(weights, bias, threshold, leak_shift, reset, frac_bits, timesteps, half_start):
     drives = _all_drives(weights, bias, frac_bits, timesteps)
-    low, high = _potentials(drives, leak_shift, reset, threshold)
+    initial = threshold // 2 if half_start else 0
+    low, high = _potentials(drives, leak_shift, reset, threshold, initial)
     widths = layer_widths(
         np.array([weights]),
         static_input=False,
@@ -55,6 +58,7 @@ def test_no_potential_leaves_the_widths(weights, bias, threshold, leak_shift, re
         frac_bits=frac_bits,
         bias=np.array([bias]),
         threshold=np.array([threshold]),
+        half_start=half_start,
     )
     bound = 1 << (widths.potential_bits - 1)
     assert -bound <= low <= high < bound
@@ -69,15 +73,29 @@ def test_no_potential_leaves_the_widths(weights, bias, threshold, leak_shift, re
     bias=st.integers(-60, 60),
     leak_shift=st.integers(0, 3),
     timesteps=st.integers(1, 4),
+    initial=st.integers(-30, 60),
 )
-def test_bounds_without_spikes_are_reached(weights, bias, leak_shift, timesteps):
+def test_bounds_without_spikes_are_reached(weights, bias, leak_shift, timesteps, initial):
     drives = _all_drives(weights, bias, 2, timesteps)
-    bounds = potential_range(
-        drive_range(acc_range(np.array([weights]), 1), np.array([bias]), 2), timesteps, leak_shift, "hard", None
+    drive = drive_range(acc_range(np.array([weights]), 1), np.array([bias]), 2)
+    bounds = potential_range(drive, timesteps, leak_shift, "hard", None, np.array([initial]))
+    low, high = _potentials(drives, leak_shift, "hard", None, initial)
+    # Zero and the potential before the first step count as reached in both.
+    assert (min(0, initial, bounds.low[0]), max(0, initial, bounds.high[0])) == (low, high)
+
+
+@pytest.mark.parametrize(("threshold", "half"), [(0, 0), (1, 0), (7, 3), (8, 4), (-1, -1), (-5, -3)])
+def test_the_initial_potential_is_half_the_threshold_rounded_down(threshold, half):
+    assert initial_potential(np.array([threshold]), True).tolist() == [half]
+    assert initial_potential(np.array([threshold]), False).tolist() == [0]
+
+
+def test_the_initial_potential_counts_for_the_width():
+    """One input of weight -1, threshold 200: V starts at 100 and only falls from there."""
+    widths = layer_widths(
+        np.array([[-1]]), False, 1, 2, "IF", 0, "hard", 0, np.array([-1]), np.array([200]), half_start=True
     )
-    low, high = _potentials(drives, leak_shift, "hard", None)
-    # Zero, the potential before the first step, counts as reached in both.
-    assert (min(0, bounds.low[0]), max(0, bounds.high[0])) == (low, high)
+    assert widths.potential_bits == signed_bits(np.array([100])) == 8
 
 
 @settings(max_examples=100, deadline=None)

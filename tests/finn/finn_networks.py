@@ -23,6 +23,8 @@ def integer_layer(
     *,
     neuron: str = "IF",
     reset: str = "hard",
+    half_start: bool = False,
+    map_pixels: int = 1,
     bits: int = 4,
     stride: int = 1,
     padding: int = 0,
@@ -46,6 +48,8 @@ def integer_layer(
         bias=rng.integers(-reach // 4, reach // 4 + 1, out),
         threshold=np.zeros(out, np.int64) if read_out else rng.integers(-reach // 8, reach, out),
         pool=pool,
+        half_start=half_start,
+        map_pixels=map_pixels,
     )
 
 
@@ -54,9 +58,20 @@ def mini(seed: int = 0, timesteps: int = 4) -> IntegerNetwork:
     rng = np.random.default_rng(seed)
     layers = (
         integer_layer(rng, "conv1", IMAGE, (4, 1, 3, 3), bits=8, padding=1, pool=2),
-        integer_layer(rng, "conv2", "conv1", (6, 4, 3, 3), padding=1, pool=2, neuron="LIF"),
+        integer_layer(rng, "conv2", "conv1", (6, 4, 3, 3), padding=1, pool=2, neuron="LIF", half_start=True),
         integer_layer(rng, "conv3", "conv2", (8, 6, 3, 3), padding=1, reset="soft"),
         integer_layer(rng, "readout", "conv3", (10, 8 * 2 * 2), neuron="none"),
+    )
+    return IntegerNetwork((8, 8, 1), True, timesteps, 4, 10, layers)
+
+
+def map_sum(seed: int = 0, timesteps: int = 4) -> IntegerNetwork:
+    """A pooled and a plain convolution on 8x8 images, and a read-out that sums the 4x4 map before its weights."""
+    rng = np.random.default_rng(seed)
+    layers = (
+        integer_layer(rng, "conv1", IMAGE, (4, 1, 3, 3), bits=8, padding=1, pool=2, half_start=True),
+        integer_layer(rng, "conv2", "conv1", (6, 4, 3, 3), padding=1, reset="soft", half_start=True),
+        integer_layer(rng, "readout", "conv2", (10, 6), neuron="none", map_pixels=16),
     )
     return IntegerNetwork((8, 8, 1), True, timesteps, 4, 10, layers)
 
@@ -80,7 +95,7 @@ def vgg16(ratio: float) -> IntegerNetwork:
 
 @st.composite
 def networks(draw: st.DrawFn) -> IntegerNetwork:
-    """Convolutions (also 1x1, strided, padded, pooled) and linear layers, IF and LIF, both resets, T up to 24."""
+    """Convolutions (also 1x1, strided, padded, pooled) and linear layers, all neurons, T up to 24."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     timesteps = draw(st.sampled_from([1, 2, 3, 4, 6, 8, 16, 24]))
     channels, height, width = draw(st.integers(1, 3)), draw(st.integers(3, 7)), draw(st.integers(3, 7))
@@ -99,7 +114,8 @@ def networks(draw: st.DrawFn) -> IntegerNetwork:
         layers.append(_drawn(draw, rng, f"conv{index}", _source(layers), (out, channels, kernel, kernel), **options))
         channels, height, width = out, out_height // pool, out_width // pool
     inputs = channels * height * width
-    for index in range(draw(st.integers(0, 2))):
+    map_pixels = height * width if layers and draw(st.booleans()) else 1
+    for index in range(draw(st.integers(0, 2)) if map_pixels == 1 else 0):
         out = draw(st.sampled_from([1, 4, 6]))
         layers.append(_drawn(draw, rng, f"fc{index}", _source(layers), (out, inputs)))
         inputs = out
@@ -107,7 +123,11 @@ def networks(draw: st.DrawFn) -> IntegerNetwork:
         layers.append(_drawn(draw, rng, "fc", IMAGE, (4, inputs)))
         inputs = 4
     classes = draw(st.integers(2, 4))
-    layers.append(integer_layer(rng, "readout", _source(layers), (classes, inputs), neuron="none"))
+    layers.append(
+        integer_layer(
+            rng, "readout", _source(layers), (classes, inputs // map_pixels), neuron="none", map_pixels=map_pixels
+        )
+    )
     return IntegerNetwork(input_shape, True, timesteps, 4, classes, tuple(layers))
 
 
@@ -123,6 +143,7 @@ def _drawn(draw, rng, name, source, shape, **options):
         shape,
         neuron=draw(st.sampled_from(["IF", "LIF"])),
         reset=draw(st.sampled_from(["hard", "soft"])),
+        half_start=draw(st.booleans()),
         bits=draw(st.sampled_from([2, 4, 8])),
         **options,
     )

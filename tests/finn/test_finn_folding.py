@@ -8,7 +8,7 @@ import pytest
 from finn.analysis.fpgadataflow.exp_cycles_per_layer import exp_cycles_per_layer
 from finn.transformation.general import ApplyConfig
 from finn.util.basic import getHWCustomOp
-from finn_networks import mini, run_of, vgg16, write_json
+from finn_networks import map_sum, mini, run_of, vgg16, write_json
 
 from codegen.errors import FoldingError, UnknownBoardError
 from codegen.finn.build import build_graph
@@ -53,6 +53,18 @@ def test_divisors():
 def test_every_node_meets_the_target(run, target):
     graph = build_graph(run, target_cycles=target)
     assert max(graph.analysis(exp_cycles_per_layer).values()) <= target
+
+
+@pytest.mark.parametrize("target", [96, 10_000])
+def test_a_summed_map_is_folded_by_its_pixels_and_classes(tmp_path, target):
+    """16 pixels of 6 channels take 96 / SIMD cycles whatever PE is: one class at a time is as fast and the cheapest."""
+    layers = read_layers(to_dataflow(load_model(run_of(map_sum(), tmp_path / "run").path / "model.onnx"), "rtl", PART))
+    readout = fold_for_target(layers[-1:], target)[0].mvau
+    assert (readout.mw, readout.mh, readout.map_pixels) == (6, 10, 16)
+    assert readout.cycles == 6 // readout.simd * 16 <= target
+    assert (readout.simd, readout.pe) == (1, 1)
+    with pytest.raises(FoldingError, match=r"layer 'readout' needs at least 16 cycles .* the target is 15"):
+        fold_for_target(layers[-1:], 15)
 
 
 def test_the_folding_for_a_target_is_the_cheapest_per_layer(layers):

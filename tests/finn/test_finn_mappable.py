@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import onnx
 import pytest
-from finn_networks import integer_layer, mini, run_of
+from finn_networks import integer_layer, map_sum, mini, run_of
 from onnx import TensorProto, helper, numpy_helper
 
 from codegen.errors import MappingError
@@ -15,9 +15,9 @@ from codegen.run_folder import RunFolder
 from sca_train.specs import IMAGE
 
 
-def edited(tmp_path, edit) -> RunFolder:
-    """A run whose model.onnx is the mini network after ``edit(model, nodes by name)``."""
-    run = run_of(mini(), tmp_path / "run")
+def edited(tmp_path, edit, network=None) -> RunFolder:
+    """A run whose model.onnx is the mini network, or another, after ``edit(model, nodes by name)``."""
+    run = run_of(network or mini(), tmp_path / "run")
     path = run.path / "model.onnx"
     model = onnx.load(str(path))
     edit(model, {node.name: node for node in model.graph.node})
@@ -112,6 +112,35 @@ def test_a_branch_is_named_with_both_consumers(tmp_path):
         nodes["neuron3_fold"].input[0] = "sum"
 
     assert "Add 'shortcut': it joins several streams" in refused(edited(tmp_path / "inside", edit_inside))
+
+
+def test_a_start_at_another_fraction_is_named(tmp_path):
+    def edit(model, nodes):
+        set_attribute(nodes["neuron2"], "half_start", 2)
+
+    assert "spikefold::LIF 'neuron2': half_start=2 is neither 0" in refused(edited(tmp_path, edit))
+
+
+def test_a_sum_over_other_axes_is_named(tmp_path):
+    def edit(model, nodes):
+        axes = next(entry for entry in model.graph.initializer if entry.name == "readout_map_axes")
+        axes.CopyFrom(numpy_helper.from_array(np.array([1, 2]), "readout_map_axes"))
+
+    message = refused(edited(tmp_path, edit, map_sum()))
+    assert (
+        "ReduceSum 'readout_map': only sums over the axes (2, 3) of a map, without keepdims, are supported" in message
+    )
+
+
+def test_a_sum_before_a_neuron_is_named(tmp_path):
+    def edit(model, nodes):
+        neuron = nodes["logits"]
+        neuron.op_type = "IF"
+        model.graph.initializer.append(numpy_helper.from_array(np.ones(10, np.int32), "level"))
+        neuron.input.append("level")
+
+    message = refused(edited(tmp_path, edit, map_sum()))
+    assert "ReduceSum 'readout_map': only a read-out can follow it, not spikefold::IF 'logits'" in message
 
 
 def test_a_layer_without_neuron_is_named(tmp_path):

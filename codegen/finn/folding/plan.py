@@ -117,6 +117,8 @@ def _whole_vector_fifo(spec: SpikingMVAUSpec) -> int:
     """
     if spec.static_input or spec.neuron_folds * spec.time_folds == 1:
         return NO_FIFO
+    if spec.neuron_folds <= spec.map_pixels:
+        return NO_FIFO  # it counts the next map while it multiplies
     return max(NO_FIFO, spec.synapse_folds)
 
 

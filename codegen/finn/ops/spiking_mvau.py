@@ -52,6 +52,8 @@ class SpikingMVAU(HWCustomOp):
             "layer": ("s", False, ""),  # name of the layer in model.onnx
             "memStyle": ("s", False, "block", {"block", "distributed"}),
             "useDsp": ("i", False, 0, {0, 1}),
+            "halfStart": ("i", False, 0, {0, 1}),  # V starts at threshold >> 1, not 0
+            "mapPixels": ("i", False, 1),  # pixels over which a read-out counts spikes before it multiplies
         }
         attributes.update(super().get_nodeattr_types())
         return attributes
@@ -90,6 +92,8 @@ class SpikingMVAU(HWCustomOp):
             vectors=int(np.prod(cast(list[int], self.get_nodeattr("numInputVectors")))),
             memory_style=cast(MemoryStyle, self.text("memStyle")),
             use_dsp=bool(self.integer("useDsp")),
+            half_start=bool(self.integer("halfStart")),
+            map_pixels=self.integer("mapPixels"),
         )
 
     def parameters(self, model: ModelWrapper) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
@@ -119,7 +123,9 @@ class SpikingMVAU(HWCustomOp):
         if ind != 0:
             return self.get_normal_input_shape(ind)
         spec = self.spec()
-        return (*cast(list[int], self.get_nodeattr("numInputVectors")), spec.synapse_folds, spec.simd)
+        # A map that is summed comes pixel by pixel, and is one vector.
+        vectors = self.get_normal_input_shape()[:-1] if spec.map_pixels > 1 else self.get_normal_output_shape()[:-1]
+        return (*vectors, spec.synapse_folds, spec.simd)
 
     def get_folded_output_shape(self, ind: int = 0) -> Sequence[int]:
         spec = self.spec()
@@ -201,7 +207,7 @@ class SpikingMVAU(HWCustomOp):
                 f"{node.name!r} has T={spec.timesteps}"
             )
         x, weights, bias, threshold = (context[name] for name in node.input)
-        vectors = x.reshape(spec.vectors, spec.mw).astype(np.int64)
+        vectors = x.reshape(spec.vectors * spec.map_pixels, spec.mw).astype(np.int64)
         outputs = core.reference(
             spec, vectors, weights.T.astype(np.int64), bias.astype(np.int64), threshold.astype(np.int64)
         )

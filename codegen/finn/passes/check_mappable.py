@@ -19,6 +19,9 @@ IMAGE_TO_FEATURE_MAP = (0, 3, 1, 2)
 CHANNEL_AXIS = 2
 """Of a current [T, batch, channels, ...]."""
 
+MAP_AXES = (2, 3)
+"""Of a feature map [T, channels, height, width]."""
+
 ARITHMETIC = ("Conv", "MatMul")
 GLUE = ("Cast", "Identity", "Transpose", "Reshape", "Unsqueeze", "Expand")
 
@@ -29,8 +32,9 @@ class CheckMappable(Transformation):
     Where the network has parts that the exporter writes and no core implements yet, those are named instead.
 
     The graph must be a chain from one image to one logits tensor, made of Conv and MatMul with constant integer
-    weights, IF, LIF and ReadOut functions, non-overlapping MaxPool, and the reshapes that carry time as a leading axis
-    (codegen.export.onnx_writer). Shapes must have been inferred for a batch of one. Changes nothing.
+    weights, IF, LIF and ReadOut functions, non-overlapping MaxPool, a ReduceSum over the map before the read-out, and
+    the reshapes that carry time as a leading axis (codegen.export.onnx_writer). Shapes must have been inferred for a
+    batch of one. Changes nothing.
     """
 
     def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
@@ -93,6 +97,8 @@ def _node_problem(model: ModelWrapper, node: NodeProto) -> str | None:
         return _weights_problem(model, node)
     if node.op_type == "MaxPool":
         return _pool_problem(model, node)
+    if node.op_type == "ReduceSum":
+        return _map_sum_problem(model, node)
     return None if node.op_type in GLUE else "unsupported operator"
 
 
@@ -102,6 +108,9 @@ def _shape_problem(model: ModelWrapper, node: NodeProto) -> str | None:
         return _neuron_shape_problem(model, node)
     if node.op_type == "Conv":
         return _map_problem(model, node)
+    if node.op_type == "ReduceSum":
+        shape = model.get_tensor_shape(node.input[0])
+        return None if shape is not None and len(shape) == 4 else f"its input {shape} is not a batch of feature maps"
     return _glue_problem(model, node) if node.op_type in GLUE else None
 
 
@@ -171,6 +180,13 @@ def _pool_problem(model: ModelWrapper, node: NodeProto) -> str | None:
     return None
 
 
+def _map_sum_problem(model: ModelWrapper, node: NodeProto) -> str | None:
+    axes = model.get_initializer(node.input[1]) if len(node.input) > 1 else None
+    if axes is None or tuple(sorted(axes.tolist())) != MAP_AXES or attribute(node, "keepdims", 1):
+        return f"only sums over the axes {MAP_AXES} of a map, without keepdims, are supported"
+    return None
+
+
 def _neuron_problem(model: ModelWrapper, node: NodeProto) -> str | None:
     expected = 3 if is_neuron(node) else 2
     if len(node.input) != expected or any(model.get_initializer(name) is None for name in node.input[1:]):
@@ -178,6 +194,9 @@ def _neuron_problem(model: ModelWrapper, node: NodeProto) -> str | None:
     timesteps = attribute(node, "timesteps")
     if timesteps is None or not 1 <= timesteps <= MAX_TIMESTEPS:
         return f"timesteps={timesteps} is outside 1..{MAX_TIMESTEPS}"
+    half_start = attribute(node, "half_start", 0)
+    if half_start not in (0, 1):
+        return f"half_start={half_start} is neither 0 (V starts at 0) nor 1 (at half the threshold)"
     return None
 
 
@@ -234,6 +253,7 @@ def _chain_problems(model: ModelWrapper) -> list[str]:
             return [f"{_describe(node)}: its output branches to {names}, only chains are supported"]
     problems = []
     pending: NodeProto | None = None
+    summed: NodeProto | None = None
     layout_given = static_done = False
     for node in graph.node:
         if node.op_type == "Transpose":
@@ -247,9 +267,14 @@ def _chain_problems(model: ModelWrapper) -> list[str]:
         elif is_neuron(node) or is_read_out(node):
             if pending is None:
                 problems.append(f"{_describe(node)}: no Conv or MatMul before it")
-            pending, static_done = None, True
-        elif node.op_type == "MaxPool" and (pending is not None or not static_done):
-            problems.append(f"{_describe(node)}: only spikes can be pooled, it must follow a neuron")
+            if summed is not None and is_neuron(node):
+                problems.append(f"{_describe(summed)}: only a read-out can follow it, not {_describe(node)}")
+            pending, summed, static_done = None, None, True
+        elif node.op_type in ("MaxPool", "ReduceSum") and (pending or summed or not static_done):
+            what = "pooled" if node.op_type == "MaxPool" else "summed over the map"
+            problems.append(f"{_describe(node)}: only spikes can be {what}, it must follow a neuron")
+        elif node.op_type == "ReduceSum":
+            summed = node
     if pending is not None:
         problems.append(f"{_describe(pending)}: no neuron follows it")
     if not layout_given:

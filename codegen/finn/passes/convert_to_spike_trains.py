@@ -14,9 +14,9 @@ from codegen.finn.passes.graph import attribute, is_neuron, is_read_out, set_ten
 class ConvertToSpikeTrains(Transformation):
     """Remove the nodes that carry the time axis; tensors become NHWC spike trains of one frame, UINT{T}.
 
-    Expects what CheckMappable let pass. Afterwards Conv, MatMul, IF, LIF, ReadOut and MaxPool are left, reading and
-    writing [1, H, W, C] maps or [1, C] vectors; Conv and MaxPool then mean their NHWC form, until the passes
-    that follow have replaced them. A MatMul that reads a map still has its weights in (c, h, w) order.
+    Expects what CheckMappable let pass. Afterwards Conv, MatMul, ReduceSum, IF, LIF, ReadOut and MaxPool are left,
+    reading and writing [1, H, W, C] maps or [1, C] vectors; Conv, MaxPool and ReduceSum then mean their NHWC form,
+    until the passes that follow have replaced them. A MatMul that reads a map still has its weights in (c, h, w) order.
     """
 
     def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
@@ -74,4 +74,6 @@ def _output_shape(model: ModelWrapper, node: NodeProto, shape: tuple[int, ...]) 
     if node.op_type == "MaxPool":
         window = attribute(node, "kernel_shape")[0]
         return (1, shape[1] // window, shape[2] // window, shape[3])
+    if node.op_type == "ReduceSum":
+        return (1, shape[3])
     return shape

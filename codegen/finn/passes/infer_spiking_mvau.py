@@ -16,6 +16,7 @@ from codegen.network import NeuronKind, ResetKind
 class InferSpikingMVAU(Transformation):
     """Turn MatMul + IF, LIF or ReadOut into SpikingMVAU, with every width recomputed from the constants (unfolded).
 
+    A ReduceSum over the map before a read-out goes into it: the core counts the spikes of the map.
     The first one reads pixels: a static input. Parallelism is SIMD = PE = 1 and TP = T until a folding is applied.
     """
 
@@ -31,6 +32,12 @@ class InferSpikingMVAU(Transformation):
 
     def _fuse(self, model: ModelWrapper, product: NodeProto, neuron: NodeProto) -> None:
         x, weights_name = product.input
+        summed = model.find_producer(x)
+        before = [summed] if summed is not None and summed.op_type == "ReduceSum" else []
+        map_pixels = 1
+        if before:
+            x = before[0].input[0]
+            map_pixels = int(np.prod(model.get_tensor_shape(x)[1:3]))
         bias_name = neuron.input[1]
         in_shape, out_shape = model.get_tensor_shape(x), model.get_tensor_shape(product.output[0])
         in_datatype, weight_datatype = (model.get_tensor_datatype(name) for name in (x, weights_name))
@@ -41,7 +48,7 @@ class InferSpikingMVAU(Transformation):
         kind: NeuronKind = "IF" if neuron.op_type == "IF" else "LIF" if neuron.op_type == "LIF" else "none"
         reset: ResetKind = "soft" if attribute(neuron, "soft_reset", 0) else "hard"
         timesteps, frac_bits = attribute(neuron, "timesteps"), attribute(neuron, "frac_bits", 0)
-        leak_shift = attribute(neuron, "leak_shift", 0)
+        leak_shift, half_start = attribute(neuron, "leak_shift", 0), attribute(neuron, "half_start", 0)
         static_input = model.find_producer(x) is None or not _carries_spikes(model, x)
         widths = layer_widths(
             weights.T.astype(np.int64),
@@ -54,6 +61,8 @@ class InferSpikingMVAU(Transformation):
             frac_bits=frac_bits,
             bias=bias,
             threshold=threshold,
+            half_start=bool(half_start),
+            map_pixels=map_pixels,
         )
         out_datatype = DataType[f"INT{widths.output_bits}" if kind == "none" else f"UINT{timesteps}"]
         fused = dataflow_node(
@@ -83,8 +92,10 @@ class InferSpikingMVAU(Transformation):
             inputShape=list(in_shape),
             numInputVectors=list(out_shape[:-1]),
             memStyle="block",
+            halfStart=half_start,
+            mapPixels=map_pixels,
         )
-        replace(model.graph, [product, neuron], [fused])
+        replace(model.graph, [*before, product, neuron], [fused])
         for name, values in ((bias_name, bias), (threshold_name, threshold)):
             model.set_initializer(name, values)
         if neuron.output[0] == model.graph.output[0].name:

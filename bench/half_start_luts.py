@@ -1,0 +1,57 @@
+"""`python -m bench.half_start_luts`: what an initial potential of half the threshold costs, in LUTs and FFs of Yosys.
+
+Synthesises each core twice for 7 series, from V = 0 and from V = threshold >> 1 (v_init 0 and 0.5), with the same
+random constants, and prints a table of exact counts.
+"""
+
+from __future__ import annotations
+
+import argparse
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+from tqdm import tqdm
+
+from bench.core_luts import BASE, measure_core
+from codegen.core.spiking_mvau import SpikingMVAUSpec
+from codegen.synth.yosys import start_yosys
+
+STATIC = {
+    "mw": 27, "simd": 9, "static_input": True, "weight_bits": 8, "acc_bits": 21, "potential_bits": 26,
+    "bias_bits": 20, "threshold_bits": 22, "memory_style": "distributed",
+}  # fmt: skip
+CORES: dict[str, dict[str, Any]] = {
+    "if_soft": {"reset": "soft"},
+    "if_hard": {},
+    "lif_soft": {"neuron": "LIF", "reset": "soft"},
+    "lif_hard": {"neuron": "LIF"},
+    "if_soft_chain": {"simd": 72, "pe": 2, "reset": "soft"},
+    "if_soft_tp2": {"tp": 2, "reset": "soft"},
+    "if_soft_image": {**STATIC, "reset": "soft"},
+    "if_hard_image": STATIC,
+}
+
+
+def main() -> None:
+    """Measure and print one row a core."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("cores", nargs="*", default=list(CORES), metavar="core", help=f"of {', '.join(CORES)}")
+    options = parser.parse_args()
+    start_yosys()
+    specs = [SpikingMVAUSpec(name=name, **(BASE | CORES[name])) for name in options.cores]
+    both = [replace(spec, half_start=half_start) for spec in specs for half_start in (False, True)]
+    with ThreadPoolExecutor(options.jobs) as pool:
+        used = list(tqdm(pool.map(measure_core, both), total=len(both), unit="core"))
+    print("| core | PE, SIMD, TP | LUT at 0 | LUT at 0.5 | FF at 0 | FF at 0.5 |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    for spec, zero, half in zip(specs, used[::2], used[1::2], strict=True):
+        more = half["lut"] / zero["lut"] - 1
+        folds = f"{spec.pe}, {spec.simd}, {spec.tp}"
+        luts = f"{zero['lut']:,} | {half['lut']:,} ({more:+.1%})"
+        print(f"| {spec.name} | {folds} | {luts} | {zero['ff']:,} | {half['ff']:,} |")
+
+
+if __name__ == "__main__":
+    main()
