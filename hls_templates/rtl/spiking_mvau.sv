@@ -333,6 +333,8 @@ module spiking_mvau #(
             assign threshold[pe*THRESHOLD_BITS+:THRESHOLD_BITS] =
                 constants[pe*NEURON_STRIDE+BIAS_BITS+:THRESHOLD_BITS];
             logic signed [THRESHOLD_BITS-1:0] half;
+            logic unused;
+            assign unused = ^half;
             assign half = signed'(threshold[pe*THRESHOLD_BITS+:THRESHOLD_BITS]) >>> 1;
             assign initial_potential[pe*POTENTIAL_BITS+:POTENTIAL_BITS] = HALF_START ? POTENTIAL_BITS'(half) : '0;
         end

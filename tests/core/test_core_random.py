@@ -25,7 +25,7 @@ def test_random_configurations(batch: int, tmp_path: Path) -> None:
     check(cases, tmp_path, seed=batch)
 
 
-# Each example builds two programs, so that its cases are many and nothing is shrunk.
+# Each example builds two programs, so that its cases are many and nothing is shrunk. The first is the simplest one.
 @settings(max_examples=3, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
 @given(
     parameters=st.lists(case_parameters(), min_size=16, max_size=16),
