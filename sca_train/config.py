@@ -12,8 +12,11 @@ from typing import Any
 from sca_train.errors import TrainError
 from sca_train.memory import board_memory_bits
 from sca_train.recipe import check_finite, check_rates, check_recipe
+from sca_train.stages import smallest_side
 
-MODELS = ("mini", "mlp", "vgg7", "vgg9", "vgg11", "vgg16", "resnet18", "resnet20", "preresnet18", "preresnet20", "dvs")
+MODELS = (
+    "mini", "mlp", "cnn", "vgg7", "vgg9", "vgg11", "vgg16", "resnet18", "resnet20", "preresnet18", "preresnet20", "dvs",
+)  # fmt: skip
 DATASETS = ("digits", "cifar10", "cifar100", "tiny-imagenet", "folder", "cifar10-dvs", "events-digits")
 EVENT_DATASETS = ("cifar10-dvs", "events-digits")
 """Data sets whose samples are event frames, one per time step, instead of static images."""
@@ -46,6 +49,9 @@ class TrainConfig:
     train_images: int = _option(0, "train on so many images only, the same number of each class (0: all)")
     eval_images: int = _option(0, "test images for the accuracy after each epoch and for SynOps (0: all)")
     hidden: tuple[int, ...] = _option((64,), "widths of the spiking layers of mlp")
+    stages: str = _option(
+        "64 64 P 128 128 P 208 208 P", "3x3 convolutions of cnn: the channels of each, P where 2x2 max pooling follows"
+    )
     ratio: float = _option(
         0.5, "fraction of all hidden channels that pruning removes; those that are pruned together count once"
     )
@@ -251,7 +257,16 @@ def validate(config: TrainConfig) -> None:
     check_rates(config, config.dataset in EVENT_DATASETS)
     if config.width <= 0.0:
         raise TrainError(f"width is {config.width}; it must be positive")
-    smallest = {"mini": 8, "mlp": 1, "vgg7": 8, "vgg9": 8, "vgg11": 32, "vgg16": 32, "dvs": 32}.get(config.model, 8)
+    smallest = {
+        "cnn": smallest_side(config.stages),
+        "mini": 8,
+        "mlp": 1,
+        "vgg7": 8,
+        "vgg9": 8,
+        "vgg11": 32,
+        "vgg16": 32,
+        "dvs": 32,
+    }.get(config.model, 8)
     if config.image_size % smallest or not 1 <= config.image_size <= 512:
         raise TrainError(
             f"image_size is {config.image_size}; {config.model} takes multiples of {smallest} from {smallest} to 512"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sca_train.config import TrainConfig
+from sca_train.models.cnn import cnn
 from sca_train.models.dvs import dvs
 from sca_train.models.mini import mini
 from sca_train.models.mlp import mlp
@@ -13,6 +14,7 @@ from sca_train.specs import LayerSpec
 _FAMILIES = {
     "mini": mini,
     "mlp": mlp,
+    "cnn": cnn,
     "vgg7": vgg,
     "vgg9": vgg,
     "vgg11": vgg,

@@ -7,6 +7,7 @@ import torch
 
 from sca_train.compact import parameter_count
 from sca_train.config import MODELS, TrainConfig, validate
+from sca_train.errors import TrainError
 from sca_train.models import model_layers
 from sca_train.network import Network
 from sca_train.specs import IMAGE, LayerSpec
@@ -49,6 +50,25 @@ def test_sizes(model: str) -> None:
     config = config_of(model)
     network = Network(model_layers(config), config, image_shape(config), 10)
     assert parameter_count(network) == PARAMETERS[model]
+
+
+def test_stages_name_a_chain_behind_a_global_sum() -> None:
+    layers = layers_of("cnn", stages="8 P 12 12 P 16", width=0.5)
+    assert [(spec.channels, spec.pool, spec.global_sum) for spec in layers.values()] == [
+        (4, 2, False), (6, 1, False), (6, 2, False), (8, 1, True),
+    ]  # fmt: skip
+    assert model_layers(config_of("cnn")) == model_layers(config_of("vgg7"))
+    for wrong, reason in (
+        ("P 8", "'P' has no meaning"),
+        ("8 P P", "'P'"),
+        ("8 -3", "'-3'"),
+        ("0", "'0'"),
+        ("", "empty"),
+    ):
+        with pytest.raises(TrainError, match=reason):
+            config_of("cnn", stages=wrong)
+    with pytest.raises(TrainError, match="cnn takes multiples of 16"):
+        config_of("cnn", stages="8 P 8 P 8 P 8 P", image_size=40)
 
 
 def test_depth_18_has_four_stages_of_two_blocks() -> None:
