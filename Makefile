@@ -58,8 +58,8 @@ help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 14
 	@echo
 	@echo "Variables (make train MODEL=vgg16 RATIO=0.5 ...)"
-	@echo "  MODEL       a preset of configs/: mini mlp vgg9 vgg11 vgg16 resnet18 resnet20"
-	@echo "              preresnet18 preresnet20 dvs ...         [$(MODEL)]"
+	@echo "  MODEL       a preset of configs/: mini mlp cnn vgg7 vgg9 vgg11 vgg16 resnet18"
+	@echo "              resnet20 preresnet18 preresnet20 dvs ... [$(MODEL)]"
 	@echo "  RUN         name of the folder runs/<RUN>, or zoo/NAME: a kept network, no training  [$(RUN)]"
 	@echo "  RATIO       share of channels pruned, 0 <= r < 1    [preset]"
 	@echo "  BUDGET      board whose memory the weights must fit, instead of RATIO"

@@ -20,8 +20,8 @@ def parse_stages(text: str) -> tuple[tuple[int, int], ...]:
             found.append((int(word), 1))
         else:
             raise TrainError(
-                f"stages is {text!r}, in which {word!r} has no meaning there; name the channels of each convolution, and "
-                f"{POOL} behind those that 2x2 max pooling follows, such as '64 64 P 128 P'"
+                f"stages is {text!r}, in which {word!r} has no meaning there; name the channels of each convolution, "
+                f"and {POOL} behind those that 2x2 max pooling follows, such as '64 64 P 128 P'"
             )
     if not found:
         raise TrainError("stages is empty; name the channels of at least one convolution, such as '64 64 P 128 P'")
