@@ -19,8 +19,7 @@ NETWORKS = {
     "mini": ("--config", ROOT / "configs" / "mini.toml", "--ratio", 0.8),
     "vgg7": ("--model", "vgg7", "--width", 0.125, "--dataset", "digits", "--ratio", 0.3, "--neuron", "LIF"),
 }
-# PyTorch's own operators: what the kernels compute is compared elsewhere.
-OPTIONS = ("--epochs", 3, "--finetune", 1, "--timesteps", 4, "--v-init", 0.5, "--reset", "soft", "--kernels", "off")
+OPTIONS = ("--epochs", 3, "--finetune", 1, "--timesteps", 4, "--v-init", 0.5, "--reset", "soft")
 
 
 @pytest.fixture(scope="module", params=NETWORKS)
