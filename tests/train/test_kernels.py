@@ -255,12 +255,13 @@ def test_matrix_tiles_beat_spikes_that_are_many_or_whose_outputs_are_few(
 
 def plain_neurons(
     sums: Tensor, norm: nn.Module, node: sj_neuron.BaseNode, mask: Tensor, pool: int, timesteps: int, static: bool,
-    regrow: bool,
+    regrow: bool, v_init: float,
 ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
     """The same layer from stock parts: pooled spikes [T, N, C, H, W], potentials before reset, spikes before mask."""
     current = norm(sums)
     current = torch.stack([current] * timesteps) if static else current.unflatten(0, (timesteps, -1))
     node.reset()
+    node.v = v_init
     potentials, trains = [], []
     for step in current:  # SpikingJelly step by step, to see the potential before the reset
         carried = node.v
@@ -280,9 +281,9 @@ def plain_neurons(
 @pytest.mark.parametrize("kind", ["IF", "LIF"])
 @pytest.mark.parametrize("soft", [False, True])
 @pytest.mark.parametrize(("pool", "static", "regrow"), [(1, False, True), (2, False, False), (2, True, True)])
-@pytest.mark.parametrize(("timesteps", "channels"), [(4, 37), (12, 8)])
+@pytest.mark.parametrize(("timesteps", "channels", "v_init"), [(4, 37, 0.5), (12, 8, 0.0)])
 def test_neurons_equal_spikingjellys(
-    kind: str, soft: bool, pool: int, static: bool, regrow: bool, timesteps: int, channels: int
+    kind: str, soft: bool, pool: int, static: bool, regrow: bool, timesteps: int, channels: int, v_init: float
 ) -> None:
     torch.manual_seed(channels + timesteps)
     rows = 3 if static else 3 * timesteps
@@ -297,13 +298,13 @@ def test_neurons_equal_spikingjellys(
     sigmoid = surrogate.Sigmoid(alpha=ALPHA)
     if kind == "IF":
         node: sj_neuron.BaseNode = sj_neuron.IFNode(1.0, reset, sigmoid, detach_reset=True)
-        neuron = Neuron(1.0, 1.0, 1.0, ALPHA, soft)
+        neuron = Neuron(1.0, 1.0, 1.0, ALPHA, soft, v_init)
     else:
         node = sj_neuron.LIFNode(4.0, True, 1.0, reset, sigmoid, detach_reset=True)
-        neuron = Neuron(0.75, 0.25, 1.0, ALPHA, soft)
+        neuron = Neuron(0.75, 0.25, 1.0, ALPHA, soft, v_init)
     packed, activity = neurons(sums, norm, neuron, mask, pool, timesteps, static, regrow=regrow)
     expected, potentials, spikes = plain_neurons(
-        plain_sums, plain_norm, node, mask.double(), pool, timesteps, static, regrow
+        plain_sums, plain_norm, node, mask.double(), pool, timesteps, static, regrow, v_init
     )
     found = packed.spikes()
     # A potential within a rounding error of its threshold may spike in one precision and not in the other.
