@@ -37,7 +37,8 @@ class LayerWidths:
     """Two's complement widths in bits that hold every reachable value of a layer, zero included.
 
     ``acc_bits``: the sum of weights, and every partial sum of it in any order; in the read-out the sum over all steps.
-    ``potential_bits``: V before the first step, and before and after each reset; in the read-out the logit.
+    ``potential_bits``: V before the first step, before and after each reset, and what a step adds to it; in the
+    read-out the logit.
     ``bias_bits``: the biases, in the read-out times T.  ``threshold_bits``: the thresholds, 1 in the read-out.
     ``output_bits``: a signed logit in the read-out, else T (the spike train).
     """
@@ -200,10 +201,11 @@ def widths_of_sum(
         )
     initial = initial_potential(threshold, half_start)
     leak = leak_shift if neuron == "LIF" else 0
-    potential = potential_range(drive_range(acc, bias, frac_bits), timesteps, leak, reset, threshold, initial)
+    drive = drive_range(acc, bias, frac_bits)
+    potential = potential_range(drive, timesteps, leak, reset, threshold, initial)
     return LayerWidths(
         acc_bits=signed_bits(acc.low, acc.high),
-        potential_bits=signed_bits(potential.low, potential.high, initial),
+        potential_bits=signed_bits(potential.low, potential.high, initial, drive.low, drive.high),
         bias_bits=signed_bits(bias),
         threshold_bits=signed_bits(threshold),
         output_bits=timesteps,

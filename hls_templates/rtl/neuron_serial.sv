@@ -6,7 +6,8 @@
 // may come in that same cycle, but not earlier. Step currents behind the first STEPS are handed on unchanged.
 //   IF :  V = V + current            LIF:  V = V - (V >>> LEAK_SHIFT) + current
 //   spike = V >= threshold           hard reset: V = 0     soft reset: V = V - threshold
-// Everything is two's complement modulo 2^POTENTIAL_BITS: exact when that width holds V before and after the reset.
+// Everything is two's complement modulo 2^POTENTIAL_BITS: exact when that width holds V before and after the reset, and
+// each current.
 // keep_i with valid_i: go on with the potential that the unit holds instead of potential_i.
 // No handshake: everything moves when en_i is high.
 module neuron_serial #(

@@ -292,11 +292,11 @@ def _potential_bits(
     soft: bool,
     half_start: bool,
 ) -> int:
-    """Width of the potential before and after reset, by intervals over the steps; low, high: step currents [MH]."""
+    """Width of the potential before and after reset, by intervals over the steps, and of step currents low, high [MH]."""
     bits = 1
     for current_low, current_high, level in zip(low.tolist(), high.tolist(), threshold.tolist(), strict=True):
         least = most = level // 2 if half_start else 0
-        bits = max(bits, signed_bits(least))
+        bits = max(bits, signed_bits(least, current_low, current_high))
         for _ in range(timesteps):
             if leak is not None:
                 least, most = least - (least >> leak), most - (most >> leak)

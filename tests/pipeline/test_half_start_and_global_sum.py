@@ -36,7 +36,7 @@ def test_the_integer_network_starts_at_half_the_threshold(run: RunFolder) -> Non
     network = fold_network(load_network_description(run))
     assert all(layer.half_start for layer in network.layers[:-1])
     assert network.layers[-1].map_pixels == (4 if run.path.name == "vgg7" else 1)
-    images = load_test_set(run)[0][:REFERENCE_IMAGES]
+    images = load_test_set(run).images[:REFERENCE_IMAGES]
     logits, trains = run_layers(network, images)
     np.testing.assert_array_equal(np.load(run.path / "results" / "onnx_logits.npy")[:REFERENCE_IMAGES], logits)
     assert all(0.01 < train.mean() < 0.99 for train in trains)
@@ -55,7 +55,7 @@ def test_csim_and_verilator_give_the_same_logits(run: RunFolder) -> None:
 
 
 def test_finns_executor_gives_the_same_logits(run: RunFolder, tmp_path: Path) -> None:
-    images = load_test_set(run)[0][:2]
+    images = load_test_set(run).images[:2]
     np.save(tmp_path / "images.npy", images)
     out = tmp_path / "logits.npy"
     done = command(
