@@ -292,7 +292,7 @@ def _potential_bits(
     soft: bool,
     half_start: bool,
 ) -> int:
-    """Width of the potential before and after reset, by intervals over the steps, and of step currents low, high [MH]."""
+    """Width of step currents low, high [MH], and by intervals of the potential before and after each reset."""
     bits = 1
     for current_low, current_high, level in zip(low.tolist(), high.tolist(), threshold.tolist(), strict=True):
         least = most = level // 2 if half_start else 0
