@@ -157,7 +157,7 @@ def train_epochs(
             started = time.monotonic()
             narrow(state, config, dataset, device)
             state.seconds += time.monotonic() - started
-        if config.rate_epochs == config.epochs:
+        if 0 < config.rate_epochs == config.epochs:
             convert(state, dataset, device)
     return True
 
