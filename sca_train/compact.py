@@ -110,12 +110,6 @@ def load_compact(run_dir: Path) -> tuple[TrainConfig, Network]:
     return config, network.eval()
 
 
-def class_names(run_dir: Path) -> tuple[str, ...]:
-    """Names of the classes of a finished run's network, in the order of its logits; the file is a whole one."""
-    with safetensors.safe_open(run_dir / COMPACT_FILE, "pt") as stream:
-        return tuple(json.loads(stream.metadata()["network"])["classes"])
-
-
 def parameter_count(network: Network) -> int:
     """Weights, batch norm gammas and betas, and read-out biases; quantizer scales are not counted."""
     return sum(value.numel() for key, value in network.named_parameters() if not is_quantizer_scale(key))

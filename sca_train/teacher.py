@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sca_train.compact import COMPACT_FILE, class_names, load_compact
+from sca_train.class_names import class_names
+from sca_train.compact import COMPACT_FILE, load_compact
 from sca_train.config import TrainConfig
 from sca_train.data import Dataset
 from sca_train.device import use_kernels

@@ -16,9 +16,9 @@ from sca_train.kernels.integers import (
     Weights,
     computes_bf16_tiles,
     gradients,
-    integer_convolution,
+    int8_convolution,
+    int8_integers,
     rounded_gradient,
-    suits_int8,
 )
 from sca_train.kernels.library import (
     ConvolutionShape,
@@ -94,7 +94,7 @@ def neurons(
     gradients pass into masked channels. ``rate_weight`` times the mean firing rate is part of the loss. ``half`` takes
     gradients in bf16.
     """
-    settings = _Settings(norm, neuron, mask, pool, timesteps, static, regrow, rate_weight, record, half)
+    settings = Settings(norm, neuron, mask, pool, timesteps, regrow, rate_weight, record, half, static=static)
     carrier, trains = _Neurons.apply(sums, norm.weight, norm.bias, settings)
     assert settings.activity is not None
     return SpikeTrains(trains, carrier), settings.activity
@@ -113,18 +113,55 @@ def spike_convolution(spikes: SpikeTrains, weights: Weights, stride: int, half: 
 
 
 @dataclass
-class _Settings:
+class Settings:
+    """What a layer's neurons do, and what their forward pass told; for the fields see ``neurons``.
+
+    ``average``: pooling by the mean instead of the maximum.
+    """
+
     norm: nn.Module
     neuron: Neuron
     mask: Tensor
     pool: int
     timesteps: int
-    static: bool
     regrow: bool
     rate_weight: float
     record: bool
     half: bool
+    static: bool = True
+    average: bool = False
     activity: Activity | None = None
+
+    def carrier(self, *shape: int) -> Tensor:
+        """A tensor of that shape without memory of its own, in the precision of the gradient that it carries."""
+        return torch.zeros(1, dtype=torch.bfloat16 if self.half else torch.float32).expand(shape)
+
+
+@dataclass(frozen=True)
+class NormGradient:
+    """The gradients of batch norm's parameters [C], float64, and its own gradient as a line per channel.
+
+    The gradient of a sum is factor * (gradient behind batch norm - offset - slope * (sum - mean)).
+    """
+
+    gamma: Tensor
+    beta: Tensor
+    factor: Tensor
+    offset: Tensor
+    slope: Tensor
+
+
+def norm_gradient(partial: Tensor, gamma: Tensor, deviation: Tensor, training: bool, count: float) -> NormGradient:
+    """From sums of the gradient behind batch norm, and of its product with the normalised sums, [N, 2, C]."""
+    beta_gradient, gamma_gradient = partial.sum(0)
+    totals = torch.stack([beta_gradient, gamma_gradient])
+    if training:
+        totals = sum_over_ranks(totals.clone()) / count
+    else:
+        totals.zero_()
+    return NormGradient(
+        gamma_gradient, beta_gradient, gamma.double() / deviation, totals[0].float(), (totals[1] / deviation).float()
+    )
 
 
 def channels_last(x: Tensor) -> Tensor:
@@ -144,7 +181,7 @@ def layer_shape(
 
 class _Neurons(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, sums: Tensor, gamma: Tensor, beta: Tensor, settings: _Settings) -> tuple[Tensor, Tensor]:
+    def forward(ctx: Any, sums: Tensor, gamma: Tensor, beta: Tensor, settings: Settings) -> tuple[Tensor, Tensor]:
         sums = channels_last(sums)
         timesteps, pool = settings.timesteps, settings.pool
         rows, channels, height, width = sums.shape
@@ -166,10 +203,8 @@ class _Neurons(torch.autograd.Function):
         settings.activity = Activity(*tallies.sum(1))
         ctx.save_for_backward(sums, gamma, scale, shift, mask, mean, deviation)
         ctx.settings, ctx.shape, ctx.count, ctx.training = settings, shape, count, training
-        carrier = torch.zeros(1, dtype=torch.bfloat16 if settings.half else torch.float32)
-        carrier = carrier.expand(timesteps, *trains.shape)
         ctx.mark_non_differentiable(trains)
-        return carrier, trains
+        return settings.carrier(timesteps, *trains.shape), trains
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor, _: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
@@ -183,17 +218,11 @@ class _Neurons(torch.autograd.Function):
             "neuron_backward", shape, sums, scale, shift, mask, int(settings.regrow), rate, gradient,
             gradient.element_size(), mean, deviation, result, partial,
         )  # fmt: skip
-        beta_gradient, gamma_gradient = partial.sum(0)
-        totals = torch.stack([beta_gradient, gamma_gradient])
-        if ctx.training:
-            totals = sum_over_ranks(totals.clone()) / ctx.count
-        else:
-            totals.zero_()
-        factor, offset = (gamma.double() / deviation).float(), totals[0].float()
-        slope = (totals[1] / deviation).float()
+        norm = norm_gradient(partial, gamma, deviation, ctx.training, ctx.count)
         rows = sums.numel() // shape.channels
-        call("norm_backward", sums, result, rows, shape.channels, factor, offset, slope, mean.float())
-        return result, gamma_gradient.to(gamma.dtype), beta_gradient.to(gamma.dtype), None
+        line = norm.factor.float(), norm.offset, norm.slope
+        call("norm_backward", sums, result, rows, shape.channels, *line, mean.float())
+        return result, norm.gamma.to(gamma.dtype), norm.beta.to(gamma.dtype), None
 
 
 def moments(sums: Tensor, norm: nn.Module) -> tuple[Tensor, Tensor, float]:
@@ -236,9 +265,10 @@ class _SpikeConvolution(torch.autograd.Function):
         ctx.counts, ctx.dense, ctx.half = counts, dense, half
         ctx.shape, ctx.leading = shape, carrier.shape[:2]
         if dense and dense.beats_events(shape, counts):
-            if suits_int8(weights, 1.0):
-                return integer_convolution(spike_bytes(trains, timesteps), 1.0, weights, stride)
-            return dense.convolution(shape, trains, weight)
+            integers = int8_integers(weights, 1.0)
+            if integers is None:
+                return dense.convolution(shape, trains, weight)
+            return int8_convolution(spike_bytes(trains, timesteps), 1.0, integers, weights.scales(), stride)
         result = empty_maps(shape, outputs)
         call("spike_convolution", shape, trains, trains.element_size(), weight_rows(weight, vector_floats()), result)
         return result

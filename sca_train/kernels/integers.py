@@ -52,11 +52,13 @@ def computes_bf16_tiles() -> bool:
     return computes_bf16() and torch.cpu._is_amx_tile_supported() and torch.cpu._init_amx()
 
 
-def suits_int8(weights: Weights, unit: float) -> bool:
-    """Whether products of counts of at most 1 / ``unit`` and the weights can be taken in 8 bits."""
+def int8_integers(weights: Weights, unit: float) -> Tensor | None:
+    """Weights as int8 where products with counts of at most 1 / ``unit`` can be taken in 8 bits; else None."""
     if weights.scale is None or not computes_int8():
-        return False
-    return 2 * round(1.0 / unit) * int(weights.integers().abs().max()) <= MAX_PAIR
+        return None
+    integers = weights.integers()
+    fits = 2 * round(1.0 / unit) * int(integers.abs().max()) <= MAX_PAIR
+    return integers.to(torch.int8) if fits else None
 
 
 def integer_convolution(counts: Tensor, unit: float, weights: Weights, stride: int) -> Tensor:
@@ -66,14 +68,16 @@ def integer_convolution(counts: Tensor, unit: float, weights: Weights, stride: i
     times that and the scale, and sums in float32 otherwise.
     """
     padding = weights.values.shape[-1] // 2
-    if suits_int8(weights, unit):
-        return _int8_convolution(counts, unit, weights.integers().to(torch.int8), weights.scales(), stride)
+    integers = int8_integers(weights, unit)
+    if integers is not None:
+        return int8_convolution(counts, unit, integers, weights.scales(), stride)
     x = counts.float().mul_(unit).contiguous(memory_format=torch.channels_last)
     values = weights.values.contiguous(memory_format=torch.channels_last)
     return F.conv2d(x, values, stride=stride, padding=padding)
 
 
-def _int8_convolution(counts: Tensor, unit: float, integers: Tensor, scales: Tensor, stride: int) -> Tensor:
+def int8_convolution(counts: Tensor, unit: float, integers: Tensor, scales: Tensor, stride: int) -> Tensor:
+    """The same sums from weights that are ``integers`` (int8) times ``scales`` [out]."""
     padding = [integers.shape[-1] // 2] * 2
     strides, dilation = [stride] * 2, [1, 1]
     zeros = torch.zeros(len(integers), dtype=torch.int32)

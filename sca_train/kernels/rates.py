@@ -8,10 +8,18 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from sca_train.kernels.functions import Activity, Neuron, channels_last, layer_shape, moments, running
+from sca_train.kernels.functions import (
+    Activity,
+    Neuron,
+    Settings,
+    channels_last,
+    layer_shape,
+    moments,
+    norm_gradient,
+    running,
+)
 from sca_train.kernels.integers import Weights, gradients, integer_convolution
 from sca_train.kernels.library import call
-from sca_train.parallel import sum_over_ranks
 
 MAX_COUNT = 255
 
@@ -60,7 +68,7 @@ def count_neurons(
     The neurons are IF with soft reset. ``average`` pools by the mean instead of the maximum, ``half`` takes gradients
     in bf16; for the rest see ``functions.neurons``. The recorded activity is averaged over the steps.
     """
-    settings = _Settings(norm, neuron, mask, pool, timesteps, average, regrow, rate_weight, record, half)
+    settings = Settings(norm, neuron, mask, pool, timesteps, regrow, rate_weight, record, half, average=average)
     if isinstance(sums, CountSums):
         differentiable, values, steps = sums.carrier, sums.sums, sums.steps
     else:
@@ -83,25 +91,10 @@ def count_convolution(spikes: SpikeCounts, weights: Weights, stride: int, half: 
     return CountSums(sums, steps, carrier)
 
 
-@dataclass
-class _Settings:
-    norm: nn.Module
-    neuron: Neuron
-    mask: Tensor
-    pool: int
-    timesteps: int
-    average: bool
-    regrow: bool
-    rate_weight: float
-    record: bool
-    half: bool
-    activity: Activity | None = None
-
-
 class _CountNeurons(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, _: Tensor, sums: Tensor, steps: Tensor | None, gamma: Tensor, beta: Tensor, settings: _Settings
+        ctx: Any, _: Tensor, sums: Tensor, steps: Tensor | None, gamma: Tensor, beta: Tensor, settings: Settings
     ) -> tuple[Tensor, Tensor]:
         sums = channels_last(sums)
         images, channels, height, width = sums.shape
@@ -126,9 +119,8 @@ class _CountNeurons(torch.autograd.Function):
         settings.activity = Activity(potential * neuron.threshold, spikes)
         ctx.save_for_backward(sums, steps, gamma, *line, mask, mean, deviation)
         ctx.settings, ctx.shape, ctx.count, ctx.training = settings, shape, count, training
-        carrier = torch.zeros(1, dtype=torch.bfloat16 if settings.half else torch.float32).expand(1, *counts.shape)
         ctx.mark_non_differentiable(counts)
-        return carrier, counts
+        return settings.carrier(1, *counts.shape), counts
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor, _: Tensor) -> tuple[Tensor, None, None, Tensor, Tensor, None]:
@@ -142,18 +134,12 @@ class _CountNeurons(torch.autograd.Function):
         )  # fmt: skip
         partial = torch.empty((shape.images, 2, shape.channels), dtype=torch.float64)
         call("rate_gradient_sums", shape, *passing, mean, deviation, partial)
-        beta_gradient, gamma_gradient = partial.sum(0)
-        totals = torch.stack([beta_gradient, gamma_gradient])
-        if ctx.training:
-            totals = sum_over_ranks(totals.clone()) / ctx.count
-        else:
-            totals.zero_()
-        factor, offset = gamma.double() / deviation, totals[0].float()
-        slope = (totals[1] / deviation).float()
+        norm = norm_gradient(partial, gamma, deviation, ctx.training, ctx.count)
         result = torch.empty_like(sums, dtype=torch.float32 if steps is None else torch.bfloat16)
-        factor = (factor if steps is None else factor * steps).float()
-        call("rate_backward", shape, *passing, factor, offset, slope, mean.float(), result, result.element_size())
-        return result.unsqueeze(0), None, None, gamma_gradient.to(gamma.dtype), beta_gradient.to(gamma.dtype), None
+        factor = (norm.factor if steps is None else norm.factor * steps).float()
+        line = factor, norm.offset, norm.slope, mean.float()
+        call("rate_backward", shape, *passing, *line, result, result.element_size())
+        return result.unsqueeze(0), None, None, norm.gamma.to(gamma.dtype), norm.beta.to(gamma.dtype), None
 
 
 class _CountConvolution(torch.autograd.Function):

@@ -71,15 +71,20 @@ def test_a_channel_with_negligible_gain_is_constant():
     assert not folded.inputs[0].weights[:2].any()
 
 
-def test_a_constant_channel_keeps_its_rhythm():
-    description = random_description(2, gammas="positive", fully_connected=True, timesteps=8)
+def _rhythms(description, currents):
+    """Spikes [T, 3] of the first channels, given constant currents (the last one all but constant)."""
     first = description.layers[0]
     gain, shift = first.norm_scale.copy(), first.norm_shift.copy()
-    gain[:3], shift[:3] = [0.0, 0.0, 1e-12], [0.3, 0.13, 0.3]
+    gain[:3], shift[:3] = [0.0, 0.0, 1e-12], currents
     description = replace(
         description, layers=(replace(first, norm_scale=gain, norm_shift=shift), *description.layers[1:])
     )
-    spikes = run_layers(fold_network(description), _images(description))[1][0][:, 0, :3]
+    return run_layers(fold_network(description), _images(description))[1][0][:, 0, :3]
+
+
+def test_a_constant_channel_keeps_its_rhythm():
+    description = random_description(2, gammas="positive", fully_connected=True, timesteps=8)
+    spikes = _rhythms(description, [0.3, 0.13, 0.3])
     np.testing.assert_array_equal(spikes[:, 0], [0, 1, 0, 1, 0, 1, 0, 1])
     np.testing.assert_array_equal(spikes[:, 1], [0, 0, 0, 1, 0, 0, 0, 1])
     np.testing.assert_array_equal(spikes[:, 2], spikes[:, 0])
@@ -144,13 +149,7 @@ def _train(drives, threshold, leak_shift, reset, potential):
 
 def test_a_constant_channel_keeps_its_rhythm_from_half_the_threshold():
     description = random_description(2, gammas="positive", fully_connected=True, timesteps=8, v_init=0.5, reset="soft")
-    first = description.layers[0]
-    gain, shift = first.norm_scale.copy(), first.norm_shift.copy()
-    gain[:3], shift[:3] = [0.0, 0.0, 1e-12], [0.16, 0.02, 0.3]
-    description = replace(
-        description, layers=(replace(first, norm_scale=gain, norm_shift=shift), *description.layers[1:])
-    )
-    spikes = run_layers(fold_network(description), _images(description))[1][0][:, 0, :3]
+    spikes = _rhythms(description, [0.16, 0.02, 0.3])
     # V starts at 0.25 and the threshold is 0.5.
     np.testing.assert_array_equal(spikes[:, 0], [0, 1, 0, 0, 1, 0, 0, 1])
     assert not spikes[:, 1].any(), "0.25 and 8 times 0.02 stay below the threshold"

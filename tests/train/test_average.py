@@ -23,7 +23,7 @@ from sca_train.precision import quant_modules
 from sca_train.quantizers import FixedScale
 from sca_train.train import CHECKPOINT_FILE, METRICS_FILE, train
 from tests.train.conftest import make_network, small
-from tests.train.test_train import equal, untimed
+from tests.train.test_train import equal, straight_and_paused, untimed
 
 RECORDS = ("potential", "spike_count", "samples", "gamma_gradient")
 
@@ -110,13 +110,7 @@ def checkpoints(*runs: Path) -> list[dict[str, Any]]:
 )
 def test_resume_is_bit_identical(changes: dict[str, object], tmp_path: Path) -> None:
     config = small(ema=0.9, **changes)
-    straight, paused = tmp_path / "straight", tmp_path / "paused"
-    train(config, straight)
-    for pause in range(1, config.epochs):
-        assert train(config, paused, stop_after=pause) is None
-    train(config, paused)
-    assert equal(*map(untimed, checkpoints(straight, paused)))
-    assert (straight / "compact.safetensors").read_bytes() == (paused / "compact.safetensors").read_bytes()
+    straight, paused = straight_and_paused(config, tmp_path, range(1, config.epochs))
     metrics = [json.loads((run / METRICS_FILE).read_text()) for run in (straight, paused)]
     assert equal(*map(untimed, metrics))
 

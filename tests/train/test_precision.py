@@ -14,9 +14,9 @@ from sca_train.config import prunes, search_epochs
 from sca_train.network import Network
 from sca_train.precision import float_epochs, follow_weights, quant_modules, set_precision, spread_scales
 from sca_train.quantizers import BEST_STEP, FixedScale, computed_weights, fixed_scale
-from sca_train.train import CHECKPOINT_FILE, train
+from sca_train.train import train
 from tests.train.conftest import make_network, small
-from tests.train.test_train import equal, untimed
+from tests.train.test_train import straight_and_paused
 
 
 @settings(deadline=None)
@@ -123,17 +123,8 @@ def test_shared_scales_follow_the_weights_at_the_passage() -> None:
 def test_resume_is_bit_identical_around_the_passage(ratio: float, tmp_path: Path) -> None:
     config = small(float_fraction=0.5, ratio=ratio, epochs=5, finetune=1, optimizer="sgd", lr=0.05)
     assert float_epochs(config) == 2
-    train(config, tmp_path / "straight")
-    for pause in (1, 2, 3):
-        assert train(config, tmp_path / "paused", stop_after=pause) is None
-    train(config, tmp_path / "paused")
-    straight, paused = (
-        torch.load(tmp_path / name / CHECKPOINT_FILE, weights_only=True) for name in ("straight", "paused")
-    )
-    assert equal(untimed(straight), untimed(paused))
-    names = [tmp_path / name / "compact.safetensors" for name in ("straight", "paused")]
-    assert names[0].read_bytes() == names[1].read_bytes()
-    _, network = load_compact(tmp_path / "straight")
+    straight, _ = straight_and_paused(config, tmp_path, (1, 2, 3))
+    _, network = load_compact(straight)
     assert all(module.weight_quant.is_quant_enabled for module in quant_modules(network))
 
 
@@ -191,11 +182,4 @@ def test_learned_scales_and_those_of_additions_stay(scale_update: str) -> None:
 
 def test_resume_is_bit_identical_where_scales_follow_the_weights(tmp_path: Path) -> None:
     config = small(scale_update="std", float_fraction=0.5, epochs=4, finetune=2, optimizer="sgd", lr=0.05)
-    train(config, tmp_path / "straight")
-    for pause in (1, 2, 3):
-        assert train(config, tmp_path / "paused", stop_after=pause) is None
-    train(config, tmp_path / "paused")
-    straight, paused = (
-        torch.load(tmp_path / name / CHECKPOINT_FILE, weights_only=True) for name in ("straight", "paused")
-    )
-    assert equal(untimed(straight), untimed(paused))
+    straight_and_paused(config, tmp_path, (1, 2, 3))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -10,13 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sca_train import budget
-from sca_train.compact import COMPACT_FILE
 from sca_train.config import STRUCTURES, TrainConfig
 from sca_train.sca import StructureLearner, ramp_after, sparsity
-from sca_train.train import CHECKPOINT_FILE, train
+from sca_train.train import METRICS_FILE, train
 from tests.train.conftest import make_network, small
 from tests.train.test_sca import masks_of, recorded
-from tests.train.test_train import equal, untimed
+from tests.train.test_train import straight_and_paused
 
 CHANNELS = 112
 
@@ -79,17 +79,10 @@ RAMPED: dict[str, object] = {"epochs": 6, "finetune": 2, "ratio_ramp": 0.75}
 @pytest.mark.parametrize("structure", STRUCTURES)
 def test_resume_is_bit_identical(structure: str, tmp_path: Path) -> None:
     config: TrainConfig = small(structure=structure, **RAMPED)
-    straight, paused = tmp_path / "straight", tmp_path / "paused"
-    metrics = train(config, straight)
-    assert metrics is not None
+    straight, _ = straight_and_paused(config, tmp_path, range(1, 6))
+    metrics = json.loads((straight / METRICS_FILE).read_text())
     expected = [round(share * 56) / CHANNELS for share in (1 / 3, 2 / 3, 1.0, 1.0, 1.0, 1.0)]
     assert [entry["sparsity"] for entry in metrics["history"]] == pytest.approx(expected)
-    for pause in range(1, 6):
-        train(config, paused, stop_after=pause)
-    train(config, paused)
-    saved = [torch.load(run / CHECKPOINT_FILE, weights_only=True) for run in (straight, paused)]
-    assert equal(*map(untimed, saved))
-    assert (straight / COMPACT_FILE).read_bytes() == (paused / COMPACT_FILE).read_bytes()
 
 
 def test_rare_updates_still_reach_the_ratio(tmp_path: Path) -> None:

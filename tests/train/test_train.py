@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,8 @@ from typing import Any
 import pytest
 import torch
 
-from sca_train.compact import load_compact
-from sca_train.config import load_config
+from sca_train.compact import COMPACT_FILE, load_compact
+from sca_train.config import TrainConfig, load_config
 from sca_train.data import load_dataset
 from sca_train.errors import TrainError
 from sca_train.measure import measure
@@ -41,6 +42,19 @@ def untimed(saved: dict[str, Any]) -> dict[str, Any]:
         for key in ("seconds", "images_per_second", "peak_memory_mib"):
             entry.pop(key, None)
     return saved
+
+
+def straight_and_paused(config: TrainConfig, folder: Path, pauses: Iterable[int]) -> tuple[Path, Path]:
+    """Runs of a training without and with pauses after so many epochs, which end in the same bits."""
+    straight, paused = folder / "straight", folder / "paused"
+    train(config, straight)
+    for pause in pauses:
+        assert train(config, paused, stop_after=pause) is None
+    train(config, paused)
+    saved = [torch.load(run / CHECKPOINT_FILE, weights_only=True) for run in (straight, paused)]
+    assert equal(*map(untimed, saved))
+    assert (straight / COMPACT_FILE).read_bytes() == (paused / COMPACT_FILE).read_bytes()
+    return straight, paused
 
 
 @pytest.mark.parametrize("pause", [1, 2, 3])
@@ -128,6 +142,7 @@ def test_no_epochs_prunes_and_calibrates(tmp_path: Path) -> None:
     metrics = train(small(epochs=0, finetune=0), tmp_path / "run")
     assert metrics is not None
     assert metrics["history"] == []
+    assert metrics["accuracies"].keys() == {"dense", "masked", "compact"}
     assert sum(left for _, left in metrics["channels"].values()) == 56
     assert all(0.01 < rate < 0.99 for rate in metrics["firing"].values())
 
