@@ -11,6 +11,7 @@ from torch import Tensor
 
 from sca_train.kernels.library import call
 
+MAX_INT8 = 127
 MAX_PAIR = 32767
 """Processors without VNNI add two products in 16 bits and saturate."""
 
@@ -32,6 +33,13 @@ class Weights:
         if self.scale is None:
             return torch.ones(outputs)
         return self.scale.detach().float().flatten().expand(outputs).contiguous()
+
+
+def eight_bit_weights(values: Tensor) -> Weights:
+    """Float weights [out, in, k, k] in 8 bits, by the largest of each output; gradients pass straight through."""
+    largest = values.detach().abs().amax((1, 2, 3), keepdim=True)
+    scale = torch.where(largest > 0.0, largest, 1.0) / MAX_INT8
+    return Weights(values + ((values / scale).round() * scale - values).detach(), scale)
 
 
 @functools.cache

@@ -18,7 +18,7 @@ from sca_train.kernels.functions import (
     norm_gradient,
     running,
 )
-from sca_train.kernels.integers import Weights, gradients, integer_convolution
+from sca_train.kernels.integers import Weights, eight_bit_weights, gradients, integer_convolution
 from sca_train.kernels.library import call
 
 MAX_COUNT = 255
@@ -82,8 +82,11 @@ def count_neurons(
 def count_convolution(spikes: SpikeCounts, weights: Weights, stride: int, half: bool) -> CountSums:
     """Sums of spike counts and weights with padding k // 2, exact in the integers.
 
-    With ``half`` the gradient of the sums is rounded once to bf16, and so are the gradients that follow from it.
+    With ``half`` the gradient of the sums is rounded once to bf16, and so are the gradients that follow from it;
+    weights that are not quantised yet are computed with in 8 bits.
     """
+    if half and weights.scale is None:
+        weights = eight_bit_weights(weights.values)
     steps = weights.scales() if half else None
     carrier, sums = _CountConvolution.apply(
         spikes.carrier, spikes.counts, weights.values, weights.scale, spikes.unit, stride, half

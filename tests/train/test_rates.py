@@ -153,6 +153,31 @@ def test_convolutions_of_counts_are_exact_and_their_gradients_as_precise_as_aske
         assert relative(spikes.carrier.grad[0], x.grad) < error
 
 
+def test_weights_before_their_quantisation_are_computed_with_in_8_bits_where_gradients_are_bf16() -> None:
+    torch.manual_seed(0)
+    spikes = random_counts(3, 16, 8, 4)
+    weight = torch.randn(24, 16, 3, 3)
+    weight[5] = 0.0
+    x = (spikes.counts.float() / 4).requires_grad_()
+    right = weight.clone().requires_grad_()
+    expected = F.conv2d(x, right, padding=1)
+    towards = torch.randn(expected.shape).contiguous(memory_format=torch.channels_last)
+    expected.backward(towards)
+    errors = []
+    for half in (False, True):
+        values = weight.clone().requires_grad_()
+        spikes.carrier.grad = None
+        found = count_convolution(spikes, Weights(values, None), 1, half).values()[0]
+        found.backward(towards)
+        assert values.grad is not None and right.grad is not None
+        assert spikes.carrier.grad is not None and x.grad is not None
+        assert not found[:, 5].any()
+        errors.append(relative(found, expected))
+        assert relative(values.grad, right.grad) < 0.01
+        assert relative(spikes.carrier.grad[0], x.grad) < 0.02
+    assert errors[0] < 1e-6 < errors[1] < 0.02
+
+
 def relative(found: Tensor, right: Tensor) -> float:
     return float((found.double() - right).norm() / right.norm())
 
