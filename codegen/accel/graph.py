@@ -11,8 +11,8 @@ from typing import Any
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 
-from codegen.accel.words import word_bytes
 from codegen.errors import RenderError
+from codegen.words import word_bytes
 
 FINN_PLUMBING = (
     "FMPadding_rtl",

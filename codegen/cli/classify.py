@@ -9,8 +9,8 @@ import numpy as np
 
 from codegen.cli.simulate import compute_logits
 from codegen.errors import SimulationError
-from codegen.export.onnx_runtime import read_properties
 from codegen.run_folder import RunFolder
+from codegen.verify.onnx_runtime import read_properties
 from sca_train.data.images import read_picture
 
 BACKENDS = {"onnx": "ONNX Runtime", "csim": "the HLS C++", "rtl": "the RTL in Verilator"}

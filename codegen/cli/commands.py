@@ -52,14 +52,14 @@ def classify(options: Namespace) -> bool:
 
 def csim(options: Namespace) -> bool:
     """The HLS C++ on the test set."""
-    from codegen.cli.compare import run_csim_stage
+    from codegen.verify.compare import run_csim_stage
 
     return run_csim_stage(open_run(options.run), options.images, options.data)
 
 
 def rtlsim(options: Namespace) -> bool:
     """The RTL in Verilator on some test images."""
-    from codegen.cli.compare import print_stalls, run_rtlsim_stage
+    from codegen.verify.compare import print_stalls, run_rtlsim_stage
 
     if options.stalls:
         print_stalls(open_run(options.run), options.images, options.data)

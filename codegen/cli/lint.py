@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from codegen.accel.rtlsim import verilator_program
+from codegen.arithmetic.ranges import layer_widths
 from codegen.core import spike_pool, spiking_mvau
 from codegen.core.spike_pool import SpikePoolSpec
 from codegen.core.spiking_mvau import SpikingMVAUSpec
 from codegen.errors import RenderError
-from codegen.export.ranges import layer_widths
+from codegen.verify.rtlsim import verilator_program
 from hls_templates import RTL_DIR
 
 _SPIKES = SpikingMVAUSpec(

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codegen.errors import SimulationError
-from codegen.export.images import read_images
-from codegen.export.onnx_runtime import read_properties, run_onnx
 from codegen.run_folder import RunFolder, save_array
+from codegen.verify.images import read_images
+from codegen.verify.onnx_runtime import read_properties, run_onnx
 
 
 def simulate_file(run: RunFolder, backend: str, images_file: Path, out: Path) -> None:
@@ -43,12 +43,12 @@ def compute_logits(run: RunFolder, backend: str, images: NDArray[np.uint8]) -> N
         return run_finn(run, images)
     if backend == "csim":
         run.require("hls")
-        from codegen.accel.csim import run_csim
+        from codegen.verify.csim import run_csim
 
         return run_csim(run, images).logits
     if backend == "rtl":
         run.require("rtl")
-        from codegen.accel.rtlsim import run_rtlsim
+        from codegen.verify.rtlsim import run_rtlsim
 
         return run_rtlsim(run, images, stall_in=0.0, stall_out=0.0, seed=0, waveform=None).logits
     raise SimulationError(f"unknown back end {backend!r}; there are onnx, finn, csim and rtl")

@@ -1,1 +1,1 @@
-"""From the compact float description to the integer network, its exact widths and model.onnx."""
+"""The export stage: the integer network as model.onnx, and its accuracy."""

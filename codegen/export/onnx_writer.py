@@ -62,10 +62,10 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from codegen.arithmetic.ranges import Interval, signed_bits, sum_ranges, weight_matrix, widths_of_sum
+from codegen.arithmetic.shapes import LayerShapes, network_shapes
 from codegen.errors import ExportError
 from codegen.export.onnx_functions import DOMAIN, OPSET, local_functions
-from codegen.export.ranges import Interval, signed_bits, sum_ranges, weight_matrix, widths_of_sum
-from codegen.export.shapes import LayerShapes, network_shapes
 from codegen.network import IntegerConnection, IntegerLayer, IntegerNetwork
 from sca_train.specs import IMAGE
 

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from codegen.export.fold_batchnorm import fold_network
-from codegen.export.golden import LOGITS_FILE, file_digest, images_digest
-from codegen.export.onnx_runtime import OnnxNetwork, load_network
+from codegen.arithmetic.fold_batchnorm import fold_network
 from codegen.export.onnx_writer import build_model
-from codegen.export.run_inputs import load_network_description, load_test_set
 from codegen.run_folder import RunFolder, save_array, write_atomically
+from codegen.run_inputs import load_network_description, load_test_set
+from codegen.verify.golden import LOGITS_FILE, file_digest, images_digest
+from codegen.verify.onnx_runtime import OnnxNetwork, load_network
 
 SPARSITY_IMAGES = 512
 LATER_STAGES = ("graph.onnx", "folding.json", "hls", "rtl", "results/csim.json", "results/rtl.json")

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from codegen.errors import RunFolderError
-from codegen.export.golden import file_digest
 from codegen.run_folder import RunFolder
+from codegen.verify.golden import file_digest
 from sca_train.config import TrainConfig, load_config
 from sca_train.figures.runs import Epoch, epochs_of, scores_of
 

@@ -12,16 +12,16 @@ import pytest
 from accel_graphs import CLASS_NAMES, TinyNetwork, tiny_network
 from PIL import Image
 
-from codegen.accel.csim import run_csim
 from codegen.accel.graph import read_graph
 from codegen.accel.manifest import read_manifest
 from codegen.accel.render import render_sources
-from codegen.accel.rtlsim import run_rtlsim, verilator_program, write_waivers
 from codegen.cli.main import main
 from codegen.errors import SimulationError
-from codegen.export.onnx_runtime import run_onnx
 from codegen.finn.build import build_graph
 from codegen.run_folder import RunFolder
+from codegen.verify.csim import run_csim
+from codegen.verify.onnx_runtime import run_onnx
+from codegen.verify.rtlsim import run_rtlsim, verilator_program, write_waivers
 
 IMAGES = 12
 PIPELINE_DEPTH = 64
@@ -190,7 +190,7 @@ def test_a_picture_gets_the_same_counts_from_every_back_end(
 
 
 def test_the_hls_top_compiles_as_vitis_sees_it(network: TinyNetwork, tmp_path: Path) -> None:
-    from codegen.accel.csim import vendor_headers
+    from codegen.verify.csim import vendor_headers
 
     hls = network.run.path / "hls"
     warnings = ["-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas"]

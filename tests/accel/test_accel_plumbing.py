@@ -10,12 +10,12 @@ from accel_graphs import PlumbingChain, random_chain
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codegen.accel.csim import run_csim
 from codegen.accel.graph import read_graph
 from codegen.accel.render import render_sources
-from codegen.accel.rtlsim import run_rtlsim
-from codegen.accel.words import pack_words, unpack_words
 from codegen.errors import RenderError, SimulationError
+from codegen.verify.csim import run_csim
+from codegen.verify.rtlsim import run_rtlsim
+from codegen.words import pack_words, unpack_words
 
 IMAGES = 4
 

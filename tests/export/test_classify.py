@@ -12,12 +12,12 @@ from PIL import Image
 from random_graphs import residual_description
 from random_networks import random_description
 
+from codegen.arithmetic.fold_batchnorm import fold_network
 from codegen.cli.main import main
 from codegen.errors import ExportError
-from codegen.export.fold_batchnorm import fold_network
-from codegen.export.onnx_runtime import read_properties
 from codegen.export.onnx_writer import build_model
-from codegen.export.reference import run_reference
+from codegen.verify.onnx_runtime import read_properties
+from codegen.verify.reference import run_reference
 
 NAMES = ("zero", 'one, "two"', "straße", *map(str, range(3, 10)))
 

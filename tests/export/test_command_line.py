@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 from random_networks import random_description
 
-import codegen.cli.compare as compare
 import codegen.export.stage as stage
+import codegen.verify.compare as compare
 import sca_train.describe  # noqa: F401 - what its imports print must not be taken for an error message
+from codegen.arithmetic.fold_batchnorm import fold_network
 from codegen.cli.main import main
 from codegen.errors import CodegenError
-from codegen.export.fold_batchnorm import fold_network
-from codegen.export.golden import golden_logits
-from codegen.export.reference import run_layers, run_reference
-from codegen.export.run_inputs import LabelledImages
 from codegen.run_folder import RunFolder
+from codegen.run_inputs import LabelledImages
+from codegen.verify.golden import golden_logits
+from codegen.verify.reference import run_layers, run_reference
 
 TEST_IMAGES = 70
 
@@ -277,8 +277,8 @@ class _Simulated:
 @pytest.fixture
 def simulators(trained, monkeypatch):
     """Both simulators replaced by a function of the true logits; hls/ and rtl/ are there."""
-    import codegen.accel.csim
-    import codegen.accel.rtlsim
+    import codegen.verify.csim
+    import codegen.verify.rtlsim
 
     main(["export", str(trained.run.path)])
     for folder in ("hls", "rtl"):
@@ -288,8 +288,8 @@ def simulators(trained, monkeypatch):
         def simulate(run, images, **options):
             return _Simulated(change(golden_logits(run, images).copy()), 0.5)
 
-        monkeypatch.setattr(codegen.accel.csim, "run_csim", simulate)
-        monkeypatch.setattr(codegen.accel.rtlsim, "run_rtlsim", simulate)
+        monkeypatch.setattr(codegen.verify.csim, "run_csim", simulate)
+        monkeypatch.setattr(codegen.verify.rtlsim, "run_rtlsim", simulate)
 
     return install
 

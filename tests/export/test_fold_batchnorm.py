@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_networks import random_description
 
+from codegen.arithmetic import fold_batchnorm
+from codegen.arithmetic.fold_batchnorm import fold_network
+from codegen.arithmetic.ranges import Interval
 from codegen.errors import ExportError
-from codegen.export import fold_batchnorm
-from codegen.export.fold_batchnorm import fold_network
-from codegen.export.ranges import Interval
-from codegen.export.reference import run_layers
+from codegen.verify.reference import run_layers
 
 IMAGES = 20
 

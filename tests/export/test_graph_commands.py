@@ -8,11 +8,11 @@ from random_graphs import residual_description
 
 import codegen.export.stage as stage
 import sca_train.describe  # noqa: F401 - what its imports print must not be taken for an error message
+from codegen.arithmetic.fold_batchnorm import fold_network
 from codegen.cli.main import main
-from codegen.export.fold_batchnorm import fold_network
-from codegen.export.reference import run_layers
-from codegen.export.run_inputs import LabelledImages
 from codegen.run_folder import RunFolder
+from codegen.run_inputs import LabelledImages
+from codegen.verify.reference import run_layers
 
 COUNT = 11
 

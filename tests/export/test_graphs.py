@@ -15,14 +15,14 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.transformation.infer_shapes import InferShapes
 from random_graphs import integer_graphs, residual_description
 
+from codegen.arithmetic.fold_batchnorm import CONSTANT_BITS, fold_network
+from codegen.arithmetic.ranges import sum_ranges
+from codegen.arithmetic.units import sum_units
 from codegen.errors import ExportError, SimulationError
-from codegen.export.fold_batchnorm import CONSTANT_BITS, fold_network
-from codegen.export.onnx_runtime import load_network
 from codegen.export.onnx_writer import build_model
-from codegen.export.ranges import sum_ranges
-from codegen.export.reference import run_layers
-from codegen.export.units import sum_units
 from codegen.network import IntegerNetwork
+from codegen.verify.onnx_runtime import load_network
+from codegen.verify.reference import run_layers
 
 FRAC_BITS = 6
 

@@ -7,12 +7,12 @@ import onnx
 import pytest
 import torch
 
+from codegen.arithmetic.fold_batchnorm import fold_network, sum_units
 from codegen.errors import ExportError
-from codegen.export.fold_batchnorm import fold_network, sum_units
-from codegen.export.onnx_runtime import load_network
 from codegen.export.onnx_writer import build_model
-from codegen.export.reference import run_reference
 from codegen.network import IntegerNetwork
+from codegen.verify.onnx_runtime import load_network
+from codegen.verify.reference import run_reference
 from sca_train.config import TrainConfig
 from sca_train.describe import describe
 from sca_train.description import NetworkDescription

@@ -14,11 +14,11 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.transformation.infer_shapes import InferShapes
 from random_networks import integer_networks, random_description
 
+from codegen.arithmetic.fold_batchnorm import fold_network
 from codegen.errors import ExportError
-from codegen.export.fold_batchnorm import fold_network
-from codegen.export.onnx_runtime import load_network
 from codegen.export.onnx_writer import build_model
-from codegen.export.reference import run_layers, run_reference
+from codegen.verify.onnx_runtime import load_network
+from codegen.verify.reference import run_layers, run_reference
 
 
 def _load(network, folder, with_spikes=False):

@@ -13,10 +13,10 @@ from PIL import Image
 from codegen import zoo
 from codegen.cli.main import main
 from codegen.errors import ZooError
-from codegen.export.golden import file_digest
-from codegen.export.onnx_runtime import load_network
-from codegen.export.run_inputs import load_test_set
 from codegen.run_folder import RunFolder
+from codegen.run_inputs import load_test_set
+from codegen.verify.golden import file_digest
+from codegen.verify.onnx_runtime import load_network
 from codegen.zoo import kept_networks, open_run
 from fpga.__main__ import main as fpga_main
 from sca_train.class_names import class_names

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from test_pipeline import ROOT, command, succeed
 
-from codegen.export.fold_batchnorm import fold_network
-from codegen.export.reference import run_layers
-from codegen.export.run_inputs import load_network_description, load_test_set
+from codegen.arithmetic.fold_batchnorm import fold_network
 from codegen.run_folder import RunFolder
+from codegen.run_inputs import load_network_description, load_test_set
+from codegen.verify.reference import run_layers
 
 REFERENCE_IMAGES = 24
 NETWORKS = {

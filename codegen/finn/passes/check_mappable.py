@@ -9,9 +9,9 @@ from qonnx.transformation.base import Transformation
 
 from codegen.core.spiking_mvau import MAX_TIMESTEPS
 from codegen.errors import MappingError
-from codegen.export.images import EVENT_DIMENSIONS
 from codegen.export.onnx_writer import SUM_SUFFIX
 from codegen.finn.passes.graph import attribute, is_neuron, is_read_out
+from codegen.verify.images import EVENT_DIMENSIONS
 
 IMAGE_TO_FEATURE_MAP = (0, 3, 1, 2)
 """NHWC pixels to the NCHW that ONNX convolutions read."""

@@ -8,7 +8,7 @@ from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.transformation.base import Transformation
 
-from codegen.export.ranges import layer_widths
+from codegen.arithmetic.ranges import layer_widths
 from codegen.finn.passes.graph import attribute, dataflow_node, is_neuron, is_read_out, replace, set_tensor
 from codegen.network import NeuronKind, ResetKind
 

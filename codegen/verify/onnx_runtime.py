@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from codegen.errors import ExportError
-from codegen.export.images import EVENT_DIMENSIONS, check_images
+from codegen.verify.images import EVENT_DIMENSIONS, check_images
 
 LARGEST_BATCH = 32
 BATCH_PIXELS = 1 << 17

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codegen.accel.manifest import Manifest
-from codegen.accel.words import pack_words, unpack_words
 from codegen.errors import SimulationError
+from codegen.words import pack_words, unpack_words
 
 
 def image_words(images: NDArray[np.uint8], manifest: Manifest) -> NDArray[np.uint8]:

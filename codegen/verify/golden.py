@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from codegen.export.onnx_runtime import run_onnx
 from codegen.run_folder import RunFolder
+from codegen.verify.onnx_runtime import run_onnx
 
 LOGITS_FILE = "results/onnx_logits.npy"
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from codegen.arithmetic.shapes import summed_pixels
 from codegen.errors import ExportError
-from codegen.export.shapes import summed_pixels
 from sca_train.description import ConnectionDescription, LayerDescription, NetworkDescription
 from sca_train.specs import IMAGE, streams
 

@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codegen.accel.build import CachedBuild, Command, Progress, content_key, run_tool, run_tools
-from codegen.accel.images import image_words, logits_of_words
 from codegen.accel.manifest import Manifest, read_manifest
 from codegen.accel.render_hls import CSIM_FOLDER, INCLUDE_FOLDER, NODE_FOLDER, max_width
 from codegen.errors import SimulationError
 from codegen.run_folder import RunFolder
+from codegen.verify.stream_words import image_words, logits_of_words
 
 _COMPILER = "g++"
 _STANDARD = "-std=c++14"

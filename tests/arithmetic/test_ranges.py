@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codegen.export.ranges import acc_range, drive_range, layer_widths, potential_range, signed_bits
+from codegen.arithmetic.ranges import acc_range, drive_range, layer_widths, potential_range, signed_bits
 from codegen.network import initial_potential
 
 

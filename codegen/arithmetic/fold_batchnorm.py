@@ -26,11 +26,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from codegen.arithmetic.ranges import Interval, charged, drive_range, potential_range, sum_range
+from codegen.arithmetic.shapes import check_order, summed_pixels
+from codegen.arithmetic.units import SumUnit, sum_units
 from codegen.core.spiking_mvau import MAX_TIMESTEPS
 from codegen.errors import ExportError
-from codegen.export.ranges import Interval, charged, drive_range, potential_range, sum_range
-from codegen.export.shapes import check_order, summed_pixels
-from codegen.export.units import SumUnit, sum_units
 from codegen.network import (
     PIXEL_MAX,
     IntegerConnection,

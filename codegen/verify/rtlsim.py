@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codegen.accel.build import CachedBuild, Command, Progress, content_key, run_tool
-from codegen.accel.images import image_words, logits_of_words
 from codegen.accel.manifest import Manifest, read_manifest
 from codegen.errors import SimulationError
 from codegen.run_folder import RunFolder
+from codegen.verify.stream_words import image_words, logits_of_words
 
 _GAVE_UP = 3
 _PATIENCE_FRAMES = 4

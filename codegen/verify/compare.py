@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from codegen.export.golden import golden_logits
-from codegen.export.run_inputs import LabelledImages, load_test_set
 from codegen.run_folder import RunFolder
+from codegen.run_inputs import LabelledImages, load_test_set
+from codegen.verify.golden import golden_logits
 
 Logits = NDArray[np.int32]
 
@@ -23,7 +23,7 @@ def run_csim_stage(run: RunFolder, limit: int | None, data: Path | None = None) 
     and names the first differing image on stderr.
     """
     run.require("hls")
-    from codegen.accel.csim import run_csim
+    from codegen.verify.csim import run_csim
 
     everything = load_test_set(run, data)
     tests, golden = everything.first(limit), golden_logits(run, everything.images, limit)
@@ -48,7 +48,7 @@ def run_rtlsim_stage(
     Only a run without random stalls measures latency and interval, so only that one is kept as results/rtl.json.
     """
     run.require("rtl")
-    from codegen.accel.rtlsim import run_rtlsim
+    from codegen.verify.rtlsim import run_rtlsim
 
     everything = load_test_set(run, data)
     tests, golden = everything.first(limit), golden_logits(run, everything.images, limit)
@@ -67,7 +67,7 @@ def run_rtlsim_stage(
 def print_stalls(run: RunFolder, limit: int, data: Path | None = None) -> None:
     """Print a table of the accelerator's streams: cycles in which words moved, stalled and starved."""
     run.require("rtl")
-    from codegen.accel.rtlsim import count_stalls
+    from codegen.verify.rtlsim import count_stalls
 
     counts = count_stalls(run, load_test_set(run, data).first(limit).images)
     width = max(len(count.stream) for count in counts)

@@ -1,0 +1,1 @@
+"""What runs a network (ONNX Runtime, the reference model, C simulation, RTL simulation) and compares the logits."""
