@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
+from codegen.dialect import DATAFLOW_DOMAIN
 from codegen.finn.environment import prepare_environment, quiet
 from codegen.finn.folding import plumbing
 from codegen.fit import Resources
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from qonnx.core.modelwrapper import ModelWrapper
 
 MEASUREMENTS = Path(__file__).with_suffix(".csv")
-DOMAIN = "finn.custom_op.fpgadataflow.rtl"
 LIMIT_SECONDS = 900.0
 
 # (height = width, channels, SIMD, element bits) of the map
@@ -184,7 +184,7 @@ def single_node(
 
     source = helper.make_tensor_value_info("in", TensorProto.FLOAT, in_shape)
     target = helper.make_tensor_value_info("out", TensorProto.FLOAT, out_shape)
-    node = helper.make_node(op, ["in"], ["out"], name=op, domain=DOMAIN)
+    node = helper.make_node(op, ["in"], ["out"], name=op, domain=f"{DATAFLOW_DOMAIN}.rtl")
     attributes["backend"] = "fpgadataflow"
     node.attribute.extend(helper.make_attribute(key, value) for key, value in attributes.items())
     model = ModelWrapper(helper.make_model(helper.make_graph([node], op, [source], [target])))

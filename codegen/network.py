@@ -8,14 +8,13 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from codegen.dialect import PIXEL_MAX
 from sca_train.specs import IMAGE
 
 ConnectionKind = Literal["conv", "linear", "identity"]
 NeuronKind = Literal["none", "IF", "LIF"]
 PoolKind = Literal["max", "avg"]
 ResetKind = Literal["hard", "soft"]
-
-PIXEL_MAX = 255
 
 
 def initial_potential(threshold: NDArray[np.int64], half_start: bool) -> NDArray[np.int64]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import shlex
 import shutil
 import tempfile
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from codegen.errors import RunFolderError
+from sca_train.files import write_bytes, write_text
 
 RUNS = "runs"
 _MAKERS = {
@@ -26,6 +26,7 @@ _MAKERS = {
     "model.onnx": "make export",
     "graph.onnx": "make hls",
     "hls": "make hls",
+    "hls/streams.json": "make hls",
     "rtl": "make hls",
     "results/onnx.json": "make export",
     "results/csim.json": "make csim",
@@ -70,7 +71,7 @@ class RunFolder:
         """Write results/<stage>.json whole or not at all."""
         target = self.path / "results" / f"{stage}.json"
         target.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(target, json.dumps(result, indent=2) + "\n")
+        write_text(target, json.dumps(result, indent=2) + "\n")
         return target
 
     def discard(self, *files: str) -> None:
@@ -92,20 +93,7 @@ def save_array(target: Path, array: np.ndarray) -> None:
     """Write a .npy file whole or not at all."""
     content = io.BytesIO()
     np.save(content, array, allow_pickle=False)
-    write_atomically(target, content.getvalue())
-
-
-def write_atomically(target: Path, content: str | bytes) -> None:
-    """Write a file aside and rename it, so that the final name never holds half a file."""
-    handle, aside = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content.encode() if isinstance(content, str) else content)
-        Path(aside).chmod(0o644)
-        Path(aside).replace(target)
-    except BaseException:
-        Path(aside).unlink(missing_ok=True)
-        raise
+    write_bytes(target, content.getvalue())
 
 
 @contextmanager

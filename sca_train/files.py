@@ -33,5 +33,10 @@ def write_whole(target: Path, write: Callable[[Path], object]) -> None:
 
 
 def write_text(target: Path, text: str) -> None:
-    """Write a text file whole or not at all."""
-    write_whole(target, lambda aside: aside.write_text(text))
+    """Write a text file (UTF-8) whole or not at all."""
+    write_bytes(target, text.encode())
+
+
+def write_bytes(target: Path, content: bytes) -> None:
+    """Write a file whole or not at all."""
+    write_whole(target, lambda aside: aside.write_bytes(content))

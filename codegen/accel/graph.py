@@ -12,7 +12,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 
 from codegen.errors import RenderError
-from codegen.words import word_bytes
+from codegen.words import padded_bits, word_bytes
 
 FINN_PLUMBING = (
     "FMPadding_rtl",
@@ -43,7 +43,7 @@ class Stream:
     @property
     def padded_bits(self) -> int:
         """Width of TDATA."""
-        return 8 * self.bytes
+        return padded_bits(self.bits)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
-"""rtl/nodes.json: what the RTL tree consists of, for the simulator and for synthesis of each node on its own.
+"""rtl/nodes.json and hls/streams.json: what simulators and synthesis know of a rendered accelerator.
 
-Format (paths relative to rtl/, which is also the working folder of simulation and synthesis: memory files are read
-by bare file name):
+nodes.json is what the RTL tree consists of, for the simulator and for synthesis of each node on its own (paths relative
+to rtl/, which is also the working folder of simulation and synthesis: memory files are read by bare file name):
 
     {"top": "accelerator",
      "bound": cycles per frame of the slowest node,
@@ -15,6 +15,10 @@ by bare file name):
     STREAM = {"lanes", "element_bits", "signed", "words" per frame, "bits", "padded_bits" of TDATA}
 
 Every node module has the ports ap_clk, ap_rst_n, in0_V_TDATA/TVALID/TREADY and out0_V_TDATA/TVALID/TREADY.
+
+streams.json is what the C simulation needs beside the sources:
+
+    {"input": STREAM, "output": STREAM, "max_width": bits of the widest ap_uint}
 """
 
 from __future__ import annotations
@@ -25,9 +29,10 @@ from pathlib import Path
 from typing import Any
 
 from codegen.accel.graph import Stream
-from codegen.run_folder import write_atomically
+from sca_train.files import write_text
 
 MANIFEST = "nodes.json"
+HLS_STREAMS = "streams.json"
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,29 @@ class Manifest:
     nodes: tuple[RenderedNode, ...]
 
 
+@dataclass(frozen=True)
+class HlsStreams:
+    """The two streams of the HLS C++, and AP_INT_MAX_W: the bits of the widest integer in it."""
+
+    input: Stream
+    output: Stream
+    max_width: int
+
+
+def write_hls_streams(streams: HlsStreams, folder: Path) -> Path:
+    """Write streams.json into an hls/ folder."""
+    content = {"input": _stream(streams.input), "output": _stream(streams.output), "max_width": streams.max_width}
+    target = folder / HLS_STREAMS
+    write_text(target, json.dumps(content, indent=1) + "\n")
+    return target
+
+
+def read_hls_streams(file: Path) -> HlsStreams:
+    """Read the streams.json of an hls/ folder."""
+    content = json.loads(file.read_text())
+    return HlsStreams(_read_stream(content["input"]), _read_stream(content["output"]), content["max_width"])
+
+
 def write_manifest(manifest: Manifest, folder: Path) -> Path:
     """Write nodes.json into the folder."""
     content = {
@@ -70,7 +98,7 @@ def write_manifest(manifest: Manifest, folder: Path) -> Path:
         ],
     }
     target = folder / MANIFEST
-    write_atomically(target, json.dumps(content, indent=1) + "\n")
+    write_text(target, json.dumps(content, indent=1) + "\n")
     return target
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from codegen.accel.build import Progress
 from codegen.accel.graph import read_graph
 from codegen.accel.render_hls import Target, render_hls
 from codegen.accel.render_rtl import render_rtl
 from codegen.fit import NO_BOARD, find_board
+from codegen.progress import Progress
 from codegen.run_folder import RunFolder, fresh_folder
 
 DEFAULT_BOARD = "Pynq-Z2"

@@ -5,15 +5,15 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 
 from codegen.accel.graph import FINN_PLUMBING, DataflowGraph, Node
-from codegen.accel.manifest import RenderedNode
+from codegen.accel.manifest import HlsStreams, write_hls_streams
 from codegen.accel.plumbing import plumbing_spec
 from codegen.core import padding, sliding_window, spike_pool, spiking_mvau, width_converter
 from codegen.core.rendering import environment
 from codegen.errors import RenderError
+from hls_templates import HLS_DIR
 
 INCLUDE_FOLDER = "include"
 NODE_FOLDER = "nodes"
@@ -59,7 +59,8 @@ def render_hls(graph: DataflowGraph, folder: Path, target: Target, progress: Cal
     """Write the HLS tree of a graph into an empty folder.
 
     Layout: include/ the cores, nodes/ one header per node with its weights, accelerator.{hpp,cpp}, csim_main.cpp with
-    csim/ (a file for each node with weights, so that they compile in parallel, and one for the rest), run_hls.tcl.
+    csim/ (a file for each node with weights, so that they compile in parallel, and one for the rest), run_hls.tcl,
+    streams.json (see ``codegen.accel.manifest``).
     FIFO nodes become depths of streams; one at either end of the chain belongs to what the accelerator is connected to.
     ``progress`` is told the name of each node. Raises RenderError for a node without HLS core.
     """
@@ -73,8 +74,10 @@ def render_hls(graph: DataflowGraph, folder: Path, target: Target, progress: Cal
         progress(node.name)
         headers.update(_write_node(graph, node, folder / NODE_FOLDER))
     for header in sorted(headers):
-        shutil.copyfile(str(files("hls_templates") / "hls" / header), folder / INCLUDE_FOLDER / header)
+        shutil.copyfile(HLS_DIR / header, folder / INCLUDE_FOLDER / header)
 
+    width = max_width(graph.nodes)
+    write_hls_streams(HlsStreams(graph.input, graph.output, width), folder)
     calls, streams = _wire(graph)
     for name in _TOP_FILES:
         text = (
@@ -87,7 +90,7 @@ def render_hls(graph: DataflowGraph, folder: Path, target: Target, progress: Cal
                 streams=streams,
                 part=target.part,
                 clock_ns=target.clock_ns,
-                max_width=max_width(graph.nodes),
+                max_width=width,
             )
         )
         (folder / name).write_text(text)
@@ -96,7 +99,7 @@ def render_hls(graph: DataflowGraph, folder: Path, target: Target, progress: Cal
         (folder / CSIM_FOLDER / f"{name}.cpp").write_text(template.render(calls=members))
 
 
-def max_width(nodes: Sequence[Node | RenderedNode]) -> int:
+def max_width(nodes: Sequence[Node]) -> int:
     """AP_INT_MAX_W for the widest integer of any node: a converter holds an input and an output word at once."""
     widest = max(node.input.padded_bits + node.output.padded_bits for node in nodes)
     return max(_DEFAULT_MAX_WIDTH, -(-widest // _DEFAULT_MAX_WIDTH) * _DEFAULT_MAX_WIDTH)

@@ -6,7 +6,6 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import asdict
-from importlib.resources import files
 from pathlib import Path
 
 from codegen.accel.graph import FINN_PLUMBING, DataflowGraph, Node
@@ -16,6 +15,7 @@ from codegen.accel.plumbing import plumbing_spec
 from codegen.core import spike_pool, spiking_mvau
 from codegen.core.rendering import render
 from codegen.errors import RenderError
+from hls_templates import RTL_DIR
 
 TOP = "accelerator"
 FILE_LIST = "files.txt"
@@ -100,7 +100,7 @@ def _own_node(graph: DataflowGraph, node: Node, folder: Path) -> RenderedNode:
     for core in cores:
         target = Path(_CORE_FOLDER) / core
         (folder / target).parent.mkdir(exist_ok=True)
-        shutil.copyfile(str(files("hls_templates") / "rtl" / core), folder / target)
+        shutil.copyfile(RTL_DIR / core, folder / target)
         sources.append(str(target))
     names = [str(path.relative_to(folder)) for path in written]
     sources += [name for name in names if name.endswith((".sv", ".v"))]

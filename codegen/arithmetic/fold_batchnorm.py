@@ -29,10 +29,9 @@ from numpy.typing import NDArray
 from codegen.arithmetic.ranges import Interval, charged, drive_range, potential_range, sum_range
 from codegen.arithmetic.shapes import check_order, summed_pixels
 from codegen.arithmetic.units import SumUnit, sum_units
-from codegen.core.spiking_mvau import MAX_TIMESTEPS
+from codegen.dialect import MAX_TIMESTEPS, PIXEL_MAX
 from codegen.errors import ExportError
 from codegen.network import (
-    PIXEL_MAX,
     IntegerConnection,
     IntegerLayer,
     IntegerNetwork,

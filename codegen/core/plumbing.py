@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from codegen.core.rendering import render
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,4 @@ class PlumbingNode:
 
 def write_node(node: PlumbingNode, folder: Path) -> list[Path]:
     """Write <name>.hpp into the folder; returns the file written."""
-    environment = Environment(
-        loader=PackageLoader("hls_templates", "hls"), undefined=StrictUndefined, keep_trailing_newline=True
-    )
-    target = folder / f"{node.name}.hpp"
-    target.write_text(environment.get_template("plumbing_instance.hpp.j2").render(vars(node)))
-    return [target]
+    return [render("hls", "plumbing_instance.hpp.j2", vars(node), folder / f"{node.name}.hpp")]

@@ -7,45 +7,23 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from numpy.typing import NDArray
+
+from hls_templates import HLS_DIR, RTL_DIR
 
 
 @cache
 def environment(language: Literal["hls", "rtl"]) -> Environment:
     """The templates of hls_templates/<language>; a value that a template misses is an error."""
-    return Environment(
-        loader=PackageLoader("hls_templates", language), undefined=StrictUndefined, keep_trailing_newline=True
-    )
+    folder = HLS_DIR if language == "hls" else RTL_DIR
+    return Environment(loader=FileSystemLoader(folder), undefined=StrictUndefined, keep_trailing_newline=True)
 
 
 def render(language: Literal["hls", "rtl"], template: str, values: dict[str, object], target: Path) -> Path:
     """Render hls_templates/<language>/<template> to the target file; a missing value is an error."""
     target.write_text(environment(language).get_template(template).render(values))
     return target
-
-
-def padded_bits(bits: int) -> int:
-    """Width of an AXI stream's TDATA that carries words of ``bits``: whole bytes."""
-    return -(-bits // 8) * 8
-
-
-def pack_lanes(lanes: NDArray[np.int64], bits: int, word_bytes: int) -> NDArray[np.uint8]:
-    """Pack rows of ``bits``-bit lanes, [rows, lanes] two's complement, lane 0 in the low bits.
-
-    Returns [rows, word_bytes] uint8, little endian, zero above the last lane.
-    """
-    rows, count = lanes.shape
-    steps = np.arange(bits, dtype=np.int64)
-    packed = np.zeros((rows, word_bytes), dtype=np.uint8)
-    # In pieces, so that millions of weights do not become hundreds of megabytes of bits at once.
-    piece = max(1, (1 << 22) // max(1, count * bits))
-    for start in range(0, rows, piece):
-        part = lanes[start : start + piece]
-        flags = ((part[:, :, None] >> steps) & 1).astype(np.uint8).reshape(len(part), count * bits)
-        filled = np.packbits(flags, axis=1, bitorder="little")
-        packed[start : start + piece, : filled.shape[1]] = filled
-    return packed
 
 
 def hex_lines(words: NDArray[np.uint8], bits: int) -> str:

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from codegen.core.rendering import padded_bits, render
+from codegen.core.rendering import render
 from codegen.errors import FoldingError
+from codegen.words import padded_bits
 
 RTL_SOURCES = ("spike_pool.sv",)
 """Hand-written modules in hls_templates/rtl that a rendered wrapper needs."""

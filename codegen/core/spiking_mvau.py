@@ -9,12 +9,13 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from codegen.core.rendering import hex_lines, pack_lanes, padded_bits, render, uint64_rows
+from codegen.core.rendering import hex_lines, render, uint64_rows
+from codegen.dialect import MAX_TIMESTEPS
 from codegen.errors import FoldingError, RenderError
 from codegen.network import NeuronKind, ResetKind, initial_potential
+from codegen.words import pack_lanes, padded_bits, word_bytes
 
 MemoryStyle = Literal["block", "distributed"]
-MAX_TIMESTEPS = 32
 IDEAL_LUTS_PER_RAMB18 = 50
 """Saving at which a ROM moves from look-up tables to block RAM."""
 
@@ -205,7 +206,7 @@ def write_rtl(
     _check_constants(spec, weights, bias, threshold)
     word_bits = spec.pe * spec.simd * spec.weight_bits
     weight_file = folder / f"{spec.name}_weights.hex"
-    weight_file.write_text(hex_lines(_weight_words(spec, weights, padded_bits(word_bits) // 8), word_bits))
+    weight_file.write_text(hex_lines(_weight_words(spec, weights, word_bytes(word_bits)), word_bits))
 
     initial = np.asarray(bias, dtype=np.int64).reshape(spec.neuron_folds, spec.pe) * _bias_factor(spec)
     levels = np.asarray(threshold, dtype=np.int64).reshape(spec.neuron_folds, spec.pe)
@@ -286,11 +287,11 @@ def _initial_bits(spec: SpikingMVAUSpec) -> int:
     return spec.output_bits if spec.neuron == "none" else spec.bias_bits
 
 
-def _weight_words(spec: SpikingMVAUSpec, weights: NDArray[np.integer], word_bytes: int) -> NDArray[np.uint8]:
-    """ROM words as little-endian bytes [SF*NF, word_bytes]: address nf*SF + sf, lane pe*SIMD + simd."""
+def _weight_words(spec: SpikingMVAUSpec, weights: NDArray[np.integer], bytes_per_word: int) -> NDArray[np.uint8]:
+    """ROM words as little-endian bytes [SF*NF, bytes_per_word]: address nf*SF + sf, lane pe*SIMD + simd."""
     folds = np.asarray(weights, dtype=np.int64).reshape(spec.neuron_folds, spec.pe, spec.synapse_folds, spec.simd)
     lanes = folds.transpose(0, 2, 1, 3).reshape(spec.neuron_folds * spec.synapse_folds, spec.pe * spec.simd)
-    return pack_lanes(lanes, spec.weight_bits, word_bytes)
+    return pack_lanes(lanes, spec.weight_bits, bytes_per_word)
 
 
 def _check_constants(

@@ -9,8 +9,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-OPSET = 18
-DOMAIN = "spikefold"
+from codegen.dialect import DOMAIN, OPSET, READ_OUT
 
 
 def local_functions(neurons: Collection[str], timesteps: int, half_start: bool) -> list[onnx.FunctionProto]:
@@ -98,7 +97,7 @@ def _read_out_function() -> onnx.FunctionProto:
     ]
     return helper.make_function(
         DOMAIN,
-        "ReadOut",
+        READ_OUT,
         ["current", "bias"],
         ["logits"],
         nodes,

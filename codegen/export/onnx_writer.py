@@ -64,17 +64,13 @@ from onnx import TensorProto, helper, numpy_helper
 
 from codegen.arithmetic.ranges import Interval, signed_bits, sum_ranges, weight_matrix, widths_of_sum
 from codegen.arithmetic.shapes import LayerShapes, network_shapes
+from codegen.dialect import DOMAIN, FLOAT_EXACT, INT_BITS, OPSET, READ_OUT, SUM_SUFFIX
 from codegen.errors import ExportError
-from codegen.export.onnx_functions import DOMAIN, OPSET, local_functions
+from codegen.export.onnx_functions import local_functions
 from codegen.network import IntegerConnection, IntegerLayer, IntegerNetwork
 from sca_train.specs import IMAGE
 
 IR_VERSION = 9
-SUM_SUFFIX = "_sum"
-"""What the name of a layer gets for its last addition; CheckMappable names the layer by it."""
-FLOAT_EXACT = 1 << 24
-"""float32 holds every integer up to this magnitude."""
-INT_BITS = 32
 
 
 def build_model(network: IntegerNetwork, class_names: tuple[str, ...] = ()) -> onnx.ModelProto:
@@ -323,7 +319,7 @@ class _GraphWriter:
         bias = self._constant("logits_bias", layer.bias.astype(np.int32), f"INT{signed_bits(layer.bias)}")
         timesteps = self._network.timesteps
         node = helper.make_node(
-            "ReadOut", [current, bias], ["logits"], name="logits", domain=DOMAIN, timesteps=timesteps
+            READ_OUT, [current, bias], ["logits"], name="logits", domain=DOMAIN, timesteps=timesteps
         )
         self._nodes.append(node)
 

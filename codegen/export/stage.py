@@ -8,14 +8,15 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from codegen.arithmetic.fold_batchnorm import fold_network
 from codegen.export.onnx_writer import build_model
-from codegen.run_folder import RunFolder, save_array, write_atomically
+from codegen.progress import Progress
+from codegen.run_folder import RunFolder, save_array
 from codegen.run_inputs import load_network_description, load_test_set
 from codegen.verify.golden import LOGITS_FILE, file_digest, images_digest
 from codegen.verify.onnx_runtime import OnnxNetwork, load_network
+from sca_train.files import write_bytes
 
 SPARSITY_IMAGES = 512
 LATER_STAGES = ("graph.onnx", "folding.json", "hls", "rtl", "results/csim.json", "results/rtl.json")
@@ -48,7 +49,7 @@ def export_run(run: RunFolder, frac_bits: int, limit: int | None = None, data: P
     if target.exists() and target.read_bytes() != content:
         run.discard(*LATER_STAGES, *LATER_RESULTS)
     run.discard("results/onnx.json", LOGITS_FILE)
-    write_atomically(target, content)
+    write_bytes(target, content)
     test_set_digest = images_digest(everything.images)
     tests = everything.first(limit)
     logits, seconds = _logits(load_network(target), tests.images)
@@ -75,14 +76,15 @@ def export_run(run: RunFolder, frac_bits: int, limit: int | None = None, data: P
 
 
 def _logits(network: OnnxNetwork, images: NDArray[np.uint8]) -> tuple[NDArray[np.int32], float]:
-    """Logits of all images with a progress bar, and the seconds that ONNX Runtime took."""
+    """Logits of all images, and the seconds that ONNX Runtime took."""
     network.logits(images[: network.properties.batch])  # the first call allocates; it is not part of the measurement
     parts = []
     start = time.perf_counter()
-    with tqdm(total=len(images), desc="ONNX Runtime", unit="image") as progress:
-        for part in network.batches(images):
-            parts.append(part)
-            progress.update(len(part))
+    done, progress = 0, Progress("ONNX Runtime", "images")
+    for part in network.batches(images):
+        parts.append(part)
+        done += len(part)
+        progress.show(done, len(images))
     return np.concatenate(parts), time.perf_counter() - start
 
 

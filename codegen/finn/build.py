@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tomllib
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,6 +29,7 @@ from codegen.finn.folding.solver import (
 from codegen.fit import NO_BOARD, Resources, advise, budget, find_board
 from codegen.run_folder import RunFolder
 from fpga.boards import Board
+from sca_train.files import write_whole
 
 DEFAULT_PART = "xc7z020clg400-1"
 """Part that FINN's passes are told when no board is named; nothing in the graph depends on it."""
@@ -83,7 +83,7 @@ def build_graph(
         plan, folding = choose_folding(model, request, *_pruning(run))
         model = fold(model, folding, part)
         result = analyse(model, part)
-    _save(model, run.path / "graph.onnx")
+    write_whole(run.path / "graph.onnx", lambda aside: model.save(str(aside)))
     write_folding(folding, run.path / "folding.json")
     run.save_result("folding", {"target_cycles": target_cycles, "estimate": _record(plan_resources(plan)), **result})
     return model
@@ -202,13 +202,3 @@ def _pruning(run: RunFolder) -> tuple[float, int]:
 
 def _record(resources: Resources) -> dict[str, float]:
     return {"lut": resources.lut, "ff": resources.ff, "bram36": resources.bram36, "dsp": resources.dsp}
-
-
-def _save(model: ModelWrapper, target: Path) -> None:
-    """Write the graph whole or not at all."""
-    aside = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
-        model.save(str(aside))
-        aside.replace(target)
-    finally:
-        aside.unlink(missing_ok=True)

@@ -18,6 +18,7 @@ from qonnx.transformation.general import GiveUniqueNodeNames
 from qonnx.transformation.infer_datatypes import InferDataTypes
 from qonnx.transformation.infer_shapes import InferShapes
 
+from codegen.dialect import DOMAIN
 from codegen.errors import MappingError
 from codegen.finn.folding.file import NodeFolding
 from codegen.finn.passes.check_mappable import CheckMappable
@@ -102,7 +103,7 @@ def _apply(model: ModelWrapper, *passes: Transformation) -> ModelWrapper:
 def _drop_functions(model: ModelWrapper) -> None:
     """The neurons' local functions are inside SpikingMVAU now."""
     del model.model.functions[:]
-    for opset in [entry for entry in model.model.opset_import if entry.domain == "spikefold"]:
+    for opset in [entry for entry in model.model.opset_import if entry.domain == DOMAIN]:
         model.model.opset_import.remove(opset)
 
 

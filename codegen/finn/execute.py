@@ -8,9 +8,9 @@ from finn.transformation.fpgadataflow.set_exec_mode import SetExecMode
 from numpy.typing import NDArray
 from qonnx.core.modelwrapper import ModelWrapper
 
-from codegen.errors import SimulationError
 from codegen.finn.environment import quiet
 from codegen.run_folder import RunFolder
+from codegen.verify.images import check_images
 
 
 def run_finn(run: RunFolder, images: NDArray[np.uint8]) -> NDArray[np.int32]:
@@ -25,11 +25,7 @@ def execute_graph(model: ModelWrapper, images: NDArray[np.uint8]) -> NDArray[np.
     """The same for a graph in memory (left unchanged)."""
     graph_input, graph_output = model.graph.input[0].name, model.graph.output[0].name
     shape = tuple(model.get_tensor_shape(graph_input))
-    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != shape[1:]:
-        raise SimulationError(
-            f"images must be uint8 [N, {', '.join(map(str, shape[1:]))}], these are {images.dtype} "
-            f"[{', '.join(map(str, images.shape))}]"
-        )
+    check_images(images, shape[1:])
     classes = int(model.get_tensor_shape(graph_output)[-1])
     logits = np.empty((len(images), classes), np.int32)
     with quiet():

@@ -10,7 +10,8 @@ import jinja2
 
 from codegen.report.collect import Measured, Reduction, collect
 from codegen.report.plots import draw_plots, inline
-from codegen.run_folder import RunFolder, fresh_folder, write_atomically
+from codegen.run_folder import RunFolder, fresh_folder
+from sca_train.files import write_text
 
 TEMPLATE = Path(__file__).parent / "page.html.j2"
 LADDER = (
@@ -64,9 +65,9 @@ def write_report(run: RunFolder) -> Path:
     with fresh_folder(run.path / "plots") as folder:
         for name, svg in plots.items():
             (folder / f"{name}.svg").write_text(svg)
-    write_atomically(run.path / "report.json", json.dumps(measured.report.as_json(), indent=2) + "\n")
+    write_text(run.path / "report.json", json.dumps(measured.report.as_json(), indent=2) + "\n")
     target = run.path / "report.html"
-    write_atomically(target, page)
+    write_text(target, page)
     return target
 
 

@@ -7,8 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from codegen.fit import Resources
-from codegen.run_folder import write_atomically
 from codegen.synth.cells import CoreUse
+from sca_train.files import write_text
 
 
 class SynthesisCache:
@@ -29,4 +29,4 @@ class SynthesisCache:
     def store(self, key: str, use: CoreUse, seconds: float) -> None:
         """Keep a result; written whole or not at all."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        write_atomically(self.folder / f"{key}.json", json.dumps({**asdict(use), "seconds": round(seconds, 2)}) + "\n")
+        write_text(self.folder / f"{key}.json", json.dumps({**asdict(use), "seconds": round(seconds, 2)}) + "\n")

@@ -8,11 +8,10 @@ from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from tqdm import tqdm
-
 from codegen.accel.manifest import RenderedNode, read_manifest
 from codegen.errors import SynthesisError
 from codegen.fit import Resources, advise, budget, find_board, fits, total
+from codegen.progress import Progress
 from codegen.run_folder import RunFolder
 from codegen.synth.cache import SynthesisCache
 from codegen.synth.cells import CoreUse
@@ -135,19 +134,21 @@ def _synthesise_all(
             missing.setdefault(key, sources[name])
     if missing:
         start_yosys()
-        with ThreadPoolExecutor(max_workers=max(1, jobs)) as pool, _progress(len(missing), board) as progress:
+        with ThreadPoolExecutor(max_workers=max(1, jobs)) as pool:
             # The largest sources first: a long core that starts last would leave the other processes idle.
             order = sorted(missing, key=lambda key: _source_bytes(missing[key]), reverse=True)
             futures: dict[Future[Any], str] = {
                 pool.submit(synthesise_core, missing[key], board.family, core_timeout): key for key in order
             }
             ended: list[str] = []
+            progress = Progress(f"synthesis for {board.family}", "cores")
+            progress.show(0, len(missing))
 
             def keep(key: str, done: SynthesisedCore) -> None:
                 cache.store(key, done.use, done.seconds)
                 found[key] = (done.use, done.seconds, False)
-                progress.set_postfix_str(f"{missing[key].module} {done.seconds:.0f} s", refresh=False)
-                progress.update()
+                finished = sum(key in found for key in missing)
+                progress.show(finished, len(missing), f"{missing[key].module} {done.seconds:.0f} s")
 
             try:
                 for future in as_completed(futures):
@@ -162,10 +163,6 @@ def _synthesise_all(
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
     return {name: found[key] for name, key in keys.items()}
-
-
-def _progress(cores: int, board: Board) -> tqdm[Any]:
-    return tqdm(total=cores, desc=f"synthesis for {board.family}", unit="core")
 
 
 def _source_bytes(core: CoreSources) -> int:

@@ -13,10 +13,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from codegen.accel.build import CachedBuild, Command, Progress, content_key, run_tool, run_tools
-from codegen.accel.manifest import Manifest, read_manifest
-from codegen.accel.render_hls import CSIM_FOLDER, INCLUDE_FOLDER, NODE_FOLDER, max_width
+from codegen.accel.build import CachedBuild, Command, content_key, run_tool, run_tools
+from codegen.accel.manifest import HLS_STREAMS, read_hls_streams
+from codegen.accel.render_hls import CSIM_FOLDER, INCLUDE_FOLDER, NODE_FOLDER
 from codegen.errors import SimulationError
+from codegen.progress import Progress
 from codegen.run_folder import RunFolder
 from codegen.verify.stream_words import image_words, logits_of_words
 
@@ -42,9 +43,9 @@ def run_csim(run: RunFolder, images: NDArray[np.uint8]) -> CsimResult:
     Raises SimulationError when there is no compiler, the program does not compile, or it does not finish.
     """
     run.require("hls")
-    manifest = read_manifest(run.require("rtl"))
-    words = image_words(images, manifest)
-    build = build_csim(run, manifest)
+    streams = read_hls_streams(run.require(f"hls/{HLS_STREAMS}"))
+    words = image_words(images, streams.input)
+    build = build_csim(run, streams.max_width)
     with tempfile.TemporaryDirectory(prefix="spikefold-") as scratch:
         image_file, result_file, trip_file = (Path(scratch) / name for name in ("images", "results", "trips"))
         words.tofile(image_file)
@@ -53,14 +54,16 @@ def run_csim(run: RunFolder, images: NDArray[np.uint8]) -> CsimResult:
         start = time.monotonic()
         _run([str(build.program.resolve()), *files, str(len(words)), str(workers)], run, len(words))
         seconds = time.monotonic() - start
-        shape = (len(words), manifest.output.words, manifest.output.bytes)
-        logits = logits_of_words(np.fromfile(result_file, dtype=np.uint8).reshape(shape), manifest)
+        shape = (len(words), streams.output.words, streams.output.bytes)
+        logits = logits_of_words(np.fromfile(result_file, dtype=np.uint8).reshape(shape), streams.output)
         trips = {name: int(count) for name, count in (line.split() for line in trip_file.read_text().splitlines())}
     return CsimResult(logits=logits, seconds=seconds, trips=trips)
 
 
-def build_csim(run: RunFolder, manifest: Manifest) -> CachedBuild:
+def build_csim(run: RunFolder, max_width: int) -> CachedBuild:
     """Compile the C simulation of a run, or find the program compiled from the same sources.
+
+    ``max_width``: AP_INT_MAX_W.
 
     Raises SimulationError naming the log when it does not compile.
     """
@@ -68,7 +71,7 @@ def build_csim(run: RunFolder, manifest: Manifest) -> CachedBuild:
     folder = run.path / "build" / "csim"
     units = [hls / "accelerator.cpp", hls / "csim_main.cpp", *sorted((hls / CSIM_FOLDER).glob("*.cpp"))]
     flags = [_STANDARD, *_OPTIMISATION, *_WARNINGS, f"-I{INCLUDE_FOLDER}", f"-I{NODE_FOLDER}"]
-    flags += ["-isystem", str(vendor_headers()), f"-DAP_INT_MAX_W={max_width(manifest.nodes)}"]
+    flags += ["-isystem", str(vendor_headers()), f"-DAP_INT_MAX_W={max_width}"]
     flags += ["-DSPIKEFOLD_CSIM", "-DSPIKEFOLD_SEPARATE_NODES"]
     sources = [file for file in hls.rglob("*") if file.suffix in (".cpp", ".hpp")]
     build = CachedBuild(folder, folder / "csim", content_key(sources, [_COMPILER, *flags]))

@@ -1,32 +1,35 @@
-"""Image arrays that reach a simulator: checked once, with one sentence for whatever is wrong."""
+"""Image arrays that reach a network: checked by one function, with one sentence for whatever is wrong."""
 
 from __future__ import annotations
 
+from math import prod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from codegen.dialect import FRAME_DIMENSIONS
 from codegen.errors import SimulationError
-
-FRAME_DIMENSIONS = 3
-"""Height, width, channels."""
-EVENT_DIMENSIONS = 2 + FRAME_DIMENSIONS
-"""Of an input of event frames, [batch, T, height, width, channels]."""
 
 
 def check_images(images: NDArray[Any], input_shape: tuple[int, ...]) -> NDArray[np.uint8]:
     """The images themselves when they are uint8 [N, *input_shape] of the network; raises SimulationError otherwise.
 
-    ``input_shape``: (height, width, channels) of an image, or (T, height, width, channels) of event frames.
+    ``input_shape``: (height, width, channels) of an image, (T, height, width, channels) of event frames, or (elements,)
+    where only their number is known.
     """
-    wanted = f"uint8 [N, {', '.join(str(size) for size in input_shape)}]"
+    flat = len(input_shape) == 1
+    if flat:
+        wanted = f"uint8 [N, ...] with {input_shape[0]} elements each"
+    else:
+        wanted = f"uint8 [N, {', '.join(str(size) for size in input_shape)}]"
     if len(input_shape) > FRAME_DIMENSIONS:
         wanted += f" ({input_shape[0]} event frames each)"
     if images.dtype != np.uint8:
         raise SimulationError(f"the images are of type {images.dtype}, but the network takes {wanted}")
-    if images.shape[1:] != input_shape:
+    shape = (prod(images.shape[1:]),) if flat and images.ndim > 1 else images.shape[1:]
+    if shape != input_shape:
         raise SimulationError(f"the images have the shape {list(images.shape)}, but the network takes {wanted}")
     return images
 

@@ -14,8 +14,9 @@ from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
+from codegen.dialect import EVENT_DIMENSIONS
 from codegen.errors import ExportError
-from codegen.verify.images import EVENT_DIMENSIONS, check_images
+from codegen.verify.images import check_images
 
 LARGEST_BATCH = 32
 BATCH_PIXELS = 1 << 17

@@ -8,18 +8,19 @@ import subprocess
 import tempfile
 import time
 from dataclasses import dataclass
-from importlib.resources import as_file, files
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from codegen.accel.build import CachedBuild, Command, Progress, content_key, run_tool
+from codegen.accel.build import CachedBuild, Command, content_key, run_tool
 from codegen.accel.manifest import Manifest, read_manifest
 from codegen.errors import SimulationError
+from codegen.progress import Progress
 from codegen.run_folder import RunFolder
 from codegen.verify.stream_words import image_words, logits_of_words
+from hls_templates import RTL_DIR
 
 _GAVE_UP = 3
 _PATIENCE_FRAMES = 4
@@ -119,7 +120,7 @@ def simulate(
             raise SimulationError(f"{name}={probability} is outside [0, 1)")
     rtl = run.require("rtl")
     manifest = read_manifest(rtl)
-    words = image_words(images, manifest)
+    words = image_words(images, manifest.input)
     build = build_model(run, options)
     slack = (1 - stall_in) * (1 - stall_out)
     frame = sum(node.cycles for node in manifest.nodes)
@@ -146,7 +147,7 @@ def simulate(
         if status != 0:
             raise SimulationError(f"the RTL simulation of {run.path} stopped: {_reason(errors, output)}")
         shape = (len(words), manifest.output.words, manifest.output.bytes)
-        logits = logits_of_words(np.fromfile(result_file, dtype=np.uint8).reshape(shape), manifest)
+        logits = logits_of_words(np.fromfile(result_file, dtype=np.uint8).reshape(shape), manifest.output)
         times = np.fromfile(time_file, dtype=np.uint64).astype(np.int64).reshape(-1, 2)
     gaps = np.diff(times[:, 1])
     settled = gaps[1:] if len(gaps) > 1 else gaps
@@ -179,39 +180,36 @@ def build_model(run: RunFolder, options: ModelOptions) -> CachedBuild:
     manifest = read_manifest(rtl)
     verilator = verilator_program()
     folder = run.path / "build" / "rtlsim" / options.variant
-    with as_file(files("hls_templates") / "rtl") as templates:
-        main = templates / "rtlsim_main.cpp"
-        arguments = _verilator_arguments(manifest, options, templates)
-        sources = [rtl / name for name in manifest.files]
-        build = CachedBuild(folder, folder / "Vaccelerator", content_key([*sources, main], arguments))
-        if build.is_current():
-            return build
-        build.invalidate()
-        waivers = write_waivers(rtl, manifest, folder / "waivers.vlt")
-        command = [str(verilator), *arguments, "--Mdir", str(folder.resolve()), str(waivers.resolve())]
-        Progress("verilating the RTL", "models").show(0, 1)
-        run_tool(
-            Command(
-                [*command, *manifest.files, str(main.resolve())], "verilating the RTL", folder / "verilator.log", rtl
-            )
-        )
-        units = len(list(folder.glob("*.cpp")))
-        progress = Progress("compiling the RTL simulator", "files")
-        progress.show(0, units)
-        jobs = str(os.cpu_count() or 1)
-        # Verilator's own build was made with another compiler: it includes its precompiled header in that one's way.
-        make = ["make", "-C", str(folder.resolve()), "-f", "Vaccelerator.mk", "-j", jobs, "CFG_CXXFLAGS_PCH_I=-include"]
-        optimise = ["OPT_FAST=-O2 -march=native", "OPT_SLOW=-O0", "OPT_GLOBAL=-O1"]
-        if options.waveform:
-            optimise.append("LDLIBS=-lz")  # without -llz4, see _verilator_arguments
-        for stale in folder.glob("*.o"):
-            stale.unlink()
-        run_tool(
-            Command([*make, *optimise], "compiling the RTL simulator", folder / "make.log", rtl),
-            lambda: progress.show(min(len(list(folder.glob("*.o"))), units - 1), units),
-        )
-        progress.show(units, units)
-        build.mark_current()
+    main = RTL_DIR / "rtlsim_main.cpp"
+    arguments = _verilator_arguments(manifest, options)
+    sources = [rtl / name for name in manifest.files]
+    build = CachedBuild(folder, folder / "Vaccelerator", content_key([*sources, main], arguments))
+    if build.is_current():
+        return build
+    build.invalidate()
+    waivers = write_waivers(rtl, manifest, folder / "waivers.vlt")
+    command = [str(verilator), *arguments, "--Mdir", str(folder.resolve()), str(waivers.resolve())]
+    Progress("verilating the RTL", "models").show(0, 1)
+    run_tool(
+        Command([*command, *manifest.files, str(main.resolve())], "verilating the RTL", folder / "verilator.log", rtl)
+    )
+    units = len(list(folder.glob("*.cpp")))
+    progress = Progress("compiling the RTL simulator", "files")
+    progress.show(0, units)
+    jobs = str(os.cpu_count() or 1)
+    # Verilator's own build was made with another compiler: it includes its precompiled header in that one's way.
+    make = ["make", "-C", str(folder.resolve()), "-f", "Vaccelerator.mk", "-j", jobs, "CFG_CXXFLAGS_PCH_I=-include"]
+    optimise = ["OPT_FAST=-O2 -march=native", "OPT_SLOW=-O0", "OPT_GLOBAL=-O1"]
+    if options.waveform:
+        optimise.append("LDLIBS=-lz")  # without -llz4, see _verilator_arguments
+    for stale in folder.glob("*.o"):
+        stale.unlink()
+    run_tool(
+        Command([*make, *optimise], "compiling the RTL simulator", folder / "make.log", rtl),
+        lambda: progress.show(min(len(list(folder.glob("*.o"))), units - 1), units),
+    )
+    progress.show(units, units)
+    build.mark_current()
     return build
 
 
@@ -223,7 +221,7 @@ def write_waivers(rtl: Path, manifest: Manifest, target: Path) -> Path:
     return target
 
 
-def _verilator_arguments(manifest: Manifest, options: ModelOptions, templates: Path) -> list[str]:
+def _verilator_arguments(manifest: Manifest, options: ModelOptions) -> list[str]:
     arguments = ["--cc", "--exe", "--top-module", manifest.top, "--prefix", "Vaccelerator", "-O3", "--no-timing"]
     arguments += ["--x-assign", "fast", "--x-initial", "fast", "-Wno-fatal", "--output-split", _OUTPUT_SPLIT]
     arguments += ["--assert", "-DSPIKEFOLD_ASSERTIONS"] if options.assertions else ["--no-assert"]
@@ -231,7 +229,7 @@ def _verilator_arguments(manifest: Manifest, options: ModelOptions, templates: P
         arguments.append("-DSPIKEFOLD_STREAM_COUNTERS")
     if options.waveform:
         # The header of liblz4 is on few machines; our own takes its place.
-        arguments += ["--trace-fst", "--trace-structs", "-CFLAGS", f"-I{templates / 'lz4'}"]
+        arguments += ["--trace-fst", "--trace-structs", "-CFLAGS", f"-I{RTL_DIR / 'lz4'}"]
     return arguments
 
 

@@ -2,33 +2,27 @@
 
 from __future__ import annotations
 
-from math import prod
-
 import numpy as np
 from numpy.typing import NDArray
 
-from codegen.accel.manifest import Manifest
+from codegen.accel.graph import Stream
 from codegen.errors import SimulationError
+from codegen.verify.images import check_images
 from codegen.words import pack_words, unpack_words
 
 
-def image_words(images: NDArray[np.uint8], manifest: Manifest) -> NDArray[np.uint8]:
-    """Input words [N, words, bytes] of images [N, H, W, C] uint8.
+def image_words(images: NDArray[np.uint8], stream: Stream) -> NDArray[np.uint8]:
+    """Input words [N, words, bytes] of images uint8 [N, H, W, C], N at least 1.
 
-    Raises SimulationError when the images do not have the network's number of elements, or are not uint8.
+    A stream knows how many elements an image has, not how they lie. Raises SimulationError as ``check_images`` does,
+    and where there is no image.
     """
-    stream = manifest.input
-    expected = stream.lanes * stream.words
-    if images.dtype != np.uint8:
-        raise SimulationError(f"images are {images.dtype}; uint8 is expected")
-    if images.ndim < 2 or len(images) == 0 or prod(images.shape[1:]) != expected:
-        raise SimulationError(
-            f"images of shape {list(images.shape)}; [N, ...] with {expected} elements each is expected"
-        )
+    check_images(images, (stream.lanes * stream.words,))
+    if not len(images):
+        raise SimulationError("there is no image to simulate")
     return pack_words(images.reshape(len(images), -1), stream.lanes, stream.element_bits)
 
 
-def logits_of_words(words: NDArray[np.uint8], manifest: Manifest) -> NDArray[np.int32]:
+def logits_of_words(words: NDArray[np.uint8], stream: Stream) -> NDArray[np.int32]:
     """Logits [N, classes] int32 of output words [N, words, bytes]."""
-    stream = manifest.output
     return unpack_words(words, stream.lanes, stream.element_bits, signed=stream.signed).astype(np.int32)

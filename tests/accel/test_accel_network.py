@@ -206,10 +206,17 @@ def test_the_hls_top_compiles_as_vitis_sees_it(network: TinyNetwork, tmp_path: P
 
 @pytest.mark.parametrize("simulate", [run_csim, run_rtlsim])
 def test_images_of_another_shape_or_type_are_refused(network: TinyNetwork, simulate) -> None:
-    with pytest.raises(SimulationError, match="images of shape"):
+    count, *shape = network.images.shape
+    elements = int(np.prod(shape))
+    wanted = rf"the network takes uint8 \[N, \.\.\.\] with {elements} elements each"
+    with pytest.raises(SimulationError, match=rf"shape \[{count}, 4, .*\], but {wanted}"):
         simulate(network.run, network.images[:, :4])
-    with pytest.raises(SimulationError, match="uint8 is expected"):
+    with pytest.raises(SimulationError, match=rf"of type int32, but {wanted}"):
         simulate(network.run, network.images.astype(np.int32))
+    with pytest.raises(SimulationError, match=rf"shape \[{elements}\], but {wanted}"):
+        simulate(network.run, network.images[0].reshape(-1))
+    with pytest.raises(SimulationError, match="no image to simulate"):
+        simulate(network.run, network.images[:0])
 
 
 @pytest.mark.parametrize("stall", [-0.1, 1.0])
@@ -219,7 +226,7 @@ def test_an_impossible_stall_probability_is_refused(network: TinyNetwork, stall:
 
 
 def test_a_failed_compile_names_the_log(network: TinyNetwork, tmp_path: Path) -> None:
-    run = _copy(network.run, tmp_path)
+    run = _copy(network.run, tmp_path, "hls")
     top = run.path / "hls" / "accelerator.cpp"
     top.write_text(top.read_text() + "\nthis does not compile\n")
     with pytest.raises(SimulationError, match=r"compiling accelerator\.cpp .* the log is .*accelerator\.log"):
@@ -227,11 +234,11 @@ def test_a_failed_compile_names_the_log(network: TinyNetwork, tmp_path: Path) ->
     assert "this does not compile" in (run.path / "build" / "csim" / "accelerator.log").read_text()
 
 
-@pytest.mark.parametrize(("simulate", "tool"), [(run_csim, "g\\+\\+"), (run_rtlsim, "make")])
+@pytest.mark.parametrize(("simulate", "tree", "tool"), [(run_csim, "hls", "g\\+\\+"), (run_rtlsim, "rtl", "make")])
 def test_a_missing_compiler_is_named(
-    network: TinyNetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, simulate, tool: str
+    network: TinyNetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, simulate, tree: str, tool: str
 ) -> None:
-    run = _copy(network.run, tmp_path)
+    run = _copy(network.run, tmp_path, tree)
     only_verilators_needs = tmp_path / "bin"
     only_verilators_needs.mkdir()
     for name in ("perl", "python3", "sh", "env"):
@@ -243,9 +250,9 @@ def test_a_missing_compiler_is_named(
         simulate(run, network.images)
 
 
-def _copy(run: RunFolder, folder: Path) -> RunFolder:
-    shutil.copytree(run.path / "hls", folder / "copy" / "hls")
-    shutil.copytree(run.path / "rtl", folder / "copy" / "rtl")
+def _copy(run: RunFolder, folder: Path, tree: str) -> RunFolder:
+    """A run that has only the one source tree: each simulator must do with its own."""
+    shutil.copytree(run.path / tree, folder / "copy" / tree)
     return RunFolder(folder / "copy")
 
 

@@ -13,8 +13,8 @@ from core_cases import Case
 
 import hls_templates
 from codegen.core import spike_pool, spiking_mvau
-from codegen.core.rendering import padded_bits
 from codegen.core.spike_pool import SpikePoolSpec
+from codegen.words import word_bytes
 
 SOURCES = Path(hls_templates.__file__).parent / "rtl"
 
@@ -59,8 +59,8 @@ def run_rtl(cases: list[Case], folder: Path, seed: int) -> dict[str, RtlResult]:
         plan.append(
             {
                 "name": case.name,
-                "in_bytes": padded_bits(in_bits) // 8,
-                "out_bytes": padded_bits(out_bits) // 8,
+                "in_bytes": word_bytes(in_bits),
+                "out_bytes": word_bytes(out_bits),
                 "in_words": [f"{word:x}" for word in case.input_words],
                 "out_count": len(case.outputs),
             }

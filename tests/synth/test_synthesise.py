@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import asdict, replace
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +21,7 @@ from codegen.synth import synthesise
 from codegen.synth.cache import SynthesisCache
 from codegen.synth.yosys import CoreSources, SynthesisedCore, content_key, synthesise_core
 from fpga.boards import BOARDS, Board, Family
+from hls_templates import RTL_DIR
 
 CORE = SpikingMVAUSpec(
     name="layer_0",
@@ -57,7 +57,7 @@ def random_weights(seed: int) -> np.ndarray:
 
 def copy_cores(names: tuple[str, ...], rtl: Path) -> None:
     for name in names:
-        shutil.copyfile(str(files("hls_templates") / "rtl" / name), rtl / name)
+        shutil.copyfile(RTL_DIR / name, rtl / name)
 
 
 def add_core(rtl: Path, spec: SpikingMVAUSpec, weights: np.ndarray) -> RenderedNode:

@@ -13,7 +13,7 @@ from codegen.errors import FoldingError
 from codegen.finn.folding.layers import is_op
 from codegen.finn.folding.plan import LayerPlan
 from codegen.finn.folding.solver import Plan
-from codegen.run_folder import write_atomically
+from sca_train.files import write_text
 
 NodeFolding = Mapping[str, Mapping[str, Any]]
 """Node name -> attribute name -> value."""
@@ -72,7 +72,7 @@ def _layer_folding(plan: LayerPlan, before: list[str]) -> dict[str, dict[str, An
 
 def write_folding(folding: NodeFolding, target: Path) -> None:
     """Write a folding that ``read_folding`` and FINN's ApplyConfig read back."""
-    write_atomically(target, json.dumps({"Defaults": {}, **folding}, indent=2) + "\n")
+    write_text(target, json.dumps({"Defaults": {}, **folding}, indent=2) + "\n")
 
 
 def read_folding(path: Path, model: ModelWrapper) -> NodeFolding:

@@ -12,6 +12,7 @@ import math
 from codegen.core.spiking_mvau import MemoryStyle
 from codegen.finn.estimates import block_rams
 from codegen.fit import Resources
+from codegen.words import padded_bits
 
 # FINN's FIFO (fifo.sv): a shift register up to 33 words, LUT RAM up to 257, block RAM above.
 _SHIFT_REGISTER_WORDS = 33
@@ -46,7 +47,7 @@ def converter_resources(in_bits: int, out_bits: int) -> Resources:
 
 def fifo_resources(word_bits: int, depth: int) -> Resources:
     """FIFO; its words are whole bytes wide."""
-    width = 8 * math.ceil(word_bits / 8)
+    width = padded_bits(word_bits)
     if depth <= _SHIFT_REGISTER_WORDS:
         return Resources(lut=9 + width, ff=7 + width, bram36=0, dsp=0)
     if depth <= _LUT_RAM_WORDS:

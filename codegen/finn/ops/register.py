@@ -5,13 +5,13 @@ from __future__ import annotations
 from finn.custom_op.fpgadataflow import hls, rtl
 from qonnx.custom_op.registry import add_op_to_domain
 
+from codegen.dialect import DATAFLOW_DOMAIN
 from codegen.finn.ops.spike_pool import SpikePool
 from codegen.finn.ops.spike_pool_hls import SpikePool_hls
 from codegen.finn.ops.spike_pool_rtl import SpikePool_rtl
 from codegen.finn.ops.spiking_mvau import SpikingMVAU
 from codegen.finn.ops.spiking_mvau_hls import SpikingMVAU_hls
 from codegen.finn.ops.spiking_mvau_rtl import SpikingMVAU_rtl
-from codegen.finn.passes.graph import GENERIC_DOMAIN
 
 
 def register() -> None:
@@ -21,10 +21,10 @@ def register() -> None:
     its dictionaries of variants because SpecializeLayers looks there.
     """
     for generic in (SpikingMVAU, SpikePool):
-        add_op_to_domain(GENERIC_DOMAIN, generic)
+        add_op_to_domain(DATAFLOW_DOMAIN, generic)
     for hls_variant in (SpikingMVAU_hls, SpikePool_hls):
-        add_op_to_domain(f"{GENERIC_DOMAIN}.hls", hls_variant)
+        add_op_to_domain(f"{DATAFLOW_DOMAIN}.hls", hls_variant)
         hls.register_custom_op(hls_variant)
     for rtl_variant in (SpikingMVAU_rtl, SpikePool_rtl):
-        add_op_to_domain(f"{GENERIC_DOMAIN}.rtl", rtl_variant)
+        add_op_to_domain(f"{DATAFLOW_DOMAIN}.rtl", rtl_variant)
         rtl.register_custom_op(rtl_variant)

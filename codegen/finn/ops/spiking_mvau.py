@@ -14,8 +14,8 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from codegen.core import spiking_mvau as core
 from codegen.core.spiking_mvau import MemoryStyle, SpikingMVAUSpec
+from codegen.dialect import FLOAT_EXACT
 from codegen.errors import MappingError, SimulationError
-from codegen.export.onnx_writer import FLOAT_EXACT
 from codegen.finn.estimates import mvau_resources
 from codegen.network import NeuronKind, ResetKind
 

@@ -7,11 +7,9 @@ from onnx import NodeProto
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.transformation.base import Transformation
 
-from codegen.core.spiking_mvau import MAX_TIMESTEPS
+from codegen.dialect import EVENT_DIMENSIONS, MAX_TIMESTEPS, SUM_SUFFIX
 from codegen.errors import MappingError
-from codegen.export.onnx_writer import SUM_SUFFIX
 from codegen.finn.passes.graph import attribute, is_neuron, is_read_out
-from codegen.verify.images import EVENT_DIMENSIONS
 
 IMAGE_TO_FEATURE_MAP = (0, 3, 1, 2)
 """NHWC pixels to the NCHW that ONNX convolutions read."""

@@ -9,9 +9,7 @@ import onnx
 from onnx import GraphProto, NodeProto, TensorProto, helper
 from qonnx.core.modelwrapper import ModelWrapper
 
-from codegen.export.onnx_writer import DOMAIN
-
-GENERIC_DOMAIN = "finn.custom_op.fpgadataflow"
+from codegen.dialect import DATAFLOW_DOMAIN, DOMAIN, READ_OUT
 
 
 def attribute(node: NodeProto, name: str, default: Any = None) -> Any:
@@ -32,7 +30,7 @@ def is_neuron(node: NodeProto) -> bool:
 
 def is_read_out(node: NodeProto) -> bool:
     """Whether the node is the ReadOut function node."""
-    return node.domain == DOMAIN and node.op_type == "ReadOut"
+    return node.domain == DOMAIN and node.op_type == READ_OUT
 
 
 def set_tensor(model: ModelWrapper, name: str, shape: tuple[int, ...]) -> None:
@@ -56,7 +54,7 @@ def dataflow_node(op_type: str, inputs: list[str], output: str, name: str, **att
         inputs,
         [output],
         name=name,
-        domain=GENERIC_DOMAIN,
+        domain=DATAFLOW_DOMAIN,
         backend="fpgadataflow",
         **attributes,
     )

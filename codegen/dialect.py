@@ -1,0 +1,25 @@
+"""The words and numbers that all readers and writers of model.onnx and graph.onnx agree on."""
+
+from __future__ import annotations
+
+DOMAIN = "spikefold"
+"""Of the local functions of model.onnx: the neurons of codegen.neurons, and READ_OUT."""
+OPSET = 18
+"""Of the standard operators that model.onnx and the bodies of its functions consist of."""
+READ_OUT = "ReadOut"
+SUM_SUFFIX = "_sum"
+"""What the name of a layer gets for the last addition of its sum."""
+DATAFLOW_DOMAIN = "finn.custom_op.fpgadataflow"
+"""FINN's, of the dataflow nodes of graph.onnx."""
+
+PIXEL_MAX = 255
+FRAME_DIMENSIONS = 3
+"""Height, width, channels."""
+EVENT_DIMENSIONS = 2 + FRAME_DIMENSIONS
+"""Of an input of event frames, [batch, T, height, width, channels]."""
+
+MAX_TIMESTEPS = 32
+FLOAT_EXACT = 1 << 24
+"""float32, in which ONNX Runtime convolves and FINN executes, holds every integer up to this magnitude."""
+INT_BITS = 32
+"""Of additions and neurons in model.onnx."""
