@@ -9,17 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codegen.dialect import PIXEL_MAX
+from codegen.neurons import Neuron
 from sca_train.specs import IMAGE
 
 ConnectionKind = Literal["conv", "linear", "identity"]
-NeuronKind = Literal["none", "IF", "LIF"]
 PoolKind = Literal["max", "avg"]
-ResetKind = Literal["hard", "soft"]
-
-
-def initial_potential(threshold: NDArray[np.int64], half_start: bool) -> NDArray[np.int64]:
-    """V before the first step, int64 [out]: ``threshold >> 1`` (rounded down) with ``half_start``, else 0."""
-    return threshold >> 1 if half_start else np.zeros_like(threshold)
 
 
 @dataclass(frozen=True)
@@ -43,13 +37,12 @@ class IntegerConnection:
 
 @dataclass(frozen=True)
 class IntegerLayer:
-    """A sum of connections with its integer neuron, or the read-out (``neuron = "none"``).
+    """A sum of connections with its integer neurons, or the read-out (``neuron`` None).
 
     The sum is that of ``inputs``, plus the sum of the earlier layer ``onto`` unless that is empty; the neuron sees
     ``sign * sum``, ``sign`` int64 [out] of -1, 0 and +1 (all 1 where the weights could take the sign themselves).
     ``bias`` and ``threshold`` int64 [out], both scaled by 2^frac_bits (bias of the read-out: unscaled, added once per
-    step; its threshold is all zero and unused). ``leak_shift`` k: tau = 2^k (0 for IF). ``half_start``: the potential
-    starts every frame at half the threshold (``initial_potential``) instead of 0.
+    step; its threshold is all zero and unused).
     ``pool`` is window and stride of the pooling, 1 for none: the maximum of spikes, or ("avg") their sum, 0..pool^2.
     ``map_pixels``: 1, or the pixels of the map over which the read-out sums each channel's spikes before its weights.
     """
@@ -58,14 +51,11 @@ class IntegerLayer:
     inputs: tuple[IntegerConnection, ...]
     onto: str
     sign: NDArray[np.int64]
-    neuron: NeuronKind
-    leak_shift: int
-    reset: ResetKind
+    neuron: Neuron | None
     bias: NDArray[np.int64]
     threshold: NDArray[np.int64]
     pool: int
     pool_kind: PoolKind = "max"
-    half_start: bool = False
     map_pixels: int = 1
 
     @property
@@ -99,7 +89,7 @@ class IntegerNetwork:
     @property
     def has_half_starts(self) -> bool:
         """Whether the potential of any layer starts at half its threshold."""
-        return any(layer.half_start for layer in self.layers)
+        return any(layer.neuron is not None and layer.neuron.half_start for layer in self.layers)
 
     def added_to(self) -> frozenset[str]:
         """Names of the layers whose sum another layer goes on with."""

@@ -2,8 +2,7 @@
 
 A channel's current is ``I = a * acc + b`` with ``acc`` the integer sum of integer weights (and integer pixels). Weights
 are flipped where ``a < 0``, then everything is divided by ``|a|``: the neuron adds ``acc + b / |a|`` and compares with
-``threshold / |a|`` (LIF: tau times the threshold, its potential being tau times SpikingJelly's), both rounded to
-``frac_bits`` fractional bits.
+``threshold / |a|`` (in the neuron's own scale, ``Neuron.level``), both rounded to ``frac_bits`` fractional bits.
 
 Where a sum has several terms or other readers (residual networks), the sign stays beside the weights: the neuron sees
 ``sign * sum``. What is said of zero weights below is then a sign of zero, since the weights are not the channel's own.
@@ -35,9 +34,8 @@ from codegen.network import (
     IntegerConnection,
     IntegerLayer,
     IntegerNetwork,
-    ResetKind,
-    initial_potential,
 )
+from codegen.neurons import NEURONS, Neuron
 from sca_train.description import (
     ConnectionDescription,
     LayerDescription,
@@ -89,8 +87,8 @@ def fold_network(description: NetworkDescription, frac_bits: int = DEFAULT_FRAC_
                 f"to has {len(onto.low)}"
             )
         sums[layer.name] = sum_range(connections, largest, _channels(layer), onto)
-        neuron = _Folding(layer, layer.neuron, units[layer.name], description.timesteps, frac_bits)
-        folded.append(neuron.fold(connections, sums[layer.name]))
+        neurons = _Folding(layer, layer.neuron, units[layer.name], description.timesteps, frac_bits)
+        folded.append(neurons.fold(connections, sums[layer.name]))
         largest[layer.name] = folded[-1].largest_output
     return IntegerNetwork(
         input_shape=description.input_shape,
@@ -157,30 +155,23 @@ class _Folding:
     """One layer with neurons on its way to integers."""
 
     layer: LayerDescription
-    neuron: NeuronDescription
+    described: NeuronDescription
     unit: SumUnit
     timesteps: int
     frac_bits: int
 
     def fold(self, connections: tuple[IntegerConnection, ...], total: Interval) -> IntegerLayer:
         """The integer layer; ``total`` bounds its sum before any sign."""
-        layer, neuron = self.layer, self.neuron
+        layer = self.layer
         gain, shift = _gain_and_shift(layer, self.unit)
-        leak_shift = _leak_shift(layer.name, neuron)
-        half_start = _half_start(layer.name, neuron)
-        if not neuron.threshold > 0:
-            raise ExportError(f"layer {layer.name!r}: its threshold is {neuron.threshold}, but must be above 0")
-        threshold_real = np.full(len(gain), neuron.threshold * (1 << leak_shift))
+        neuron = NEURONS[self.described.kind].fold(self.described, self.frac_bits, f"layer {layer.name!r}")
+        level = neuron.level(self.described.threshold)
         constant = _constant_channels(gain, shift, self.frac_bits, self.timesteps)
         sign = np.where(constant, 0, np.where(gain < 0, -1, 1))
-        step = np.where(constant, _constant_unit(shift, threshold_real), np.abs(gain)) / (1 << self.frac_bits)
-        bias = np.rint(shift / step).astype(np.int64)
-        # A threshold beyond any potential makes a silent channel; 2^62 only keeps the cast to int64 defined.
-        with np.errstate(over="ignore"):
-            threshold = np.rint(np.minimum(threshold_real / step, 2.0**62)).astype(np.int64)
-        drive = drive_range(total.times(sign), bias, self.frac_bits)
-        initial = initial_potential(threshold, half_start)
-        silent, always = _decided_channels(drive, threshold, leak_shift, neuron.reset, self.timesteps, initial)
+        unit = np.where(constant, _constant_unit(shift, level), np.abs(gain))
+        bias, threshold = neuron.fold_channels(unit, shift, level)
+        drive = drive_range(neuron, total.times(sign), bias)
+        silent, always = _decided_channels(neuron, drive, threshold, self.timesteps)
         sign[silent | always] = 0
         bias[silent | always] = 0
         threshold[silent], threshold[always] = 1, 0
@@ -192,14 +183,11 @@ class _Folding:
             inputs=connections,
             onto=layer.onto,
             sign=sign,
-            neuron=neuron.kind,
-            leak_shift=leak_shift,
-            reset=neuron.reset,
+            neuron=neuron,
             bias=bias,
             threshold=threshold,
             pool=layer.pool,
             pool_kind=layer.pool_kind,
-            half_start=half_start,
         )
 
 
@@ -208,46 +196,30 @@ def _times_sign(connection: IntegerConnection, sign: Integers) -> IntegerConnect
     return replace(connection, weights=connection.weights * sign.reshape(-1, *[1] * (connection.weights.ndim - 1)))
 
 
-def _leak_shift(name: str, neuron: NeuronDescription) -> int:
-    if neuron.kind == "IF":
-        return 0
-    shift = round(float(np.log2(neuron.tau))) if neuron.tau > 0 else 0
-    if shift < 1 or 2.0**shift != neuron.tau:
-        raise ExportError(f"layer {name!r}: tau={neuron.tau} of its LIF neurons must be a power of two, 2 or more")
-    return shift
-
-
-def _half_start(name: str, neuron: NeuronDescription) -> bool:
-    if neuron.v_init not in (0.0, 0.5):
-        raise ExportError(
-            f"layer {name!r}: its neurons start at {neuron.v_init:g} of their threshold; only 0 and 0.5 are possible"
-        )
-    return neuron.v_init == 0.5
-
-
 def _constant_channels(gain: Floats, shift: Floats, frac_bits: int, timesteps: int) -> NDArray[np.bool_]:
     """Channels whose current does not follow their inputs, within the number range."""
     limit = float(1 << (POTENTIAL_BITS - 1))
     return np.abs(gain) * limit <= np.abs(shift) * (timesteps << frac_bits)
 
 
-def _constant_unit(shift: Floats, threshold: Floats) -> Floats:
+def _constant_unit(shift: Floats, level: float) -> Floats:
     """The real value of 1.0 in a constant channel's own fixed-point scale."""
-    return np.maximum(np.abs(shift), threshold) / (1 << CONSTANT_BITS)
+    return np.maximum(np.abs(shift), level) / (1 << CONSTANT_BITS)
 
 
 def _decided_channels(
-    drive: Interval, threshold: Integers, leak_shift: int, reset: ResetKind, timesteps: int, initial: Integers
+    neuron: Neuron, drive: Interval, threshold: Integers, timesteps: int
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Channels that never spike and channels that spike at every step, whatever their inputs."""
-    unspiked = potential_range(drive, timesteps, leak_shift, "hard", None, initial)
+    initial = neuron.initial(threshold)
+    unspiked = potential_range(neuron, drive, timesteps, None, initial)
     always = np.ones(threshold.shape, bool)
     carried = Interval(initial, initial)
     for _ in range(timesteps):
-        before = charged(carried, drive, leak_shift)
+        before = charged(neuron, carried, drive)
         always &= before.low >= threshold
         # What is left where every step so far has spiked; of other channels it no longer matters.
-        low = before.low - threshold if reset == "soft" else np.zeros_like(threshold)
+        low = neuron.after_spike(before.low, threshold)
         carried = Interval(low, low)
     return unspiked.high < threshold, always
 
@@ -276,9 +248,7 @@ def _fold_read_out(
         inputs=(_times_sign(connections[0], np.full_like(bias, 1 if common > 0 else -1)),),
         onto="",
         sign=np.ones_like(bias),
-        neuron="none",
-        leak_shift=0,
-        reset="hard",
+        neuron=None,
         bias=bias,
         threshold=np.zeros_like(bias),
         pool=1,

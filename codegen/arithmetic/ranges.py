@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from codegen.network import IntegerConnection, IntegerNetwork, NeuronKind, ResetKind, initial_potential
+from codegen.network import IntegerConnection, IntegerNetwork
+from codegen.neurons import Constants, Neuron
 
 Integers = NDArray[np.int64]
 
@@ -102,23 +103,13 @@ def sum_ranges(network: IntegerNetwork) -> dict[str, Interval]:
     return ranges
 
 
-def drive_range(acc: Interval, bias: Integers, frac_bits: int) -> Interval:
-    """Bounds of what a neuron adds to its potential in one step."""
-    return Interval((acc.low << frac_bits) + bias, (acc.high << frac_bits) + bias)
-
-
-def leaked(potential: Integers, leak_shift: int) -> Integers:
-    """V - (V >> k) for LIF, V for IF (k = 0); monotone in V, so it maps bounds to bounds."""
-    return potential - (potential >> leak_shift) if leak_shift else potential
+def drive_range(neuron: Neuron, acc: Interval, bias: Integers) -> Interval:
+    """Bounds of what a step adds to the potential."""
+    return Interval(neuron.drive(acc.low, bias), neuron.drive(acc.high, bias))
 
 
 def potential_range(
-    drive: Interval,
-    timesteps: int,
-    leak_shift: int,
-    reset: ResetKind,
-    threshold: Integers | None,
-    initial: Integers,
+    neuron: Neuron, drive: Interval, timesteps: int, threshold: Integers | None, initial: Integers
 ) -> Interval:
     """Bounds of V over all steps, before and after the reset, from V = ``initial`` and any drive in its range at each.
 
@@ -128,24 +119,24 @@ def potential_range(
     carried = Interval(initial, initial)
     reached: Interval | None = None
     for _ in range(timesteps):
-        before = charged(carried, drive, leak_shift)
-        carried = before if threshold is None else _after_reset(before, threshold, reset)
+        before = charged(neuron, carried, drive)
+        carried = before if threshold is None else _after_reset(neuron, before, threshold)
         reached = (reached or before).hull(before).hull(carried)
     assert reached is not None
     return reached
 
 
-def charged(potential: Interval, drive: Interval, leak_shift: int) -> Interval:
+def charged(neuron: Neuron, potential: Interval, drive: Interval) -> Interval:
     """Bounds of V before the reset of a step, from those of V before the step and of its drive."""
-    return Interval(leaked(potential.low, leak_shift) + drive.low, leaked(potential.high, leak_shift) + drive.high)
+    return Interval(neuron.charge(potential.low, drive.low), neuron.charge(potential.high, drive.high))
 
 
-def _after_reset(before: Interval, threshold: Integers, reset: ResetKind) -> Interval:
+def _after_reset(neuron: Neuron, before: Interval, threshold: Integers) -> Interval:
     """Bounds of V after the reset: the silent part below the threshold, and what the reset leaves of the rest."""
     silent = before.low < threshold
     spiking = before.high >= threshold
-    left_low = np.maximum(before.low, threshold) - threshold if reset == "soft" else np.zeros_like(threshold)
-    left_high = before.high - threshold if reset == "soft" else np.zeros_like(threshold)
+    left_low = neuron.after_spike(np.maximum(before.low, threshold), threshold)
+    left_high = neuron.after_spike(before.high, threshold)
     silent_high = np.minimum(before.high, threshold - 1)
     low = np.where(silent & spiking, np.minimum(before.low, left_low), np.where(silent, before.low, left_low))
     high = np.where(silent & spiking, np.maximum(silent_high, left_high), np.where(silent, silent_high, left_high))
@@ -153,42 +144,27 @@ def _after_reset(before: Interval, threshold: Integers, reset: ResetKind) -> Int
 
 
 def layer_widths(
-    weights: Integers,
+    constants: Constants,
     static_input: bool,
     input_bits: int,
     timesteps: int,
-    neuron: NeuronKind,
-    leak_shift: int,
-    reset: ResetKind,
-    frac_bits: int,
-    bias: Integers,
-    threshold: Integers,
-    half_start: bool = False,
+    neuron: Neuron | None,
     map_pixels: int = 1,
 ) -> LayerWidths:
-    """Minimal widths of one layer from its real weights [MH, MW], bias [MH] and threshold [MH].
+    """Minimal widths of one layer from its real constants, weights as a matrix [MH, MW].
 
     ``static_input``: inputs are unsigned ``input_bits``-bit integers, the same at every step; else one bit per step.
-    ``map_pixels``: so many inputs are summed into each that the weights read.
+    ``neuron`` None: the read-out. ``map_pixels``: so many inputs are summed into each that the weights read.
     """
-    weights, bias, threshold = (np.asarray(array, np.int64) for array in (weights, bias, threshold))
-    acc = acc_range(weights, ((1 << input_bits) - 1 if static_input else 1) * map_pixels)
-    return widths_of_sum(acc, timesteps, neuron, leak_shift, reset, frac_bits, bias, threshold, half_start)
+    acc = acc_range(constants.weights, ((1 << input_bits) - 1 if static_input else 1) * map_pixels)
+    return widths_of_sum(acc, timesteps, neuron, constants.bias, constants.threshold)
 
 
 def widths_of_sum(
-    acc: Interval,
-    timesteps: int,
-    neuron: NeuronKind,
-    leak_shift: int,
-    reset: ResetKind,
-    frac_bits: int,
-    bias: Integers,
-    threshold: Integers,
-    half_start: bool = False,
+    acc: Interval, timesteps: int, neuron: Neuron | None, bias: Integers, threshold: Integers
 ) -> LayerWidths:
     """The same from the bounds of what the neuron, or the read-out, is given at each step."""
-    if neuron == "none":
+    if neuron is None:
         total = Interval(acc.low * timesteps, acc.high * timesteps)
         bias_total = bias * timesteps
         logit_bits = signed_bits(total.low + bias_total, total.high + bias_total)
@@ -199,10 +175,9 @@ def widths_of_sum(
             threshold_bits=1,
             output_bits=logit_bits,
         )
-    initial = initial_potential(threshold, half_start)
-    leak = leak_shift if neuron == "LIF" else 0
-    drive = drive_range(acc, bias, frac_bits)
-    potential = potential_range(drive, timesteps, leak, reset, threshold, initial)
+    initial = neuron.initial(threshold)
+    drive = drive_range(neuron, acc, bias)
+    potential = potential_range(neuron, drive, timesteps, threshold, initial)
     return LayerWidths(
         acc_bits=signed_bits(acc.low, acc.high),
         potential_bits=signed_bits(potential.low, potential.high, initial, drive.low, drive.high),

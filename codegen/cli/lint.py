@@ -14,6 +14,7 @@ from codegen.core import spike_pool, spiking_mvau
 from codegen.core.spike_pool import SpikePoolSpec
 from codegen.core.spiking_mvau import SpikingMVAUSpec
 from codegen.errors import RenderError
+from codegen.neurons import Constants
 from codegen.verify.rtlsim import verilator_program
 from hls_templates import RTL_DIR
 
@@ -77,17 +78,11 @@ def _render(spec: SpikingMVAUSpec, folder: Path) -> None:
     weights = generator.integers(-largest, largest + 1, (spec.mh, spec.mw))
     bias, threshold = generator.integers(-20, 21, spec.mh), generator.integers(1, 500, spec.mh)
     widths = layer_widths(
-        weights,
+        Constants(weights, bias, threshold),
         static_input=spec.static_input,
         input_bits=spec.input_bits,
         timesteps=spec.timesteps,
-        neuron=spec.neuron,
-        leak_shift=spec.leak_shift,
-        reset=spec.reset,
-        frac_bits=spec.frac_bits,
-        bias=bias,
-        threshold=threshold,
-        half_start=spec.half_start,
+        neuron=spec.dynamics,
         map_pixels=spec.map_pixels,
     )
     spiking_mvau.write_rtl(replace(spec, **vars(widths)), weights, bias, threshold, folder)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from codegen.core.rendering import hex_lines, render, uint64_rows
 from codegen.dialect import MAX_TIMESTEPS
 from codegen.errors import FoldingError, RenderError
-from codegen.network import NeuronKind, ResetKind, initial_potential
+from codegen.neurons import NO_NEURON, Neuron, ResetKind, neuron_of
 from codegen.words import pack_lanes, padded_bits, word_bytes
 
 MemoryStyle = Literal["block", "distributed"]
@@ -46,9 +46,9 @@ class SpikingMVAUSpec:
     timesteps T in 1..32; tp time steps per cycle, divides T (static input and read-out: tp = T, the sums are shared).
     static_input: elements are unsigned ``input_bits``-bit integers, the same at every step; else spike trains UINT{T}.
     vectors: output pixels per frame.
-    neuron "none" is the read-out: one signed ``output_bits`` logit per channel; else the output is UINT{T} trains.
+    neuron: kind of the neurons, with leak_shift, reset, frac_bits and half_start as in ``Neuron``; their output is
+    UINT{T} trains. NO_NEURON is the read-out: one signed ``output_bits`` logit per channel.
     use_dsp: products of static inputs and of the read-out in DSP slices; else in look-up tables, radix-4 digits.
-    half_start: the potential starts at ``threshold >> 1`` instead of 0.
     map_pixels: pixels over which a read-out counts the spikes of each input before it multiplies, once a frame.
     """
 
@@ -61,7 +61,7 @@ class SpikingMVAUSpec:
     tp: int
     static_input: bool
     input_bits: int
-    neuron: NeuronKind
+    neuron: str
     leak_shift: int
     reset: ResetKind
     frac_bits: int
@@ -89,14 +89,19 @@ class SpikingMVAUSpec:
             raise FoldingError(f"{where}: TP={self.tp} does not divide T={self.timesteps}")
         if self.sums_once and self.tp != self.timesteps:
             raise FoldingError(f"{where}: TP={self.tp} must equal T={self.timesteps}, its sums are shared by all steps")
-        reads_map = self.neuron == "none" and not self.static_input and self.vectors == 1
+        reads_map = self.neuron == NO_NEURON and not self.static_input and self.vectors == 1
         if self.map_pixels < 1 or (self.map_pixels > 1 and not reads_map):
             raise FoldingError(f"{where}: only a read-out of spikes, of one vector a frame, can sum a map")
 
     @property
+    def dynamics(self) -> Neuron | None:
+        """The neurons as one description, None for the read-out."""
+        return neuron_of(self.neuron, self.leak_shift, self.reset, self.half_start, self.frac_bits)
+
+    @property
     def sums_once(self) -> bool:
         """Whether one sum per vector serves all time steps (static image, or read-out over spike counts)."""
-        return self.static_input or self.neuron == "none"
+        return self.static_input or self.neuron == NO_NEURON
 
     @property
     def synapse_folds(self) -> int:
@@ -118,7 +123,7 @@ class SpikingMVAUSpec:
     @property
     def output_element_bits(self) -> int:
         """Width of one output element on the stream."""
-        return self.output_bits if self.neuron == "none" else self.timesteps
+        return self.output_bits if self.neuron == NO_NEURON else self.timesteps
 
     @property
     def count_bits(self) -> int:
@@ -169,24 +174,21 @@ def reference(
     steps = range(spec.timesteps)
     matrix = np.asarray(weights, dtype=np.int64).T
     elements = np.asarray(inputs, dtype=np.int64)
-    bias = np.asarray(bias, dtype=np.int64)
+    biases = np.asarray(bias, dtype=np.int64)
     levels = np.asarray(threshold, dtype=np.int64)
-    if spec.neuron == "none":
+    neuron = spec.dynamics
+    if neuron is None:
         maps = elements.reshape(-1, spec.map_pixels, spec.mw)
         logits = np.zeros((len(maps), spec.mh), dtype=np.int64)
         for t in steps:
             spikes = maps if spec.static_input else (maps >> t) & 1
-            logits += spikes.sum(axis=1) @ matrix + bias
+            logits += spikes.sum(axis=1) @ matrix + biases
         return logits
-    potential = np.broadcast_to(initial_potential(levels, spec.half_start), (len(elements), spec.mh))
+    potential = np.broadcast_to(neuron.initial(levels), (len(elements), spec.mh))
     trains = np.zeros((len(elements), spec.mh), dtype=np.int64)
     for t in steps:
         current = elements if spec.static_input else (elements >> t) & 1
-        if spec.neuron == "LIF":
-            potential = potential - (potential >> spec.leak_shift)
-        potential = potential + ((current @ matrix) << spec.frac_bits) + bias
-        spiked = potential >= levels
-        potential = np.where(spiked, potential - levels if spec.reset == "soft" else 0, potential)
+        spiked, potential = neuron.step(potential, neuron.drive(current @ matrix, biases), levels)
         trains |= spiked.astype(np.int64) << t
     return trains
 
@@ -210,7 +212,7 @@ def write_rtl(
 
     initial = np.asarray(bias, dtype=np.int64).reshape(spec.neuron_folds, spec.pe) * _bias_factor(spec)
     levels = np.asarray(threshold, dtype=np.int64).reshape(spec.neuron_folds, spec.pe)
-    threshold_bits = 0 if spec.neuron == "none" else spec.threshold_bits
+    threshold_bits = 0 if spec.neuron == NO_NEURON else spec.threshold_bits
     initial_bits = _initial_bits(spec)
     stride = initial_bits + threshold_bits
     digits = -(-spec.pe * stride // 4)
@@ -229,8 +231,8 @@ def write_rtl(
         "in_padded": padded_bits(spec.in_bits),
         "out_padded": padded_bits(spec.out_bits),
         "static_input": int(spec.static_input),
-        "neuron": int(spec.neuron != "none"),
-        "leak": int(spec.neuron == "LIF"),
+        "neuron": int(spec.neuron != NO_NEURON),
+        "leak": int(spec.dynamics is not None and spec.dynamics.leaks),
         "soft_reset": int(spec.reset == "soft"),
         "half_start": int(spec.half_start),
         "bias_bits": initial_bits,
@@ -279,12 +281,12 @@ def _template_values(spec: SpikingMVAUSpec) -> dict[str, object]:
 
 def _bias_factor(spec: SpikingMVAUSpec) -> int:
     """The read-out adds its bias once for all steps."""
-    return spec.timesteps if spec.neuron == "none" else 1
+    return spec.timesteps if spec.neuron == NO_NEURON else 1
 
 
 def _initial_bits(spec: SpikingMVAUSpec) -> int:
     """Width of the bias in the neuron ROM; the read-out's T*bias may take as much as a logit."""
-    return spec.output_bits if spec.neuron == "none" else spec.bias_bits
+    return spec.output_bits if spec.neuron == NO_NEURON else spec.bias_bits
 
 
 def _weight_words(spec: SpikingMVAUSpec, weights: NDArray[np.integer], bytes_per_word: int) -> NDArray[np.uint8]:
@@ -311,7 +313,7 @@ def _check_constants(
         if label != "weights" and np.shape(values) != (spec.mh,):
             raise RenderError(f"{where}: {label} of shape {np.shape(values)} were given, it needs ({spec.mh},)")
         low, high = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
-        if label == "thresholds" and spec.neuron == "none":
+        if label == "thresholds" and spec.neuron == NO_NEURON:
             continue
         if np.min(values) < low or np.max(values) > high:
             raise RenderError(

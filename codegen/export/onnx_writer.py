@@ -32,7 +32,7 @@ the layer's own name, T the time steps); the output tensor of node ``X`` is ``X_
     logits           spikefold::ReadOut(L_steps, logits_bias) -> logits, in place of the last layer's neuron
 
 Local functions, domain ``spikefold`` (version 1), their bodies unrolled over T with operators of opset 18
-(codegen.export.onnx_functions):
+(codegen.neurons, codegen.export.onnx_functions):
 
 - ``IF(current, bias, threshold)``, attributes ``timesteps``, ``frac_bits``, ``soft_reset`` (0 hard, 1 soft), all ints;
 - ``LIF(current, bias, threshold)``, the same and ``leak_shift`` k (tau = 2^k);
@@ -68,6 +68,7 @@ from codegen.dialect import DOMAIN, FLOAT_EXACT, INT_BITS, OPSET, READ_OUT, SUM_
 from codegen.errors import ExportError
 from codegen.export.onnx_functions import local_functions
 from codegen.network import IntegerConnection, IntegerLayer, IntegerNetwork
+from codegen.neurons import Neuron
 from sca_train.specs import IMAGE
 
 IR_VERSION = 9
@@ -89,7 +90,7 @@ def build_model(network: IntegerNetwork, class_names: tuple[str, ...] = ()) -> o
         ir_version=IR_VERSION,
         opset_imports=[helper.make_opsetid("", OPSET), helper.make_opsetid(DOMAIN, 1)],
         functions=local_functions(
-            {layer.neuron for layer in network.layers}, network.timesteps, network.has_half_starts
+            [layer.neuron for layer in network.layers if layer.neuron], network.timesteps, network.has_half_starts
         ),
     )
     if class_names and len(class_names) != network.classes:
@@ -125,12 +126,8 @@ def _check_exact(network: IntegerNetwork, sums: dict[str, Interval]) -> None:
             sums[layer.name].times(layer.sign),
             timesteps=network.timesteps,
             neuron=layer.neuron,
-            leak_shift=layer.leak_shift,
-            reset=layer.reset,
-            frac_bits=network.frac_bits,
             bias=layer.bias,
             threshold=layer.threshold,
-            half_start=layer.half_start,
         )
         # The neuron body computes potential - threshold, one bit wider than both.
         needed = max(widths.potential_bits, widths.threshold_bits) + 1
@@ -180,10 +177,10 @@ class _GraphWriter:
         self._sources[IMAGE] = self._image()
         for index, layer in enumerate(self._network.layers, start=1):
             current = self._current(layer)
-            if layer.neuron == "none":
+            if layer.neuron is None:
                 self._read_out(layer, current)
             else:
-                self._sources[layer.name] = self._spikes(index, layer, current)
+                self._sources[layer.name] = self._spikes(index, layer, layer.neuron, current)
         names = [node.name for node in self._nodes]
         if len(set(names)) < len(names):
             taken = next(name for name in names if names.count(name) > 1)
@@ -284,10 +281,10 @@ class _GraphWriter:
         factor = self._constant(f"{name}_factor", np.array(connection.factor, np.int32))
         return self._node("Mul", f"{name}_scaled", [x, factor])
 
-    def _spikes(self, index: int, layer: IntegerLayer, current: str) -> _Tensor:
+    def _spikes(self, index: int, layer: IntegerLayer, neuron: Neuron, current: str) -> _Tensor:
         """Append neuron and pooling of a layer."""
         shapes = self._shapes[layer.name]
-        x = self._neuron(f"neuron{index}", layer, current, shapes.sum)
+        x = self._neuron(f"neuron{index}", layer, neuron, current, shapes.sum)
         x = self._reshape(f"neuron{index}_fold", x, [-1, *shapes.sum], "BINARY")
         datatype = "BINARY"
         if layer.pool > 1:
@@ -299,21 +296,15 @@ class _GraphWriter:
                 x = self._node("MaxPool", f"pool{index}", [x], datatype, kernel_shape=window, strides=window)
         return _Tensor(x, shapes.output, datatype)
 
-    def _neuron(self, name: str, layer: IntegerLayer, current: str, shape: tuple[int, ...]) -> str:
-        attributes = {
-            "timesteps": self._network.timesteps,
-            "frac_bits": self._network.frac_bits,
-            "soft_reset": int(layer.reset == "soft"),
-        }
-        if layer.neuron == "LIF":
-            attributes["leak_shift"] = layer.leak_shift
+    def _neuron(self, name: str, layer: IntegerLayer, neuron: Neuron, current: str, shape: tuple[int, ...]) -> str:
+        attributes = {"timesteps": self._network.timesteps, **neuron.attributes()}
         if self._network.has_half_starts:
-            attributes["half_start"] = int(layer.half_start)
+            attributes["half_start"] = int(neuron.half_start)
         inputs = [current]
         for role, values in (("bias", layer.bias), ("threshold", layer.threshold)):
             constant = _per_channel(values.astype(np.int32), shape)
             inputs.append(self._constant(f"{name}_{role}", constant, f"INT{signed_bits(values)}"))
-        return self._node(layer.neuron, name, inputs, "BINARY", domain=DOMAIN, **attributes)
+        return self._node(neuron.kind, name, inputs, "BINARY", domain=DOMAIN, **attributes)
 
     def _read_out(self, layer: IntegerLayer, current: str) -> None:
         bias = self._constant("logits_bias", layer.bias.astype(np.int32), f"INT{signed_bits(layer.bias)}")

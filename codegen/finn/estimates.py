@@ -1,7 +1,8 @@
 """What a core will cost before it is synthesised: sizes for choosing a folding, not results.
 
-The LUT figures per lane are fitted to Yosys ``synth_xilinx`` results of the SpikingMVAU core (7-series); memories
-follow the aspect ratios of the 7-series block RAM (UG473) and 64-bit LUT ROMs (UG474).
+The LUT figures per lane, and those of a neuron in codegen.neurons, are fitted to Yosys ``synth_xilinx`` results of the
+SpikingMVAU core (7-series); memories follow the aspect ratios of the 7-series block RAM (UG473) and 64-bit LUT ROMs
+(UG474).
 """
 
 from __future__ import annotations
@@ -24,15 +25,6 @@ SPIKE_LANE_LUTS_PER_BIT = 0.8
 PRODUCT_LUTS_PER_BIT = 0.65
 """LUTs of a product of two integers, for each partial product bit, with its share of the adder tree."""
 
-NEURON_LUTS_PER_BIT = 1.7
-"""LUTs of one neuron step for each bit of the potential: adder, comparator, hard reset."""
-
-LEAK_LUTS_PER_BIT = 1.3
-"""What the leak of LIF adds to that."""
-
-SOFT_RESET_LUTS_PER_BIT = 1.3
-"""What the subtraction of a soft reset adds to that."""
-
 ROM_MUX_GROWTH = 0.6
 """A ROM in LUTs deeper than 64 words grows by this share with each doubling: Yosys multiplexes its parts in LUTs."""
 
@@ -44,7 +36,7 @@ def mvau_resources(spec: SpikingMVAUSpec) -> Resources:
         # One product of element (pixel, or spike count) and weight for each lane, shared by all steps.
         element = spec.input_bits if spec.static_input else spec.count_bits
         lane_luts = 0 if spec.use_dsp else PRODUCT_LUTS_PER_BIT * element * spec.weight_bits * lanes
-        if spec.neuron == "none":
+        if spec.dynamics is None:
             lane_luts += spec.simd * spec.timesteps * 0.75 + map_counter_luts(spec)  # spike counters
     else:
         lane_luts = SPIKE_LANE_LUTS_PER_BIT * (spec.weight_bits + 1) * lanes * spec.tp
@@ -53,7 +45,7 @@ def mvau_resources(spec: SpikingMVAUSpec) -> Resources:
     ff = lut  # pipeline registers follow every carry chain
     rom = rom_resources(lanes * spec.weight_bits, spec.synapse_folds * spec.neuron_folds, spec.memory_style)
     neuron_rom = rom_resources(
-        spec.pe * (spec.bias_bits + (spec.threshold_bits if spec.neuron != "none" else 0)),
+        spec.pe * (spec.bias_bits + (spec.threshold_bits if spec.dynamics else 0)),
         spec.neuron_folds,
         "distributed",
     )
@@ -63,13 +55,11 @@ def mvau_resources(spec: SpikingMVAUSpec) -> Resources:
 
 def neuron_luts(spec: SpikingMVAUSpec) -> float:
     """Neurons of PE outputs: as many steps in hardware as must happen per cycle to be done within a fold."""
-    if spec.neuron == "none":
+    neuron = spec.dynamics
+    if neuron is None:
         return spec.pe * spec.output_bits
-    per_bit = NEURON_LUTS_PER_BIT
-    per_bit += LEAK_LUTS_PER_BIT if spec.neuron == "LIF" else 0
-    per_bit += SOFT_RESET_LUTS_PER_BIT if spec.reset == "soft" else 0
     steps = next(u for u in range(1, spec.tp + 1) if spec.tp % u == 0 and spec.tp // u <= spec.synapse_folds)
-    return spec.pe * per_bit * spec.potential_bits * steps
+    return spec.pe * neuron.luts_per_bit * spec.potential_bits * steps
 
 
 def replay_buffer_luts(spec: SpikingMVAUSpec) -> float:

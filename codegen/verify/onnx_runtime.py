@@ -14,14 +14,14 @@ from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
-from codegen.dialect import EVENT_DIMENSIONS
+from codegen.dialect import DOMAIN, EVENT_DIMENSIONS
 from codegen.errors import ExportError
+from codegen.neurons import NEURONS
 from codegen.verify.images import check_images
 
 LARGEST_BATCH = 32
 BATCH_PIXELS = 1 << 17
 """Pixels of all steps that one call takes: 32 images of 32x32 at T = 4; more would only take memory."""
-NEURON_OPS = ("IF", "LIF")
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ def _class_names(text: str, classes: int) -> tuple[str, ...]:
 
 
 def _neurons(model: onnx.ModelProto) -> list[onnx.NodeProto]:
-    return [node for node in model.graph.node if node.op_type in NEURON_OPS]
+    return [node for node in model.graph.node if node.domain == DOMAIN and node.op_type in NEURONS]
 
 
 def _layer_name(neuron: onnx.NodeProto) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from codegen.network import IntegerConnection, IntegerLayer, IntegerNetwork, initial_potential
+from codegen.network import IntegerConnection, IntegerLayer, IntegerNetwork
+from codegen.neurons import Neuron
 from sca_train.specs import IMAGE
 
 Integers = NDArray[np.int64]
@@ -27,10 +28,10 @@ def run_layers(network: IntegerNetwork, images: NDArray[np.uint8]) -> tuple[NDAr
         if layer.onto:
             total = total + sums[layer.onto]
         sums[layer.name] = np.asarray(total)
-        if layer.neuron == "none":
+        if layer.neuron is None:
             logits = (_per_channel(layer.sign, sums[layer.name]) * sums[layer.name] + layer.bias).sum(axis=0)
             break
-        spikes = _neuron(layer, sums[layer.name], network.frac_bits)
+        spikes = _spikes(layer, layer.neuron, sums[layer.name])
         trains.append(spikes)
         outputs[layer.name] = np.stack([_pool(step, layer) for step in spikes])
     return logits.astype(np.int32), trains
@@ -77,16 +78,12 @@ def _per_channel(values: Integers, steps: Integers) -> Integers:
     return values.reshape(-1, *[1] * (steps.ndim - 3))
 
 
-def _neuron(layer: IntegerLayer, sums: Integers, frac_bits: int) -> Integers:
+def _spikes(layer: IntegerLayer, neuron: Neuron, sums: Integers) -> Integers:
     sign, bias, threshold = (_per_channel(values, sums) for values in (layer.sign, layer.bias, layer.threshold))
-    potential = np.broadcast_to(initial_potential(threshold, layer.half_start), sums[0].shape)
+    potential = np.broadcast_to(neuron.initial(threshold), sums[0].shape)
     spikes = []
     for step in sums:
-        if layer.neuron == "LIF":
-            potential = potential - (potential >> layer.leak_shift)
-        potential = potential + ((sign * step) << frac_bits) + bias
-        spike = potential >= threshold
-        potential = np.where(spike, potential - threshold if layer.reset == "soft" else 0, potential)
+        spike, potential = neuron.step(potential, neuron.drive(sign * step, bias), threshold)
         spikes.append(spike.astype(np.int64))
     return np.stack(spikes)
 

@@ -14,6 +14,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from codegen.export.onnx_writer import build_model
 from codegen.network import IntegerConnection, IntegerLayer, IntegerNetwork
+from codegen.neurons import NO_NEURON, ResetKind, neuron_of
 from codegen.run_folder import RunFolder
 from sca_train.specs import IMAGE
 
@@ -184,7 +185,7 @@ def tiny_network(folder: Path, count: int) -> TinyNetwork:
         _layer(
             rng, "conv2", "conv1", (6, 4, 3, 3), bits=4, neuron="LIF", reset="soft", pool=1, reach=12, half_start=True
         ),
-        _layer(rng, "readout", "conv2", (5, 6 * 4 * 4), bits=4, neuron="none", reset="hard", pool=1, reach=12),
+        _layer(rng, "readout", "conv2", (5, 6 * 4 * 4), bits=4, neuron=NO_NEURON, reset="hard", pool=1, reach=12),
     )
     network = IntegerNetwork(
         input_shape=(8, 8, 1), static_input=True, timesteps=4, frac_bits=4, classes=5, layers=layers
@@ -203,14 +204,14 @@ def _layer(
     *,
     bits: int,
     neuron: str,
-    reset: str,
+    reset: ResetKind,
     pool: int,
     reach: int,
     half_start: bool = False,
 ) -> IntegerLayer:
     largest = 2 ** (bits - 1) - 1
     out = shape[0]
-    threshold = np.zeros(out, np.int64) if neuron == "none" else rng.integers(1, reach, out) << 4
+    threshold = np.zeros(out, np.int64) if neuron == NO_NEURON else rng.integers(1, reach, out) << 4
     weights = rng.integers(-largest, largest + 1, shape)
     kind, padding = ("conv", 1) if len(shape) == 4 else ("linear", 0)
     return IntegerLayer(
@@ -218,11 +219,8 @@ def _layer(
         inputs=(IntegerConnection(name, source, kind, weights, bits, 1, padding),),
         onto="",
         sign=np.ones(out, np.int64),
-        neuron=neuron,
-        leak_shift=2 if neuron == "LIF" else 0,
-        reset=reset,
+        neuron=neuron_of(neuron, 2 if neuron == "LIF" else 0, reset, half_start, frac_bits=4),
         bias=rng.integers(-reach, reach + 1, out),
         threshold=threshold,
         pool=pool,
-        half_start=half_start,
     )

@@ -10,7 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codegen.arithmetic.ranges import acc_range, drive_range, layer_widths, potential_range, signed_bits
-from codegen.network import initial_potential
+from codegen.neurons import Constants, neuron_of
+
+
+def _neuron(leak_shift=0, reset="hard", half_start=False, frac_bits=0):
+    return neuron_of("LIF" if leak_shift else "IF", leak_shift, reset, half_start, frac_bits)
+
+
+def _widths(weights, bias, threshold, timesteps, neuron, static_input=False, input_bits=1):
+    constants = Constants(np.array([weights]), np.array([bias]), np.array([threshold]))
+    return layer_widths(constants, static_input, input_bits, timesteps, neuron)
 
 
 def _potentials(drives, leak_shift, reset, threshold, initial):
@@ -47,19 +56,7 @@ def test_no_potential_leaves_the_widths(weights, bias, threshold, leak_shift, re
     drives = _all_drives(weights, bias, frac_bits, timesteps)
     initial = threshold // 2 if half_start else 0
     low, high = _potentials(drives, leak_shift, reset, threshold, initial)
-    widths = layer_widths(
-        np.array([weights]),
-        static_input=False,
-        input_bits=1,
-        timesteps=timesteps,
-        neuron="LIF" if leak_shift else "IF",
-        leak_shift=leak_shift,
-        reset=reset,
-        frac_bits=frac_bits,
-        bias=np.array([bias]),
-        threshold=np.array([threshold]),
-        half_start=half_start,
-    )
+    widths = _widths(weights, bias, threshold, timesteps, _neuron(leak_shift, reset, half_start, frac_bits))
     bound = 1 << (widths.potential_bits - 1)
     assert -bound <= low <= high < bound
     for value, bits in ((bias, widths.bias_bits), (threshold, widths.threshold_bits)):
@@ -77,24 +74,17 @@ def test_no_potential_leaves_the_widths(weights, bias, threshold, leak_shift, re
 )
 def test_bounds_without_spikes_are_reached(weights, bias, leak_shift, timesteps, initial):
     drives = _all_drives(weights, bias, 2, timesteps)
-    drive = drive_range(acc_range(np.array([weights]), 1), np.array([bias]), 2)
-    bounds = potential_range(drive, timesteps, leak_shift, "hard", None, np.array([initial]))
+    neuron = _neuron(leak_shift, frac_bits=2)
+    drive = drive_range(neuron, acc_range(np.array([weights]), 1), np.array([bias]))
+    bounds = potential_range(neuron, drive, timesteps, None, np.array([initial]))
     low, high = _potentials(drives, leak_shift, "hard", None, initial)
     # Zero and the potential before the first step count as reached in both.
     assert (min(0, initial, bounds.low[0]), max(0, initial, bounds.high[0])) == (low, high)
 
 
-@pytest.mark.parametrize(("threshold", "half"), [(0, 0), (1, 0), (7, 3), (8, 4), (-1, -1), (-5, -3)])
-def test_the_initial_potential_is_half_the_threshold_rounded_down(threshold, half):
-    assert initial_potential(np.array([threshold]), True).tolist() == [half]
-    assert initial_potential(np.array([threshold]), False).tolist() == [0]
-
-
 def test_the_initial_potential_counts_for_the_width():
     """One input of weight -1, threshold 200: V starts at 100 and only falls from there."""
-    widths = layer_widths(
-        np.array([[-1]]), False, 1, 2, "IF", 0, "hard", 0, np.array([-1]), np.array([200]), half_start=True
-    )
+    widths = _widths([-1], bias=-1, threshold=200, timesteps=2, neuron=_neuron(half_start=True))
     assert widths.potential_bits == signed_bits(np.array([100])) == 8
 
 
@@ -112,9 +102,7 @@ def test_sum_bounds_are_reached_and_hold_partial_sums(weights, largest):
 @settings(max_examples=100, deadline=None)
 @given(weights=st.lists(st.integers(-7, 7), min_size=1, max_size=4), bias=st.integers(-50, 50), t=st.integers(1, 32))
 def test_logit_width_is_minimal(weights, bias, t):
-    widths = layer_widths(
-        np.array([weights]), False, 1, t, "none", 0, "hard", 4, np.array([bias]), np.zeros(1, np.int64)
-    )
+    widths = _widths(weights, bias, threshold=0, timesteps=t, neuron=None)
     logits = [t * (sum(w for w in weights if sign * w > 0) + bias) for sign in (-1, 1)]
     assert widths.output_bits == widths.potential_bits == signed_bits(np.array(logits))
     sums = [t * sum(w for w in weights if sign * w > 0) for sign in (-1, 1)]
@@ -123,7 +111,7 @@ def test_logit_width_is_minimal(weights, bias, t):
 
 
 def test_static_image_sums_use_the_whole_pixel_range():
-    widths = layer_widths(np.array([[127, -127]]), True, 8, 1, "IF", 0, "hard", 0, np.zeros(1, np.int64), np.array([5]))
+    widths = _widths([127, -127], 0, 5, timesteps=1, neuron=_neuron(), static_input=True, input_bits=8)
     assert widths.acc_bits == signed_bits(np.array([127 * 255, -127 * 255])) == 16
 
 

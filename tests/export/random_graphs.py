@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from hypothesis import strategies as st
-from random_networks import integer_read_out
+from random_networks import drawn_neuron, integer_read_out
 
 from codegen.network import IntegerConnection, IntegerLayer, IntegerNetwork
 from sca_train.description import (
@@ -68,20 +68,16 @@ def _layer(draw, rng, name, known, frac_bits):
     onto = draw(st.sampled_from(["", *fitting]))
     pool = draw(st.integers(1, min(3, *shape[1:])))
     reach = 4 * (255 if source.name == IMAGE else 1) << frac_bits
-    neuron = draw(st.sampled_from(["IF", "LIF"]))
     layer = IntegerLayer(
         name=name,
         inputs=tuple(connections),
         onto=onto,
         sign=rng.integers(-1, 2, out) if draw(st.booleans()) else np.ones(out, np.int64),
-        neuron=neuron,
-        leak_shift=draw(st.integers(1, 3)) if neuron == "LIF" else 0,
-        reset=draw(st.sampled_from(["hard", "soft"])),
+        neuron=drawn_neuron(draw, frac_bits),
         bias=rng.integers(-reach, reach + 1, out),
         threshold=rng.integers(-reach // 8, reach, out),
         pool=pool,
         pool_kind=draw(st.sampled_from(["max", "avg"])),
-        half_start=draw(st.booleans()),
     )
     return layer, shape
 

@@ -8,6 +8,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from codegen.network import IntegerConnection, IntegerLayer, IntegerNetwork
+from codegen.neurons import NEURONS, Neuron
 from sca_train.description import (
     ConnectionDescription,
     LayerDescription,
@@ -57,7 +58,7 @@ def integer_read_out(
     bias = rng.integers(-20, 21, classes)
     connection = IntegerConnection("readout", source, "linear", weights, 4, 1, 0)
     ones, zeros = np.ones_like(bias), np.zeros_like(bias)
-    return IntegerLayer("readout", (connection,), "", ones, "none", 0, "hard", bias, zeros, 1, map_pixels=pixels)
+    return IntegerLayer("readout", (connection,), "", ones, None, bias, zeros, 1, map_pixels=pixels)
 
 
 def _source(layers):
@@ -69,20 +70,27 @@ def _layer(draw, rng, name, before, weight_shape, stride, padding, pool, frac_bi
     largest = 2 ** (weight_bits - 1) - 1
     weights = rng.integers(-largest, largest + 1, weight_shape)
     reach = max(1, int(np.abs(weights).sum() / len(weights) * (1 if before else 255))) << frac_bits
-    neuron = draw(st.sampled_from(["IF", "LIF"]))
     kind = "conv" if len(weight_shape) == 4 else "linear"
     return IntegerLayer(
         name=name,
         inputs=(IntegerConnection(name, _source(before), kind, weights, weight_bits, stride, padding),),
         onto="",
         sign=np.ones(weight_shape[0], np.int64),
-        neuron=neuron,
-        leak_shift=draw(st.integers(1, 4)) if neuron == "LIF" else 0,
-        reset=draw(st.sampled_from(["hard", "soft"])),
+        neuron=drawn_neuron(draw, frac_bits),
         bias=rng.integers(-reach // 4, reach // 4 + 1, weight_shape[0]),
         threshold=rng.integers(-reach // 8, reach, weight_shape[0]),
         pool=pool,
+    )
+
+
+def drawn_neuron(draw, frac_bits: int) -> Neuron:
+    """Any kind with any parameters."""
+    kind = draw(st.sampled_from(list(NEURONS.values())))
+    return kind(
+        leak_shift=draw(st.integers(1, 4)) if kind.leaks else 0,
+        reset=draw(st.sampled_from(["hard", "soft"])),
         half_start=draw(st.booleans()),
+        frac_bits=frac_bits,
     )
 
 

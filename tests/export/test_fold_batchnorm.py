@@ -16,6 +16,7 @@ from codegen.arithmetic import fold_batchnorm
 from codegen.arithmetic.fold_batchnorm import fold_network
 from codegen.arithmetic.ranges import Interval
 from codegen.errors import ExportError
+from codegen.neurons import neuron_of
 from codegen.verify.reference import run_layers
 
 IMAGES = 20
@@ -105,7 +106,7 @@ def test_deciding_channels_moves_no_spike(monkeypatch, kind, reset, v_init):
     description = replace(description, layers=layers)
     images = _images(description, 1)
     decided = fold_network(description)
-    nothing = lambda drive, *_: (np.zeros(drive.low.shape, bool),) * 2  # noqa: E731
+    nothing = lambda neuron, drive, *_: (np.zeros(drive.low.shape, bool),) * 2  # noqa: E731
     monkeypatch.setattr(fold_batchnorm, "_decided_channels", nothing)
     plain = fold_network(description)
     for ours, theirs in zip(decided.layers[:-1], plain.layers[:-1], strict=True):
@@ -131,8 +132,9 @@ def test_decided_channels_are_exactly_those_that_no_drive_sways(
     """Against every sequence of the lowest and the highest drive, which bound what any other sequence does."""
     initial = threshold // 2 if half_start else 0
     trains = [_train(drives, threshold, leak_shift, reset, initial) for drives in product(bounds, repeat=timesteps)]
-    low, high, level, start = (np.array([value]) for value in (*bounds, threshold, initial))
-    silent, always = fold_batchnorm._decided_channels(Interval(low, high), level, leak_shift, reset, timesteps, start)
+    low, high, level = (np.array([value]) for value in (*bounds, threshold))
+    neuron = neuron_of("LIF" if leak_shift else "IF", leak_shift, reset, half_start, frac_bits=4)
+    silent, always = fold_batchnorm._decided_channels(neuron, Interval(low, high), level, timesteps)
     assert silent[0] == (not any(any(train) for train in trains))
     assert always[0] == all(all(train) for train in trains)
 
@@ -161,7 +163,7 @@ def test_read_out_bias_is_in_integer_units_per_step():
     readout = description.layers[-1]
     folded = fold_network(description).layers[-1]
     np.testing.assert_array_equal(folded.bias, np.rint(readout.norm_shift / readout.inputs[0].scale))
-    assert folded.neuron == "none"
+    assert folded.neuron is None
 
 
 @pytest.mark.parametrize("source", ["conv2", "fc"])

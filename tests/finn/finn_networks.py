@@ -11,8 +11,11 @@ from hypothesis import strategies as st
 
 from codegen.export.onnx_writer import build_model
 from codegen.network import IntegerConnection, IntegerLayer, IntegerNetwork
+from codegen.neurons import NEURONS, NO_NEURON, ResetKind, neuron_of
 from codegen.run_folder import RunFolder
 from sca_train.specs import IMAGE
+
+FRAC_BITS = 4
 
 
 def integer_layer(
@@ -22,7 +25,7 @@ def integer_layer(
     weight_shape: tuple[int, ...],
     *,
     neuron: str = "IF",
-    reset: str = "hard",
+    reset: ResetKind = "hard",
     half_start: bool = False,
     map_pixels: int = 1,
     bits: int = 4,
@@ -34,21 +37,18 @@ def integer_layer(
     largest = 2 ** (bits - 1) - 1
     weights = rng.integers(-largest, largest + 1, weight_shape)
     out = weight_shape[0]
-    reach = max(2, int(np.sqrt((weights**2).sum() / out) * (255 if source == IMAGE else 1))) << 4
-    read_out = neuron == "none"
+    reach = max(2, int(np.sqrt((weights**2).sum() / out) * (255 if source == IMAGE else 1))) << FRAC_BITS
+    read_out = neuron == NO_NEURON
     kind = "conv" if len(weight_shape) == 4 else "linear"
     return IntegerLayer(
         name=name,
         inputs=(IntegerConnection(name, source, kind, weights, bits, stride, padding),),
         onto="",
         sign=np.ones(out, np.int64),
-        neuron=neuron,
-        leak_shift=1 if neuron == "LIF" else 0,
-        reset=reset,
+        neuron=neuron_of(neuron, 1 if neuron == "LIF" else 0, reset, half_start, FRAC_BITS),
         bias=rng.integers(-reach // 4, reach // 4 + 1, out),
         threshold=np.zeros(out, np.int64) if read_out else rng.integers(-reach // 8, reach, out),
         pool=pool,
-        half_start=half_start,
         map_pixels=map_pixels,
     )
 
@@ -141,7 +141,7 @@ def _drawn(draw, rng, name, source, shape, **options):
         name,
         source,
         shape,
-        neuron=draw(st.sampled_from(["IF", "LIF"])),
+        neuron=draw(st.sampled_from(list(NEURONS))),
         reset=draw(st.sampled_from(["hard", "soft"])),
         half_start=draw(st.booleans()),
         bits=draw(st.sampled_from([2, 4, 8])),

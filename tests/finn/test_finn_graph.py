@@ -122,9 +122,9 @@ def test_images_of_another_shape_or_type_are_refused(tmp_path):
     with pytest.raises(RunFolderError, match="make hls"):
         run_finn(run, np.zeros((1, 8, 8, 1), np.uint8))
     build_graph(run)
-    with pytest.raises(SimulationError, match=r"uint8 \[N, 8, 8, 1\], these are uint8 \[1, 8, 9, 1\]"):
+    with pytest.raises(SimulationError, match=r"shape \[1, 8, 9, 1\], but the network takes uint8 \[N, 8, 8, 1\]"):
         run_finn(run, np.zeros((1, 8, 9, 1), np.uint8))
-    with pytest.raises(SimulationError, match="these are float32"):
+    with pytest.raises(SimulationError, match="of type float32, but the network takes"):
         run_finn(run, np.zeros((1, 8, 8, 1), np.float32))
 
 

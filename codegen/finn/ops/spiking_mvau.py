@@ -17,7 +17,7 @@ from codegen.core.spiking_mvau import MemoryStyle, SpikingMVAUSpec
 from codegen.dialect import FLOAT_EXACT
 from codegen.errors import MappingError, SimulationError
 from codegen.finn.estimates import mvau_resources
-from codegen.network import NeuronKind, ResetKind
+from codegen.finn.ops.neuron_attributes import ATTRIBUTE_TYPES, core_parameters
 
 
 class SpikingMVAU(HWCustomOp):
@@ -42,17 +42,13 @@ class SpikingMVAU(HWCustomOp):
             "potentialBits": ("i", True, 0),
             "biasBits": ("i", True, 0),
             "thresholdBits": ("i", True, 0),
-            "neuron": ("s", True, "IF", {"none", "IF", "LIF"}),
-            "leakShift": ("i", False, 0),
-            "resetMode": ("s", False, "hard", {"hard", "soft"}),
-            "fracBits": ("i", True, 0),
+            **ATTRIBUTE_TYPES,
             "staticInput": ("i", True, 0, {0, 1}),
             "inputShape": ("ints", True, []),
             "numInputVectors": ("ints", True, [1]),  # leading 1: the batch
             "layer": ("s", False, ""),  # name of the layer in model.onnx
             "memStyle": ("s", False, "block", {"block", "distributed"}),
             "useDsp": ("i", False, 0, {0, 1}),
-            "halfStart": ("i", False, 0, {0, 1}),  # V starts at threshold >> 1, not 0
             "mapPixels": ("i", False, 1),  # pixels over which a read-out counts spikes before it multiplies
         }
         attributes.update(super().get_nodeattr_types())
@@ -68,7 +64,6 @@ class SpikingMVAU(HWCustomOp):
 
     def spec(self) -> SpikingMVAUSpec:
         """The core that implements this node; its name is the node's."""
-        neuron = cast(NeuronKind, self.text("neuron"))
         return SpikingMVAUSpec(
             name=self.onnx_node.name,
             mw=self.integer("MW"),
@@ -79,10 +74,7 @@ class SpikingMVAU(HWCustomOp):
             tp=self.integer("TP"),
             static_input=bool(self.integer("staticInput")),
             input_bits=self.get_input_datatype().bitwidth(),
-            neuron=neuron,
-            leak_shift=self.integer("leakShift"),
-            reset=cast(ResetKind, self.text("resetMode")),
-            frac_bits=self.integer("fracBits"),
+            **core_parameters(self.get_nodeattr),
             weight_bits=self.get_input_datatype(1).bitwidth(),
             acc_bits=self.integer("accBits"),
             potential_bits=self.integer("potentialBits"),
@@ -92,7 +84,6 @@ class SpikingMVAU(HWCustomOp):
             vectors=int(np.prod(cast(list[int], self.get_nodeattr("numInputVectors")))),
             memory_style=cast(MemoryStyle, self.text("memStyle")),
             use_dsp=bool(self.integer("useDsp")),
-            half_start=bool(self.integer("halfStart")),
             map_pixels=self.integer("mapPixels"),
         )
 
@@ -172,7 +163,7 @@ class SpikingMVAU(HWCustomOp):
         return {
             f"op_ac_{spec.element_bits}bx{spec.weight_bits}b": weights * spec.vectors,
             f"param_weight_{spec.weight_bits}b": weights,
-            f"param_threshold_{spec.threshold_bits}b": 0 if spec.neuron == "none" else spec.mh,
+            f"param_threshold_{spec.threshold_bits}b": spec.mh if spec.dynamics else 0,
         }
 
     def lut_estimation(self, fpgapart: str) -> int:
@@ -201,7 +192,7 @@ class SpikingMVAU(HWCustomOp):
         """
         node = self.onnx_node
         spec = self.spec()
-        if spec.element_bits > 24 or (spec.neuron != "none" and spec.timesteps > 24):
+        if spec.element_bits > 24 or (spec.dynamics and spec.timesteps > 24):
             raise SimulationError(
                 f"FINN executes graphs on float32 tensors, which hold spike trains of at most 24 steps exactly; "
                 f"{node.name!r} has T={spec.timesteps}"

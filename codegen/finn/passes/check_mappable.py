@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import onnx
 from onnx import NodeProto
 from qonnx.core.modelwrapper import ModelWrapper
@@ -10,6 +12,7 @@ from qonnx.transformation.base import Transformation
 from codegen.dialect import EVENT_DIMENSIONS, MAX_TIMESTEPS, SUM_SUFFIX
 from codegen.errors import MappingError
 from codegen.finn.passes.graph import attribute, is_neuron, is_read_out
+from codegen.neurons import NEURONS
 
 IMAGE_TO_FEATURE_MAP = (0, 3, 1, 2)
 """NHWC pixels to the NCHW that ONNX convolutions read."""
@@ -30,9 +33,9 @@ class CheckMappable(Transformation):
     Where the network has parts that the exporter writes and no core implements yet, those are named instead.
 
     The graph must be a chain from one image to one logits tensor, made of Conv and MatMul with constant integer
-    weights, IF, LIF and ReadOut functions, non-overlapping MaxPool, a ReduceSum over the map before the read-out, and
-    the reshapes that carry time as a leading axis (codegen.export.onnx_writer). Shapes must have been inferred for a
-    batch of one. Changes nothing.
+    weights, functions of neurons and ReadOut, non-overlapping MaxPool, a ReduceSum over the map before the read-out,
+    and the reshapes that carry time as a leading axis (codegen.export.onnx_writer). Shapes must have been inferred for
+    a batch of one. Changes nothing.
     """
 
     def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
@@ -192,10 +195,7 @@ def _neuron_problem(model: ModelWrapper, node: NodeProto) -> str | None:
     timesteps = attribute(node, "timesteps")
     if timesteps is None or not 1 <= timesteps <= MAX_TIMESTEPS:
         return f"timesteps={timesteps} is outside 1..{MAX_TIMESTEPS}"
-    half_start = attribute(node, "half_start", 0)
-    if half_start not in (0, 1):
-        return f"half_start={half_start} is neither 0 (V starts at 0) nor 1 (at half the threshold)"
-    return None
+    return NEURONS[node.op_type].attribute_problem(partial(attribute, node)) if is_neuron(node) else None
 
 
 def _neuron_shape_problem(model: ModelWrapper, node: NodeProto) -> str | None:

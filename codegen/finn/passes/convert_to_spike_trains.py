@@ -14,7 +14,7 @@ from codegen.finn.passes.graph import attribute, is_neuron, is_read_out, set_ten
 class ConvertToSpikeTrains(Transformation):
     """Remove the nodes that carry the time axis; tensors become NHWC spike trains of one frame, UINT{T}.
 
-    Expects what CheckMappable let pass. Afterwards Conv, MatMul, ReduceSum, IF, LIF, ReadOut and MaxPool are left,
+    Expects what CheckMappable let pass. Afterwards Conv, MatMul, ReduceSum, neurons, ReadOut and MaxPool are left,
     reading and writing [1, H, W, C] maps or [1, C] vectors; Conv, MaxPool and ReduceSum then mean their NHWC form,
     until the passes that follow have replaced them. A MatMul that reads a map still has its weights in (c, h, w) order.
     """

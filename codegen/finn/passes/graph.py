@@ -10,6 +10,7 @@ from onnx import GraphProto, NodeProto, TensorProto, helper
 from qonnx.core.modelwrapper import ModelWrapper
 
 from codegen.dialect import DATAFLOW_DOMAIN, DOMAIN, READ_OUT
+from codegen.neurons import NEURONS
 
 
 def attribute(node: NodeProto, name: str, default: Any = None) -> Any:
@@ -24,8 +25,8 @@ def attribute(node: NodeProto, name: str, default: Any = None) -> Any:
 
 
 def is_neuron(node: NodeProto) -> bool:
-    """Whether the node is an IF or LIF function node."""
-    return node.domain == DOMAIN and node.op_type in ("IF", "LIF")
+    """Whether the node is the function node of one of codegen.neurons."""
+    return node.domain == DOMAIN and node.op_type in NEURONS
 
 
 def is_read_out(node: NodeProto) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from onnx import NodeProto, TensorProto, helper
 from qonnx.core.datatype import DataType
@@ -9,12 +11,13 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.transformation.base import Transformation
 
 from codegen.arithmetic.ranges import layer_widths
+from codegen.finn.ops.neuron_attributes import node_attributes
 from codegen.finn.passes.graph import attribute, dataflow_node, is_neuron, is_read_out, replace, set_tensor
-from codegen.network import NeuronKind, ResetKind
+from codegen.neurons import NEURONS, Constants
 
 
 class InferSpikingMVAU(Transformation):
-    """Turn MatMul + IF, LIF or ReadOut into SpikingMVAU, with every width recomputed from the constants (unfolded).
+    """Turn MatMul + neuron or ReadOut into SpikingMVAU, with every width recomputed from the constants (unfolded).
 
     A ReduceSum over the map before a read-out goes into it: the core counts the spikes of the map.
     The first one reads pixels: a static input. Parallelism is SIMD = PE = 1 and TP = T until a folding is applied.
@@ -45,26 +48,18 @@ class InferSpikingMVAU(Transformation):
         bias = _constant(model, bias_name)
         threshold_name = neuron.input[2] if is_neuron(neuron) else f"{neuron.name}_threshold"
         threshold = _constant(model, threshold_name) if is_neuron(neuron) else np.zeros_like(bias)
-        kind: NeuronKind = "IF" if neuron.op_type == "IF" else "LIF" if neuron.op_type == "LIF" else "none"
-        reset: ResetKind = "soft" if attribute(neuron, "soft_reset", 0) else "hard"
-        timesteps, frac_bits = attribute(neuron, "timesteps"), attribute(neuron, "frac_bits", 0)
-        leak_shift, half_start = attribute(neuron, "leak_shift", 0), attribute(neuron, "half_start", 0)
+        timesteps = attribute(neuron, "timesteps")
+        dynamics = NEURONS[neuron.op_type].from_attributes(partial(attribute, neuron)) if is_neuron(neuron) else None
         static_input = model.find_producer(x) is None or not _carries_spikes(model, x)
         widths = layer_widths(
-            weights.T.astype(np.int64),
+            Constants(weights.T.astype(np.int64), bias, threshold),
             static_input=static_input,
             input_bits=in_datatype.bitwidth(),
             timesteps=timesteps,
-            neuron=kind,
-            leak_shift=leak_shift,
-            reset=reset,
-            frac_bits=frac_bits,
-            bias=bias,
-            threshold=threshold,
-            half_start=bool(half_start),
+            neuron=dynamics,
             map_pixels=map_pixels,
         )
-        out_datatype = DataType[f"INT{widths.output_bits}" if kind == "none" else f"UINT{timesteps}"]
+        out_datatype = DataType[f"INT{widths.output_bits}" if dynamics is None else f"UINT{timesteps}"]
         fused = dataflow_node(
             "SpikingMVAU",
             [x, weights_name, bias_name, threshold_name],
@@ -84,15 +79,11 @@ class InferSpikingMVAU(Transformation):
             potentialBits=widths.potential_bits,
             biasBits=widths.bias_bits,
             thresholdBits=widths.threshold_bits,
-            neuron=kind,
-            leakShift=leak_shift,
-            resetMode=reset,
-            fracBits=frac_bits,
+            **node_attributes(dynamics),
             staticInput=int(static_input),
             inputShape=list(in_shape),
             numInputVectors=list(out_shape[:-1]),
             memStyle="block",
-            halfStart=half_start,
             mapPixels=map_pixels,
         )
         replace(model.graph, [*before, product, neuron], [fused])

@@ -1,0 +1,187 @@
+"""What every spiking neuron is here: its parameters, a step on integers, its share of batch norm, its ONNX function."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar, Literal, Self
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from codegen.errors import ExportError
+from codegen.neurons.function_body import FunctionBody
+from sca_train.description import NeuronDescription
+
+ResetKind = Literal["hard", "soft"]
+Integers = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+_LARGEST_LEVEL = 2.0**62
+"""A threshold beyond any potential makes a silent channel; the limit only keeps the cast to int64 defined."""
+_STEP_LUTS_PER_BIT = 1.7
+"""LUTs of one step for each bit of the potential: adder, comparator, hard reset (fitted to Yosys, 7 series)."""
+_SOFT_RESET_LUTS_PER_BIT = 1.3
+"""What the subtraction of a soft reset adds to that."""
+
+
+@dataclass(frozen=True)
+class Constants:
+    """The integers of a layer: weights [out, in], bias and threshold [out]."""
+
+    weights: Integers
+    bias: Integers
+    threshold: Integers
+
+
+@dataclass(frozen=True, kw_only=True)
+class Neuron(ABC):
+    """A spiking neuron on integers; potential V, bias and threshold are scaled by 2^frac_bits.
+
+    From V = ``initial(threshold)``, in each step V = ``charge(V, drive(sum, bias))`` and a spike where V >= threshold,
+    which leaves 0 (hard reset) or V - threshold (soft reset). ``leak_shift`` k: tau = 2^k, 0 without a leak.
+    ``half_start``: V starts every frame at half the threshold instead of 0.
+    """
+
+    kind: ClassVar[str]
+    """Its name in configurations, and that of its local function in model.onnx."""
+    leaks: ClassVar[bool] = False
+    """Whether V loses some of itself in each step."""
+
+    leak_shift: int = 0
+    reset: ResetKind
+    half_start: bool = False
+    frac_bits: int
+
+    # A step on integers. Range analysis evaluates it on bounds: ``charge`` must grow with V and with the drive, and
+    # ``after_spike`` with V.
+
+    def initial(self, threshold: Integers) -> Integers:
+        """V before the first step: 0, or ``threshold >> 1`` (rounded down)."""
+        return threshold >> 1 if self.half_start else np.zeros_like(threshold)
+
+    def drive(self, total: Integers, bias: Integers) -> Integers:
+        """What a step adds to V, from the sum of the layer."""
+        return (total << self.frac_bits) + bias
+
+    @abstractmethod
+    def charge(self, potential: Integers, drive: Integers) -> Integers:
+        """V before the reset of a step."""
+
+    def after_spike(self, potential: Integers, threshold: Integers) -> Integers:
+        """What the reset leaves of V where it has reached the threshold."""
+        return potential - threshold if self.reset == "soft" else np.zeros_like(potential)
+
+    def step(self, potential: Integers, drive: Integers, threshold: Integers) -> tuple[NDArray[np.bool_], Integers]:
+        """Whether it spikes, and V after the step; arrays of any shapes that broadcast."""
+        charged = self.charge(potential, drive)
+        spikes = charged >= threshold
+        return spikes, np.where(spikes, self.after_spike(charged, threshold), charged)
+
+    # From training
+
+    @classmethod
+    def fold(cls, description: NeuronDescription, frac_bits: int, where: str) -> Self:
+        """The neuron that computes what training described.
+
+        Raises ExportError, beginning with ``where``, for parameters that integers have no counterpart of.
+        """
+        leak_shift = cls._fold_leak(description, where)
+        if description.v_init not in (0.0, 0.5):
+            raise ExportError(
+                f"{where}: its neurons start at {description.v_init:g} of their threshold; only 0 and 0.5 are possible"
+            )
+        if not description.threshold > 0:
+            raise ExportError(f"{where}: its threshold is {description.threshold}, but must be above 0")
+        half_start = description.v_init == 0.5
+        return cls(leak_shift=leak_shift, reset=description.reset, half_start=half_start, frac_bits=frac_bits)
+
+    @classmethod
+    def _fold_leak(cls, description: NeuronDescription, where: str) -> int:
+        return 0
+
+    def level(self, threshold: float) -> float:
+        """What V is compared with, in the unit of the current, for a threshold of training."""
+        return threshold
+
+    def fold_channels(self, unit: Floats, shift: Floats, level: float) -> tuple[Integers, Integers]:
+        """Bias and threshold [out] of channels whose current is ``unit * sum + shift``, float64 [out], unit above 0."""
+        step = unit / (1 << self.frac_bits)
+        bias = np.rint(shift / step).astype(np.int64)
+        with np.errstate(over="ignore"):
+            threshold = np.rint(np.minimum(level / step, _LARGEST_LEVEL)).astype(np.int64)
+        return bias, threshold
+
+    # In model.onnx
+
+    def attributes(self) -> dict[str, int]:
+        """Of its node, but for ``timesteps``, and ``half_start``, which only some networks have."""
+        return {"frac_bits": self.frac_bits, "soft_reset": int(self.reset == "soft")}
+
+    @classmethod
+    def from_attributes(cls, attribute: Callable[[str, int], int]) -> Self:
+        """The neuron of a node; ``attribute`` gives a value by name and default."""
+        return cls(
+            leak_shift=attribute("leak_shift", 0),
+            reset="soft" if attribute("soft_reset", 0) else "hard",
+            half_start=bool(attribute("half_start", 0)),
+            frac_bits=attribute("frac_bits", 0),
+        )
+
+    @classmethod
+    def attribute_problem(cls, attribute: Callable[[str, int], int]) -> str | None:
+        """Why a node with these attributes is no neuron that hardware computes, or None."""
+        half_start = attribute("half_start", 0)
+        if half_start not in (0, 1):
+            return f"half_start={half_start} is neither 0 (V starts at 0) nor 1 (at half the threshold)"
+        return None
+
+    @classmethod
+    def function(cls, timesteps: int, half_start: bool) -> onnx.FunctionProto:
+        """Its local function over T steps: current [T, ...] float32 or int32 -> spikes float32, arithmetic in int32.
+
+        ``half_start``: the function has the attribute of that name; else V starts at 0.
+        """
+        body = FunctionBody()
+        body.constant("zero", 0)
+        body.constant("two", 2)
+        body.node("Pow", ["two", body.attribute("frac_bits")], "one")
+        body.attribute("soft_reset")
+        cls._declare(body)
+        body.node("Cast", ["current"], "acc", to=onnx.TensorProto.INT32)
+        body.node("Mul", ["acc", "one"], "scaled")
+        body.node("Add", ["scaled", "bias"], "drive")
+        drives = body.split("drive", timesteps)
+        carried = ""
+        if half_start:
+            half = body.shifted("threshold", "two", "half", "half")
+            carried = body.node("Mul", [half, body.attribute("half_start")], "initial")
+        for t in range(timesteps):
+            potential = cls._charge(body, carried, drives[t], t) if carried else drives[t]
+            body.node("Sub", [potential, "threshold"], f"excess_{t}")
+            body.node("GreaterOrEqual", [f"excess_{t}", "zero"], f"spike_{t}")
+            # Soft reset leaves V - threshold, hard reset leaves 0.
+            body.node("Mul", [f"excess_{t}", "soft_reset"], f"reset_{t}")
+            carried = body.node("Where", [f"spike_{t}", f"reset_{t}", potential], f"carried_{t}")
+        body.node("Concat", [f"spike_{t}" for t in range(timesteps)], "train", axis=0)
+        body.node("Cast", ["train"], "spikes", to=onnx.TensorProto.FLOAT)
+        return body.function(cls.kind, ["current", "bias", "threshold"], ["spikes"], ("timesteps",))
+
+    @classmethod
+    @abstractmethod
+    def _declare(cls, body: FunctionBody) -> None:
+        """Append what ``_charge`` needs once, beside ``zero`` and ``two``."""
+
+    @classmethod
+    @abstractmethod
+    def _charge(cls, body: FunctionBody, carried: str, drive: str, t: int) -> str:
+        """Append ``charge`` of step t; returns its result, ``potential_<t>``."""
+
+    # In hardware
+
+    @property
+    def luts_per_bit(self) -> float:
+        """LUTs of the hardware of one step for each bit of the potential, by estimate."""
+        return _STEP_LUTS_PER_BIT + (_SOFT_RESET_LUTS_PER_BIT if self.reset == "soft" else 0)
