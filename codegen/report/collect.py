@@ -9,6 +9,7 @@ from typing import Any
 
 from codegen.errors import RunFolderError
 from codegen.export.golden import file_digest
+from codegen.fit import find_board
 from codegen.run_folder import RunFolder
 from sca_train.config import TrainConfig, load_config
 from sca_train.figures.runs import Epoch, epochs_of, scores_of
@@ -188,7 +189,7 @@ def _reduction(counts: dict[str, float] | None) -> Reduction:
 
 
 def _cycles(rtl: dict[str, Any], bound: int | None, board: str | None) -> Cycles:
-    clock_mhz = _clock_mhz(board) if board else None
+    clock_mhz = find_board(board).clock_mhz if board else None
     interval = rtl.get("interval")
     return Cycles(
         latency=rtl.get("latency"),
@@ -202,12 +203,6 @@ def _cycles(rtl: dict[str, Any], bound: int | None, board: str | None) -> Cycles
 def _bound(nodes: list[dict[str, Any]]) -> int | None:
     """Cycles per frame of the slowest layer: plumbing is left out, so no frame interval can be shorter."""
     return max((node["cycles"] for node in nodes if node["op"].startswith(LAYER_OPS)), default=None)
-
-
-def _clock_mhz(board: str) -> float:
-    from fpga.boards import get_board
-
-    return get_board(board).clock_mhz
 
 
 def _resources(synth: dict[str, Any]) -> ResourceUse:
