@@ -88,6 +88,17 @@ class RunFolder:
         return json.loads(target.read_text()) if target.exists() else None
 
 
+def read_json(path: Path) -> dict[str, Any]:
+    """The JSON object of a file; RunFolderError, one sentence, where it is damaged."""
+    try:
+        content = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise RunFolderError(f"{path} is damaged ({error}); run the stage that writes it again") from error
+    if not isinstance(content, dict):
+        raise RunFolderError(f"{path} holds no JSON object; run the stage that writes it again")
+    return content
+
+
 def save_array(target: Path, array: np.ndarray) -> None:
     """Write a .npy file whole or not at all."""
     content = io.BytesIO()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,7 @@ from codegen.finn.folding.solver import (
     within,
 )
 from codegen.fit import NO_BOARD, Resources, advise, budget, find_board
+from codegen.pruning import pruning_of
 from codegen.run_folder import RunFolder
 from fpga.boards import Board
 
@@ -80,7 +80,8 @@ def build_graph(
     part = target_board.part if target_board else DEFAULT_PART
     with quiet():
         model = to_dataflow(load_model(source), impl, part)
-        plan, folding = choose_folding(model, request, *_pruning(run))
+        pruning = pruning_of(run)
+        plan, folding = choose_folding(model, request, pruning.ratio, pruning.weight_bits)
         model = fold(model, folding, part)
         result = analyse(model, part)
     _save(model, run.path / "graph.onnx")
@@ -191,13 +192,6 @@ def analyse(model: ModelWrapper, part: str) -> dict[str, Any]:
             }
         )
     return {"bound": max(cycles.values()), "nodes": nodes}
-
-
-def _pruning(run: RunFolder) -> tuple[float, int]:
-    """RATIO and weight bits of the run's configuration; an unpruned 4-bit network where it has none."""
-    config = run.path / "config.toml"
-    values = tomllib.loads(config.read_text()) if config.exists() else {}
-    return float(values.get("ratio", 0.0)), int(values.get("weight_bits", 4))
 
 
 def _record(resources: Resources) -> dict[str, float]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from codegen.errors import RunFolderError
 from codegen.export.golden import file_digest
 from codegen.fit import find_board
-from codegen.run_folder import RunFolder
+from codegen.pruning import reached_ratio
+from codegen.run_folder import RunFolder, read_json
 from sca_train.config import TrainConfig, load_config
 from sca_train.figures.runs import Epoch, epochs_of, scores_of
 
@@ -123,16 +122,16 @@ def collect(run: RunFolder) -> Measured:
     Raises RunFolderError when the run has not been trained or a result file is damaged.
     """
     config = load_config(run.require("config.toml"))
-    metrics = _read_json(run.require("metrics.json"))
+    metrics = read_json(run.require("metrics.json"))
     results = {stage: _load(run, stage) for stage in ("onnx", "csim", "rtl", "synth")}
     _check_current(run, results["onnx"].get("compact_sha256"))
     accuracy = {"float": metrics.get("accuracy"), **{stage: results[stage].get("accuracy") for stage in STAGES[1:]}}
     images = {"float": metrics.get("images"), **{stage: results[stage].get("images") for stage in STAGES[1:]}}
-    manifest = _read_json(run.path / "rtl" / "nodes.json") if (run.path / "rtl" / "nodes.json").exists() else {}
+    manifest = read_json(run.path / "rtl" / "nodes.json") if (run.path / "rtl" / "nodes.json").exists() else {}
     report = Report(
         model=config.model,
         dataset=config.dataset,
-        ratio=metrics.get("ratio", config.ratio) if config.budget else config.ratio,
+        ratio=reached_ratio(config.ratio, config.budget, metrics),
         timesteps=config.timesteps,
         weight_bits=config.weight_bits,
         seed=config.seed,
@@ -171,17 +170,7 @@ def _check_current(run: RunFolder, exported: str | None) -> None:
 
 def _load(run: RunFolder, stage: str) -> dict[str, Any]:
     target = run.path / "results" / f"{stage}.json"
-    return _read_json(target) if target.exists() else {}
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise RunFolderError(f"{path} is damaged ({error}); run the stage that writes it again") from error
-    if not isinstance(content, dict):
-        raise RunFolderError(f"{path} holds no JSON object; run the stage that writes it again")
-    return content
+    return read_json(target) if target.exists() else {}
 
 
 def _reduction(counts: dict[str, float] | None) -> Reduction:

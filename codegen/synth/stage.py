@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -13,6 +12,7 @@ from tqdm import tqdm
 from codegen.accel.manifest import RenderedNode, read_manifest
 from codegen.errors import SynthesisError
 from codegen.fit import Resources, advise, budget, find_board, fits, total
+from codegen.pruning import pruning_of
 from codegen.run_folder import RunFolder
 from codegen.synth.cache import SynthesisCache
 from codegen.synth.cells import CoreUse
@@ -115,8 +115,8 @@ def synthesise(
     )
     run.save_result("synth", result.as_json())
     if not result.fits:
-        ratio, weight_bits = _pruning(run)
-        raise SynthesisError(advise(result.total, target, ratio, weight_bits))
+        pruning = pruning_of(run)
+        raise SynthesisError(advise(result.total, target, pruning.ratio, pruning.weight_bits))
     return result
 
 
@@ -188,9 +188,3 @@ def _core_result(node: RenderedNode, use: CoreUse, seconds: float, cached: bool)
         seconds=round(seconds, 2),
         cached=cached,
     )
-
-
-def _pruning(run: RunFolder) -> tuple[float, int]:
-    """Pruning ratio and weight bits that the run was trained with."""
-    config = tomllib.loads(run.require("config.toml").read_text())
-    return float(config["ratio"]), int(config["weight_bits"])
