@@ -12,6 +12,7 @@ from finn.analysis.fpgadataflow.res_estimation import res_estimation
 from finn.util.basic import getHWCustomOp
 from qonnx.core.modelwrapper import ModelWrapper
 
+from codegen.digests import file_digest
 from codegen.errors import FoldingError
 from codegen.finn.dataflow import Implementation, fold, load_model, to_dataflow
 from codegen.finn.environment import quiet
@@ -26,8 +27,9 @@ from codegen.finn.folding.solver import (
     smallest_plan,
     within,
 )
-from codegen.fit import NO_BOARD, Resources, advise, budget, find_board
+from codegen.fit import NO_BOARD, advise, budget, find_board
 from codegen.pruning import pruning_of
+from codegen.results import FoldedNode, FoldingResult
 from codegen.run_folder import RunFolder
 from fpga.boards import Board
 
@@ -78,15 +80,23 @@ def build_graph(
         raise FoldingError(f"a target of {target_cycles} cycles per frame is not possible, it must be at least 1")
     request = FoldingRequest(target_board, target_cycles, folding_file, lut_share)
     part = target_board.part if target_board else DEFAULT_PART
+    model_digest = file_digest(source)
     with quiet():
         model = to_dataflow(load_model(source), impl, part)
         pruning = pruning_of(run)
         plan, folding = choose_folding(model, request, pruning.ratio, pruning.weight_bits)
         model = fold(model, folding, part)
-        result = analyse(model, part)
+        nodes = analyse(model, part)
     _save(model, run.path / "graph.onnx")
     write_folding(folding, run.path / "folding.json")
-    run.save_result("folding", {"target_cycles": target_cycles, "estimate": _record(plan_resources(plan)), **result})
+    FoldingResult(
+        target_cycles=target_cycles,
+        estimate=plan_resources(plan),
+        bound=max(node.cycles for node in nodes),
+        nodes=nodes,
+        model_sha256=model_digest,
+        graph_sha256=file_digest(run.path / "graph.onnx"),
+    ).save(run)
     return model
 
 
@@ -165,8 +175,8 @@ def _fold_for_lanes(layers: Any, lanes: int) -> Plan:
             target *= 2
 
 
-def analyse(model: ModelWrapper, part: str) -> dict[str, Any]:
-    """FINN's own analyses of a folded graph: cycles and estimate of every node, the slowest one's cycles as bound."""
+def analyse(model: ModelWrapper, part: str) -> tuple[FoldedNode, ...]:
+    """FINN's own analyses of a folded graph: cycles and estimate of every node."""
     cycles = model.analysis(exp_cycles_per_layer)
     resources = res_estimation(model, part)
     nodes = []
@@ -178,24 +188,20 @@ def analyse(model: ModelWrapper, part: str) -> dict[str, Any]:
         }
         estimate = resources[node.name]
         nodes.append(
-            {
-                "name": node.name,
-                "op": node.op_type,
-                "layer": values["layer"],
-                "pe": values["PE"],
-                "simd": values["SIMD"],
-                "tp": values["TP"],
-                "cycles": cycles[node.name],
-                "lut": estimate["LUT"],
-                "bram36": estimate["BRAM_18K"] / 2,
-                "dsp": estimate["DSP"],
-            }
+            FoldedNode(
+                name=node.name,
+                op=node.op_type,
+                layer=values["layer"],
+                pe=values["PE"],
+                simd=values["SIMD"],
+                tp=values["TP"],
+                cycles=cycles[node.name],
+                lut=estimate["LUT"],
+                bram36=estimate["BRAM_18K"] / 2,
+                dsp=estimate["DSP"],
+            )
         )
-    return {"bound": max(cycles.values()), "nodes": nodes}
-
-
-def _record(resources: Resources) -> dict[str, float]:
-    return {"lut": resources.lut, "ff": resources.ff, "bram36": resources.bram36, "dsp": resources.dsp}
+    return tuple(nodes)
 
 
 def _save(model: ModelWrapper, target: Path) -> None:
