@@ -29,6 +29,7 @@ from sca_train.kernels import (
     neurons,
     spike_convolution,
 )
+from sca_train.neurons.rates import mean_potential, spike_rates
 from sca_train.quantizers import (
     ChannelWeightQuant,
     Member,
@@ -38,7 +39,6 @@ from sca_train.quantizers import (
     computed_weights,
     share_scale,
 )
-from sca_train.rates import mean_potential, spike_rates
 from sca_train.specs import IMAGE, ConnectionSpec, LayerSpec, streams
 
 Sent: TypeAlias = Tensor | SpikeTrains | SpikeCounts

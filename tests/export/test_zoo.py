@@ -21,9 +21,9 @@ from codegen.run_folder import RunFolder
 from codegen.zoo import kept_networks, open_run
 from fpga.__main__ import main as fpga_main
 from sca_train.class_names import class_names
-from sca_train.compact import load_compact, parameter_count
 from sca_train.config import load_config
 from sca_train.errors import TrainError
+from sca_train.pruning.compact import load_compact, parameter_count
 
 ZOO = Path(__file__).parents[2] / "zoo"
 SMALLEST = min(ZOO.glob("*/compact.safetensors"), key=lambda path: path.stat().st_size).parent
