@@ -80,7 +80,7 @@ help: ## this list
 	@echo "  STRUCTURES  sweep: prune-regrow, prune-only, random [preset]"
 	@echo "  SCORES      sweep: membrane, spikes, gamma, weight-l1 [preset]"
 	@echo "  RUNS        run and sweep folders that figures reads [runs/<RUN>-sweep or runs/<RUN>]"
-	@echo "  BOARD       Pynq-Z1, Pynq-Z2, Ultra96-V2, ZCU104, KV260, none  [$(BOARD)]"
+	@echo "  BOARD       one of fpga/boards/, such as Ultra96-V2, or none     [$(BOARD)]"
 	@echo "  IMPL        which variant FINN's graph names: hls, rtl         [$(IMPL)]"
 	@echo "  CYCLES      target cycles per frame to fold for"
 	@echo "  FOLDING     folding JSON (FINN's format) instead of CYCLES"

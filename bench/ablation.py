@@ -12,7 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from sca_train.metrics import METRICS_FILE
+from sca_train.measure.metrics import METRICS_FILE
 
 BASE = ("--width", "0.5", "--epochs", "10", "--rate-epochs", "9", "--finetune", "0", "--eval-images", "1000")
 """The preset's recipe on a quarter of its products, for ten epochs of which the last one spikes."""

@@ -24,7 +24,7 @@ from sca_train.device import keep_freed_memory, use_kernels
 from sca_train.models import model_layers
 from sca_train.network import SURROGATE_ALPHA, Network, to_input
 from sca_train.optimizer import make_optimizer
-from sca_train.sca import StructureLearner
+from sca_train.pruning.sca import StructureLearner
 
 PRESETS = Path(__file__).parent.parent / "configs"
 BATCH = 64

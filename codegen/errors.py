@@ -38,4 +38,4 @@ class SynthesisError(CodegenError):
 
 
 class UnknownBoardError(CodegenError):
-    """A board name that is not in the table of fpga.boards."""
+    """A board name that fpga.boards does not know."""

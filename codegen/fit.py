@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from codegen.errors import UnknownBoardError
-from fpga.boards import BOARDS, Board, get_board
-from fpga.errors import BoardError
+from fpga.boards import BOARDS, Board, BoardError, get_board
 
 NO_BOARD = "none"
 """What is said instead of a board's name where there is none."""

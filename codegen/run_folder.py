@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from codegen.errors import RunFolderError
-from sca_train.files import write_bytes, write_text
+from sca_train.files import write_bytes
 
 RUNS = "runs"
 _MAKERS = {
@@ -29,6 +29,8 @@ _MAKERS = {
     "hls/streams.json": "make hls",
     "rtl": "make hls",
     "results/onnx.json": "make export",
+    "results/folding.json": "make hls",
+    "results/sources.json": "make hls",
     "results/csim.json": "make csim",
     "results/rtl.json": "make rtlsim",
     "results/synth.json": "make synth",
@@ -67,13 +69,6 @@ class RunFolder:
             )
         return target
 
-    def save_result(self, stage: str, result: dict[str, Any]) -> Path:
-        """Write results/<stage>.json whole or not at all."""
-        target = self.path / "results" / f"{stage}.json"
-        target.parent.mkdir(parents=True, exist_ok=True)
-        write_text(target, json.dumps(result, indent=2) + "\n")
-        return target
-
     def discard(self, *files: str) -> None:
         """Remove what later stages made of something that has been replaced; what is not there is passed over."""
         for file in files:
@@ -83,10 +78,16 @@ class RunFolder:
             else:
                 target.unlink(missing_ok=True)
 
-    def load_result(self, stage: str) -> dict[str, Any] | None:
-        """Content of results/<stage>.json, or None when that stage has not been run."""
-        target = self.path / "results" / f"{stage}.json"
-        return json.loads(target.read_text()) if target.exists() else None
+
+def read_json(path: Path, maker: str = "the stage that writes it") -> dict[str, Any]:
+    """The JSON object of a file; RunFolderError, one sentence that names its ``maker``, where it is damaged."""
+    try:
+        content = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise RunFolderError(f"{path} is damaged ({error}); run {maker} again") from error
+    if not isinstance(content, dict):
+        raise RunFolderError(f"{path} holds no JSON object; run {maker} again")
+    return content
 
 
 def save_array(target: Path, array: np.ndarray) -> None:

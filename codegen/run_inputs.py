@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,10 +40,16 @@ class LabelledImages:
         """What a sentence calls them."""
         return "shipped images" if self.shipped else "test images"
 
-    def accuracy_fields(self, logits: NDArray[np.int32]) -> dict[str, Any]:
-        """``accuracy`` of logits [N, classes] on a test set, or ``shipped_accuracy``; the other one is None."""
-        share = float((logits.argmax(axis=1) == self.labels).mean())
-        return {"accuracy": None if self.shipped else share, "shipped_accuracy": share if self.shipped else None}
+    def accuracy(self, logits: NDArray[np.int32]) -> float | None:
+        """Accuracy of logits [N, classes] on a test set; None where these are shipped images."""
+        return None if self.shipped else self._share_right(logits)
+
+    def shipped_accuracy(self, logits: NDArray[np.int32]) -> float | None:
+        """Share of the shipped images that logits [N, classes] classify right; None where these are a test set."""
+        return self._share_right(logits) if self.shipped else None
+
+    def _share_right(self, logits: NDArray[np.int32]) -> float:
+        return float((logits.argmax(axis=1) == self.labels).mean())
 
     def told(self, logits: NDArray[np.int32]) -> str:
         """The same in words."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from pathlib import Path
 
+from codegen.digests import files_digest
 from codegen.errors import ZooError
 from codegen.run_folder import RUNS, RunFolder, fresh_folder
 
@@ -37,7 +37,7 @@ def open_run(path: Path) -> RunFolder:
         kept = ", ".join(kept_networks()) or "none"
         raise ZooError(f"there is no kept network {ZOO.name}/{place.name}; there are {kept}")
     run = RunFolder(_seen_from_here(target))
-    digest = _digest(source)
+    digest = files_digest(source, _files(source))
     if not target.exists():
         _copy(source, target, digest)
         print(f"{run.path}: copied from {_seen_from_here(source)}")
@@ -79,14 +79,6 @@ def _copy(source: Path, target: Path, digest: str) -> None:
 
 def _files(source: Path) -> list[Path]:
     return sorted(path.relative_to(source) for path in source.rglob("*") if path.is_file())
-
-
-def _digest(source: Path) -> str:
-    digest = hashlib.sha256()
-    for file in _files(source):
-        content = hashlib.sha256((source / file).read_bytes())
-        digest.update(file.as_posix().encode() + b"\0" + content.digest())
-    return digest.hexdigest()
 
 
 def _seen_from_here(path: Path) -> Path:

@@ -10,16 +10,16 @@ from pathlib import Path
 from codegen.errors import CodegenError
 from codegen.run_folder import RunFolder
 from codegen.zoo import open_run
-from fpga.boards import BOARDS, Board, get_board
-from fpga.errors import BoardError
+from fpga.boards import BOARDS, Board, BoardError, get_board
+from fpga.errors import BuildError
 
 
 def bitstream(run: RunFolder, board: Board) -> None:
-    """Raise BoardError saying what building a bitstream from a run needs, and which sources to build by hand."""
+    """Raise BuildError saying what building a bitstream from a run needs, and which sources to build by hand."""
     _require_sources(run)
     found = shutil.which("vivado")
     vivado = f"Vivado was found at {found}, but" if found else "Vivado is not on PATH, and"
-    raise BoardError(
+    raise BuildError(
         f"{vivado} the Zynq build is not part of this version; to build by hand, add the files listed in "
         f"{run.path / 'rtl' / 'files.txt'} to a Vivado project for {board.part}, "
         f"or run {run.path / 'hls' / 'run_hls.tcl'} in Vitis HLS"
@@ -27,9 +27,9 @@ def bitstream(run: RunFolder, board: Board) -> None:
 
 
 def deploy(run: RunFolder, board: Board) -> None:
-    """Raise BoardError saying what running on a board needs."""
+    """Raise BuildError saying what running on a board needs."""
     _require_sources(run)
-    raise BoardError(
+    raise BuildError(
         f"there is no bitstream of {run.name} for {board.name}: building one, and the PYNQ driver for it, "
         f"are not part of this version; `make rtlsim {run.make_option}` runs the same accelerator in simulation"
     )
@@ -38,11 +38,11 @@ def deploy(run: RunFolder, board: Board) -> None:
 def _require_sources(run: RunFolder) -> None:
     file = run.path / "rtl" / "files.txt"
     if not file.is_file():
-        raise BoardError(f"{file} does not exist; run `make hls {run.make_option}` first")
+        raise BuildError(f"{file} does not exist; run `make hls {run.make_option}` first")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; prints the sentence of a BoardError and returns 2."""
+    """Run one command; prints the sentence of an error and returns 2."""
     parser = argparse.ArgumentParser(prog="python -m fpga", description=__doc__)
     parser.add_argument("command", choices=["bitstream", "deploy"])
     parser.add_argument("run", type=Path, help="run folder, or a kept network, e.g. zoo/NAME")
@@ -50,7 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         {"bitstream": bitstream, "deploy": deploy}[options.command](open_run(options.run), get_board(options.board))
-    except (BoardError, CodegenError) as error:
+    except (BoardError, BuildError, CodegenError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0

@@ -9,17 +9,17 @@ from typing import Any
 
 import torch
 
-from sca_train.compact import with_channels
 from sca_train.config import TrainConfig, changed_options, config_to_dict
 from sca_train.data import Dataset
 from sca_train.errors import TrainError
 from sca_train.files import write_whole
-from sca_train.measure import Measurement
+from sca_train.measure.measurement import Measurement
 from sca_train.models import model_layers
 from sca_train.network import Network
 from sca_train.optimizer import make_optimizer
 from sca_train.parallel import rank
-from sca_train.sca import activity
+from sca_train.pruning.compact import with_channels
+from sca_train.pruning.sca import activity
 from sca_train.teacher import Teacher
 
 CHECKPOINT_FILE = "checkpoint.pt"

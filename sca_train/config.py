@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sca_train.errors import TrainError
-from sca_train.memory import board_memory_bits
+from sca_train.pruning.memory import board_memory_bits
 from sca_train.recipe import check_finite, check_rates, check_recipe
 from sca_train.stages import smallest_side
 

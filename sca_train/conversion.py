@@ -7,7 +7,7 @@ import torch
 from sca_train.checkpoint import TrainState
 from sca_train.config import TrainConfig
 from sca_train.data import Dataset
-from sca_train.measure import measure
+from sca_train.measure.measurement import measure
 from sca_train.parallel import rank
 
 

@@ -29,6 +29,7 @@ from sca_train.kernels import (
     neurons,
     spike_convolution,
 )
+from sca_train.neurons.rates import mean_potential, spike_rates
 from sca_train.quantizers import (
     ChannelWeightQuant,
     Member,
@@ -38,7 +39,6 @@ from sca_train.quantizers import (
     computed_weights,
     share_scale,
 )
-from sca_train.rates import mean_potential, spike_rates
 from sca_train.specs import IMAGE, ConnectionSpec, LayerSpec, streams
 
 Sent: TypeAlias = Tensor | SpikeTrains | SpikeCounts
@@ -49,8 +49,6 @@ Sums: TypeAlias = Tensor | CountSums
 
 FIRST_LAYER_BITS = 8
 SURROGATE_ALPHA = 4.0
-MAX_KERNEL_POOL = 4
-"""Sides of the largest pooling window that the kernels take."""
 PIXEL_SCALE = 1.0 / 255.0
 EVENT_SCALE = 1.0
 
@@ -261,7 +259,7 @@ class SpikingLayer(nn.Module):
 
     def _whole_windows(self, rows: Tensor) -> bool:
         """Whether the kernels can pool the maps."""
-        return self.spec.pool <= MAX_KERNEL_POOL and all(side % self.spec.pool == 0 for side in rows.shape[2:])
+        return all(side % self.spec.pool == 0 for side in rows.shape[2:])
 
     def _masked(self, spikes: Tensor, mask: Tensor) -> Tensor:
         masked = spikes * mask

@@ -9,9 +9,9 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from sca_train.compact import is_quantizer_scale
 from sca_train.config import TrainConfig, search_epochs
 from sca_train.network import Network
+from sca_train.pruning.compact import is_quantizer_scale
 
 FIRST_SHARE = 0.1
 """Share of the peak from which the cosine and the linear schedule rise."""

@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 
 from sca_train.class_names import class_names
-from sca_train.compact import COMPACT_FILE, load_compact
 from sca_train.config import TrainConfig
 from sca_train.data import Dataset
 from sca_train.device import use_kernels
 from sca_train.errors import TrainError
 from sca_train.network import Network
+from sca_train.pruning.compact import COMPACT_FILE, load_compact
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from sca_train.augment import augmented_batch
 from sca_train.average import Averaging, follow_network, prepare_average
 from sca_train.checkpoint import CHECKPOINT_FILE, TrainState, load_checkpoint, restore, save_checkpoint
-from sca_train.compact import COMPACT_FILE
 from sca_train.config import TrainConfig, config_to_toml, prunes, search_epochs
 from sca_train.conversion import convert, trains_rates
 from sca_train.data import Dataset, load_dataset
@@ -22,9 +21,8 @@ from sca_train.errors import TrainError
 from sca_train.files import write_text
 from sca_train.logs import log_epoch, progress, tensorboard
 from sca_train.loss import loss_sum
-from sca_train.metrics import METRICS_FILE, write_results
+from sca_train.measure.metrics import METRICS_FILE, write_results
 from sca_train.models import model_layers
-from sca_train.narrow import narrow, test_subset
 from sca_train.network import Network, to_input
 from sca_train.optimizer import learning_rate, make_optimizer
 from sca_train.parallel import (
@@ -38,7 +36,9 @@ from sca_train.parallel import (
     world_size,
 )
 from sca_train.precision import follow_weights, set_precision, start_scales
-from sca_train.sca import StructureLearner, ramp_after, sparsity
+from sca_train.pruning.compact import COMPACT_FILE
+from sca_train.pruning.narrow import narrow, test_subset
+from sca_train.pruning.sca import StructureLearner, ramp_after, sparsity
 from sca_train.teacher import check_same_teacher, load_teacher, teacher_logits
 
 CONFIG_FILE = "config.toml"

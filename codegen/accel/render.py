@@ -5,8 +5,10 @@ from __future__ import annotations
 from codegen.accel.graph import read_graph
 from codegen.accel.render_hls import Target, render_hls
 from codegen.accel.render_rtl import render_rtl
+from codegen.digests import file_digest, sources_digest
 from codegen.fit import NO_BOARD, find_board
 from codegen.progress import Progress
+from codegen.results import SourcesResult
 from codegen.run_folder import RunFolder, fresh_folder
 
 DEFAULT_BOARD = "Pynq-Z2"
@@ -23,14 +25,18 @@ def target_of(board: str) -> Target:
 
 
 def render_sources(run: RunFolder, target: Target | None = None) -> None:
-    """Write run/hls and run/rtl from run/graph.onnx; a folder appears under its name only when it is complete.
+    """Write run/hls and run/rtl from run/graph.onnx, and results/sources.json, which says so.
+
+    A folder appears under its name only when it is complete.
 
     ``target``: what the Vitis HLS script synthesises for (None: DEFAULT_BOARD).
 
     Raises RunFolderError without graph.onnx, and RenderError for a node nothing renders or for an installed FINN file
     that a patch step does not know.
     """
-    graph = read_graph(run.require("graph.onnx"))
+    source = run.require("graph.onnx")
+    graph_digest = file_digest(source)
+    graph = read_graph(source)
     target = target or target_of(DEFAULT_BOARD)
     progress = Progress("rendering", "nodes")
     total = 2 * len(graph.nodes)
@@ -45,4 +51,9 @@ def render_sources(run: RunFolder, target: Target | None = None) -> None:
         render_hls(graph, folder, target, step)
     with fresh_folder(run.path / "rtl") as folder:
         render_rtl(graph, folder, step)
+    SourcesResult(
+        graph_sha256=graph_digest,
+        hls_sha256=sources_digest(run.path / "hls"),
+        rtl_sha256=sources_digest(run.path / "rtl"),
+    ).save(run)
     progress.show(total, total)

@@ -23,12 +23,14 @@ def hls(options: Namespace) -> bool:
     run.require("model.onnx")
     from codegen.accel.render import render_sources, target_of
     from codegen.finn.build import build_graph
+    from codegen.results import FoldingResult
 
     build_graph(run, options.board, options.target_cycles, options.folding, options.impl, options.lut_share)
     render_sources(run, target_of(options.board))
     run.discard("results/csim.json", "results/rtl.json", "results/rtl_stalled.json", "results/synth.json")
-    folding = run.load_result("folding") or {}
-    print(f"folding: slowest layer {folding['bound']} cycles a frame, {folding['estimate']['lut']} LUTs by estimate")
+    folding = FoldingResult.load(run)
+    assert folding is not None  # build_graph has just written it
+    print(f"folding: slowest layer {folding.bound} cycles a frame, {folding.estimate.lut} LUTs by estimate")
     print(f"{run.path / 'graph.onnx'}, {run.path / 'hls'} and {run.path / 'rtl'} are written")
     return True
 

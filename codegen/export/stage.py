@@ -10,17 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codegen.arithmetic.fold_batchnorm import fold_network
+from codegen.digests import file_digest
 from codegen.export.onnx_writer import build_model
 from codegen.progress import Progress
+from codegen.results import OnnxResult
 from codegen.run_folder import RunFolder, save_array
 from codegen.run_inputs import load_network_description, load_test_set
-from codegen.verify.golden import LOGITS_FILE, file_digest, images_digest
+from codegen.verify.golden import LOGITS_FILE, images_digest
 from codegen.verify.onnx_runtime import OnnxNetwork, load_network
 from sca_train.files import write_bytes
 
 SPARSITY_IMAGES = 512
-LATER_STAGES = ("graph.onnx", "folding.json", "hls", "rtl", "results/csim.json", "results/rtl.json")
-LATER_RESULTS = ("results/rtl_stalled.json", "results/synth.json")
+LATER_STAGES = ("graph.onnx", "folding.json", "hls", "rtl", "results/folding.json", "results/sources.json")
+LATER_RESULTS = ("results/csim.json", "results/rtl.json", "results/rtl_stalled.json", "results/synth.json")
 
 
 @dataclass(frozen=True)
@@ -56,23 +58,21 @@ def export_run(run: RunFolder, frac_bits: int, limit: int | None = None, data: P
     sparsity = _sparsity(load_network(target, with_spikes=True), tests.images[:SPARSITY_IMAGES])
     (run.path / "results").mkdir(exist_ok=True)
     save_array(run.path / LOGITS_FILE, logits)
-    summary = ExportSummary(tests.told(logits), len(logits) / seconds)
-    run.save_result(
-        "onnx",
-        {
-            **tests.accuracy_fields(logits),
-            "images": len(logits),
-            "mismatches": None,
-            "seconds": seconds,
-            "images_per_second": summary.images_per_second,
-            "spike_sparsity": sparsity,
-            "spike_sparsity_images": min(SPARSITY_IMAGES, len(logits)),
-            "compact_sha256": compact_digest,
-            "model_sha256": file_digest(target),
-            "test_set_sha256": test_set_digest,
-        },
+    result = OnnxResult(
+        accuracy=tests.accuracy(logits),
+        shipped_accuracy=tests.shipped_accuracy(logits),
+        images=len(logits),
+        mismatches=None,
+        seconds=seconds,
+        images_per_second=len(logits) / seconds,
+        spike_sparsity=sparsity,
+        spike_sparsity_images=min(SPARSITY_IMAGES, len(logits)),
+        compact_sha256=compact_digest,
+        model_sha256=file_digest(target),
+        test_set_sha256=test_set_digest,
     )
-    return summary
+    result.save(run)
+    return ExportSummary(tests.told(logits), result.images_per_second)
 
 
 def _logits(network: OnnxNetwork, images: NDArray[np.uint8]) -> tuple[NDArray[np.int32], float]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from finn.analysis.fpgadataflow.res_estimation import res_estimation
 from finn.util.basic import getHWCustomOp
 from qonnx.core.modelwrapper import ModelWrapper
 
+from codegen.digests import file_digest
 from codegen.errors import FoldingError
 from codegen.finn.dataflow import Implementation, fold, load_model, to_dataflow
 from codegen.finn.environment import quiet
@@ -26,7 +26,9 @@ from codegen.finn.folding.solver import (
     smallest_plan,
     within,
 )
-from codegen.fit import NO_BOARD, Resources, advise, budget, find_board
+from codegen.fit import NO_BOARD, advise, budget, find_board
+from codegen.pruning import pruning_of
+from codegen.results import FoldedNode, FoldingResult
 from codegen.run_folder import RunFolder
 from fpga.boards import Board
 from sca_train.files import write_whole
@@ -78,14 +80,23 @@ def build_graph(
         raise FoldingError(f"a target of {target_cycles} cycles per frame is not possible, it must be at least 1")
     request = FoldingRequest(target_board, target_cycles, folding_file, lut_share)
     part = target_board.part if target_board else DEFAULT_PART
+    model_digest = file_digest(source)
     with quiet():
         model = to_dataflow(load_model(source), impl, part)
-        plan, folding = choose_folding(model, request, *_pruning(run))
+        pruning = pruning_of(run)
+        plan, folding = choose_folding(model, request, pruning.ratio, pruning.weight_bits)
         model = fold(model, folding, part)
-        result = analyse(model, part)
+        nodes = analyse(model, part)
     write_whole(run.path / "graph.onnx", lambda aside: model.save(str(aside)))
     write_folding(folding, run.path / "folding.json")
-    run.save_result("folding", {"target_cycles": target_cycles, "estimate": _record(plan_resources(plan)), **result})
+    FoldingResult(
+        target_cycles=target_cycles,
+        estimate=plan_resources(plan),
+        bound=max(node.cycles for node in nodes),
+        nodes=nodes,
+        model_sha256=model_digest,
+        graph_sha256=file_digest(run.path / "graph.onnx"),
+    ).save(run)
     return model
 
 
@@ -164,8 +175,8 @@ def _fold_for_lanes(layers: Any, lanes: int) -> Plan:
             target *= 2
 
 
-def analyse(model: ModelWrapper, part: str) -> dict[str, Any]:
-    """FINN's own analyses of a folded graph: cycles and estimate of every node, the slowest one's cycles as bound."""
+def analyse(model: ModelWrapper, part: str) -> tuple[FoldedNode, ...]:
+    """FINN's own analyses of a folded graph: cycles and estimate of every node."""
     cycles = model.analysis(exp_cycles_per_layer)
     resources = res_estimation(model, part)
     nodes = []
@@ -177,28 +188,17 @@ def analyse(model: ModelWrapper, part: str) -> dict[str, Any]:
         }
         estimate = resources[node.name]
         nodes.append(
-            {
-                "name": node.name,
-                "op": node.op_type,
-                "layer": values["layer"],
-                "pe": values["PE"],
-                "simd": values["SIMD"],
-                "tp": values["TP"],
-                "cycles": cycles[node.name],
-                "lut": estimate["LUT"],
-                "bram36": estimate["BRAM_18K"] / 2,
-                "dsp": estimate["DSP"],
-            }
+            FoldedNode(
+                name=node.name,
+                op=node.op_type,
+                layer=values["layer"],
+                pe=values["PE"],
+                simd=values["SIMD"],
+                tp=values["TP"],
+                cycles=cycles[node.name],
+                lut=estimate["LUT"],
+                bram36=estimate["BRAM_18K"] / 2,
+                dsp=estimate["DSP"],
+            )
         )
-    return {"bound": max(cycles.values()), "nodes": nodes}
-
-
-def _pruning(run: RunFolder) -> tuple[float, int]:
-    """RATIO and weight bits of the run's configuration; an unpruned 4-bit network where it has none."""
-    config = run.path / "config.toml"
-    values = tomllib.loads(config.read_text()) if config.exists() else {}
-    return float(values.get("ratio", 0.0)), int(values.get("weight_bits", 4))
-
-
-def _record(resources: Resources) -> dict[str, float]:
-    return {"lut": resources.lut, "ff": resources.ff, "bram36": resources.bram36, "dsp": resources.dsp}
+    return tuple(nodes)

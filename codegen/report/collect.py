@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
-from codegen.errors import RunFolderError
-from codegen.run_folder import RunFolder
-from codegen.verify.golden import file_digest
+from codegen.fit import find_board
+from codegen.pruning import reached_ratio
+from codegen.report.current import Results, load_results
+from codegen.results import RtlSimulationResult, SynthesisResult
+from codegen.run_folder import RunFolder, read_json
 from sca_train.config import TrainConfig, load_config
 from sca_train.figures.runs import Epoch, epochs_of, scores_of
 
@@ -119,31 +119,35 @@ class Measured:
 def collect(run: RunFolder) -> Measured:
     """Read what the stages of a run left.
 
-    Raises RunFolderError when the run has not been trained or a result file is damaged.
+    Raises RunFolderError when the run has not been trained or a result is of another network or folding than the rest,
+    and the stage's error when a result file is damaged.
     """
     config = load_config(run.require("config.toml"))
-    metrics = _read_json(run.require("metrics.json"))
-    results = {stage: _load(run, stage) for stage in ("onnx", "csim", "rtl", "synth")}
-    _check_current(run, results["onnx"].get("compact_sha256"))
-    accuracy = {"float": metrics.get("accuracy"), **{stage: results[stage].get("accuracy") for stage in STAGES[1:]}}
-    images = {"float": metrics.get("images"), **{stage: results[stage].get("images") for stage in STAGES[1:]}}
-    manifest = _read_json(run.path / "rtl" / "nodes.json") if (run.path / "rtl" / "nodes.json").exists() else {}
+    metrics = read_json(run.require("metrics.json"))
+    results = load_results(run)
+    compared = {"onnx": results.onnx, "csim": results.csim, "rtl": results.rtl}
+    manifest = read_json(run.path / "rtl" / "nodes.json") if (run.path / "rtl" / "nodes.json").exists() else {}
     report = Report(
         model=config.model,
         dataset=config.dataset,
-        ratio=metrics.get("ratio", config.ratio) if config.budget else config.ratio,
+        ratio=reached_ratio(config.ratio, config.budget, metrics),
         timesteps=config.timesteps,
         weight_bits=config.weight_bits,
         seed=config.seed,
         params=_reduction(metrics.get("params")),
         synops=_reduction(metrics.get("synops")),
         channels=metrics.get("channels", {}),
-        accuracy=accuracy,
-        images=images,
-        mismatches={stage: results[stage].get("mismatches") for stage in ("csim", "rtl")},
-        cycles=_cycles(results["rtl"], _bound(manifest.get("nodes", [])), results["synth"].get("board")),
-        resources=_resources(results["synth"]),
-        layers=_layers(manifest.get("nodes", []), _load(run, "folding"), results["synth"], results["onnx"]),
+        accuracy={"float": metrics.get("accuracy")}
+        | {stage: result.accuracy if result else None for stage, result in compared.items()},
+        images={"float": metrics.get("images")}
+        | {stage: result.images if result else None for stage, result in compared.items()},
+        mismatches={
+            "csim": results.csim.mismatches if results.csim else None,
+            "rtl": results.rtl.mismatches if results.rtl else None,
+        },
+        cycles=_cycles(results.rtl, _bound(manifest.get("nodes", [])), results.synth),
+        resources=_resources(results.synth),
+        layers=_layers(manifest.get("nodes", []), results),
     )
     return Measured(
         report=report,
@@ -153,45 +157,21 @@ def collect(run: RunFolder) -> Measured:
         scores=scores_of(metrics),
         training_seconds=metrics.get("seconds"),
         passages={key: value for key, value in metrics.get("accuracies", {}).items() if key in PASSAGES},
-        images_per_second={stage: results[stage].get("images_per_second") for stage in STAGES[1:]},
-        rtl_cycles_per_second=results["rtl"].get("cycles_per_second"),
-        shipped={stage: results[stage].get("shipped_accuracy") for stage in STAGES[1:]},
+        images_per_second={stage: result.images_per_second if result else None for stage, result in compared.items()},
+        rtl_cycles_per_second=results.rtl.cycles_per_second if results.rtl else None,
+        shipped={stage: result.shipped_accuracy if result else None for stage, result in compared.items()},
     )
-
-
-def _check_current(run: RunFolder, exported: str | None) -> None:
-    """Results of a network that has been trained anew since must not stand beside the new one's accuracy."""
-    if exported is not None and exported != file_digest(run.require("compact.safetensors")):
-        raise RunFolderError(
-            f"run folder {run.path} was trained again after its export; run `make export RUN={run.name}` "
-            "and the stages after it first"
-        )
-
-
-def _load(run: RunFolder, stage: str) -> dict[str, Any]:
-    target = run.path / "results" / f"{stage}.json"
-    return _read_json(target) if target.exists() else {}
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise RunFolderError(f"{path} is damaged ({error}); run the stage that writes it again") from error
-    if not isinstance(content, dict):
-        raise RunFolderError(f"{path} holds no JSON object; run the stage that writes it again")
-    return content
 
 
 def _reduction(counts: dict[str, float] | None) -> Reduction:
     return Reduction(**counts) if counts else Reduction(None, None)
 
 
-def _cycles(rtl: dict[str, Any], bound: int | None, board: str | None) -> Cycles:
-    clock_mhz = _clock_mhz(board) if board else None
-    interval = rtl.get("interval")
+def _cycles(rtl: RtlSimulationResult | None, bound: int | None, synth: SynthesisResult | None) -> Cycles:
+    clock_mhz = find_board(synth.board).clock_mhz if synth else None
+    interval = rtl.interval if rtl else None
     return Cycles(
-        latency=rtl.get("latency"),
+        latency=rtl.latency if rtl else None,
         interval=interval,
         bound=bound,
         clock_mhz=clock_mhz,
@@ -204,38 +184,33 @@ def _bound(nodes: list[dict[str, Any]]) -> int | None:
     return max((node["cycles"] for node in nodes if node["op"].startswith(LAYER_OPS)), default=None)
 
 
-def _clock_mhz(board: str) -> float:
-    from fpga.boards import get_board
-
-    return get_board(board).clock_mhz
-
-
-def _resources(synth: dict[str, Any]) -> ResourceUse:
-    total, budget = synth.get("total", {}), synth.get("budget", {})
+def _resources(synth: SynthesisResult | None) -> ResourceUse:
+    if synth is None:
+        nothing: dict[str, float | None] = {"lut": None, "ff": None, "bram36": None, "dsp": None}
+        return ResourceUse(None, None, None, None, tool=None, board=None, budget=nothing, fits=None)
+    total, budget = synth.total, synth.budget
     return ResourceUse(
-        lut=total.get("lut"),
-        ff=total.get("ff"),
-        bram36=total.get("bram36"),
-        dsp=total.get("dsp"),
-        tool=synth.get("tool"),
-        board=synth.get("board"),
-        budget={kind: budget.get(kind) for kind in ("lut", "ff", "bram36", "dsp")},
-        fits=synth.get("fits"),
+        lut=total.lut,
+        ff=total.ff,
+        bram36=total.bram36,
+        dsp=total.dsp,
+        tool=synth.tool,
+        board=synth.board,
+        budget={"lut": budget.lut, "ff": budget.ff, "bram36": budget.bram36, "dsp": budget.dsp},
+        fits=synth.fits,
     )
 
 
-def _layers(
-    nodes: list[dict[str, Any]], folding: dict[str, Any], synth: dict[str, Any], onnx: dict[str, Any]
-) -> list[NodeFigures]:
+def _layers(nodes: list[dict[str, Any]], results: Results) -> list[NodeFigures]:
     """The nodes of the accelerator in stream order; a node has the sparsity of the layer that it computes."""
-    cores = {core["name"]: core for core in synth.get("cores", [])}
-    layers = {node["name"]: node["layer"] for node in folding.get("nodes", [])}
+    cores = {core.name: core for core in results.synth.cores} if results.synth else {}
+    layers = {node.name: node.layer for node in results.folding.nodes} if results.folding else {}
     # The read-out sends logits and has no sparsity.
-    sparsities = onnx.get("spike_sparsity", {})
+    sparsities = results.onnx.spike_sparsity if results.onnx else {}
     figures = []
     for node in nodes:
         parameters = node["parameters"]
-        core = cores.get(node["name"], {})
+        core, layer = cores.get(node["name"]), layers.get(node["name"])
         figures.append(
             NodeFigures(
                 name=node["name"],
@@ -245,9 +220,9 @@ def _layers(
                 tp=parameters.get("tp"),
                 # FINN has no estimate for FIFOs and width converters and says 0.
                 cycles=node["cycles"] or None,
-                lut=core.get("lut"),
-                bram36=core.get("bram36"),
-                sparsity=sparsities.get(layers.get(node["name"])) if node["op"].startswith("SpikingMVAU") else None,
+                lut=core.lut if core else None,
+                bram36=core.bram36 if core else None,
+                sparsity=sparsities.get(layer) if layer and node["op"].startswith("SpikingMVAU") else None,
             )
         )
     return figures

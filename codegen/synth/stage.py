@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from dataclasses import asdict, dataclass
 from typing import Any
 
 from codegen.accel.manifest import RenderedNode, read_manifest
+from codegen.digests import sources_digest
 from codegen.errors import SynthesisError
-from codegen.fit import Resources, advise, budget, find_board, fits, total
+from codegen.fit import advise, budget, find_board, fits, total
 from codegen.progress import Progress
+from codegen.pruning import pruning_of
+from codegen.results import CoreResult, SynthesisResult
 from codegen.run_folder import RunFolder
 from codegen.synth.cache import SynthesisCache
 from codegen.synth.cells import CoreUse
@@ -30,69 +31,13 @@ from sca_train.files import cache_folder
 CORE_TIMEOUT_SECONDS = 3600.0
 
 
-@dataclass(frozen=True)
-class CoreResult:
-    """One node: its folding (null where the op has none), expected cycles per frame and resources.
-
-    ``seconds``: what Yosys took for it, also when the result came from the cache (``cached``).
-    """
-
-    name: str
-    op: str
-    pe: int | None
-    simd: int | None
-    tp: int | None
-    cycles: int
-    lut: int
-    ff: int
-    bram36: float
-    dsp: int
-    memory_luts: int
-    seconds: float
-    cached: bool
-
-    @property
-    def resources(self) -> Resources:
-        return Resources(lut=self.lut, ff=self.ff, bram36=self.bram36, dsp=self.dsp)
-
-
-@dataclass(frozen=True)
-class SynthResult:
-    """All nodes of an accelerator on one board; the plumbing to the processor (DMA, interconnect) is not contained."""
-
-    tool: str
-    board: Board
-    cores: tuple[CoreResult, ...]
-
-    @property
-    def total(self) -> Resources:
-        return total(core.resources for core in self.cores)
-
-    @property
-    def fits(self) -> bool:
-        return fits(self.total, self.board)
-
-    def as_json(self) -> dict[str, Any]:
-        """Content of results/synth.json."""
-        return {
-            "tool": self.tool,
-            "board": self.board.name,
-            "part": self.board.part,
-            "family": self.board.family,
-            "cores": [asdict(core) for core in self.cores],
-            "total": asdict(self.total),
-            "budget": asdict(budget(self.board)),
-            "fits": self.fits,
-        }
-
-
 def synthesise(
     run: RunFolder,
     board: str,
     jobs: int = os.cpu_count() or 1,
     cache: SynthesisCache | None = None,
     core_timeout: float = CORE_TIMEOUT_SECONDS,
-) -> SynthResult:
+) -> SynthesisResult:
     """Synthesise rtl/ of a run with Yosys for a board's family and save results/synth.json.
 
     ``jobs`` Yosys processes run at a time (each may take up to 4 GiB for a large core); ``core_timeout`` in seconds.
@@ -102,20 +47,29 @@ def synthesise(
     target = find_board(board)
     manifest = read_manifest(run.require("rtl"))
     root = run.path / "rtl"
+    digest = sources_digest(root)
     sources = {
         node.name: CoreSources(op=node.op, module=node.module, root=root, files=(*node.files, *node.data_files))
         for node in manifest.nodes
     }
     uses = _synthesise_all(sources, target, jobs, cache or SynthesisCache(cache_folder()), core_timeout)
-    result = SynthResult(
+    cores = tuple(_core_result(node, *uses[node.name]) for node in manifest.nodes)
+    needed = total(core.resources for core in cores)
+    result = SynthesisResult(
         tool=f"yosys {tool_version()}",
-        board=target,
-        cores=tuple(_core_result(node, *uses[node.name]) for node in manifest.nodes),
+        board=target.name,
+        part=target.part,
+        family=target.family,
+        cores=cores,
+        total=needed,
+        budget=budget(target),
+        fits=fits(needed, target),
+        sources_sha256=digest,
     )
-    run.save_result("synth", result.as_json())
+    result.save(run)
     if not result.fits:
-        ratio, weight_bits = _pruning(run)
-        raise SynthesisError(advise(result.total, target, ratio, weight_bits))
+        pruning = pruning_of(run)
+        raise SynthesisError(advise(result.total, target, pruning.ratio, pruning.weight_bits))
     return result
 
 
@@ -185,9 +139,3 @@ def _core_result(node: RenderedNode, use: CoreUse, seconds: float, cached: bool)
         seconds=round(seconds, 2),
         cached=cached,
     )
-
-
-def _pruning(run: RunFolder) -> tuple[float, int]:
-    """Pruning ratio and weight bits that the run was trained with."""
-    config = tomllib.loads(run.require("config.toml").read_text())
-    return float(config["ratio"]), int(config["weight_bits"])

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from codegen.digests import file_digest, sources_digest
+from codegen.results import HlsSimulationResult, RtlSimulationResult
 from codegen.run_folder import RunFolder
 from codegen.run_inputs import LabelledImages, load_test_set
 from codegen.verify.golden import golden_logits
@@ -27,9 +28,19 @@ def run_csim_stage(run: RunFolder, limit: int | None, data: Path | None = None) 
 
     everything = load_test_set(run, data)
     tests, golden = everything.first(limit), golden_logits(run, everything.images, limit)
+    model, sources = file_digest(run.require("model.onnx")), sources_digest(run.path / "hls")
     result = run_csim(run, tests.images)
-    outcome = compare(result.logits, golden, tests, result.seconds)
-    run.save_result("csim", outcome | measured_fields(result, outcome))
+    HlsSimulationResult(
+        accuracy=tests.accuracy(result.logits),
+        shipped_accuracy=tests.shipped_accuracy(result.logits),
+        images=len(golden),
+        mismatches=mismatches(result.logits, golden),
+        seconds=result.seconds,
+        images_per_second=_speed(len(golden), result.seconds),
+        trips=result.trips,
+        model_sha256=model,
+        sources_sha256=sources,
+    ).save(run)
     return _tell("csim", run, result.logits, golden, tests)
 
 
@@ -52,13 +63,26 @@ def run_rtlsim_stage(
 
     everything = load_test_set(run, data)
     tests, golden = everything.first(limit), golden_logits(run, everything.images, limit)
+    model, sources = file_digest(run.require("model.onnx")), sources_digest(run.path / "rtl")
     result = run_rtlsim(run, tests.images, stall_in=stall_in, stall_out=stall_out, seed=seed, waveform=waveform)
-    outcome = compare(result.logits, golden, tests, result.seconds)
-    outcome |= measured_fields(result, outcome)
-    stalled = stall_in > 0 or stall_out > 0
-    run.save_result(
-        "rtl_stalled" if stalled else "rtl", outcome | {"stall_in": stall_in, "stall_out": stall_out, "seed": seed}
-    )
+    RtlSimulationResult(
+        accuracy=tests.accuracy(result.logits),
+        shipped_accuracy=tests.shipped_accuracy(result.logits),
+        images=len(golden),
+        mismatches=mismatches(result.logits, golden),
+        seconds=result.seconds,
+        images_per_second=_speed(len(golden), result.seconds),
+        latency=result.latency,
+        interval=result.interval,
+        interval_max=result.interval_max,
+        cycles=result.cycles,
+        cycles_per_second=result.cycles_per_second,
+        stall_in=stall_in,
+        stall_out=stall_out,
+        seed=seed,
+        model_sha256=model,
+        sources_sha256=sources,
+    ).save(run)
     interval = "not measured (one image)" if result.interval is None else f"{result.interval} cycles"
     print(f"rtl: latency {result.latency} cycles, interval {interval}, {result.cycles} cycles in total")
     return _tell("rtl", run, result.logits, golden, tests)
@@ -76,40 +100,23 @@ def print_stalls(run: RunFolder, limit: int, data: Path | None = None) -> None:
         print(f"{count.stream:<{width}}{count.moved:>10}{count.stalled:>10}{count.starved:>10}")
 
 
-def compare(logits: Logits, golden: Logits, tests: LabelledImages, seconds: float) -> dict[str, Any]:
-    """What results/<stage>.json says about logits [N, classes]: accuracy, images, mismatches, seconds, images/s."""
-    images = len(golden)
-    return {
-        **tests.accuracy_fields(logits),
-        "images": images,
-        "mismatches": int((logits != golden).any(axis=1).sum()),
-        "seconds": seconds,
-        "images_per_second": images / seconds if seconds > 0 else None,
-    }
+def mismatches(logits: Logits, golden: Logits) -> int:
+    """Images of which at least one logit [N, classes] differs."""
+    return int((logits != golden).any(axis=1).sum())
 
 
-def measured_fields(result: object, outcome: dict[str, Any]) -> dict[str, Any]:
-    """The other fields of a simulator's result, as JSON holds them."""
-    return {name: _plain(value) for name, value in vars(result).items() if name not in (*outcome, "logits")}
-
-
-def _plain(value: object) -> Any:
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, np.ndarray):
-        return value.tolist()
-    return value
+def _speed(images: int, seconds: float) -> float | None:
+    return images / seconds if seconds > 0 else None
 
 
 def _tell(stage: str, run: RunFolder, logits: Logits, golden: Logits, tests: LabelledImages) -> bool:
-    differing = (logits != golden).any(axis=1)
-    mismatches = int(differing.sum())
-    print(f"{stage}: {tests.told(logits)}, {mismatches} mismatches")
-    if not mismatches:
+    differing = mismatches(logits, golden)
+    print(f"{stage}: {tests.told(logits)}, {differing} mismatches")
+    if not differing:
         return True
-    first = int(differing.argmax())
+    first = int((logits != golden).any(axis=1).argmax())
     print(
-        f"error: {stage} of {run.path} differs from ONNX Runtime on {mismatches} of {len(golden)} {tests.kind}, first "
+        f"error: {stage} of {run.path} differs from ONNX Runtime on {differing} of {len(golden)} {tests.kind}, first "
         f"on image {first}: {logits[first].tolist()} instead of {golden[first].tolist()}",
         file=sys.stderr,
     )

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from codegen.digests import file_digest
+from codegen.results import OnnxResult
 from codegen.run_folder import RunFolder
 from codegen.verify.onnx_runtime import run_onnx
 
 LOGITS_FILE = "results/onnx_logits.npy"
-
-
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file; ties results to the model that gave them."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def images_digest(images: NDArray[np.uint8]) -> str:
@@ -30,12 +26,12 @@ def golden_logits(run: RunFolder, test_images: NDArray[np.uint8], limit: int | N
     Those that the export kept when model and test set are still the same and it kept enough, else computed again.
     """
     model = run.require("model.onnx")
-    kept, result = run.path / LOGITS_FILE, run.load_result("onnx")
+    kept, result = run.path / LOGITS_FILE, OnnxResult.load(run)
     if (
         result is not None
         and kept.exists()
-        and result["model_sha256"] == file_digest(model)
-        and result["test_set_sha256"] == images_digest(test_images)
+        and result.model_sha256 == file_digest(model)
+        and result.test_set_sha256 == images_digest(test_images)
     ):
         logits: NDArray[np.int32] = np.load(kept, allow_pickle=False)
         if len(logits) >= len(test_images[:limit]):

@@ -21,7 +21,6 @@
 namespace {
 
 constexpr int MAX_T = 32;
-constexpr int MAX_WINDOW = 16;            // pixels of a pooling window
 constexpr int SUBSET_STEPS = 4;           // time steps whose gradients are summed over all subsets
 constexpr int SUBSETS = 1 << SUBSET_STEPS;
 
@@ -171,6 +170,12 @@ struct BackwardBlock {
     Total total, product;
 };
 
+// What a pixel of a pooling window did: its potentials before reset, and its spike train.
+struct Pixel {
+    Vector potential[MAX_T];
+    Integers train;
+};
+
 template <bool SOFT, typename Stored>
 void backward(const Layer& layer, const float* sums, const float* scale, const float* shift, const float* mask,
               bool regrow, float rate_gradient, const Stored* spike_gradient, const double* mean,
@@ -179,8 +184,8 @@ void backward(const Layer& layer, const float* sums, const float* scale, const f
     const int64_t window = layer.pool * layer.pool;
 #pragma omp parallel for schedule(static)
     for (int64_t n = 0; n < layer.images; ++n) {
-        Vector potential[MAX_WINDOW][MAX_T], arriving[MAX_T];
-        Integers train[MAX_WINDOW];
+        Vector arriving[MAX_T];
+        std::vector<Pixel> pixels(window);
         std::vector<BackwardBlock> blocks(blocks_of(layer.channels));
         for (size_t b = 0; b < blocks.size(); ++b) {
             const int64_t begin = b * LANES, count = in_block(layer.channels, b);
@@ -207,23 +212,24 @@ void backward(const Layer& layer, const float* sums, const float* scale, const f
                     // all where none spikes; masked channels send no spikes.
                     Integers sent{}, taken{};
                     for (int64_t k = 0; k < window; ++k) {
-                        train[k] = integrate<SOFT>(layer, sums + map.at(n, row, column, k) + begin, map.step, block.scale,
-                                                   block.shift, count, potential[k]);
-                        sent |= train[k] & block.kept;
+                        pixels[k].train = integrate<SOFT>(layer, sums + map.at(n, row, column, k) + begin, map.step,
+                                                          block.scale, block.shift, count, pixels[k].potential);
+                        sent |= pixels[k].train & block.kept;
                     }
                     Vector total{}, product{};
                     for (int64_t k = 0; k < window; ++k) {
                         const int64_t at = map.at(n, row, column, k) + begin;
-                        const Integers mine = (train[k] & block.kept & ~taken) | (k == 0 ? ~sent : Integers{});
-                        taken |= train[k] & block.kept;
+                        const Integers train = pixels[k].train;
+                        const Integers mine = (train & block.kept & ~taken) | (k == 0 ? ~sent : Integers{});
+                        taken |= train & block.kept;
                         Vector carried{}, summed{};
                         for (int64_t t = layer.timesteps - 1; t >= 0; --t) {
                             const int32_t bit = static_cast<int32_t>(1u << t);
                             const Vector passed = window == 1 ? arriving[t] : ((mine & bit) != 0 ? arriving[t] : Vector{});
                             // The reset is detached: a spike cuts what is carried (hard) or lets it pass (soft).
-                            const Vector through = SOFT ? carried : ((train[k] & bit) != 0 ? Vector{} : carried);
+                            const Vector through = SOFT ? carried : ((train & bit) != 0 ? Vector{} : carried);
                             const Vector before = through + (passed + block.always)
-                                * surrogate_gradient(potential[k][t] - layer.threshold, layer.alpha);
+                                * surrogate_gradient(pixels[k].potential[t] - layer.threshold, layer.alpha);
                             const Vector current = layer.gain * before;
                             carried = layer.keep * before;
                             // Static sums are one term at every step: their gradient is the sum over the steps.

@@ -15,6 +15,7 @@ import codegen.verify.compare as compare
 import sca_train.describe  # noqa: F401 - what its imports print must not be taken for an error message
 from codegen.arithmetic.fold_batchnorm import fold_network
 from codegen.cli.main import main
+from codegen.digests import file_digest, sources_digest
 from codegen.errors import CodegenError
 from codegen.run_folder import RunFolder
 from codegen.run_inputs import LabelledImages
@@ -52,6 +53,11 @@ def trained(tmp_path, monkeypatch, description):
     return Trained(run, images, labels)
 
 
+def _saved(run, stage):
+    """Content of results/<stage>.json."""
+    return json.loads((run.path / "results" / f"{stage}.json").read_text())
+
+
 def _error(capsys):
     captured = capsys.readouterr()
     assert captured.err.count("\n") == 1 and captured.err.startswith("error: "), captured.err
@@ -62,7 +68,7 @@ def test_export_writes_the_model_and_what_it_measured(trained, capsys, descripti
     assert main(["export", str(trained.run.path)]) == 0
     network = fold_network(description)
     logits, trains = run_layers(network, trained.images)
-    result = trained.run.load_result("onnx")
+    result = _saved(trained.run, "onnx")
     assert result["accuracy"] == pytest.approx((logits.argmax(1) == trained.labels).mean())
     assert result["images"] == TEST_IMAGES and result["mismatches"] is None
     assert result["images_per_second"] == pytest.approx(TEST_IMAGES / result["seconds"])
@@ -75,7 +81,7 @@ def test_export_writes_the_model_and_what_it_measured(trained, capsys, descripti
 
 def test_export_measured_on_some_images(trained, description):
     assert main(["export", str(trained.run.path), "--images", "20"]) == 0
-    assert trained.run.load_result("onnx")["images"] == 20
+    assert _saved(trained.run, "onnx")["images"] == 20
     expected = run_reference(fold_network(description), trained.images)
     for limit in (5, 20, 21, None):
         np.testing.assert_array_equal(golden_logits(trained.run, trained.images, limit), expected[:limit])
@@ -90,12 +96,13 @@ def test_kept_logits_of_other_images_are_not_used(trained, description):
 
 def test_another_model_takes_later_results_with_it(trained):
     main(["export", str(trained.run.path)])
-    trained.run.save_result("csim", {})
+    for result in ("csim", "folding", "sources"):
+        (trained.run.path / "results" / f"{result}.json").write_text("{}")
     (trained.run.path / "rtl").mkdir()
     main(["export", str(trained.run.path)])
     assert (trained.run.path / "results" / "csim.json").exists(), "the same model again changes nothing"
     main(["export", str(trained.run.path), "--frac-bits", "2"])
-    assert not (trained.run.path / "results" / "csim.json").exists()
+    assert {path.name for path in (trained.run.path / "results").iterdir()} == {"onnx.json", "onnx_logits.npy"}
     assert not (trained.run.path / "rtl").exists()
 
 
@@ -263,44 +270,50 @@ def test_version_and_help(capsys):
         assert shown in capsys.readouterr().out
 
 
-@dataclass(frozen=True)
-class _Simulated:
-    """What a simulator gives, with some measurements of its own."""
-
-    logits: np.ndarray
-    seconds: float
-    latency: int = 10
-    interval: int | None = 5
-    cycles: int = 99
-
-
 @pytest.fixture
 def simulators(trained, monkeypatch):
     """Both simulators replaced by a function of the true logits; hls/ and rtl/ are there."""
     import codegen.verify.csim
     import codegen.verify.rtlsim
+    from codegen.verify.csim import CsimResult
+    from codegen.verify.rtlsim import RtlResult
 
     main(["export", str(trained.run.path)])
     for folder in ("hls", "rtl"):
         (trained.run.path / folder).mkdir()
 
     def install(change):
-        def simulate(run, images, **options):
-            return _Simulated(change(golden_logits(run, images).copy()), 0.5)
+        def csim(run, images):
+            return CsimResult(change(golden_logits(run, images).copy()), 0.5, {"core": 9})
 
-        monkeypatch.setattr(codegen.verify.csim, "run_csim", simulate)
-        monkeypatch.setattr(codegen.verify.rtlsim, "run_rtlsim", simulate)
+        def rtlsim(run, images, **options):
+            logits = change(golden_logits(run, images).copy())
+            return RtlResult(
+                logits, latency=10, interval=5, interval_max=6, cycles=99, seconds=0.5, cycles_per_second=198
+            )
+
+        monkeypatch.setattr(codegen.verify.csim, "run_csim", csim)
+        monkeypatch.setattr(codegen.verify.rtlsim, "run_rtlsim", rtlsim)
 
     return install
+
+
+MEASURED = {
+    "csim": {"trips": {"core": 9}},
+    "rtl": {"latency": 10, "interval": 5, "interval_max": 6, "cycles": 99, "cycles_per_second": 198, "seed": 0},
+}
+"""What only one of the simulators measures."""
 
 
 @pytest.mark.parametrize(("command", "result", "images"), [("csim", "csim", TEST_IMAGES), ("rtlsim", "rtl", 32)])
 def test_simulation_equal_to_onnx_runtime(trained, simulators, command, result, images):
     simulators(lambda logits: logits)
     assert main([command, str(trained.run.path)]) == 0
-    saved = trained.run.load_result(result)
+    saved = _saved(trained.run, result)
     assert (saved["images"], saved["mismatches"], saved["images_per_second"]) == (images, 0, images / 0.5)
-    assert saved["latency"] == 10
+    assert {key: saved[key] for key in MEASURED[result]} == MEASURED[result]
+    assert saved["model_sha256"] == file_digest(trained.run.path / "model.onnx")
+    assert saved["sources_sha256"] == sources_digest(trained.run.path / ("hls" if command == "csim" else "rtl"))
     assert "logits" not in saved
 
 
@@ -316,7 +329,7 @@ def test_a_single_wrong_logit_is_found(trained, simulators, capsys, command, res
     assert main([command, str(trained.run.path), "--images", "30"]) == 1
     message = _error(capsys)
     assert "on 2 of 30 test images, first on image 13: [" in message
-    assert trained.run.load_result(result)["mismatches"] == 2
+    assert _saved(trained.run, result)["mismatches"] == 2
 
 
 @pytest.mark.parametrize(("command", "result"), [("csim", "csim"), ("rtlsim", "rtl")])
@@ -326,7 +339,7 @@ def test_shipped_images_are_compared_but_give_no_accuracy(trained, simulators, m
     simulators(lambda logits: logits)
     capsys.readouterr()
     assert main([command, str(trained.run.path)]) == 0
-    saved = trained.run.load_result(result)
+    saved = _saved(trained.run, result)
     right = (golden_logits(trained.run, trained.images)[:20].argmax(1) == trained.labels[:20]).sum()
     assert (saved["accuracy"], saved["shipped_accuracy"], saved["images"]) == (None, right / 20, 20)
     assert f"{right} of 20 shipped images right (drawings: no test accuracy), 0 mismatches" in capsys.readouterr().out
@@ -353,8 +366,8 @@ def test_random_stalls_do_not_replace_the_measurement(trained, simulators):
     simulators(lambda logits: logits)
     main(["rtlsim", str(trained.run.path)])
     assert main(["rtlsim", str(trained.run.path), "--images", "3", "--stall-in", "0.5", "--seed", "4"]) == 0
-    assert trained.run.load_result("rtl")["images"] == 32
-    stalled = trained.run.load_result("rtl_stalled")
+    assert _saved(trained.run, "rtl")["images"] == 32
+    stalled = _saved(trained.run, "rtl_stalled")
     assert (stalled["images"], stalled["stall_in"], stalled["seed"]) == (3, 0.5, 4)
 
 

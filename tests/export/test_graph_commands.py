@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from random_graphs import residual_description
@@ -41,7 +43,7 @@ def run(tmp_path, monkeypatch, description, frames):
 
 def test_export_measures_accuracy_and_sparsity_by_layer(run, description, frames):
     logits, trains = run_layers(fold_network(description), frames)
-    result = run.load_result("onnx")
+    result = json.loads((run.path / "results" / "onnx.json").read_text())
     assert result["accuracy"] == pytest.approx((logits.argmax(1) == np.arange(COUNT) % 5).mean())
     names = [layer.name for layer in description.layers[:-1]]
     expected = {name: 1 - train.mean() for name, train in zip(names, trains, strict=True)}

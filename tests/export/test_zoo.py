@@ -12,17 +12,18 @@ from PIL import Image
 
 from codegen import zoo
 from codegen.cli.main import main
+from codegen.digests import file_digest
 from codegen.errors import ZooError
+from codegen.results import OnnxResult
 from codegen.run_folder import RunFolder
 from codegen.run_inputs import load_test_set
-from codegen.verify.golden import file_digest
 from codegen.verify.onnx_runtime import load_network
 from codegen.zoo import kept_networks, open_run
 from fpga.__main__ import main as fpga_main
 from sca_train.class_names import class_names
-from sca_train.compact import load_compact, parameter_count
 from sca_train.config import load_config
 from sca_train.errors import TrainError
+from sca_train.pruning.compact import load_compact, parameter_count
 
 ZOO = Path(__file__).parents[2] / "zoo"
 SMALLEST = min(ZOO.glob("*/compact.safetensors"), key=lambda path: path.stat().st_size).parent
@@ -49,6 +50,7 @@ def test_a_kept_network_is_whole(run: Path) -> None:
         assert measured["model_sha256"] == file_digest(run / "model.onnx")
         assert measured["compact_sha256"] == file_digest(run / "compact.safetensors")
         assert measured["accuracy"] is not None
+        assert OnnxResult.load(RunFolder(run)) is not None
 
 
 def test_the_zoo_lists_its_networks() -> None:
@@ -143,8 +145,8 @@ def test_without_the_data_set_the_shipped_images_are_measured(checkout: Path, ca
     assert "the data set of zoo/net (" in output and "is not here, so 20 images of zoo/images take its place" in output
     assert "of 20 shipped images right (drawings: no test accuracy)" in output
     run = RunFolder(checkout / "runs" / "zoo" / "net")
-    result = run.load_result("onnx")
-    assert result is not None and result["accuracy"] is None and result["images"] == 20
+    result = json.loads((run.path / "results" / "onnx.json").read_text())
+    assert result["accuracy"] is None and result["images"] == 20
     assert 0 <= result["shipped_accuracy"] <= 1
     assert main(["report", "zoo/net"]) == 0
     report = json.loads((run.path / "report.json").read_text())

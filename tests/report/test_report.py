@@ -2,86 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from html.parser import HTMLParser
 from xml.etree import ElementTree
 
 import pytest
+from run_folders import METRICS, RESULTS, change, complete_run, trained_run
 
 from codegen.cli.main import main
 from codegen.report.stage import write_report
-from codegen.run_folder import RunFolder
 from sca_train.config import TrainConfig, config_to_toml
 
 NUMBER = (int, float)
-METRICS = {
-    "history": [
-        {
-            "epoch": e,
-            "loss": 2.0 / e,
-            "train_accuracy": 0.5,
-            "test_accuracy": 0.4,
-            "sparsity": 0.5,
-            "synops": 1.0,
-            "channels": {"conv1": 16 - 2 * e, "conv2": 7},
-        }
-        for e in (1, 2, 3)
-    ],
-    "ratio": 0.5,
-    "scores": {"conv1": [0.0] * 6 + [2.5] * 10, "conv2": [0.0] * 25 + [0.1, 0.2, 0.3, 1.0, 2.0, 3.0, 40.0]},
-    "accuracy": 0.9638,
-    "images": 359,
-    "params": {"dense": 25978, "compact": 7498},
-    "synops": {"dense": 740612.5, "compact": 437961.6},
-    "channels": {"conv1": [16, 10], "conv2": [32, 7]},
-    "seconds": 61.5,
-}
-STREAM = {"lanes": 1, "element_bits": 4, "signed": False, "words": 4, "bits": 4, "padded_bits": 8}
-RESULTS = {
-    "onnx": {"accuracy": 0.96, "images": 359, "mismatches": None, "seconds": 1.0, "images_per_second": 359.0,
-             "spike_sparsity": {"conv1": 0.75, "conv2": 0.8}},
-    "csim": {"accuracy": 0.96, "images": 359, "mismatches": 0, "seconds": 0.5, "images_per_second": 718.0},
-    "rtl": {"accuracy": 0.97, "images": 32, "mismatches": 1, "seconds": 2.0, "images_per_second": 16.0,
-            "latency": 5024, "interval": 2500, "cycles": 80000, "cycles_per_second": 40000.0},
-    "synth": {
-        "tool": "yosys 0.70", "board": "Pynq-Z2", "fits": True,
-        "budget": {"lut": 53200, "ff": 106400, "bram36": 140, "dsp": 220},
-        "total": {"lut": 4200, "ff": 3900, "bram36": 1.5, "dsp": 0},
-        "cores": [{"name": "SpikingMVAU_rtl_0", "op": "SpikingMVAU_rtl", "lut": 800, "ff": 1, "bram36": 0.5, "dsp": 0}],
-    },
-}  # fmt: skip
-NODES = [
-    ("ConvolutionInputGenerator_rtl_0", 2343, {"simd": 1}),
-    ("SpikingMVAU_rtl_0", 2304, {"pe": 10, "simd": 1, "tp": 4}),
-    ("StreamingFIFO_rtl_0", 0, {}),
-    ("SpikingMVAU_rtl_1", 2000, {"pe": 7, "simd": 1, "tp": 2}),
-    ("SpikingMVAU_rtl_2", 1560, {"pe": 1, "simd": 1, "tp": 4}),
-]
-
-
-def _trained_run(tmp_path):
-    run = tmp_path / "<mini>"
-    run.mkdir()
-    (run / "config.toml").write_text(config_to_toml(TrainConfig(seed=7)))
-    (run / "metrics.json").write_text(json.dumps(METRICS))
-    return RunFolder(run)
-
-
-def _complete_run(tmp_path):
-    run = _trained_run(tmp_path)
-    for stage, result in RESULTS.items():
-        run.save_result(stage, result)
-    nodes = [
-        {"name": name, "op": name[: name.rindex("_")], "cycles": cycles, "parameters": parameters}
-        for name, cycles, parameters in NODES
-    ]
-    layers = iter(("conv1", "conv2", "readout"))
-    folded = [{"name": name, "layer": next(layers) if "MVAU" in name else None} for name, *_ in NODES]
-    run.save_result("folding", {"nodes": folded})
-    (run.path / "rtl").mkdir()
-    (run.path / "rtl" / "nodes.json").write_text(json.dumps({"bound": 2343, "nodes": nodes}))
-    return run
 
 
 def _check(content, schema, where="report"):
@@ -117,13 +49,13 @@ def _schema(measured):
 
 @pytest.mark.parametrize("measured", [True, False])
 def test_report_json_has_every_key(tmp_path, measured):
-    run = (_complete_run if measured else _trained_run)(tmp_path)
+    run = (complete_run if measured else trained_run)(tmp_path)
     write_report(run)
     _check(json.loads((run.path / "report.json").read_text()), _schema(measured))
 
 
 def test_values_come_from_the_stages(tmp_path):
-    run = _complete_run(tmp_path)
+    run = complete_run(tmp_path)
     write_report(run)
     report = json.loads((run.path / "report.json").read_text())
     assert report["seed"] == 7
@@ -143,8 +75,8 @@ def test_values_come_from_the_stages(tmp_path):
 
 
 def test_shipped_images_give_no_test_accuracy(tmp_path):
-    run = _complete_run(tmp_path)
-    run.save_result("csim", {**RESULTS["csim"], "accuracy": None, "shipped_accuracy": 0.75, "images": 20})
+    run = complete_run(tmp_path)
+    change(run, "csim", accuracy=None, shipped_accuracy=0.75, images=20)
     write_report(run)
     report = json.loads((run.path / "report.json").read_text())
     assert report["accuracy"]["csim"] is None
@@ -152,14 +84,14 @@ def test_shipped_images_give_no_test_accuracy(tmp_path):
     page = (run.path / "report.html").read_text()
     assert '<span class="none">shipped images</span>' in page
     assert "no test set. Right of them:\ncsim 75%." in page
-    run.save_result("csim", RESULTS["csim"])
+    change(run, "csim", **RESULTS["csim"])
     write_report(run)
     assert "shipped images" not in (run.path / "report.html").read_text()
 
 
 def test_no_frames_per_second_without_an_interval(tmp_path):
-    run = _complete_run(tmp_path)
-    run.save_result("rtl", {**RESULTS["rtl"], "interval": None})
+    run = complete_run(tmp_path)
+    change(run, "rtl", interval=None)
     write_report(run)
     cycles = json.loads((run.path / "report.json").read_text())["cycles"]
     assert (cycles["interval"], cycles["fps"], cycles["clock_mhz"]) == (None, None, 100)
@@ -201,7 +133,7 @@ class _Page(HTMLParser):
 
 @pytest.mark.parametrize("measured", [True, False])
 def test_page_is_whole_and_loads_nothing(tmp_path, measured):
-    run = (_complete_run if measured else _trained_run)(tmp_path)
+    run = (complete_run if measured else trained_run)(tmp_path)
     source = write_report(run).read_text()
     page = _Page(source)
     assert page.open == []
@@ -222,7 +154,7 @@ def test_page_is_whole_and_loads_nothing(tmp_path, measured):
 
 @pytest.mark.parametrize("measured", [True, False])
 def test_plots_are_svg_files(tmp_path, measured):
-    run = (_complete_run if measured else _trained_run)(tmp_path)
+    run = (complete_run if measured else trained_run)(tmp_path)
     write_report(run)
     names = {path.name for path in (run.path / "plots").iterdir()}
     always = {"training.svg", "accuracy.svg", "channels.svg", "epochs.svg", "scores.svg"}
@@ -232,7 +164,7 @@ def test_plots_are_svg_files(tmp_path, measured):
 
 
 def test_a_run_without_scores_and_channels_over_epochs_has_no_plots_of_them(tmp_path):
-    run = _trained_run(tmp_path)
+    run = trained_run(tmp_path)
     older = {key: value for key, value in METRICS.items() if key not in ("scores", "ratio")}
     older["history"] = [{key: value for key, value in entry.items() if key != "channels"} for entry in older["history"]]
     (run.path / "metrics.json").write_text(json.dumps(older))
@@ -241,7 +173,7 @@ def test_a_run_without_scores_and_channels_over_epochs_has_no_plots_of_them(tmp_
 
 
 def test_a_training_that_began_with_rates_shows_its_passages(tmp_path):
-    run = _trained_run(tmp_path)
+    run = trained_run(tmp_path)
     write_report(run)
     assert "conversion" not in (run.path / "report.html").read_text()
     accuracies = {"dense": 0.9, "masked": 0.9, "rates": 0.8879, "converted": 0.8664, "compact": 0.9638}
@@ -252,22 +184,11 @@ def test_a_training_that_began_with_rates_shows_its_passages(tmp_path):
 
 
 def test_the_ratio_is_that_which_the_training_came_to(tmp_path):
-    run = _trained_run(tmp_path)
+    run = trained_run(tmp_path)
     (run.path / "config.toml").write_text(config_to_toml(TrainConfig(budget="Pynq-Z2")))
     (run.path / "metrics.json").write_text(json.dumps({**METRICS, "ratio": 0.625}))
     write_report(run)
     assert json.loads((run.path / "report.json").read_text())["ratio"] == 0.625
-
-
-def test_a_run_trained_again_after_its_export_is_refused(tmp_path, capsys):
-    run = _complete_run(tmp_path)
-    (run.path / "compact.safetensors").write_bytes(b"new weights")
-    run.save_result("onnx", {**RESULTS["onnx"], "compact_sha256": "0" * 64})
-    assert main(["report", str(run.path)]) == 2
-    assert "was trained again after its export; run `make export RUN=<mini>`" in capsys.readouterr().err
-    digest = hashlib.sha256(b"new weights").hexdigest()
-    run.save_result("onnx", {**RESULTS["onnx"], "compact_sha256": digest})
-    assert main(["report", str(run.path)]) == 0
 
 
 @pytest.mark.parametrize(
@@ -275,11 +196,14 @@ def test_a_run_trained_again_after_its_export_is_refused(tmp_path, capsys):
     [
         (lambda run: (run / "metrics.json").unlink(), "has no metrics.json; run `make train"),
         (lambda run: (run / "metrics.json").write_text("{"), "metrics.json is damaged"),
-        (lambda run: (run / "results" / "rtl.json").write_text("[]"), "rtl.json holds no JSON object"),
+        (
+            lambda run: (run / "results" / "rtl.json").write_text("[]"),
+            "rtl.json holds no JSON object; run `make rtlsim RUN='<mini>'` again",
+        ),
     ],
 )
 def test_damaged_runs_are_named(tmp_path, capsys, spoil, sentence):
-    run = _complete_run(tmp_path)
+    run = complete_run(tmp_path)
     spoil(run.path)
     assert main(["report", str(run.path)]) == 2
     captured = capsys.readouterr()

@@ -1,11 +1,17 @@
 """The board table: known parts, their budgets, and what an unknown name is told."""
 
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
+import fpga.boards
 from codegen.errors import UnknownBoardError
 from codegen.fit import budget, find_board
-from fpga.boards import BOARDS, get_board
-from fpga.errors import BoardError
+from fpga.boards import BOARDS, BoardError, get_board
 
 
 def test_parts_are_those_finn_builds_for() -> None:
@@ -47,3 +53,35 @@ def test_unknown_board_names_the_known_ones() -> None:
         get_board("Basys")
     with pytest.raises(UnknownBoardError, match=sentence):
         find_board("Basys")
+
+
+def test_names_are_unique_and_boards_in_order_of_size() -> None:
+    assert len({board.name.lower() for board in BOARDS}) == len(BOARDS)
+    assert [board.lut for board in BOARDS] == sorted(board.lut for board in BOARDS)
+
+
+NEW_FAMILY = """
+from dataclasses import replace
+
+from fpga.boards.pynq import BOARDS as PYNQ
+
+BOARDS = (replace(PYNQ[0], name="Arty-Z7", finn_name="Arty-Z7", lut=60_000),)
+"""
+
+
+def test_a_board_is_one_file_of_a_package_that_imports_nothing_of_the_project(tmp_path: Path) -> None:
+    """The package alone, with one more file in it, and without the project on the path."""
+    source = Path(fpga.boards.__file__).parent
+    shutil.copytree(source, tmp_path / "fpga" / "boards", ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "fpga" / "boards" / "arty.py").write_text(NEW_FAMILY)
+    program = "from fpga.boards import BOARDS, get_board; print(get_board('arty-z7').lut, *(b.name for b in BOARDS))"
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", program],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["60000", "Pynq-Z1", "Pynq-Z2", "Arty-Z7", "Ultra96-V2", "KV260", "ZCU104"]

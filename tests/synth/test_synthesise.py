@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -15,8 +14,10 @@ from codegen.accel.manifest import Manifest, RenderedNode, write_manifest
 from codegen.core import spike_pool, spiking_mvau
 from codegen.core.spike_pool import SpikePoolSpec
 from codegen.core.spiking_mvau import SpikingMVAUSpec
+from codegen.digests import sources_digest
 from codegen.errors import RunFolderError, SynthesisError, UnknownBoardError
-from codegen.run_folder import RunFolder
+from codegen.results import SynthesisResult
+from codegen.run_folder import RunFolder, read_json
 from codegen.synth import synthesise
 from codegen.synth.cache import SynthesisCache
 from codegen.synth.yosys import CoreSources, SynthesisedCore, content_key, synthesise_core
@@ -124,8 +125,7 @@ def test_stage_sums_its_cores_and_repeats_nothing(
     assert min(core.lut, core.ff, pool.lut, pool.ff) > 0
     assert len(list(cache.folder.iterdir())) == 2, "twins share one result"
 
-    saved = run.load_result("synth")
-    assert saved is not None
+    saved = read_json(run.path / "results" / "synth.json")
     assert saved["board"] == "Pynq-Z2"
     assert saved["part"] == "xc7z020clg400-1"
     assert saved["tool"].startswith("yosys 0.")
@@ -134,6 +134,8 @@ def test_stage_sums_its_cores_and_repeats_nothing(
     }
     assert saved["budget"] == {"lut": 53_200, "ff": 106_400, "bram36": 140, "dsp": 220}
     assert saved["fits"] is True
+    assert saved["sources_sha256"] == sources_digest(run.path / "rtl")
+    assert SynthesisResult.load(run) == first
 
     def refuse(*_: object) -> None:
         raise AssertionError("a cached core was synthesised again")
@@ -170,7 +172,7 @@ def test_a_core_whose_yosys_was_ended_gets_a_second_chance_alone(
 
 def test_ultrascale_plus(run: RunFolder, cache: SynthesisCache) -> None:
     result = synthesise(run, "KV260", jobs=2, cache=cache)
-    assert result.as_json()["family"] == "xcup"
+    assert result.family == "xcup"
     assert result.total.lut > 0
 
 
@@ -181,8 +183,7 @@ def test_too_small_a_board_is_told_after_saving(
     monkeypatch.setattr("fpga.boards.BOARDS", (tiny, *BOARDS))
     with pytest.raises(SynthesisError, match=r"does not fit Tiny: it needs [\d,]+ of 10 LUT .*BOARD=Pynq-Z1 or "):
         synthesise(run, "Tiny", cache=cache)
-    saved = run.load_result("synth")
-    assert saved is not None
+    saved = read_json(run.path / "results" / "synth.json")
     assert saved["board"] == "Tiny"
     assert saved["fits"] is False
 
@@ -228,7 +229,7 @@ def test_run_without_rtl_and_unknown_board(tmp_path: Path, run: RunFolder) -> No
     (tmp_path / "early").mkdir()
     with pytest.raises(RunFolderError, match="has no rtl; run `make hls RUN=early` first"):
         synthesise(RunFolder(tmp_path / "early"), "Pynq-Z2")
-    before = json.dumps(run.load_result("synth"))
+    before = (run.path / "results" / "synth.json").read_text()
     with pytest.raises(UnknownBoardError, match="board 'Basys' is not known"):
         synthesise(run, "Basys")
-    assert json.dumps(run.load_result("synth")) == before
+    assert (run.path / "results" / "synth.json").read_text() == before

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 
 from sca_train.average import Averaging, decay_after, follow_network, prepare_average
 from sca_train.checkpoint import TrainState
-from sca_train.compact import load_compact
 from sca_train.config import TrainConfig
 from sca_train.data import load_dataset
-from sca_train.measure import measure
+from sca_train.measure.measurement import measure
 from sca_train.optimizer import make_optimizer
 from sca_train.precision import quant_modules
+from sca_train.pruning.compact import load_compact
 from sca_train.quantizers import FixedScale
 from sca_train.train import CHECKPOINT_FILE, METRICS_FILE, train
 from tests.train.conftest import make_network, small

@@ -10,14 +10,14 @@ import pytest
 import torch
 
 from fpga.boards import BOARDS
-from sca_train.budget import MemoryBudget, weight_bits, weight_blocks
-from sca_train.compact import compact
 from sca_train.config import TrainConfig
 from sca_train.describe import describe, describe_run
 from sca_train.description import NetworkDescription
 from sca_train.errors import TrainError
-from sca_train.memory import board_memory_bits
-from sca_train.sca import StructureLearner, lowest_channels, pruning_groups
+from sca_train.pruning.budget import MemoryBudget, weight_bits, weight_blocks
+from sca_train.pruning.compact import compact
+from sca_train.pruning.memory import board_memory_bits
+from sca_train.pruning.sca import StructureLearner, lowest_channels, pruning_groups
 from sca_train.train import train
 from tests.train.conftest import make_network, small
 
@@ -121,7 +121,7 @@ def test_shares_of_layers_that_do_not_fit_are_refused() -> None:
 
 def test_trained_network_fits_its_board(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With boards of a hundredth of the memory, so that a small network has to be pruned for one."""
-    monkeypatch.setattr("sca_train.memory.USABLE_MEMORY_SHARE", 0.0075)
+    monkeypatch.setattr("sca_train.pruning.memory.USABLE_MEMORY_SHARE", 0.0075)
     config: TrainConfig = small(budget=BOARD, ratio=0.0, exchange=0.05)
     metrics = train(config, tmp_path / "run")
     assert metrics is not None

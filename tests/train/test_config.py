@@ -122,9 +122,11 @@ def test_interrupt_keeps_the_checkpoint(
 
 
 def test_training_imports_no_later_stage() -> None:
+    """Of fpga/ only the boards, which are data and import nothing."""
     code = (
         "import sys, sca_train.train, sca_train.describe, sca_train.__main__\n"
         "late = [name for name in sys.modules if name.split('.')[0] in ('codegen', 'finn', 'fpga', 'hls_templates')]\n"
+        "late = [name for name in late if name != 'fpga' and name.split('.')[:2] != ['fpga', 'boards']]\n"
         "assert not late, late\n"
     )
     root = Path(__file__).parents[2]

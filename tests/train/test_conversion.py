@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from sca_train.compact import COMPACT_FILE, load_compact
 from sca_train.config import TrainConfig
 from sca_train.data import load_dataset
-from sca_train.measure import measure
+from sca_train.measure.measurement import measure
 from sca_train.optimizer import learning_rate, phases
+from sca_train.pruning.compact import COMPACT_FILE, load_compact
 from sca_train.train import CHECKPOINT_FILE, METRICS_FILE, train
 from tests.train.conftest import small
 from tests.train.test_train import equal, untimed

@@ -280,14 +280,17 @@ def plain_neurons(
 @pytest.mark.usefixtures("_every_vector")
 @pytest.mark.parametrize("kind", ["IF", "LIF"])
 @pytest.mark.parametrize("soft", [False, True])
-@pytest.mark.parametrize(("pool", "static", "regrow"), [(1, False, True), (2, False, False), (2, True, True)])
+@pytest.mark.parametrize(
+    ("pool", "static", "regrow"), [(1, False, True), (2, False, False), (2, True, True), (5, False, True)]
+)
 @pytest.mark.parametrize(("timesteps", "channels", "v_init"), [(4, 37, 0.5), (12, 8, 0.0)])
 def test_neurons_equal_spikingjellys(
     kind: str, soft: bool, pool: int, static: bool, regrow: bool, timesteps: int, channels: int, v_init: float
 ) -> None:
     torch.manual_seed(channels + timesteps)
     rows = 3 if static else 3 * timesteps
-    sums = torch.randn(rows, channels, 6, 6, requires_grad=True)
+    side = 2 * pool if pool > 2 else 6
+    sums = torch.randn(rows, channels, side, side, requires_grad=True)
     plain_sums = sums.detach().double().requires_grad_()
     norm = nn.BatchNorm2d(channels)
     nn.init.normal_(norm.weight, 1.0, 0.3)

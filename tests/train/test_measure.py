@@ -10,7 +10,7 @@ from spikingjelly.activation_based.op_counter import DispatchCounterMode, SynOpC
 from torch import Tensor
 
 from sca_train.config import TrainConfig
-from sca_train.measure import Measurement, first_layer_macs, kernel_taps, measure
+from sca_train.measure.measurement import Measurement, first_layer_macs, kernel_taps, measure
 from sca_train.network import Network, to_input
 from tests.train.conftest import image_shape, make_network, small
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
-from sca_train.compact import parameter_count
 from sca_train.config import MODELS, TrainConfig, validate
 from sca_train.errors import TrainError
 from sca_train.models import model_layers
 from sca_train.network import Network
+from sca_train.pruning.compact import parameter_count
 from sca_train.specs import IMAGE, LayerSpec
 from tests.train.conftest import image_shape, small
 

@@ -9,10 +9,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sca_train.compact import load_compact
 from sca_train.config import prunes, search_epochs
 from sca_train.network import Network
 from sca_train.precision import float_epochs, follow_weights, quant_modules, set_precision, spread_scales
+from sca_train.pruning.compact import load_compact
 from sca_train.quantizers import BEST_STEP, FixedScale, computed_weights, fixed_scale
 from sca_train.train import train
 from tests.train.conftest import make_network, small

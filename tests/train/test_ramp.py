@@ -10,9 +10,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sca_train import budget
 from sca_train.config import STRUCTURES, TrainConfig
-from sca_train.sca import StructureLearner, ramp_after, sparsity
+from sca_train.pruning import budget
+from sca_train.pruning.sca import StructureLearner, ramp_after, sparsity
 from sca_train.train import METRICS_FILE, train
 from tests.train.conftest import make_network, small
 from tests.train.test_sca import masks_of, recorded

@@ -13,7 +13,7 @@ from torch import Tensor
 from sca_train.config import TrainConfig
 from sca_train.errors import TrainError
 from sca_train.network import Network
-from sca_train.sca import (
+from sca_train.pruning.sca import (
     StructureLearner,
     channel_scores,
     exchanged_masks,

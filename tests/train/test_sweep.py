@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from sca_train import sweep
 from sca_train.config import TrainConfig, config_to_toml
 from sca_train.errors import TrainError
-from sca_train.sweep import Trial, is_finished, main, plan
-from sca_train.trial import failure
+from sca_train.sweep import sweep
+from sca_train.sweep.sweep import Trial, is_finished, main, plan
+from sca_train.sweep.trial import failure
 from tests.train.conftest import SMALL, small
 
 needs_ray = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray (the extra `sweep`) is absent")

@@ -14,13 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sca_train.__main__ import main
-from sca_train.compact import COMPACT_FILE, compact, load_compact, save_compact
 from sca_train.config import TrainConfig
 from sca_train.data import Dataset, load_dataset
 from sca_train.errors import TrainError
 from sca_train.loss import loss_sum
 from sca_train.network import to_input
-from sca_train.sweep import Trial, is_finished
+from sca_train.pruning.compact import COMPACT_FILE, compact, load_compact, save_compact
+from sca_train.sweep.sweep import Trial, is_finished
 from sca_train.teacher import load_teacher, teacher_digest, teacher_logits
 from sca_train.train import CHECKPOINT_FILE, METRICS_FILE, train
 from tests.train.conftest import make_network, small

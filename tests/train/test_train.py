@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 import torch
 
-from sca_train.compact import COMPACT_FILE, load_compact
 from sca_train.config import TrainConfig, load_config
 from sca_train.data import load_dataset
 from sca_train.errors import TrainError
-from sca_train.measure import measure
+from sca_train.measure.measurement import measure
 from sca_train.network import Network
 from sca_train.optimizer import learning_rate
+from sca_train.pruning.compact import COMPACT_FILE, load_compact
 from sca_train.train import CHECKPOINT_FILE, METRICS_FILE, train
 from tests.train.conftest import small
 

@@ -12,12 +12,12 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from sca_train.budget import MemoryBudget
-from sca_train.compact import is_quantizer_scale
 from sca_train.config import TrainConfig, prunes, search_epochs
 from sca_train.errors import TrainError
 from sca_train.network import Network, SpikingLayer
 from sca_train.parallel import rank, sum_over_ranks
+from sca_train.pruning.budget import MemoryBudget
+from sca_train.pruning.compact import is_quantizer_scale
 
 Chooser = Callable[[int], list[Tensor]]
 """Masks (True: keep), one per group, with so many channels pruned; more pruned never keeps a channel that less does

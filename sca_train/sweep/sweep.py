@@ -35,7 +35,7 @@ from sca_train.config import (
 )
 from sca_train.errors import TrainError
 from sca_train.files import write_text
-from sca_train.trial import LOG_FILE, TrialRequest, run_trial
+from sca_train.sweep.trial import LOG_FILE, TrialRequest, run_trial
 
 USER_ERROR = 2
 TRIALS_FAILED = 1
@@ -329,7 +329,3 @@ def table(outcomes: list[Outcome]) -> str:
         ).rstrip()
         for line in lines
     )
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -7,14 +7,14 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 
 from sca_train.checkpoint import TrainState
-from sca_train.compact import compact
 from sca_train.config import TrainConfig, prunes, search_epochs
 from sca_train.data import Dataset, balanced_subset
-from sca_train.measure import Measurement, measure
+from sca_train.measure.measurement import Measurement, measure
 from sca_train.network import Network, to_input
 from sca_train.optimizer import make_optimizer
 from sca_train.parallel import rank
-from sca_train.sca import StructureLearner, sparsity
+from sca_train.pruning.compact import compact
+from sca_train.pruning.sca import StructureLearner, sparsity
 
 CALIBRATION_IMAGES = 512
 

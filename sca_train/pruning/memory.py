@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fpga.boards import BoardError, get_board
 from sca_train.errors import TrainError
 
 BRAM36_BITS = 36 * 1024
@@ -13,10 +14,6 @@ divide into words of 18 or 36 bits or fill a block to the last word, line buffer
 
 def board_memory_bits(name: str) -> int:
     """Bits of weights that the RAM blocks of a board take; TrainError for a board that is not known."""
-    # The table of boards belongs to the last stage: training loads it only where a budget asks for it.
-    from fpga.boards import get_board
-    from fpga.errors import BoardError
-
     try:
         board = get_board(name)
     except BoardError as error:

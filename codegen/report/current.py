@@ -1,0 +1,114 @@
+"""The results of a run, all of one network and one folding, or a sentence that names the one which is not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from codegen.digests import file_digest, sources_digest
+from codegen.errors import RunFolderError
+from codegen.results import (
+    FoldingResult,
+    HlsSimulationResult,
+    OnnxResult,
+    Result,
+    RtlSimulationResult,
+    SourcesResult,
+    SynthesisResult,
+)
+from codegen.run_folder import RunFolder
+
+
+@dataclass(frozen=True)
+class Results:
+    """What the stages of a run left; None where a stage has not been run."""
+
+    onnx: OnnxResult | None
+    folding: FoldingResult | None
+    sources: SourcesResult | None
+    csim: HlsSimulationResult | None
+    rtl: RtlSimulationResult | None
+    synth: SynthesisResult | None
+
+
+@dataclass(frozen=True)
+class _Origin:
+    """A file or source tree of the run folder and the digest that a result says it had."""
+
+    name: str
+    recorded: str
+
+
+def load_results(run: RunFolder) -> Results:
+    """All results of a run, each measured on what lies in the run folder now.
+
+    Raises RunFolderError naming the first that was measured on something else, or without which nothing says of which
+    network or folding a later one is, and the command that makes it anew; the stage's error for a damaged one.
+    """
+    results = Results(
+        OnnxResult.load(run),
+        FoldingResult.load(run),
+        SourcesResult.load(run),
+        HlsSimulationResult.load(run),
+        RtlSimulationResult.load(run),
+        SynthesisResult.load(run),
+    )
+    _require_earlier(run, results)
+    found: dict[str, str] = {}
+    for result, origin in _origins(results):
+        if origin.name not in found:
+            found[origin.name] = _digest(run, origin.name)
+        if found[origin.name] != origin.recorded:
+            raise RunFolderError(_sentence(run, result, origin.name))
+    return results
+
+
+def _require_earlier(run: RunFolder, results: Results) -> None:
+    """Raise RunFolderError where the result that ties a later one to the network is not there."""
+    simulated = results.csim or results.rtl or results.synth or (run.path / "rtl").exists()
+    rendered = simulated or results.sources
+    if rendered or results.folding:
+        run.require("results/onnx.json")
+    if rendered:
+        run.require("results/folding.json")
+    if simulated:
+        run.require("results/sources.json")
+
+
+def _origins(results: Results) -> Iterator[tuple[Result, _Origin]]:
+    """What each result was measured on, in the order of the stages: the first that is stale is the one to make anew."""
+    if results.onnx:
+        yield results.onnx, _Origin("compact.safetensors", results.onnx.compact_sha256)
+        yield results.onnx, _Origin("model.onnx", results.onnx.model_sha256)
+    if results.folding:
+        yield results.folding, _Origin("model.onnx", results.folding.model_sha256)
+        yield results.folding, _Origin("graph.onnx", results.folding.graph_sha256)
+    if results.sources:
+        yield results.sources, _Origin("graph.onnx", results.sources.graph_sha256)
+        yield results.sources, _Origin("hls", results.sources.hls_sha256)
+        yield results.sources, _Origin("rtl", results.sources.rtl_sha256)
+    if results.csim:
+        yield results.csim, _Origin("model.onnx", results.csim.model_sha256)
+        yield results.csim, _Origin("hls", results.csim.sources_sha256)
+    if results.rtl:
+        yield results.rtl, _Origin("model.onnx", results.rtl.model_sha256)
+        yield results.rtl, _Origin("rtl", results.rtl.sources_sha256)
+    if results.synth:
+        yield results.synth, _Origin("rtl", results.synth.sources_sha256)
+
+
+def _digest(run: RunFolder, name: str) -> str:
+    path = run.require(name)
+    return sources_digest(path) if path.is_dir() else file_digest(path)
+
+
+def _sentence(run: RunFolder, result: Result, origin: str) -> str:
+    if origin == "compact.safetensors":
+        return (
+            f"run folder {run.path} was trained again after its export; run `make export {run.make_option}` "
+            "and the stages after it first"
+        )
+    return (
+        f"results/{result.stage}.json of run folder {run.path} belongs to another {origin} than the one that is there "
+        f"now; run `{result.COMMAND} {run.make_option}` again"
+    )

@@ -1,0 +1,225 @@
+"""What the stages measured: one frozen class for each file of results/, with the digests of what it was measured on."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import ClassVar, TypeVar
+
+from codegen.errors import (
+    CodegenError,
+    ExportError,
+    FoldingError,
+    RenderError,
+    RunFolderError,
+    SimulationError,
+    SynthesisError,
+)
+from codegen.fit import Resources
+from codegen.records import FieldError, read_record
+from codegen.run_folder import RunFolder, read_json
+from sca_train.files import write_text
+
+_Result = TypeVar("_Result", bound="Result")
+
+
+@dataclass(frozen=True)
+class Result:
+    """Content of results/<stage>.json; the field names are its keys."""
+
+    STAGE: ClassVar[str]
+    COMMAND: ClassVar[str]
+    ERROR: ClassVar[type[CodegenError]]
+
+    @property
+    def stage(self) -> str:
+        """Name of the file, without .json."""
+        return self.STAGE
+
+    def save(self, run: RunFolder) -> None:
+        """Write results/<stage>.json whole or not at all."""
+        folder = run.path / "results"
+        folder.mkdir(parents=True, exist_ok=True)
+        write_text(folder / f"{self.stage}.json", json.dumps(asdict(self), indent=2) + "\n")
+
+    @classmethod
+    def load(cls: type[_Result], run: RunFolder) -> _Result | None:
+        """The result of a run, None where the stage has not been run.
+
+        Raises the stage's error, one sentence, for a file that is damaged or in which a field is missing or wrong.
+        """
+        file = run.path / "results" / f"{cls.STAGE}.json"
+        if not file.exists():
+            return None
+        command = f"`{cls.COMMAND} {run.make_option}`"
+        try:
+            return read_record(cls, read_json(file, command))
+        except RunFolderError as error:
+            raise cls.ERROR(str(error)) from error
+        except FieldError as error:
+            raise cls.ERROR(f"{file} {error}; run {command} again") from None
+
+
+@dataclass(frozen=True)
+class OnnxResult(Result):
+    """What ONNX Runtime made of the test set.
+
+    ``accuracy`` is that on the data set's test images, ``shipped_accuracy`` that on the shipped ones in their place;
+    the other one is None. ``spike_sparsity``: share of zero bits in the spike trains of each layer with neurons.
+    """
+
+    STAGE = "onnx"
+    COMMAND = "make export"
+    ERROR = ExportError
+
+    accuracy: float | None
+    shipped_accuracy: float | None
+    images: int
+    mismatches: None
+    seconds: float
+    images_per_second: float
+    spike_sparsity: dict[str, float]
+    spike_sparsity_images: int
+    compact_sha256: str
+    model_sha256: str
+    test_set_sha256: str
+
+
+@dataclass(frozen=True)
+class FoldedNode:
+    """One node of the folded graph and FINN's estimates of it; None where its operator has no such attribute."""
+
+    name: str
+    op: str
+    layer: str | None
+    pe: int | None
+    simd: int | None
+    tp: int | None
+    cycles: int
+    lut: float
+    bram36: float
+    dsp: float
+
+
+@dataclass(frozen=True)
+class FoldingResult(Result):
+    """The folding of model.onnx that graph.onnx holds: cycles a frame of its slowest node (``bound``), estimates."""
+
+    STAGE = "folding"
+    COMMAND = "make hls"
+    ERROR = FoldingError
+
+    target_cycles: int | None
+    estimate: Resources
+    bound: int
+    nodes: tuple[FoldedNode, ...]
+    model_sha256: str
+    graph_sha256: str
+
+
+@dataclass(frozen=True)
+class SourcesResult(Result):
+    """Which graph hls/ and rtl/ were rendered from, and what they held then."""
+
+    STAGE = "sources"
+    COMMAND = "make hls"
+    ERROR = RenderError
+
+    graph_sha256: str
+    hls_sha256: str
+    rtl_sha256: str
+
+
+@dataclass(frozen=True)
+class SimulationResult(Result):
+    """What a simulator made of test images, compared with ONNX Runtime's logits of model.onnx; accuracies as there.
+
+    ``sources_sha256`` is the digest of the sources that were simulated.
+    """
+
+    ERROR = SimulationError
+
+    accuracy: float | None
+    shipped_accuracy: float | None
+    images: int
+    mismatches: int
+    seconds: float
+    images_per_second: float | None
+    model_sha256: str
+    sources_sha256: str
+
+
+@dataclass(frozen=True)
+class HlsSimulationResult(SimulationResult):
+    """The C simulation; ``trips``: by node, trips of its II=1 loops for one image."""
+
+    STAGE = "csim"
+    COMMAND = "make csim"
+
+    trips: dict[str, int]
+
+
+@dataclass(frozen=True)
+class RtlSimulationResult(SimulationResult):
+    """The RTL simulation, in clock cycles; a run with random stalls is kept apart, since it measures no interval."""
+
+    STAGE = "rtl"
+    COMMAND = "make rtlsim"
+
+    latency: int
+    interval: int | None
+    interval_max: int | None
+    cycles: int
+    cycles_per_second: float
+    stall_in: float
+    stall_out: float
+    seed: int
+
+    @property
+    def stage(self) -> str:
+        return "rtl_stalled" if self.stall_in > 0 or self.stall_out > 0 else self.STAGE
+
+
+@dataclass(frozen=True)
+class CoreResult:
+    """One node: its folding (None where the op has none), expected cycles per frame and resources.
+
+    ``seconds``: what Yosys took for it, also when the result came from the cache (``cached``).
+    """
+
+    name: str
+    op: str
+    pe: int | None
+    simd: int | None
+    tp: int | None
+    cycles: int
+    lut: int
+    ff: int
+    bram36: float
+    dsp: int
+    memory_luts: int
+    seconds: float
+    cached: bool
+
+    @property
+    def resources(self) -> Resources:
+        return Resources(lut=self.lut, ff=self.ff, bram36=self.bram36, dsp=self.dsp)
+
+
+@dataclass(frozen=True)
+class SynthesisResult(Result):
+    """All nodes of an accelerator on one board; what connects it to the processor (DMA, interconnect) is left out."""
+
+    STAGE = "synth"
+    COMMAND = "make synth"
+    ERROR = SynthesisError
+
+    tool: str
+    board: str
+    part: str
+    family: str
+    cores: tuple[CoreResult, ...]
+    total: Resources
+    budget: Resources
+    fits: bool
+    sources_sha256: str

@@ -1,0 +1,36 @@
+"""What is known of a board, and the error for one that is not known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Family = Literal["xc7", "xcup"]
+
+ZYNQ_7000_TARGET_MHZ = 100
+ULTRASCALE_PLUS_TARGET_MHZ = 200
+
+
+class BoardError(Exception):
+    """A board name that no file of this package lists; the message is one readable sentence."""
+
+
+@dataclass(frozen=True)
+class Board:
+    """One board. ``bram36`` counts 36 Kb block RAMs, ``uram`` 288 Kb UltraRAMs, ``dsp`` DSP48 slices.
+
+    ``clock_mhz`` is a design target used to turn cycles into frames per second: no timing analysis stands behind it.
+    ``finn_name`` is what FINN calls the board, ``part`` the part that FINN builds for under that name
+    (``finn.util.basic.pynq_part_map``), ``family`` what Yosys calls its architecture.
+    """
+
+    name: str
+    finn_name: str
+    part: str
+    family: Family
+    lut: int
+    ff: int
+    bram36: int
+    uram: int
+    dsp: int
+    clock_mhz: int

@@ -1,0 +1,1 @@
+"""Accuracy, spikes and operations of a network, and the file that a training leaves of them."""

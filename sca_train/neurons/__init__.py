@@ -1,0 +1,1 @@
+"""Spiking neurons and what they do at a constant current."""

@@ -1,0 +1,119 @@
+"""Run folders as training, and as all stages, leave them, with made-up figures."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from codegen.digests import file_digest, sources_digest
+from codegen.run_folder import RunFolder
+from sca_train.config import TrainConfig, config_to_toml
+
+METRICS: dict[str, Any] = {
+    "history": [
+        {
+            "epoch": e,
+            "loss": 2.0 / e,
+            "train_accuracy": 0.5,
+            "test_accuracy": 0.4,
+            "sparsity": 0.5,
+            "synops": 1.0,
+            "channels": {"conv1": 16 - 2 * e, "conv2": 7},
+        }
+        for e in (1, 2, 3)
+    ],
+    "ratio": 0.5,
+    "scores": {"conv1": [0.0] * 6 + [2.5] * 10, "conv2": [0.0] * 25 + [0.1, 0.2, 0.3, 1.0, 2.0, 3.0, 40.0]},
+    "accuracy": 0.9638,
+    "images": 359,
+    "params": {"dense": 25978, "compact": 7498},
+    "synops": {"dense": 740612.5, "compact": 437961.6},
+    "channels": {"conv1": [16, 10], "conv2": [32, 7]},
+    "seconds": 61.5,
+}
+RESULTS: dict[str, dict[str, Any]] = {
+    "onnx": {"accuracy": 0.96, "images": 359, "mismatches": None, "seconds": 1.0, "images_per_second": 359.0,
+             "shipped_accuracy": None, "spike_sparsity": {"conv1": 0.75, "conv2": 0.8}, "spike_sparsity_images": 359,
+             "test_set_sha256": "5"},
+    "csim": {"accuracy": 0.96, "images": 359, "mismatches": 0, "seconds": 0.5, "images_per_second": 718.0,
+             "shipped_accuracy": None, "trips": {"SpikingMVAU_rtl_0": 2304}},
+    "rtl": {"accuracy": 0.97, "images": 32, "mismatches": 1, "seconds": 2.0, "images_per_second": 16.0,
+            "latency": 5024, "interval": 2500, "interval_max": 2510, "cycles": 80000, "cycles_per_second": 40000.0,
+            "shipped_accuracy": None, "stall_in": 0.0, "stall_out": 0.0, "seed": 0},
+    "synth": {
+        "tool": "yosys 0.70", "board": "Pynq-Z2", "part": "xc7z020clg400-1", "family": "xc7", "fits": True,
+        "budget": {"lut": 53200, "ff": 106400, "bram36": 140, "dsp": 220},
+        "total": {"lut": 4200, "ff": 3900, "bram36": 1.5, "dsp": 0},
+        "cores": [{"name": "SpikingMVAU_rtl_0", "op": "SpikingMVAU_rtl", "lut": 800, "ff": 1, "bram36": 0.5, "dsp": 0,
+                   "pe": 10, "simd": 1, "tp": 4, "cycles": 2304, "memory_luts": 0, "seconds": 3.0, "cached": False}],
+    },
+}  # fmt: skip
+NODES: list[tuple[str, int, dict[str, int]]] = [
+    ("ConvolutionInputGenerator_rtl_0", 2343, {"simd": 1}),
+    ("SpikingMVAU_rtl_0", 2304, {"pe": 10, "simd": 1, "tp": 4}),
+    ("StreamingFIFO_rtl_0", 0, {}),
+    ("SpikingMVAU_rtl_1", 2000, {"pe": 7, "simd": 1, "tp": 2}),
+    ("SpikingMVAU_rtl_2", 1560, {"pe": 1, "simd": 1, "tp": 4}),
+]
+
+
+def trained_run(folder: Path) -> RunFolder:
+    """What training leaves."""
+    run = folder / "<mini>"
+    run.mkdir()
+    (run / "config.toml").write_text(config_to_toml(TrainConfig(seed=7)))
+    (run / "metrics.json").write_text(json.dumps(METRICS))
+    (run / "compact.safetensors").write_bytes(b"weights")
+    return RunFolder(run)
+
+
+def complete_run(folder: Path) -> RunFolder:
+    """What all stages leave, each result with the digests of what it was measured on."""
+    run = trained_run(folder)
+    (run.path / "results").mkdir()
+    nodes = [
+        {"name": name, "op": name[: name.rindex("_")], "cycles": cycles, "parameters": parameters}
+        for name, cycles, parameters in NODES
+    ]
+    (run.path / "model.onnx").write_bytes(b"integer network")
+    (run.path / "graph.onnx").write_bytes(b"folded graph")
+    for tree, file in (("hls", "accelerator.cpp"), ("rtl", "accelerator.sv")):
+        (run.path / tree).mkdir()
+        (run.path / tree / file).write_text(f"// {tree}\n")
+    (run.path / "rtl" / "nodes.json").write_text(json.dumps({"bound": 2343, "nodes": nodes}))
+    model, graph = file_digest(run.path / "model.onnx"), file_digest(run.path / "graph.onnx")
+    hls, rtl = sources_digest(run.path / "hls"), sources_digest(run.path / "rtl")
+    weights = file_digest(run.path / "compact.safetensors")
+    save(run, "onnx", **RESULTS["onnx"], compact_sha256=weights, model_sha256=model)
+    save(run, "folding", **_folding(), model_sha256=model, graph_sha256=graph)
+    save(run, "sources", graph_sha256=graph, hls_sha256=hls, rtl_sha256=rtl)
+    save(run, "csim", **RESULTS["csim"], model_sha256=model, sources_sha256=hls)
+    save(run, "rtl", **RESULTS["rtl"], model_sha256=model, sources_sha256=rtl)
+    save(run, "synth", **RESULTS["synth"], sources_sha256=rtl)
+    return run
+
+
+def _folding() -> dict[str, Any]:
+    layers = iter(("conv1", "conv2", "readout"))
+    estimates = {"cycles": 9, "lut": 9, "bram36": 0.5, "dsp": 0, "pe": 1, "simd": None, "tp": None}
+    nodes = [
+        {"name": name, "op": name[: name.rindex("_")], "layer": next(layers) if "MVAU" in name else None, **estimates}
+        for name, *_ in NODES
+    ]
+    return {
+        "target_cycles": None,
+        "estimate": {"lut": 9, "ff": 9, "bram36": 0.5, "dsp": 0},
+        "bound": 2343,
+        "nodes": nodes,
+    }
+
+
+def save(run: RunFolder, stage: str, **values: Any) -> None:
+    """Write results/<stage>.json."""
+    (run.path / "results" / f"{stage}.json").write_text(json.dumps(values))
+
+
+def change(run: RunFolder, stage: str, **values: Any) -> None:
+    """Replace some values of results/<stage>.json."""
+    save(run, stage, **{**json.loads((run.path / "results" / f"{stage}.json").read_text()), **values})
