@@ -16,7 +16,7 @@ from codegen.accel.graph import read_graph
 from codegen.accel.manifest import read_manifest
 from codegen.accel.render import render_sources
 from codegen.cli.main import main
-from codegen.errors import SimulationError
+from codegen.errors import RunFolderError, SimulationError
 from codegen.finn.build import build_graph
 from codegen.run_folder import RunFolder
 from codegen.verify.csim import run_csim
@@ -223,6 +223,13 @@ def test_images_of_another_shape_or_type_are_refused(network: TinyNetwork, simul
 def test_an_impossible_stall_probability_is_refused(network: TinyNetwork, stall: float) -> None:
     with pytest.raises(SimulationError, match="outside"):
         run_rtlsim(network.run, network.images, stall_in=stall)
+
+
+def test_sources_of_an_older_rendering_are_told_from_current_ones(network: TinyNetwork, tmp_path: Path) -> None:
+    run = _copy(network.run, tmp_path, "hls")
+    (run.path / "hls" / "streams.json").unlink()
+    with pytest.raises(RunFolderError, match=r"has no hls/streams\.json; run `make hls RUN=copy` first"):
+        run_csim(run, network.images)
 
 
 def test_a_failed_compile_names_the_log(network: TinyNetwork, tmp_path: Path) -> None:
