@@ -22,7 +22,8 @@ from sca_train.augment import augmented
 from sca_train.config import TrainConfig, load_config
 from sca_train.device import keep_freed_memory, use_kernels
 from sca_train.models import model_layers
-from sca_train.network import SURROGATE_ALPHA, Network, to_input
+from sca_train.network import Network, to_input
+from sca_train.neurons.spiking import SURROGATE_ALPHA
 from sca_train.optimizer import make_optimizer
 from sca_train.pruning.sca import StructureLearner
 

@@ -13,15 +13,12 @@ from typing import TypeAlias, cast
 import torch
 import torch.nn.functional as F  # noqa: N812
 from brevitas.nn import QuantConv2d, QuantLinear
-from spikingjelly.activation_based import neuron as sj_neuron
-from spikingjelly.activation_based import surrogate
 from torch import Tensor, nn
 
 from sca_train.config import EVENT_DATASETS, TrainConfig
 from sca_train.kernels import (
     MAX_COUNT,
     CountSums,
-    Neuron,
     SpikeCounts,
     SpikeTrains,
     count_convolution,
@@ -30,6 +27,7 @@ from sca_train.kernels import (
     spike_convolution,
 )
 from sca_train.neurons.rates import mean_potential, spike_rates
+from sca_train.neurons.spiking import kernel_neuron, make_neuron, potential_before_reset
 from sca_train.quantizers import (
     ChannelWeightQuant,
     Member,
@@ -48,24 +46,8 @@ Sums: TypeAlias = Tensor | CountSums
 """What neurons integrate: numbers [T or 1, N, C, ...], or what the kernels make of them."""
 
 FIRST_LAYER_BITS = 8
-SURROGATE_ALPHA = 4.0
 PIXEL_SCALE = 1.0 / 255.0
 EVENT_SCALE = 1.0
-
-
-def make_neuron(config: TrainConfig) -> sj_neuron.BaseNode:
-    """SpikingJelly's multi-step IF or LIF node with the sigmoid surrogate (paper Eq. 1 to 3)."""
-    v_reset = 0.0 if config.reset == "hard" else None
-    sigmoid = surrogate.Sigmoid(alpha=SURROGATE_ALPHA)
-    if config.neuron == "IF":
-        return sj_neuron.IFNode(config.threshold, v_reset, sigmoid, detach_reset=True, step_mode="m")
-    return sj_neuron.LIFNode(config.tau, True, config.threshold, v_reset, sigmoid, detach_reset=True, step_mode="m")
-
-
-def kernel_neuron(config: TrainConfig) -> Neuron:
-    """The same neuron as the event-driven kernels see it."""
-    keep, gain = (1.0, 1.0) if config.neuron == "IF" else (1.0 - 1.0 / config.tau, 1.0 / config.tau)
-    return Neuron(keep, gain, config.threshold, SURROGATE_ALPHA, config.reset == "soft", config.v_init)
 
 
 @dataclass(frozen=True)
@@ -331,19 +313,6 @@ def _weights(
 def connection_bits(connection: ConnectionSpec, config: TrainConfig) -> int:
     """Bits of a connection's weights: those that read the input have FIRST_LAYER_BITS."""
     return FIRST_LAYER_BITS if connection.source == IMAGE else config.weight_bits
-
-
-def potential_before_reset(
-    node: sj_neuron.BaseNode, current: Tensor, after_reset: Tensor, initial: float = 0.0
-) -> Tensor:
-    """Membrane potentials H[t] before the reset, from currents and potentials after it, all [T, N, ...].
-
-    IF: H[t] = V[t-1] + I[t]; LIF (``decay_input``, resting potential 0): H[t] = V[t-1] + (I[t] - V[t-1]) / tau.
-    """
-    before = torch.cat([torch.full_like(after_reset[:1], initial), after_reset[:-1]])
-    if isinstance(node, sj_neuron.LIFNode):
-        return before + (current - before) / node.tau
-    return before + current
 
 
 class ReadOut(nn.Module):

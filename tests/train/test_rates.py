@@ -17,8 +17,9 @@ from sca_train.errors import TrainError
 from sca_train.kernels import Neuron, SpikeCounts, Weights, count_convolution, count_neurons
 from sca_train.kernels import integers as integer_kernels
 from sca_train.models import model_layers
-from sca_train.network import Network, potential_before_reset
+from sca_train.network import Network
 from sca_train.neurons.rates import mean_potential, spike_rates
+from sca_train.neurons.spiking import potential_before_reset
 
 SOFT = {"reset": "soft", "v_init": 0.5, "ratio": 0.0}
 

@@ -1,0 +1,41 @@
+"""The spiking neurons: SpikingJelly's IF and LIF nodes, the same as the kernels see them, and their potentials."""
+
+from __future__ import annotations
+
+import torch
+from spikingjelly.activation_based import neuron as sj_neuron
+from spikingjelly.activation_based import surrogate
+from torch import Tensor
+
+from sca_train.config import TrainConfig
+from sca_train.kernels import Neuron
+
+SURROGATE_ALPHA = 4.0
+
+
+def make_neuron(config: TrainConfig) -> sj_neuron.BaseNode:
+    """SpikingJelly's multi-step IF or LIF node with the sigmoid surrogate (paper Eq. 1 to 3)."""
+    v_reset = 0.0 if config.reset == "hard" else None
+    sigmoid = surrogate.Sigmoid(alpha=SURROGATE_ALPHA)
+    if config.neuron == "IF":
+        return sj_neuron.IFNode(config.threshold, v_reset, sigmoid, detach_reset=True, step_mode="m")
+    return sj_neuron.LIFNode(config.tau, True, config.threshold, v_reset, sigmoid, detach_reset=True, step_mode="m")
+
+
+def kernel_neuron(config: TrainConfig) -> Neuron:
+    """The same neuron as the event-driven kernels see it."""
+    keep, gain = (1.0, 1.0) if config.neuron == "IF" else (1.0 - 1.0 / config.tau, 1.0 / config.tau)
+    return Neuron(keep, gain, config.threshold, SURROGATE_ALPHA, config.reset == "soft", config.v_init)
+
+
+def potential_before_reset(
+    node: sj_neuron.BaseNode, current: Tensor, after_reset: Tensor, initial: float = 0.0
+) -> Tensor:
+    """Membrane potentials H[t] before the reset, from currents and potentials after it, all [T, N, ...].
+
+    IF: H[t] = V[t-1] + I[t]; LIF (``decay_input``, resting potential 0): H[t] = V[t-1] + (I[t] - V[t-1]) / tau.
+    """
+    before = torch.cat([torch.full_like(after_reset[:1], initial), after_reset[:-1]])
+    if isinstance(node, sj_neuron.LIFNode):
+        return before + (current - before) / node.tau
+    return before + current
