@@ -24,7 +24,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from codegen.accel.graph import Stream
+from codegen.core.core import Stream
 from codegen.run_folder import write_atomically
 
 MANIFEST = "nodes.json"

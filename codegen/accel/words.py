@@ -8,11 +8,6 @@ from numpy.typing import NDArray
 BITS_PER_BYTE = 8
 
 
-def word_bytes(bits: int) -> int:
-    """Bytes of a stream word of ``bits`` bits (TDATA is padded to a multiple of 8)."""
-    return -(-bits // BITS_PER_BYTE)
-
-
 def pack_words(elements: NDArray[np.integer], lanes: int, element_bits: int) -> NDArray[np.uint8]:
     """Pack [frames, elements] into stream words [frames, words, bytes]; lane 0 in the least significant bits.
 

@@ -1,39 +1,29 @@
-"""What the plumbing cores share: one HLS header that instantiates a core with named constants."""
+"""What the cores of the stream infrastructure share: one HLS header that instantiates a core with named constants."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
-
-@dataclass(frozen=True)
-class Constant:
-    """One constant of the parameter struct that the core's header documents."""
-
-    name: str
-    value: int
+from codegen.core.core import Rendered
+from codegen.core.rendering import render
 
 
 @dataclass(frozen=True)
 class PlumbingNode:
-    """An instance of a plumbing core: ``function`` of ``header`` with its constants, between two streams."""
+    """An instance of ``function`` of <function>.hpp between two streams, with the constants that its header names."""
 
     name: str
     summary: str
-    header: str
     function: str
     in_bits: int
     out_bits: int
-    constants: tuple[Constant, ...]
+    constants: Mapping[str, int]
 
 
-def write_node(node: PlumbingNode, folder: Path) -> list[Path]:
-    """Write <name>.hpp into the folder; returns the file written."""
-    environment = Environment(
-        loader=PackageLoader("hls_templates", "hls"), undefined=StrictUndefined, keep_trailing_newline=True
-    )
-    target = folder / f"{node.name}.hpp"
-    target.write_text(environment.get_template("plumbing_instance.hpp.j2").render(vars(node)))
-    return [target]
+def write_node(node: PlumbingNode, folder: Path) -> Rendered:
+    """Write <name>.hpp into the folder."""
+    header = f"{node.name}.hpp"
+    render("hls", "plumbing_instance.hpp.j2", vars(node), folder / header)
+    return Rendered((header,))

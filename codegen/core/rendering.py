@@ -10,16 +10,18 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from numpy.typing import NDArray
 
+Language = Literal["hls", "rtl"]
+
 
 @cache
-def environment(language: Literal["hls", "rtl"]) -> Environment:
+def environment(language: Language) -> Environment:
     """The templates of hls_templates/<language>; a value that a template misses is an error."""
     return Environment(
         loader=PackageLoader("hls_templates", language), undefined=StrictUndefined, keep_trailing_newline=True
     )
 
 
-def render(language: Literal["hls", "rtl"], template: str, values: dict[str, object], target: Path) -> Path:
+def render(language: Language, template: str, values: dict[str, object], target: Path) -> Path:
     """Render hls_templates/<language>/<template> to the target file; a missing value is an error."""
     target.write_text(environment(language).get_template(template).render(values))
     return target

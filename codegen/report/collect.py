@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from codegen.core import core_class
+from codegen.core.core import LayerCore, StreamCore
 from codegen.errors import RunFolderError
 from codegen.export.golden import file_digest
 from codegen.run_folder import RunFolder
@@ -15,7 +17,6 @@ from sca_train.figures.runs import Epoch, epochs_of, scores_of
 
 MHZ = 1_000_000
 STAGES = ("float", "onnx", "csim", "rtl")
-LAYER_OPS = ("SpikingMVAU", "SpikePool")
 
 
 @dataclass(frozen=True)
@@ -200,8 +201,8 @@ def _cycles(rtl: dict[str, Any], bound: int | None, board: str | None) -> Cycles
 
 
 def _bound(nodes: list[dict[str, Any]]) -> int | None:
-    """Cycles per frame of the slowest layer: plumbing is left out, so no frame interval can be shorter."""
-    return max((node["cycles"] for node in nodes if node["op"].startswith(LAYER_OPS)), default=None)
+    """Cycles per frame of the slowest layer: what only moves elements is left out, so no interval can be shorter."""
+    return max((node["cycles"] for node in nodes if not issubclass(core_class(node["op"]), StreamCore)), default=None)
 
 
 def _clock_mhz(board: str) -> float:
@@ -236,6 +237,7 @@ def _layers(
     for node in nodes:
         parameters = node["parameters"]
         core = cores.get(node["name"], {})
+        leads_layer = issubclass(core_class(node["op"]), LayerCore)
         figures.append(
             NodeFigures(
                 name=node["name"],
@@ -247,7 +249,7 @@ def _layers(
                 cycles=node["cycles"] or None,
                 lut=core.get("lut"),
                 bram36=core.get("bram36"),
-                sparsity=sparsities.get(layers.get(node["name"])) if node["op"].startswith("SpikingMVAU") else None,
+                sparsity=sparsities.get(layers.get(node["name"])) if leads_layer else None,
             )
         )
     return figures

@@ -41,7 +41,7 @@ def check(cases: list[Case], folder: Path, seed: int) -> None:
     hls = run_hls(cases, folder / "hls")
     rtl = run_rtl(cases, folder / "rtl", seed)
     faults = [
-        f"{case.spec}: {fault}"
+        f"{case.core}: {fault}"
         for case in cases
         for fault in check_hls(case, hls[case.name]) + check_rtl(case, rtl[case.name])
     ]

@@ -21,10 +21,10 @@ from finn_networks import mini, networks, random_images, run_of, vgg16
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from codegen.core.core import divisors
 from codegen.errors import RunFolderError, SimulationError
 from codegen.finn.build import build_graph
 from codegen.finn.execute import run_finn
-from codegen.finn.folding.solver import divisors
 from codegen.run_folder import RunFolder
 
 FINN_PLUMBING = {
@@ -46,16 +46,16 @@ def random_folding(model, draw) -> dict:
     for node in model.graph.node:
         instance = getHWCustomOp(node)
         if node.op_type == "SpikingMVAU_rtl":
-            spec = instance.spec()
+            core = instance.core()
             folding[node.name] = {
-                "SIMD": draw(st.sampled_from(divisors(spec.mw))),
-                "PE": draw(st.sampled_from(divisors(spec.mh))),
-                "TP": spec.timesteps if spec.sums_once else draw(st.sampled_from(divisors(spec.timesteps))),
+                "SIMD": draw(st.sampled_from(divisors(core.mw))),
+                "PE": draw(st.sampled_from(divisors(core.mh))),
+                "TP": core.timesteps if core.sums_once else draw(st.sampled_from(divisors(core.timesteps))),
             }
         elif node.op_type == "ConvolutionInputGenerator_rtl":
             folding[node.name] = {"SIMD": draw(st.sampled_from(divisors(instance.get_nodeattr("IFMChannels"))))}
         elif node.op_type == "SpikePool_rtl":
-            folding[node.name] = {"PE": draw(st.sampled_from(divisors(instance.spec().channels)))}
+            folding[node.name] = {"PE": draw(st.sampled_from(divisors(instance.core().channels)))}
     return folding
 
 
@@ -75,7 +75,7 @@ def test_any_network_at_any_folding_equals_onnx_runtime(network, data):
         cycles = graph.analysis(exp_cycles_per_layer)
         for node in graph.graph.node:
             if node.op_type in ("SpikingMVAU_rtl", "SpikePool_rtl"):
-                assert cycles[node.name] == getHWCustomOp(node).spec().cycles > 0
+                assert cycles[node.name] == getHWCustomOp(node).core().cycles > 0
         assert json.loads((run.path / "results" / "folding.json").read_text())["bound"] == max(cycles.values())
 
 
