@@ -63,7 +63,7 @@ class PatchStep:
             )
 
     def apply(self, text: str) -> str:
-        """The mended text; raises RenderError when a replaced text does not occur exactly as often as known."""
+        """The patched text; raises RenderError when a replaced text does not occur exactly as often as known."""
         for replacement in self.replacements:
             found = text.count(replacement.old)
             if found != replacement.count:

@@ -1,4 +1,4 @@
-"""What every core must show: HLS = RTL = naive model, exact trip counts, exact steady-state intervals."""
+"""What every core must show: HLS = RTL = reference model, exact trip counts, exact steady-state intervals."""
 
 from __future__ import annotations
 
