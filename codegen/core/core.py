@@ -166,10 +166,14 @@ class Core(ABC):
         """
 
     @property
-    def tensors(self) -> tuple[Tensor, Tensor]:
-        """The tensors of its first input and output in the dataflow graph."""
-        source, target = self.inputs[0], self.outputs[0]
-        return Tensor((1, source.words * source.lanes), (1,)), Tensor((1, target.words * target.lanes), (1,))
+    def input_tensors(self) -> tuple[Tensor, ...]:
+        """The tensors of the dataflow graph that its inputs carry."""
+        return tuple(Tensor((1, stream.words * stream.lanes), (1,)) for stream in self.inputs)
+
+    @property
+    def output_tensors(self) -> tuple[Tensor, ...]:
+        """The tensors of the dataflow graph that its outputs carry."""
+        return tuple(Tensor((1, stream.words * stream.lanes), (1,)) for stream in self.outputs)
 
     @property
     def constant_inputs(self) -> tuple[Constant, ...]:

@@ -75,9 +75,12 @@ class SpikePool(FollowerCore):
         return (Stream(self.pe, self.timesteps, False, math.prod(self.out_size) * self.folds_per_pixel),)
 
     @property
-    def tensors(self) -> tuple[Tensor, Tensor]:
-        source, target = (1, self.height, self.width), (1, *self.out_size)
-        return Tensor((*source, self.channels), source), Tensor((*target, self.channels), target)
+    def input_tensors(self) -> tuple[Tensor, ...]:
+        return (Tensor((1, self.height, self.width, self.channels), (1, self.height, self.width)),)
+
+    @property
+    def output_tensors(self) -> tuple[Tensor, ...]:
+        return (Tensor((1, *self.out_size, self.channels), (1, *self.out_size)),)
 
     @property
     def cycles(self) -> int:

@@ -207,11 +207,15 @@ class SpikingMVAU(LayerCore):
         return (Stream(self.pe, self.output_element_bits, self.neuron == "none", words),)
 
     @property
-    def tensors(self) -> tuple[Tensor, Tensor]:
-        vectors = self.vector_shape or (self.vectors,)
-        source = self.input_shape or (self.vectors * self.map_pixels, self.mw)
+    def input_tensors(self) -> tuple[Tensor, ...]:
+        shape = self.input_shape or (self.vectors * self.map_pixels, self.mw)
         # A map that is summed comes pixel by pixel, and is one vector.
-        return Tensor(source, source[:-1] if self.map_pixels > 1 else vectors), Tensor((*vectors, self.mh), vectors)
+        return (Tensor(shape, shape[:-1] if self.map_pixels > 1 else self.vector_shape or (self.vectors,)),)
+
+    @property
+    def output_tensors(self) -> tuple[Tensor, ...]:
+        vectors = self.vector_shape or (self.vectors,)
+        return (Tensor((*vectors, self.mh), vectors),)
 
     @property
     def constant_inputs(self) -> tuple[Constant, ...]:

@@ -98,8 +98,12 @@ class SpikeInvert(FollowerCore):
         return self.inputs
 
     @property
-    def tensors(self) -> tuple[Tensor, Tensor]:
-        return (Tensor(self.shape, self.shape[:-1]),) * 2
+    def input_tensors(self) -> tuple[Tensor, ...]:
+        return (Tensor(self.shape, self.shape[:-1]),)
+
+    @property
+    def output_tensors(self) -> tuple[Tensor, ...]:
+        return self.input_tensors
 
     @property
     def cycles(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import resource
 import subprocess
@@ -21,6 +22,7 @@ from finn_networks import mini, networks, random_images, run_of, vgg16
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from codegen.core import core_of
 from codegen.core.core import divisors
 from codegen.errors import RunFolderError, SimulationError
 from codegen.finn.build import build_graph
@@ -77,6 +79,20 @@ def test_any_network_at_any_folding_equals_onnx_runtime(network, data):
             if node.op_type in ("SpikingMVAU_rtl", "SpikePool_rtl"):
                 assert cycles[node.name] == getHWCustomOp(node).core().cycles > 0
         assert json.loads((run.path / "results" / "folding.json").read_text())["bound"] == max(cycles.values())
+
+
+def test_the_streams_of_every_core_are_finns(tmp_path):
+    graph = build_graph(run_of(mini(), tmp_path / "run"), target_cycles=700)
+    for node in graph.graph.node:
+        operator = getHWCustomOp(node)
+        core = core_of(operator)
+        for stream, shape, datatype, width in (
+            (core.inputs[0], operator.get_folded_input_shape(), operator.get_input_datatype(), "in"),
+            (core.outputs[0], operator.get_folded_output_shape(), operator.get_output_datatype(), "out"),
+        ):
+            assert (stream.words, stream.lanes) == (math.prod(shape[:-1]), shape[-1]), node.name
+            assert (stream.element_bits, stream.signed) == (datatype.bitwidth(), datatype.signed()), node.name
+            assert stream.bits == getattr(operator, f"get_{width}stream_width")(), node.name
 
 
 def test_graph_is_made_of_finn_plumbing_and_own_cores(tmp_path):

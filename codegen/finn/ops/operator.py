@@ -18,7 +18,7 @@ from onnx import GraphProto
 from qonnx.core.datatype import BaseDataType, DataType
 from qonnx.core.modelwrapper import ModelWrapper
 
-from codegen.core.core import Attribute, Core
+from codegen.core.core import Attribute, Core, Stream, Tensor
 from codegen.errors import MappingError, SimulationError
 from codegen.finn.ops.hls_backend import CoreHLSBackend
 from codegen.finn.ops.rtl_backend import CoreRTLBackend
@@ -47,42 +47,47 @@ class CoreOperator(HWCustomOp):
 
     def get_normal_input_shape(self, ind: int = 0) -> Sequence[int]:
         core = self.core()
-        return core.tensors[0].shape if ind == 0 else core.constant_inputs[ind - 1].shape
+        streams = len(core.inputs)
+        return core.input_tensors[ind].shape if ind < streams else core.constant_inputs[ind - streams].shape
 
     def get_normal_output_shape(self, ind: int = 0) -> Sequence[int]:
-        return self.core().tensors[1].shape
+        return self.core().output_tensors[ind].shape
 
     def get_folded_input_shape(self, ind: int = 0) -> Sequence[int]:
-        if ind != 0:
-            return self.get_normal_input_shape(ind)
         core = self.core()
-        return _folded(core.tensors[0].vectors, core.inputs[0].words, core.inputs[0].lanes)
+        if ind >= len(core.inputs):
+            return self.get_normal_input_shape(ind)
+        return _folded(core.input_tensors[ind], core.inputs[ind])
 
     def get_folded_output_shape(self, ind: int = 0) -> Sequence[int]:
         core = self.core()
-        return _folded(core.tensors[1].vectors, core.outputs[0].words, core.outputs[0].lanes)
+        return _folded(core.output_tensors[ind], core.outputs[ind])
 
     def get_instream_width(self, ind: int = 0) -> int:
         """Bits of a word; constants live inside the core."""
-        return self.core().inputs[0].bits if ind == 0 else 0
+        inputs = self.core().inputs
+        return inputs[ind].bits if ind < len(inputs) else 0
 
     def get_outstream_width(self, ind: int = 0) -> int:
-        return self.core().outputs[0].bits
+        return self.core().outputs[ind].bits
 
     def get_input_datatype(self, ind: int = 0) -> BaseDataType:
         core = self.core()
-        return DataType[core.inputs[0].datatype if ind == 0 else core.constant_inputs[ind - 1].datatype]
+        streams = len(core.inputs)
+        return DataType[core.inputs[ind].datatype if ind < streams else core.constant_inputs[ind - streams].datatype]
 
     def get_output_datatype(self, ind: int = 0) -> BaseDataType:
-        return DataType[self.core().outputs[0].datatype]
+        return DataType[self.core().outputs[ind].datatype]
 
     def infer_node_datatype(self, model: ModelWrapper) -> None:
-        """Annotate the output; an input that is not what the core was made for is an error."""
-        found = model.get_tensor_datatype(self.onnx_node.input[0])
-        if found != self.get_input_datatype():
-            core = self.core_class.op
-            raise MappingError(f"{core} {self.onnx_node.name!r} is fed {found}, it reads {self.get_input_datatype()}")
-        model.set_tensor_datatype(self.onnx_node.output[0], self.get_output_datatype())
+        """Annotate the outputs; an input that is not what the core was made for is an error."""
+        node, core = self.onnx_node, self.core()
+        for name, stream in zip(node.input, core.inputs, strict=False):
+            found = model.get_tensor_datatype(name)
+            if found != DataType[stream.datatype]:
+                raise MappingError(f"{core.op} {node.name!r} is fed {found}, it reads {stream.datatype}")
+        for name, stream in zip(node.output, core.outputs, strict=True):
+            model.set_tensor_datatype(name, DataType[stream.datatype])
 
     def get_exp_cycles(self) -> int:
         return self.core().cycles
@@ -126,13 +131,13 @@ class CoreOperator(HWCustomOp):
             for name, stream in zip(streams, core.inputs, strict=True)
         ]
         outputs = core.with_constants(*(context[name] for name in constants)).reference(*frames)
-        for name, frame in zip(node.output, outputs, strict=True):
+        for name, frame, tensor in zip(node.output, outputs, core.output_tensors, strict=True):
             if np.abs(frame).max(initial=0) >= 1 << FLOAT_BITS:
                 raise SimulationError(
                     f"{node.name!r} computes values beyond 2^{FLOAT_BITS}, which FINN's float32 tensors do not hold "
                     "exactly"
                 )
-            context[name] = frame.astype(np.float32).reshape(self.get_normal_output_shape())
+            context[name] = frame.astype(np.float32).reshape(tensor.shape)
 
 
 @dataclass(frozen=True)
@@ -165,6 +170,6 @@ def _finn_attribute(attribute: Attribute) -> tuple[Any, ...]:
     return (*entry, allowed) if allowed else entry
 
 
-def _folded(vectors: tuple[int, ...], words: int, lanes: int) -> tuple[int, ...]:
+def _folded(tensor: Tensor, stream: Stream) -> tuple[int, ...]:
     """Shape of a stream's words: the leading dimensions that are not folded, the folds of each, the lanes."""
-    return (*vectors, words // int(np.prod(vectors)), lanes)
+    return (*tensor.vectors, stream.words // int(np.prod(tensor.vectors)), stream.lanes)
