@@ -1,7 +1,7 @@
 """`python -m bench.core_luts`: Yosys results of the spiking cores over folds and modes, and the error of the estimates.
 
 Renders each core alone with random weights, synthesises it for 7 series, writes the measurements to
-bench/core_luts.json and prints how far codegen/finn/estimates.py is from them. With ``--keep`` the error is computed
+bench/core_luts.json and prints how far the cores' own estimates are from them. With ``--keep`` the error is computed
 from the measurements in the file.
 """
 
@@ -12,18 +12,17 @@ import json
 import shutil
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
-import hls_templates
-from codegen.core import spiking_mvau
-from codegen.core.spiking_mvau import SpikingMVAUSpec
-from codegen.finn.estimates import mvau_resources
+from codegen.core.spiking_mvau import SpikingMVAU
+from codegen.neurons import Constants
 from codegen.synth.yosys import CoreSources, start_yosys, synthesise_core
+from hls_templates import RTL_DIR
 
 MEASUREMENTS = Path(__file__).with_suffix(".json")
 LIMIT_SECONDS = 900.0
@@ -84,39 +83,39 @@ def main() -> None:
 def measure(jobs: int) -> list[dict[str, Any]]:
     """Every core of the table: its spec, and what Yosys used for it."""
     start_yosys()
-    specs = [SpikingMVAUSpec(name=name, **(BASE | change)) for name, change in CORES.items()]
+    cores = [SpikingMVAU(name=name, **(BASE | change)) for name, change in CORES.items()]
     with ThreadPoolExecutor(jobs) as pool:
-        return list(tqdm(pool.map(measure_core, specs), total=len(specs), unit="core"))
+        return list(tqdm(pool.map(measure_core, cores), total=len(cores), unit="core"))
 
 
-def measure_core(spec: SpikingMVAUSpec) -> dict[str, Any]:
+def measure_core(core: SpikingMVAU) -> dict[str, Any]:
     """Synthesise one core with random weights, 7 series."""
     rng = np.random.default_rng(0)
-    limit = (1 << (spec.weight_bits - 1)) - 1
-    weights = rng.integers(-limit, limit + 1, (spec.mh, spec.mw))
-    bias = rng.integers(-100, 101, spec.mh)
-    threshold = rng.integers(100, 1000, spec.mh)
+    limit = (1 << (core.weight_bits - 1)) - 1
+    weights = rng.integers(-limit, limit + 1, (core.mh, core.mw))
+    bias = rng.integers(-100, 101, core.mh)
+    threshold = rng.integers(100, 1000, core.mh)
+    shared = core.sources["rtl"]
     with tempfile.TemporaryDirectory(prefix="spikefold-luts-") as name:
         folder = Path(name)
-        rendered = spiking_mvau.write_rtl(spec, weights, bias, threshold, folder)
-        for source in spiking_mvau.RTL_SOURCES:
-            shutil.copyfile(Path(hls_templates.__file__).parent / "rtl" / source, folder / source)
-        files = (*spiking_mvau.RTL_SOURCES, *(file.name for file in rendered))
-        sources = CoreSources(op="SpikingMVAU_rtl", module=spec.name, root=folder, files=files)
-        used = synthesise_core(sources, "xc7", LIMIT_SECONDS).use
-    cycles = spec.cycles
-    return {"spec": asdict(spec), "cycles": cycles, **asdict(used.resources), "memory_luts": used.memory_luts}
+        rendered = replace(core, constants=Constants(weights, bias, threshold)).render("rtl", folder)
+        for source in shared:
+            shutil.copyfile(RTL_DIR / source, folder / source)
+        files = (*shared, *rendered.sources, *rendered.data_files)
+        used = synthesise_core(CoreSources(f"{core.op}_rtl", core.name, folder, files), "xc7", LIMIT_SECONDS).use
+    resources = asdict(used.resources)
+    return {"spec": core.parameters(), "cycles": core.cycles, **resources, "memory_luts": used.memory_luts}
 
 
 def print_errors(measurements: list[dict[str, Any]]) -> None:
     """One line a core: measured, estimated, relative error of the LUTs."""
     errors = []
     for measured in measurements:
-        spec = SpikingMVAUSpec(**measured["spec"])
-        estimate = mvau_resources(spec)
+        core = SpikingMVAU(**measured["spec"])
+        estimate = core.resources()
         errors.append(abs(estimate.lut / measured["lut"] - 1))
         print(
-            f"{spec.name:22} {measured['cycles']:6} cycles  LUT {measured['lut']:5} (estimate {estimate.lut:5})"
+            f"{core.name:22} {measured['cycles']:6} cycles  LUT {measured['lut']:5} (estimate {estimate.lut:5})"
             f"  FF {measured['ff']:5}  BRAM36 {measured['bram36']:4} ({estimate.bram36:4})  DSP {measured['dsp']}"
         )
     print(f"LUT estimate: mean error {np.mean(errors):.1%}, largest {max(errors):.1%}")

@@ -14,7 +14,7 @@ from typing import Any
 from tqdm import tqdm
 
 from bench.core_luts import BASE, measure_core
-from codegen.core.spiking_mvau import SpikingMVAUSpec
+from codegen.core.spiking_mvau import SpikingMVAU
 from codegen.synth.yosys import start_yosys
 
 STATIC = {
@@ -40,17 +40,17 @@ def main() -> None:
     parser.add_argument("cores", nargs="*", default=list(CORES), metavar="core", help=f"of {', '.join(CORES)}")
     options = parser.parse_args()
     start_yosys()
-    specs = [SpikingMVAUSpec(name=name, **(BASE | CORES[name])) for name in options.cores]
-    both = [replace(spec, half_start=half_start) for spec in specs for half_start in (False, True)]
+    cores = [SpikingMVAU(name=name, **(BASE | CORES[name])) for name in options.cores]
+    both = [replace(core, half_start=half_start) for core in cores for half_start in (False, True)]
     with ThreadPoolExecutor(options.jobs) as pool:
         used = list(tqdm(pool.map(measure_core, both), total=len(both), unit="core"))
     print("| core | PE, SIMD, TP | LUT at 0 | LUT at 0.5 | FF at 0 | FF at 0.5 |")
     print("| --- | --- | --- | --- | --- | --- |")
-    for spec, zero, half in zip(specs, used[::2], used[1::2], strict=True):
+    for core, zero, half in zip(cores, used[::2], used[1::2], strict=True):
         more = half["lut"] / zero["lut"] - 1
-        folds = f"{spec.pe}, {spec.simd}, {spec.tp}"
+        folds = f"{core.pe}, {core.simd}, {core.tp}"
         luts = f"{zero['lut']:,} | {half['lut']:,} ({more:+.1%})"
-        print(f"| {spec.name} | {folds} | {luts} | {zero['ff']:,} | {half['ff']:,} |")
+        print(f"| {core.name} | {folds} | {luts} | {zero['ff']:,} | {half['ff']:,} |")
 
 
 if __name__ == "__main__":

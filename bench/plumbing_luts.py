@@ -1,7 +1,7 @@
 """`python -m bench.plumbing_luts`: Yosys results of FINN's plumbing nodes over sizes, and the error of the estimates.
 
 Renders each node alone (FINN's RTL with the patch steps), synthesises it for 7 series, writes the measurements to
-bench/plumbing_luts.csv and prints how far codegen/finn/folding/plumbing.py is from them. With ``--keep`` the error is
+bench/plumbing_luts.csv and prints how far the estimates of the cores are from them. With ``--keep`` the error is
 computed from the measurements in the file.
 """
 
@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
+from codegen.core import fifo, padding, sliding_window, width_converter
 from codegen.dialect import DATAFLOW_DOMAIN
 from codegen.finn.environment import prepare_environment, quiet
-from codegen.finn.folding import plumbing
 from codegen.fit import Resources
 
 if TYPE_CHECKING:
@@ -223,13 +223,13 @@ def estimate(row: Measurement) -> Resources:
     """What the folding solver assumes for the same node (its memory in block RAM where Yosys put it there)."""
     match row.op:
         case "FMPadding_rtl":
-            return plumbing.padding_resources(row.in_bits)
+            return padding.padding_resources(row.in_bits)
         case "ConvolutionInputGenerator_rtl":
-            return plumbing.window_resources(row.in_bits, row.depth, "block" if row.bram36 else "distributed")
+            return sliding_window.window_resources(row.in_bits, row.depth, "block" if row.bram36 else "distributed")
         case "StreamingDataWidthConverter_rtl":
-            return plumbing.converter_resources(row.in_bits, row.out_bits)
+            return width_converter.converter_resources(row.in_bits, row.out_bits)
         case _:
-            return plumbing.fifo_resources(row.in_bits, row.depth)
+            return fifo.fifo_resources(row.in_bits, row.depth)
 
 
 def print_errors(rows: list[Measurement]) -> None:

@@ -4,65 +4,42 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from math import prod
 from pathlib import Path
 from typing import Any
 
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 
+from codegen.core import core_of, find_core
+from codegen.core.core import Core, Stream
 from codegen.errors import RenderError
-from codegen.words import padded_bits, word_bytes
-
-FINN_PLUMBING = (
-    "FMPadding_rtl",
-    "ConvolutionInputGenerator_rtl",
-    "StreamingDataWidthConverter_rtl",
-    "StreamingFIFO_rtl",
-)
-OWN_CORES = ("SpikingMVAU_rtl", "SpikingMVAU_hls", "SpikePool_rtl", "SpikePool_hls")
-
-
-@dataclass(frozen=True)
-class Stream:
-    """One end of a node: ``words`` words a frame, each of ``lanes`` elements of ``element_bits``."""
-
-    lanes: int
-    element_bits: int
-    signed: bool
-    words: int
-
-    @property
-    def bits(self) -> int:
-        return self.lanes * self.element_bits
-
-    @property
-    def bytes(self) -> int:
-        return word_bytes(self.bits)
-
-    @property
-    def padded_bits(self) -> int:
-        """Width of TDATA."""
-        return padded_bits(self.bits)
 
 
 @dataclass(frozen=True)
 class Node:
-    """One dataflow node: its FINN custom op, its two streams and its expected cycles per frame."""
+    """One dataflow node: its operator in graph.onnx, the core that it is and FINN's expected cycles per frame."""
 
-    name: str
     op: str
-    custom_op: Any
-    input: Stream
-    output: Stream
+    core: Core
     cycles: int
+
+    @property
+    def name(self) -> str:
+        return self.core.name
+
+    @property
+    def input(self) -> Stream:
+        return self.core.inputs[0]
+
+    @property
+    def output(self) -> Stream:
+        return self.core.outputs[0]
 
 
 @dataclass(frozen=True)
 class DataflowGraph:
     """A feed-forward chain of nodes, in stream order."""
 
-    model: ModelWrapper
     nodes: tuple[Node, ...]
 
     @property
@@ -94,7 +71,7 @@ def from_model(model: ModelWrapper) -> DataflowGraph:
 
     Raises RenderError as ``read_graph`` does.
     """
-    unknown = [f"{node.name} ({node.op_type})" for node in model.graph.node if not _is_known(node.op_type)]
+    unknown = [f"{node.name} ({node.op_type})" for node in model.graph.node if find_core(node.op_type) is None]
     if unknown:
         raise RenderError(f"nothing renders the nodes {', '.join(unknown)} of the dataflow graph")
     if not model.graph.node:
@@ -106,11 +83,7 @@ def from_model(model: ModelWrapper) -> DataflowGraph:
                 f"{before.name} gives {before.output.words} words of {before.output.bits} bits a frame but "
                 f"{after.name} takes {after.input.words} of {after.input.bits}; a width converter is missing"
             )
-    return DataflowGraph(model=model, nodes=nodes)
-
-
-def _is_known(op_type: str) -> bool:
-    return op_type in FINN_PLUMBING or op_type in OWN_CORES
+    return DataflowGraph(nodes)
 
 
 def _in_stream_order(model: ModelWrapper) -> list[Any]:
@@ -128,13 +101,4 @@ def _in_stream_order(model: ModelWrapper) -> list[Any]:
 
 def _node(model: ModelWrapper, proto: Any) -> Node:
     op = getCustomOp(proto)
-    folded_in, folded_out = op.get_folded_input_shape(), op.get_folded_output_shape()
-    in_type, out_type = op.get_input_datatype(), op.get_output_datatype()
-    return Node(
-        name=proto.name,
-        op=proto.op_type,
-        custom_op=op,
-        input=Stream(int(folded_in[-1]), in_type.bitwidth(), in_type.signed(), int(prod(folded_in[:-1]))),
-        output=Stream(int(folded_out[-1]), out_type.bitwidth(), out_type.signed(), int(prod(folded_out[:-1]))),
-        cycles=int(op.get_exp_cycles()),
-    )
+    return Node(op=proto.op_type, core=core_of(op, model), cycles=int(op.get_exp_cycles()))

@@ -28,7 +28,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from codegen.accel.graph import Stream
+from codegen.core.core import Stream
 from sca_train.files import write_text
 
 MANIFEST = "nodes.json"

@@ -7,10 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from codegen.accel.graph import FINN_PLUMBING, DataflowGraph, Node
+from codegen.accel.graph import DataflowGraph, Node
 from codegen.accel.manifest import HlsStreams, write_hls_streams
-from codegen.accel.plumbing import plumbing_spec
-from codegen.core import padding, sliding_window, spike_pool, spiking_mvau, width_converter
 from codegen.core.rendering import environment
 from codegen.errors import RenderError
 from hls_templates import HLS_DIR
@@ -18,8 +16,6 @@ from hls_templates import HLS_DIR
 INCLUDE_FOLDER = "include"
 NODE_FOLDER = "nodes"
 CSIM_FOLDER = "csim"
-_FIFO = "StreamingFIFO_rtl"
-_WITH_WEIGHTS = "SpikingMVAU"
 _SMALL_NODES = "small_nodes"
 _DEFAULT_DEPTH = 2
 _DEFAULT_MAX_WIDTH = 1024
@@ -64,7 +60,7 @@ def render_hls(graph: DataflowGraph, folder: Path, target: Target, progress: Cal
     FIFO nodes become depths of streams; one at either end of the chain belongs to what the accelerator is connected to.
     ``progress`` is told the name of each node. Raises RenderError for a node without HLS core.
     """
-    nodes = [node for node in graph.nodes if node.op != _FIFO]
+    nodes = [node for node in graph.nodes if not node.core.stream_depth]
     if not nodes:
         raise RenderError("the dataflow graph holds nothing but FIFOs")
     for name in (INCLUDE_FOLDER, NODE_FOLDER, CSIM_FOLDER):
@@ -72,7 +68,8 @@ def render_hls(graph: DataflowGraph, folder: Path, target: Target, progress: Cal
     headers: set[str] = set()
     for node in nodes:
         progress(node.name)
-        headers.update(_write_node(graph, node, folder / NODE_FOLDER))
+        node.core.render("hls", folder / NODE_FOLDER)
+        headers.update(node.core.sources["hls"])
     for header in sorted(headers):
         shutil.copyfile(HLS_DIR / header, folder / INCLUDE_FOLDER / header)
 
@@ -109,12 +106,12 @@ def _compile_units(nodes: list[Node], calls: list[Call]) -> dict[str, list[Call]
     """Which nodes the C simulation compiles together. Reading ap_int.h takes longer than compiling a small node."""
     units: dict[str, list[Call]] = {}
     for node, call in zip(nodes, calls, strict=True):
-        units.setdefault(node.name if node.op.startswith(_WITH_WEIGHTS) else _SMALL_NODES, []).append(call)
+        units.setdefault(node.name if node.core.constant_inputs else _SMALL_NODES, []).append(call)
     return units
 
 
 def _wire(graph: DataflowGraph) -> tuple[list[Call], list[LocalStream]]:
-    kept = [position for position, node in enumerate(graph.nodes) if node.op != _FIFO]
+    kept = [position for position, node in enumerate(graph.nodes) if not node.core.stream_depth]
     calls: list[Call] = []
     streams: list[LocalStream] = []
     source = "s_axis_0"
@@ -123,34 +120,9 @@ def _wire(graph: DataflowGraph) -> tuple[list[Call], list[LocalStream]]:
         sink = "m_axis_0"
         if index + 1 < len(kept):
             between = graph.nodes[position + 1 : kept[index + 1]]
-            depth = sum(fifo.custom_op.get_nodeattr("depth") for fifo in between) or _DEFAULT_DEPTH
+            depth = sum(fifo.core.stream_depth for fifo in between) or _DEFAULT_DEPTH
             sink = f"stream_{index + 1}"
             streams.append(LocalStream(sink, node.output.bits, depth))
         calls.append(Call(index, node.name, source, sink, node.input.bits, node.output.bits))
         source = sink
     return calls, streams
-
-
-def _write_node(graph: DataflowGraph, node: Node, folder: Path) -> tuple[str, ...]:
-    """Write the header of one node; returns the core headers it includes."""
-    if node.op in FINN_PLUMBING:
-        spec = plumbing_spec(node)
-        if isinstance(spec, padding.PaddingSpec):
-            padding.write_hls(spec, folder)
-            return padding.HLS_SOURCES
-        if isinstance(spec, sliding_window.SlidingWindowSpec):
-            sliding_window.write_hls(spec, folder)
-            return sliding_window.HLS_SOURCES
-        if isinstance(spec, width_converter.WidthConverterSpec):
-            width_converter.write_hls(spec, folder)
-            return width_converter.HLS_SOURCES
-    else:
-        own = node.custom_op.spec()
-        if isinstance(own, spiking_mvau.SpikingMVAUSpec):
-            weights, bias, threshold = node.custom_op.parameters(graph.model)
-            spiking_mvau.write_hls(own, weights, bias, threshold, folder)
-            return spiking_mvau.HLS_SOURCES
-        if isinstance(own, spike_pool.SpikePoolSpec):
-            spike_pool.write_hls(own, folder)
-            return spike_pool.HLS_SOURCES
-    raise RenderError(f"no HLS core implements {node.name!r} ({node.op})")

@@ -12,15 +12,17 @@ from numpy.typing import NDArray
 
 from hls_templates import HLS_DIR, RTL_DIR
 
+Language = Literal["hls", "rtl"]
+
 
 @cache
-def environment(language: Literal["hls", "rtl"]) -> Environment:
+def environment(language: Language) -> Environment:
     """The templates of hls_templates/<language>; a value that a template misses is an error."""
     folder = HLS_DIR if language == "hls" else RTL_DIR
     return Environment(loader=FileSystemLoader(folder), undefined=StrictUndefined, keep_trailing_newline=True)
 
 
-def render(language: Literal["hls", "rtl"], template: str, values: dict[str, object], target: Path) -> Path:
+def render(language: Language, template: str, values: dict[str, object], target: Path) -> Path:
     """Render hls_templates/<language>/<template> to the target file; a missing value is an error."""
     target.write_text(environment(language).get_template(template).render(values))
     return target

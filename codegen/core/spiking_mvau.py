@@ -2,57 +2,107 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from codegen.core.rendering import hex_lines, render, uint64_rows
+from codegen.core import spiking_mvau_rendering as rendering
+from codegen.core.core import (
+    FIFO_DEPTHS,
+    MAX_STREAM_BITS,
+    Attribute,
+    Constant,
+    Fold,
+    Frame,
+    LayerCore,
+    Rendered,
+    Stream,
+    Tensor,
+    divisors,
+)
+from codegen.core.memory import MemoryStyle, choose_memory_style
+from codegen.core.rendering import Language
+from codegen.core.spiking_mvau_resources import mvau_resources
 from codegen.dialect import MAX_TIMESTEPS
 from codegen.errors import FoldingError, RenderError
-from codegen.neurons import NO_NEURON, Neuron, ResetKind, neuron_of
-from codegen.words import pack_lanes, padded_bits, word_bytes
-
-MemoryStyle = Literal["block", "distributed"]
-IDEAL_LUTS_PER_RAMB18 = 50
-"""Saving at which a ROM moves from look-up tables to block RAM."""
-
-RTL_SOURCES = (
-    "delay_line.sv",
-    "constant_rom.sv",
-    "sum_tree.sv",
-    "adder_tree.sv",
-    "popcount.sv",
-    "map_counter.sv",
-    "spike_dot.sv",
-    "product_dot.sv",
-    "neuron_serial.sv",
-    "neuron_chain.sv",
-    "spiking_mvau.sv",
-)
-"""Hand-written modules in hls_templates/rtl that a rendered wrapper needs."""
-
-HLS_SOURCES = ("trip_count.hpp", "integers.hpp", "neuron.hpp", "map_counter.hpp", "spiking_mvau.hpp")
-"""Headers in hls_templates/hls that a rendered instance includes."""
+from codegen.fit import Resources
+from codegen.neurons import NEURONS, NO_NEURON, Constants, Neuron, ResetKind, neuron_of
 
 
 @dataclass(frozen=True)
-class SpikingMVAUSpec:
-    """Parameters of one core. All widths are in bits; accumulator, potential, bias, threshold and logits are signed.
+class SpikingMVAU(LayerCore):
+    """One core. All widths are in bits; accumulator, potential, bias, threshold and logits are signed.
 
     mw, mh: matrix width (inputs of a vector) and height (output channels); simd divides mw, pe divides mh.
     timesteps T in 1..32; tp time steps per cycle, divides T (static input and read-out: tp = T, the sums are shared).
     static_input: elements are unsigned ``input_bits``-bit integers, the same at every step; else spike trains UINT{T}.
     vectors: output pixels per frame.
-    neuron: kind of the neurons, with leak_shift, reset, frac_bits and half_start as in ``Neuron``; their output is
-    UINT{T} trains. NO_NEURON is the read-out: one signed ``output_bits`` logit per channel.
+    neuron "none" is the read-out: one signed ``output_bits`` logit per channel; else the output is UINT{T} trains.
     use_dsp: products of static inputs and of the read-out in DSP slices; else in look-up tables, radix-4 digits.
+    half_start: the potential starts at ``threshold >> 1`` instead of 0.
     map_pixels: pixels over which a read-out counts the spikes of each input before it multiplies, once a frame.
     """
 
-    name: str
+    op: ClassVar[str] = "SpikingMVAU"
+    attributes: ClassVar[tuple[Attribute, ...]] = (
+        Attribute("MW", "i", ("mw",), 0),
+        Attribute("MH", "i", ("mh",), 0),
+        Attribute("SIMD", "i", ("simd",), 1),
+        Attribute("PE", "i", ("pe",), 1),
+        Attribute("T", "i", ("timesteps",), 1),
+        Attribute("TP", "i", ("tp",), 1),
+        Attribute("inputDataType", "bits", ("input_bits",), ""),
+        Attribute("weightDataType", "bits", ("weight_bits",), ""),
+        Attribute("outputDataType", "bits", ("output_bits",), ""),
+        Attribute("accBits", "i", ("acc_bits",), 0),
+        Attribute("potentialBits", "i", ("potential_bits",), 0),
+        Attribute("biasBits", "i", ("bias_bits",), 0),
+        Attribute("thresholdBits", "i", ("threshold_bits",), 0),
+        Attribute("neuron", "s", ("neuron",), next(iter(NEURONS)), allowed=frozenset({NO_NEURON, *NEURONS})),
+        Attribute("leakShift", "i", ("leak_shift",), 0, required=False),
+        Attribute("resetMode", "s", ("reset",), "hard", required=False, allowed=frozenset({"hard", "soft"})),
+        Attribute("fracBits", "i", ("frac_bits",), 0),
+        Attribute("staticInput", "flag", ("static_input",), 0),
+        Attribute("inputShape", "shape", ("input_shape",), []),
+        Attribute("numInputVectors", "count", ("vectors",), [1]),
+        Attribute("numInputVectors", "shape", ("vector_shape",), [1]),  # leading 1: the batch
+        Attribute("layer", "s", (), "", required=False),  # name of the layer in model.onnx
+        Attribute(
+            "memStyle", "s", ("memory_style",), "block", required=False, allowed=frozenset({"block", "distributed"})
+        ),
+        Attribute("useDsp", "flag", ("use_dsp",), 0, required=False),
+        Attribute("halfStart", "flag", ("half_start",), 0, required=False),
+        Attribute("mapPixels", "i", ("map_pixels",), 1, required=False),
+    )
+    folds: ClassVar[tuple[Fold, ...]] = (
+        Fold("SIMD", "simd", "mw", "inputs"),
+        Fold("PE", "pe", "mh", "output channels"),
+        Fold("TP", "tp", "timesteps", "time steps"),
+        Fold("memStyle", "memory_style", choices=("block", "distributed")),
+        Fold("useDsp", "use_dsp", choices=(0, 1)),
+        Fold(FIFO_DEPTHS),
+    )
+    sources: ClassVar[Mapping[Language, tuple[str, ...]]] = {
+        "hls": ("trip_count.hpp", "integers.hpp", "neuron.hpp", "map_counter.hpp", "spiking_mvau.hpp"),
+        "rtl": (
+            "delay_line.sv",
+            "constant_rom.sv",
+            "sum_tree.sv",
+            "adder_tree.sv",
+            "popcount.sv",
+            "map_counter.sv",
+            "spike_dot.sv",
+            "product_dot.sv",
+            "neuron_serial.sv",
+            "neuron_chain.sv",
+            "spiking_mvau.sv",
+        ),
+    }
+
     mw: int
     mh: int
     simd: int
@@ -76,6 +126,11 @@ class SpikingMVAUSpec:
     use_dsp: bool = False
     half_start: bool = False
     map_pixels: int = 1
+    input_shape: tuple[int, ...] = field(default=(), compare=False, repr=False)
+    """Of the input in the dataflow graph, where it is not [vectors, mw]."""
+    vector_shape: tuple[int, ...] = field(default=(), compare=False, repr=False)
+    """``vectors`` as the dataflow graph has them, [1, rows, columns] of a map."""
+    constants: Constants | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         where = f"SpikingMVAU {self.name!r}"
@@ -95,7 +150,7 @@ class SpikingMVAUSpec:
 
     @property
     def dynamics(self) -> Neuron | None:
-        """The neurons as one description, None for the read-out."""
+        """The neuron behind the sums; None for the read-out."""
         return neuron_of(self.neuron, self.leak_shift, self.reset, self.half_start, self.frac_bits)
 
     @property
@@ -137,185 +192,137 @@ class SpikingMVAUSpec:
         return self.vectors * self.synapse_folds * folds
 
     @property
-    def in_bits(self) -> int:
-        """Width of an input word on the stream, without padding."""
-        return self.simd * self.element_bits
+    def inputs(self) -> tuple[Stream, ...]:
+        words = self.vectors * self.map_pixels * self.synapse_folds
+        return (Stream(self.simd, self.element_bits, False, words),)
 
     @property
-    def out_bits(self) -> int:
-        """Width of an output word on the stream, without padding."""
-        return self.pe * self.output_element_bits
+    def outputs(self) -> tuple[Stream, ...]:
+        words = self.vectors * self.neuron_folds
+        return (Stream(self.pe, self.output_element_bits, self.neuron == NO_NEURON, words),)
+
+    @property
+    def input_tensors(self) -> tuple[Tensor, ...]:
+        shape = self.input_shape or (self.vectors * self.map_pixels, self.mw)
+        # A map that is summed comes pixel by pixel, and is one vector.
+        return (Tensor(shape, shape[:-1] if self.map_pixels > 1 else self.vector_shape or (self.vectors,)),)
+
+    @property
+    def output_tensors(self) -> tuple[Tensor, ...]:
+        vectors = self.vector_shape or (self.vectors,)
+        return (Tensor((*vectors, self.mh), vectors),)
+
+    @property
+    def constant_inputs(self) -> tuple[Constant, ...]:
+        return (
+            Constant("weights", (self.mw, self.mh), f"INT{self.weight_bits}"),
+            Constant("bias", (self.mh,), f"INT{self.bias_bits}"),
+            Constant("threshold", (self.mh,), f"INT{self.threshold_bits}"),
+        )
+
+    def with_constants(self, *values: NDArray[Any]) -> Self:
+        weights, bias, threshold = (value.astype(np.int64) for value in values)
+        return replace(self, constants=Constants(weights.T.copy(), bias, threshold))
+
+    @property
+    def memory_bits(self) -> int:
+        return self.mw * self.mh * self.weight_bits
+
+    def operation_counts(self) -> dict[str, int]:
+        return {
+            f"op_ac_{self.element_bits}bx{self.weight_bits}b": self.work,
+            f"param_weight_{self.weight_bits}b": self.mw * self.mh,
+            f"param_threshold_{self.threshold_bits}b": 0 if self.neuron == NO_NEURON else self.mh,
+        }
+
+    @property
+    def work(self) -> int:
+        return self.mw * self.mh * self.vectors
+
+    @property
+    def vector_words(self) -> int:
+        return self.synapse_folds
+
+    @property
+    def vector_cycles(self) -> int:
+        return self.synapse_folds * self.neuron_folds * self.time_folds
+
+    @property
+    def reads_image(self) -> bool:
+        return self.static_input
+
+    @property
+    def burst_words(self) -> int:
+        """A vector: the core reads each input once and then works on the vector that it has."""
+        if self.neuron_folds * self.time_folds == 1:
+            return 0
+        if self.neuron_folds <= self.map_pixels:
+            return 0  # it counts the next map while it multiplies
+        return self.synapse_folds
+
+    def foldings(self) -> Iterator[Self]:
+        """SIMD, PE and TP, with the weights where they cost least; a weight word is no wider than a stream's."""
+        for simd in divisors(self.mw):
+            for pe in divisors(self.mh):
+                if simd * pe * self.weight_bits > MAX_STREAM_BITS:
+                    continue
+                style = choose_memory_style(self.mw // simd * (self.mh // pe), simd * pe * self.weight_bits)
+                for tp in (self.timesteps,) if self.sums_once else divisors(self.timesteps):
+                    yield replace(self, simd=simd, pe=pe, tp=tp, memory_style=style)
+
+    def folding(self) -> dict[str, Any]:
+        return {**super().folding(), "memStyle": self.memory_style}
+
+    def fold(self, asked: Mapping[str, Any], where: str) -> Self:
+        tp = int(asked.get("TP", self.timesteps))
+        if self.sums_once and tp != self.timesteps:
+            image = "its image is the same at every step"
+            reason = image if self.static_input else "the read-out counts the spikes first"
+            raise FoldingError(f"{where}: TP={tp} is not possible, {reason}; valid is {self.timesteps}")
+        folded = super().fold(asked, where)
+        depth, width = folded.synapse_folds * folded.neuron_folds, folded.simd * folded.pe * folded.weight_bits
+        return replace(folded, memory_style=asked.get("memStyle", choose_memory_style(depth, width)))
+
+    @classmethod
+    def examples(cls) -> tuple[SpikingMVAU, ...]:
+        from codegen.core.spiking_mvau_examples import examples
+
+        return examples()
+
+    def reference(self, *frames: Frame) -> tuple[Frame, ...]:
+        elements = frames[0].reshape(self.vectors * self.map_pixels, self.mw)
+        return (_outputs(self, elements, self._constants()).reshape(-1, self.pe),)
+
+    def resources(self) -> Resources:
+        return mvau_resources(self)
+
+    def render(self, language: Language, folder: Path) -> Rendered:
+        """The instance with its weights; raises RenderError when a constant does not fit its width."""
+        write = rendering.write_rtl if language == "rtl" else rendering.write_hls
+        return write(self, self._constants(), folder)
+
+    def _constants(self) -> Constants:
+        if self.constants is None:
+            raise RenderError(f"SpikingMVAU {self.name!r} has no weights")
+        return self.constants
 
 
-def choose_memory_style(depth: int, width: int) -> MemoryStyle:
-    """Where a weight ROM of ``depth`` words of ``width`` bits goes: block RAM or look-up tables.
-
-    A LUT6 holds 64 bits of ROM and a RAMB18 18,432 bits at 36 bits a word. A Zynq-7020 has 190 LUTs for each RAMB18,
-    and synthesis needs 1.3 to 4 times the ideal count for a ROM in LUTs: the ROM goes to block RAM when each RAMB18
-    that it takes saves more than 50 ideal LUTs.
-    """
-    lut_cost = width * -(-depth // 64) if depth > 1 else 0
-    ramb18 = -(-width // 36) * -(-depth // 512)
-    return "block" if lut_cost > IDEAL_LUTS_PER_RAMB18 * ramb18 else "distributed"
-
-
-def reference(
-    spec: SpikingMVAUSpec,
-    inputs: NDArray[np.integer],
-    weights: NDArray[np.integer],
-    bias: NDArray[np.integer],
-    threshold: NDArray[np.integer],
-) -> NDArray[np.int64]:
-    """Naive model of the core, step by step.
-
-    inputs [vectors * map_pixels, MW] unsigned elements, weights [MH, MW], bias and threshold [MH] (see IntegerLayer);
-    returns [vectors, MH]: spike trains UINT{T}, or logits.
-    """
-    steps = range(spec.timesteps)
-    matrix = np.asarray(weights, dtype=np.int64).T
-    elements = np.asarray(inputs, dtype=np.int64)
-    biases = np.asarray(bias, dtype=np.int64)
-    levels = np.asarray(threshold, dtype=np.int64)
-    neuron = spec.dynamics
+def _outputs(core: SpikingMVAU, elements: NDArray[np.int64], constants: Constants) -> NDArray[np.int64]:
+    """Step by step, elements [vectors * map_pixels, MW] to [vectors, MH]: spike trains UINT{T}, or logits."""
+    steps = range(core.timesteps)
+    neuron = core.dynamics
+    matrix, bias, levels = constants.weights.T, constants.bias, constants.threshold
     if neuron is None:
-        maps = elements.reshape(-1, spec.map_pixels, spec.mw)
-        logits = np.zeros((len(maps), spec.mh), dtype=np.int64)
+        maps = elements.reshape(-1, core.map_pixels, core.mw)
+        logits = np.zeros((len(maps), core.mh), dtype=np.int64)
         for t in steps:
-            spikes = maps if spec.static_input else (maps >> t) & 1
-            logits += spikes.sum(axis=1) @ matrix + biases
+            spikes = maps if core.static_input else (maps >> t) & 1
+            logits += spikes.sum(axis=1) @ matrix + bias
         return logits
-    potential = np.broadcast_to(neuron.initial(levels), (len(elements), spec.mh))
-    trains = np.zeros((len(elements), spec.mh), dtype=np.int64)
+    potential = np.broadcast_to(neuron.initial(levels), (len(elements), core.mh))
+    trains = np.zeros((len(elements), core.mh), dtype=np.int64)
     for t in steps:
-        current = elements if spec.static_input else (elements >> t) & 1
-        spiked, potential = neuron.step(potential, neuron.drive(current @ matrix, biases), levels)
+        current = elements if core.static_input else (elements >> t) & 1
+        spiked, potential = neuron.step(potential, neuron.drive(current @ matrix, bias), levels)
         trains |= spiked.astype(np.int64) << t
     return trains
-
-
-def write_rtl(
-    spec: SpikingMVAUSpec,
-    weights: NDArray[np.integer],
-    bias: NDArray[np.integer],
-    threshold: NDArray[np.integer],
-    folder: Path,
-) -> list[Path]:
-    """Write <name>.sv, <name>_weights.hex and <name>_neurons.hex; returns these files.
-
-    The wrapper's parameters WEIGHT_FILE and NEURON_FILE default to the bare file names.
-    Raises RenderError when a constant does not fit its width.
-    """
-    _check_constants(spec, weights, bias, threshold)
-    word_bits = spec.pe * spec.simd * spec.weight_bits
-    weight_file = folder / f"{spec.name}_weights.hex"
-    weight_file.write_text(hex_lines(_weight_words(spec, weights, word_bytes(word_bits)), word_bits))
-
-    initial = np.asarray(bias, dtype=np.int64).reshape(spec.neuron_folds, spec.pe) * _bias_factor(spec)
-    levels = np.asarray(threshold, dtype=np.int64).reshape(spec.neuron_folds, spec.pe)
-    threshold_bits = 0 if spec.neuron == NO_NEURON else spec.threshold_bits
-    initial_bits = _initial_bits(spec)
-    stride = initial_bits + threshold_bits
-    digits = -(-spec.pe * stride // 4)
-    lines = []
-    for fold in range(spec.neuron_folds):
-        word = 0
-        for pe in range(spec.pe):
-            constant = int(initial[fold, pe]) & ((1 << initial_bits) - 1)
-            constant |= (int(levels[fold, pe]) & ((1 << threshold_bits) - 1)) << initial_bits
-            word |= constant << (pe * stride)
-        lines.append(f"{word:0{digits}x}\n")
-    neuron_file = folder / f"{spec.name}_neurons.hex"
-    neuron_file.write_text("".join(lines))
-
-    values: dict[str, object] = _template_values(spec) | {
-        "in_padded": padded_bits(spec.in_bits),
-        "out_padded": padded_bits(spec.out_bits),
-        "static_input": int(spec.static_input),
-        "neuron": int(spec.neuron != NO_NEURON),
-        "leak": int(spec.dynamics is not None and spec.dynamics.leaks),
-        "soft_reset": int(spec.reset == "soft"),
-        "half_start": int(spec.half_start),
-        "bias_bits": initial_bits,
-        "block_rom": int(spec.memory_style == "block"),
-        "use_dsp": int(spec.use_dsp),
-    }
-    wrapper = render("rtl", "spiking_mvau_wrapper.sv.j2", values, folder / f"{spec.name}.sv")
-    return [wrapper, weight_file, neuron_file]
-
-
-def write_hls(
-    spec: SpikingMVAUSpec,
-    weights: NDArray[np.integer],
-    bias: NDArray[np.integer],
-    threshold: NDArray[np.integer],
-    folder: Path,
-) -> list[Path]:
-    """Write <name>.hpp with the parameters, the weights and the function ``<name>(in, out)`` for one frame.
-
-    Raises RenderError when a constant does not fit its width.
-    """
-    _check_constants(spec, weights, bias, threshold)
-    weight_words = -(-spec.pe * spec.simd * spec.weight_bits // 64)
-    initial = np.asarray(bias, dtype=np.int64) * _bias_factor(spec)
-    wide = max(_initial_bits(spec), spec.threshold_bits) > 32
-    values: dict[str, object] = _template_values(spec) | {
-        "static_input": spec.static_input,
-        "neuron": spec.neuron.upper(),
-        "soft_reset": spec.reset == "soft",
-        "weight_words": weight_words,
-        "depth": spec.synapse_folds * spec.neuron_folds,
-        "weights": uint64_rows(_weight_words(spec, weights, 8 * weight_words)),
-        "constant_type": "std::int64_t" if wide else "std::int32_t",
-        "initial": ", ".join(map(str, initial.tolist())),
-        "threshold": ", ".join(map(str, np.asarray(threshold, dtype=np.int64).tolist())),
-        "in_words": spec.vectors * spec.map_pixels * spec.synapse_folds,
-        "out_words": spec.vectors * spec.neuron_folds,
-        "block_rom": spec.memory_style == "block",
-    }
-    return [render("hls", "spiking_mvau_instance.hpp.j2", values, folder / f"{spec.name}.hpp")]
-
-
-def _template_values(spec: SpikingMVAUSpec) -> dict[str, object]:
-    return vars(spec) | {"in_bits": spec.in_bits, "out_bits": spec.out_bits, "count_bits": spec.count_bits}
-
-
-def _bias_factor(spec: SpikingMVAUSpec) -> int:
-    """The read-out adds its bias once for all steps."""
-    return spec.timesteps if spec.neuron == NO_NEURON else 1
-
-
-def _initial_bits(spec: SpikingMVAUSpec) -> int:
-    """Width of the bias in the neuron ROM; the read-out's T*bias may take as much as a logit."""
-    return spec.output_bits if spec.neuron == NO_NEURON else spec.bias_bits
-
-
-def _weight_words(spec: SpikingMVAUSpec, weights: NDArray[np.integer], bytes_per_word: int) -> NDArray[np.uint8]:
-    """ROM words as little-endian bytes [SF*NF, bytes_per_word]: address nf*SF + sf, lane pe*SIMD + simd."""
-    folds = np.asarray(weights, dtype=np.int64).reshape(spec.neuron_folds, spec.pe, spec.synapse_folds, spec.simd)
-    lanes = folds.transpose(0, 2, 1, 3).reshape(spec.neuron_folds * spec.synapse_folds, spec.pe * spec.simd)
-    return pack_lanes(lanes, spec.weight_bits, bytes_per_word)
-
-
-def _check_constants(
-    spec: SpikingMVAUSpec,
-    weights: NDArray[np.integer],
-    bias: NDArray[np.integer],
-    threshold: NDArray[np.integer],
-) -> None:
-    where = f"SpikingMVAU {spec.name!r}"
-    if np.shape(weights) != (spec.mh, spec.mw):
-        raise RenderError(f"{where}: weights of shape {np.shape(weights)} were given, it needs ({spec.mh}, {spec.mw})")
-    for label, values, bits in (
-        ("weights", weights, spec.weight_bits),
-        ("biases", np.asarray(bias, dtype=np.int64) * _bias_factor(spec), _initial_bits(spec)),
-        ("thresholds", threshold, spec.threshold_bits),
-    ):
-        if label != "weights" and np.shape(values) != (spec.mh,):
-            raise RenderError(f"{where}: {label} of shape {np.shape(values)} were given, it needs ({spec.mh},)")
-        low, high = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
-        if label == "thresholds" and spec.neuron == NO_NEURON:
-            continue
-        if np.min(values) < low or np.max(values) > high:
-            raise RenderError(
-                f"{where}: {label} from {np.min(values)} to {np.max(values)} do not fit {bits} signed bits"
-            )

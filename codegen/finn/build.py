@@ -112,7 +112,7 @@ def choose_folding(
         asked = read_folding(request.file, model)
         plan = plan_from_file(layers, asked)
         _require_fit(plan, request.board, ratio, weight_bits)
-        return plan, explicit(plan_folding(model, plan), asked)
+        return plan, explicit(plan_folding(plan), asked)
     if request.target_cycles is not None:
         plan = fold_for_target(layers, request.target_cycles)
         _require_fit(plan, request.board, ratio, weight_bits)
@@ -124,7 +124,7 @@ def choose_folding(
         raise FoldingError("a share of a board's LUTs was asked for without a board; name one, such as BOARD=Pynq-Z2")
     else:
         plan = _fold_for_lanes(layers, DEFAULT_LANES)
-    return plan, plan_folding(model, plan)
+    return plan, plan_folding(plan)
 
 
 def _fold_for_share(layers: Any, board: Board, share: float) -> Plan | None:
@@ -166,7 +166,7 @@ def _require_fit(plan: Plan, board: Board | None, ratio: float, weight_bits: int
 
 def _fold_for_lanes(layers: Any, lanes: int) -> Plan:
     """A plan of about so many lanes: the work of the network over them, or the fastest that the layers reach."""
-    work = sum(layer.mvau.mw * layer.mvau.mh * layer.mvau.vectors for layer in layers)
+    work = sum(layer.core.work for layer in layers)
     target = max(1, work // lanes)
     while True:
         try:

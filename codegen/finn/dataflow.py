@@ -18,6 +18,7 @@ from qonnx.transformation.general import GiveUniqueNodeNames
 from qonnx.transformation.infer_datatypes import InferDataTypes
 from qonnx.transformation.infer_shapes import InferShapes
 
+from codegen.core import find_core
 from codegen.dialect import DOMAIN
 from codegen.errors import MappingError
 from codegen.finn.folding.file import NodeFolding
@@ -31,8 +32,6 @@ from codegen.finn.passes.infer_spike_pool import InferSpikePool
 from codegen.finn.passes.infer_spiking_mvau import InferSpikingMVAU
 
 Implementation = Literal["hls", "rtl"]
-
-OWN_OPERATORS = ("SpikingMVAU", "SpikePool")
 
 
 def load_model(path: Path) -> ModelWrapper:
@@ -71,7 +70,8 @@ def to_dataflow(model: ModelWrapper, implementation: Implementation, part: str) 
     )
     _drop_functions(model)
     for node in model.graph.node:
-        if node.op_type in OWN_OPERATORS:
+        core = find_core(node.op_type)
+        if core is not None and core.attributes:
             getHWCustomOp(node).set_nodeattr("preferred_impl_style", implementation)
     return _apply(model, SpecializeLayers(part), GiveUniqueNodeNames(), InferShapes(), InferDataTypes())
 

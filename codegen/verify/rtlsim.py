@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from codegen.accel.build import CachedBuild, Command, content_key, run_tool
 from codegen.accel.manifest import Manifest, read_manifest
+from codegen.core import core_class
 from codegen.errors import SimulationError
 from codegen.progress import Progress
 from codegen.run_folder import RunFolder
@@ -215,7 +216,7 @@ def build_model(run: RunFolder, options: ModelOptions) -> CachedBuild:
 
 def write_waivers(rtl: Path, manifest: Manifest, target: Path) -> Path:
     """Write a Verilator configuration that silences lint in FINN's files, and only in those."""
-    finn = [file for node in manifest.nodes for file in node.files if node.op.startswith(("FMP", "Conv", "Streaming"))]
+    finn = [file for node in manifest.nodes for file in node.files if core_class(node.op).rtl_from_finn]
     lines = [f'lint_off -file "{file}"' for file in dict.fromkeys(finn)]
     target.write_text("`verilator_config\n" + "\n".join(lines) + "\n")
     return target

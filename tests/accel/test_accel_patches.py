@@ -9,17 +9,12 @@ import pytest
 from accel_graphs import PlumbingChain
 from finn.util.settings import get_settings
 
-from codegen.accel.patches import (
-    LIBRARY_STEPS,
-    TEMPLATE_STEPS,
-    PatchStep,
-    Replacement,
-    patch_library_file,
-)
 from codegen.accel.render import render_sources
+from codegen.core import fifo, padding, sliding_window, width_converter
+from codegen.core.finn_rtl import PatchStep, Replacement, patch_library_file
 from codegen.errors import RenderError
 
-STEPS = [*LIBRARY_STEPS, *TEMPLATE_STEPS]
+STEPS = [step for core in (padding, sliding_window, width_converter, fifo) for step in core.PATCH_STEPS]
 
 
 @pytest.fixture
@@ -63,8 +58,8 @@ def test_a_text_that_occurs_another_number_of_times_is_refused() -> None:
 
 def test_patched_files_hold_what_neither_tool_refuses() -> None:
     library = Path(get_settings().finn_rtllib)
-    for step in LIBRARY_STEPS:
-        text = patch_library_file(library, step.file)
+    for step in (step for step in STEPS if not step.template):
+        text = patch_library_file(library, step.file, STEPS)
         assert "`default_nettype" not in text
         assert "INIT_ABITS" not in text
 

@@ -11,9 +11,10 @@ from hypothesis import assume
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from codegen.core import spike_pool, spiking_mvau
-from codegen.core.spike_pool import SpikePoolSpec
-from codegen.core.spiking_mvau import SpikingMVAUSpec
+from codegen.core.core import Core, divisors
+from codegen.core.spike_pool import SpikePool
+from codegen.core.spiking_mvau import SpikingMVAU
+from codegen.neurons import Constants
 
 MAX_LANES = 128
 """Bound of SIMD*PE*TP for random configurations, so that a batch compiles in reasonable time."""
@@ -25,33 +26,30 @@ MAX_CYCLES = 160
 class Case:
     """One core with the elements of its input and output streams, [words, lanes] for all frames back to back."""
 
-    spec: SpikingMVAUSpec | SpikePoolSpec
-    weights: NDArray[np.int64]
-    bias: NDArray[np.int64]
-    threshold: NDArray[np.int64]
+    core: Core
     frames: int
     inputs: NDArray[np.int64]
     outputs: NDArray[np.int64]
 
     @property
     def name(self) -> str:
-        return self.spec.name
-
-    @property
-    def element_bits(self) -> int:
-        return self.spec.timesteps if isinstance(self.spec, SpikePoolSpec) else self.spec.element_bits
-
-    @property
-    def output_element_bits(self) -> int:
-        return self.spec.timesteps if isinstance(self.spec, SpikePoolSpec) else self.spec.output_element_bits
+        return self.core.name
 
     @property
     def input_words(self) -> list[int]:
-        return join_lanes(self.inputs, self.element_bits)
+        return join_lanes(self.inputs, self.core.inputs[0].element_bits)
 
     @property
     def output_words(self) -> list[int]:
-        return join_lanes(self.outputs, self.output_element_bits)
+        return join_lanes(self.outputs, self.core.outputs[0].element_bits)
+
+
+def case_of(core: Core, frames: int, elements: NDArray[np.int64]) -> Case:
+    """A core of one input and one output on elements of so many frames, and what its reference model gives."""
+    inputs = elements.reshape(frames, core.inputs[0].words, core.inputs[0].lanes)
+    outputs = [core.reference(frame)[0] for frame in inputs]
+    assert all(frame.shape == (core.outputs[0].words, core.outputs[0].lanes) for frame in outputs)
+    return Case(core, frames, np.concatenate(inputs), np.concatenate(outputs))
 
 
 def join_lanes(lanes: NDArray[np.int64], bits: int) -> list[int]:
@@ -119,7 +117,7 @@ def mvau_case(
             reset == "soft",
             half_start,
         )
-    spec = SpikingMVAUSpec(
+    core = SpikingMVAU(
         name=name,
         mw=mw,
         mh=mh,
@@ -144,23 +142,15 @@ def mvau_case(
         use_dsp=use_dsp,
         half_start=half_start and mode != "readout",
         map_pixels=map_pixels if mode == "readout" else 1,
+        constants=Constants(weights, bias, threshold),
     )
-    rows = frames * vectors * spec.map_pixels
+    rows = frames * vectors * core.map_pixels
     density = rng.choice([0.1, 0.5, 0.9])
-    elements = rng.integers(0, 1 << spec.element_bits, size=(rows, mw))
+    elements = rng.integers(0, 1 << core.element_bits, size=(rows, mw))
     if mode != "static":
         kept = rng.random((rows, mw, timesteps)) < density
         elements = (kept.astype(np.int64) << np.arange(timesteps)).sum(axis=2)
-    expected = spiking_mvau.reference(spec, elements, weights, bias, threshold)
-    return Case(
-        spec=spec,
-        weights=weights,
-        bias=bias,
-        threshold=threshold,
-        frames=frames,
-        inputs=elements.reshape(-1, simd),
-        outputs=expected.reshape(-1, pe),
-    )
+    return case_of(core, frames, elements)
 
 
 def pool_case(
@@ -177,21 +167,12 @@ def pool_case(
 ) -> Case:
     """A SpikePool with sparse random spike trains."""
     rng = np.random.default_rng(seed)
-    spec = SpikePoolSpec(
+    core = SpikePool(
         name=name, height=height, width=width, channels=channels, kernel=kernel, pe=pe, timesteps=timesteps
     )
     kept = rng.random((frames, height, width, channels, timesteps)) < 0.2
     elements = (kept.astype(np.int64) << np.arange(timesteps)).sum(axis=-1)
-    nothing = np.zeros(0, dtype=np.int64)
-    return Case(
-        spec=spec,
-        weights=nothing,
-        bias=nothing,
-        threshold=nothing,
-        frames=frames,
-        inputs=elements.reshape(-1, pe),
-        outputs=spike_pool.reference(spec, elements).reshape(-1, pe),
-    )
+    return case_of(core, frames, elements)
 
 
 def random_case(name: str, seed: int) -> Case:
@@ -277,10 +258,6 @@ def case_parameters(draw: st.DrawFn) -> dict[str, Any]:
         "half_start": True,
         "map_pixels": map_pixels,
     }
-
-
-def divisors(number: int) -> list[int]:
-    return [d for d in range(1, number + 1) if number % d == 0]
 
 
 def _potential_bits(

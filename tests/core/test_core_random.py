@@ -1,4 +1,4 @@
-"""Property test: random core configurations, HLS = RTL = naive model, element by element and cycle by cycle."""
+"""Property test: random core configurations, HLS = RTL = reference model, element by element and cycle by cycle."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ def test_half_starts_and_summed_maps(tmp_path_factory: pytest.TempPathFactory, p
 
 
 def check(cases: list[Case], folder: Path, seed: int) -> None:
-    """Both implementations of every case against the naive model, without gaps and with random ones."""
+    """Both implementations of every case against the reference model, without gaps and with random ones."""
     hls = run_hls(cases, folder / "hls")
     rtl = run_rtl(cases, folder / "rtl", seed)
     faults = [
-        f"{case.spec}: {fault}"
+        f"{case.core}: {fault}"
         for case in cases
         for fault in check_hls(case, hls[case.name]) + check_rtl(case, rtl[case.name])
     ]

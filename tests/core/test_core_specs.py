@@ -1,4 +1,4 @@
-"""Core specs: cycles, memory choice, and the sentences of their errors."""
+"""Cores by themselves: cycles, memory choice, and the sentences of their errors."""
 
 from __future__ import annotations
 
@@ -9,17 +9,19 @@ import numpy as np
 import pytest
 from core_cases import mvau_case, pool_case
 
-from codegen.core import spike_pool, spiking_mvau
-from codegen.core.spiking_mvau import SpikingMVAUSpec, choose_memory_style
+from codegen.core.memory import choose_memory_style
+from codegen.core.spike_pool import SpikePool
+from codegen.core.spiking_mvau import SpikingMVAU
 from codegen.errors import FoldingError, RenderError
+from codegen.neurons import Constants
 
 CASE = mvau_case("conv", 0, mw=12, mh=6, simd=4, pe=3, timesteps=4, tp=2)
-assert isinstance(CASE.spec, SpikingMVAUSpec)
-SPEC = CASE.spec
+assert isinstance(CASE.core, SpikingMVAU)
+CORE = CASE.core
 
 
 def test_cycles_are_the_product_of_the_folds() -> None:
-    assert SPEC.cycles == 2 * 3 * 2 * 2
+    assert CORE.cycles == 2 * 3 * 2 * 2
 
 
 @pytest.mark.parametrize(
@@ -37,7 +39,7 @@ def test_cycles_are_the_product_of_the_folds() -> None:
 )
 def test_impossible_foldings_are_one_sentence(change: dict[str, int], sentence: str) -> None:
     with pytest.raises(FoldingError) as caught:
-        replace(SPEC, **change)
+        replace(CORE, **change)
     assert str(caught.value) == sentence
 
 
@@ -49,14 +51,19 @@ def test_impossible_pool_is_one_sentence() -> None:
 
 
 def test_constants_that_do_not_fit_are_refused(tmp_path: Path) -> None:
-    wide = CASE.weights.copy()
+    constants = CORE.constants
+    assert constants
+    wide = constants.weights.copy()
     wide[0, 0] = 8
     with pytest.raises(RenderError, match=r"^SpikingMVAU 'conv': weights from -\d to 8 do not fit 4 signed bits$"):
-        spiking_mvau.write_rtl(SPEC, wide, CASE.bias, CASE.threshold, tmp_path)
+        replace(CORE, constants=replace(constants, weights=wide)).render("rtl", tmp_path)
     with pytest.raises(RenderError, match="weights of shape"):
-        spiking_mvau.write_hls(SPEC, CASE.weights.T, CASE.bias, CASE.threshold, tmp_path)
+        replace(CORE, constants=replace(constants, weights=constants.weights.T)).render("hls", tmp_path)
     with pytest.raises(RenderError, match="biases from"):
-        spiking_mvau.write_rtl(SPEC, CASE.weights, CASE.bias + (1 << SPEC.bias_bits), CASE.threshold, tmp_path)
+        bias = constants.bias + (1 << CORE.bias_bits)
+        replace(CORE, constants=replace(constants, bias=bias)).render("rtl", tmp_path)
+    with pytest.raises(RenderError, match=r"^SpikingMVAU 'conv' has no weights$"):
+        replace(CORE, constants=None).render("rtl", tmp_path)
     assert not list(tmp_path.iterdir())
 
 
@@ -65,47 +72,76 @@ def test_deep_weight_memories_go_to_block_ram() -> None:
     assert choose_memory_style(depth=16, width=256) == "distributed"
 
 
+def outputs_of(core: SpikingMVAU, inputs: np.ndarray, weights: list, bias: list, threshold: list) -> list:
+    """The elements that the reference model gives for one frame."""
+    constants = Constants(np.array(weights), np.array(bias), np.array(threshold))
+    folds = inputs.reshape(core.inputs[0].words, core.inputs[0].lanes)
+    return replace(core, constants=constants).reference(folds)[0].tolist()
+
+
 def test_reference_by_hand() -> None:
     """Two inputs, weights 3 and -1, threshold 4 at one fractional bit, LIF with k = 1, soft reset."""
-    spec = replace(
-        SPEC, mw=2, mh=1, simd=2, pe=1, timesteps=4, tp=4, neuron="LIF", leak_shift=1, reset="soft", frac_bits=1
+    core = replace(
+        CORE,
+        vectors=1,
+        mw=2,
+        mh=1,
+        simd=2,
+        pe=1,
+        timesteps=4,
+        tp=4,
+        neuron="LIF",
+        leak_shift=1,
+        reset="soft",
+        frac_bits=1,
     )
     # Steps of input 0: 1 1 0 1; of input 1: 0 1 1 0. Currents 2*acc + 1: 7 5 -1 7.
     inputs = np.array([[0b1011, 0b0110]])
     # V: 7 -> spike, 3; 3 - 1 + 5 = 7 -> spike, 3; 3 - 1 - 1 = 1; 1 - 0 + 7 = 8 -> spike.
-    out = spiking_mvau.reference(spec, inputs, np.array([[3, -1]]), np.array([1]), np.array([4]))
-    assert out.tolist() == [[0b1011]]
+    out = outputs_of(core, inputs, [[3, -1]], [1], [4])
+    assert out == [[0b1011]]
 
 
 def test_reference_from_half_the_threshold_by_hand() -> None:
     """The same neurons with threshold 5: V starts at 2, and loses 1 of it to the leak of the first step."""
-    spec = replace(
-        SPEC, mw=2, mh=1, simd=2, pe=1, timesteps=4, tp=4, neuron="LIF", leak_shift=1, frac_bits=1, half_start=True
+    core = replace(
+        CORE,
+        vectors=1,
+        mw=2,
+        mh=1,
+        simd=2,
+        pe=1,
+        timesteps=4,
+        tp=4,
+        neuron="LIF",
+        leak_shift=1,
+        frac_bits=1,
+        half_start=True,
     )
     # Steps of input 0: 0 0 1 0; of input 1: 0 0 0 1. Currents 2*acc + 1: 1 1 7 -1.
     inputs = np.array([[0b0100, 0b1000]])
     # V: 2 - 1 + 1 = 2; 2 - 1 + 1 = 2; 2 - 1 + 7 = 8 -> spike, 0; -1.
-    out = spiking_mvau.reference(spec, inputs, np.array([[3, -1]]), np.array([1]), np.array([5]))
-    assert out.tolist() == [[0b0100]]
+    out = outputs_of(core, inputs, [[3, -1]], [1], [5])
+    assert out == [[0b0100]]
     # A current of 3 in the first step: 2 - 1 + 3 = 4 stays below 5, and without the leak it would not.
-    out = spiking_mvau.reference(spec, inputs * 0, np.array([[3, -1]]), np.array([3]), np.array([5]))
-    assert out.tolist() == [[0b1010]]
+    out = outputs_of(core, inputs * 0, [[3, -1]], [3], [5])
+    assert out == [[0b1010]]
 
 
 def test_a_summed_map_takes_as_long_as_the_slower_of_counting_and_multiplying() -> None:
-    spec = replace(SPEC, neuron="none", tp=4, vectors=1, map_pixels=16)
-    assert (spec.simd, spec.pe, spec.cycles, spec.count_bits) == (4, 3, 3 * 16, 7)
-    assert replace(spec, map_pixels=2, pe=1).cycles == 3 * 6
+    core = replace(CORE, neuron="none", tp=4, vectors=1, map_pixels=16)
+    assert (core.simd, core.pe, core.cycles, core.count_bits) == (4, 3, 3 * 16, 7)
+    assert replace(core, map_pixels=2, pe=1).cycles == 3 * 6
 
 
 def test_summed_map_by_hand() -> None:
     """Three pixels of two inputs, which spike 1 + 2 + 0 and 0 + 1 + 4 times; weights 3 and -1, bias 5 in each step."""
-    spec = replace(SPEC, mw=2, mh=1, simd=2, pe=1, tp=4, neuron="none", vectors=1, map_pixels=3)
+    core = replace(CORE, mw=2, mh=1, simd=2, pe=1, tp=4, neuron="none", vectors=1, map_pixels=3)
     inputs = np.array([[0b0001, 0], [0b1010, 0b0100], [0, 0b1111]])
-    assert spiking_mvau.reference(spec, inputs, np.array([[3, -1]]), np.array([5]), np.array([0])).tolist() == [[24]]
+    assert outputs_of(core, inputs, [[3, -1]], [5], [0]) == [[24]]
 
 
 def test_pool_reference_drops_the_rest_of_the_map() -> None:
-    spec = spike_pool.SpikePoolSpec(name="pool", height=3, width=3, channels=1, kernel=2, pe=1, timesteps=4)
-    image = np.array([[1, 2, 8], [4, 0, 8], [8, 8, 8]]).reshape(1, 3, 3, 1)
-    assert spike_pool.reference(spec, image).tolist() == [[[[7]]]]
+    core = SpikePool(name="pool", height=3, width=3, channels=1, kernel=2, pe=1, timesteps=4)
+    image = np.array([[1, 2, 8], [4, 0, 8], [8, 8, 8]]).reshape(9, 1)
+    assert core.reference(image)[0].tolist() == [[7]]

@@ -11,6 +11,8 @@ from core_checks import check_hls, check_rtl
 from hls_bench import HlsResult, run_hls
 from rtl_bench import RtlResult, run_rtl
 
+from codegen.core.spiking_mvau import SpikingMVAU
+
 CASES: dict[str, Case] = {
     case.name: case
     for case in [
@@ -158,9 +160,10 @@ def test_rtl_equals_model(name: str, results: Results) -> None:
 def test_a_wrong_weight_is_noticed(tmp_path: Path) -> None:
     """One weight off by one in the rendered sources, with every input spiking, moves a logit in both simulations."""
     case = mvau_case("mutant", 30, mw=8, mh=2, simd=4, pe=1, timesteps=4, mode="readout")
-    weights = case.weights.copy()
+    assert isinstance(case.core, SpikingMVAU) and case.core.constants
+    weights = case.core.constants.weights.copy()
     weights[1, 5] += 1 if weights[1, 5] < 0 else -1
-    mutant = replace(case, weights=weights)
+    mutant = replace(case, core=replace(case.core, constants=replace(case.core.constants, weights=weights)))
     assert case.inputs.any()
     assert any("HLS: word" in fault for fault in check_hls(mutant, run_hls([mutant], tmp_path / "hls")["mutant"]))
     faults = check_rtl(mutant, run_rtl([mutant], tmp_path / "rtl", seed=1)["mutant"])

@@ -10,12 +10,12 @@ from finn.transformation.general import ApplyConfig
 from finn.util.basic import getHWCustomOp
 from finn_networks import map_sum, mini, run_of, vgg16, write_json
 
+from codegen.core.core import divisors
 from codegen.errors import FoldingError, UnknownBoardError
 from codegen.finn.build import build_graph
 from codegen.finn.dataflow import load_model, to_dataflow
 from codegen.finn.folding.layers import read_layers
 from codegen.finn.folding.solver import (
-    divisors,
     fold_for_budget,
     fold_for_target,
     layer_options,
@@ -39,7 +39,7 @@ def layers(run):
 
 def cores(graph):
     return {
-        node.name: getHWCustomOp(node).spec() for node in graph.graph.node if node.op_type.startswith("SpikingMVAU")
+        node.name: getHWCustomOp(node).core() for node in graph.graph.node if node.op_type.startswith("SpikingMVAU")
     }
 
 
@@ -59,7 +59,7 @@ def test_every_node_meets_the_target(run, target):
 def test_a_summed_map_is_folded_by_its_pixels_and_classes(tmp_path, target):
     """16 pixels of 6 channels take 96 / SIMD cycles whatever PE is: one class at a time is as fast and the cheapest."""
     layers = read_layers(to_dataflow(load_model(run_of(map_sum(), tmp_path / "run").path / "model.onnx"), "rtl", PART))
-    readout = fold_for_target(layers[-1:], target)[0].mvau
+    readout = fold_for_target(layers[-1:], target)[0].core
     assert (readout.mw, readout.mh, readout.map_pixels) == (6, 10, 16)
     assert readout.cycles == 6 // readout.simd * 16 <= target
     assert (readout.simd, readout.pe) == (1, 1)
@@ -111,7 +111,7 @@ def test_finn_reads_the_folding_file(run):
 def test_defaults_of_a_file_apply_where_nodes_say_nothing(run, tmp_path):
     content = {"Defaults": {"PE": [2, "all"]}, "SpikingMVAU_rtl_1": {"PE": 3, "SIMD": 4, "TP": 2}}
     graph = build_graph(run, folding_file=write_json(tmp_path / "f.json", content))
-    found = [(spec.simd, spec.pe, spec.tp) for spec in cores(graph).values()]
+    found = [(core.simd, core.pe, core.tp) for core in cores(graph).values()]
     assert found == [(1, 2, 4), (4, 3, 2), (1, 2, 4), (1, 2, 4)]
 
 

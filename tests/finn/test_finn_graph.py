@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import resource
 import subprocess
@@ -21,10 +22,11 @@ from finn_networks import mini, networks, random_images, run_of, vgg16
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from codegen.core import core_of
+from codegen.core.core import divisors
 from codegen.errors import RunFolderError, SimulationError
 from codegen.finn.build import build_graph
 from codegen.finn.execute import run_finn
-from codegen.finn.folding.solver import divisors
 from codegen.run_folder import RunFolder
 
 FINN_PLUMBING = {
@@ -46,16 +48,16 @@ def random_folding(model, draw) -> dict:
     for node in model.graph.node:
         instance = getHWCustomOp(node)
         if node.op_type == "SpikingMVAU_rtl":
-            spec = instance.spec()
+            core = instance.core()
             folding[node.name] = {
-                "SIMD": draw(st.sampled_from(divisors(spec.mw))),
-                "PE": draw(st.sampled_from(divisors(spec.mh))),
-                "TP": spec.timesteps if spec.sums_once else draw(st.sampled_from(divisors(spec.timesteps))),
+                "SIMD": draw(st.sampled_from(divisors(core.mw))),
+                "PE": draw(st.sampled_from(divisors(core.mh))),
+                "TP": core.timesteps if core.sums_once else draw(st.sampled_from(divisors(core.timesteps))),
             }
         elif node.op_type == "ConvolutionInputGenerator_rtl":
             folding[node.name] = {"SIMD": draw(st.sampled_from(divisors(instance.get_nodeattr("IFMChannels"))))}
         elif node.op_type == "SpikePool_rtl":
-            folding[node.name] = {"PE": draw(st.sampled_from(divisors(instance.spec().channels)))}
+            folding[node.name] = {"PE": draw(st.sampled_from(divisors(instance.core().channels)))}
     return folding
 
 
@@ -75,8 +77,22 @@ def test_any_network_at_any_folding_equals_onnx_runtime(network, data):
         cycles = graph.analysis(exp_cycles_per_layer)
         for node in graph.graph.node:
             if node.op_type in ("SpikingMVAU_rtl", "SpikePool_rtl"):
-                assert cycles[node.name] == getHWCustomOp(node).spec().cycles > 0
+                assert cycles[node.name] == getHWCustomOp(node).core().cycles > 0
         assert json.loads((run.path / "results" / "folding.json").read_text())["bound"] == max(cycles.values())
+
+
+def test_the_streams_of_every_core_are_finns(tmp_path):
+    graph = build_graph(run_of(mini(), tmp_path / "run"), target_cycles=700)
+    for node in graph.graph.node:
+        operator = getHWCustomOp(node)
+        core = core_of(operator)
+        for stream, shape, datatype, width in (
+            (core.inputs[0], operator.get_folded_input_shape(), operator.get_input_datatype(), "in"),
+            (core.outputs[0], operator.get_folded_output_shape(), operator.get_output_datatype(), "out"),
+        ):
+            assert (stream.words, stream.lanes) == (math.prod(shape[:-1]), shape[-1]), node.name
+            assert (stream.element_bits, stream.signed) == (datatype.bitwidth(), datatype.signed()), node.name
+            assert stream.bits == getattr(operator, f"get_{width}stream_width")(), node.name
 
 
 def test_graph_is_made_of_finn_plumbing_and_own_cores(tmp_path):

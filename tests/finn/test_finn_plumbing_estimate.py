@@ -3,7 +3,7 @@
 import pytest
 
 from bench.plumbing_luts import estimate, read
-from codegen.finn.folding.plumbing import converter_resources
+from codegen.core.width_converter import converter_resources
 
 # Mean error in LUTs that a formula may have over the measured sizes.
 ALLOWED = {

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from codegen.accel.graph import Stream
 from codegen.accel.manifest import Manifest, RenderedNode, write_manifest
-from codegen.core import spike_pool, spiking_mvau
-from codegen.core.spike_pool import SpikePoolSpec
-from codegen.core.spiking_mvau import SpikingMVAUSpec
+from codegen.core.core import Core, Stream
+from codegen.core.spike_pool import SpikePool
+from codegen.core.spiking_mvau import SpikingMVAU
 from codegen.digests import sources_digest
 from codegen.errors import RunFolderError, SynthesisError, UnknownBoardError
+from codegen.neurons import Constants
 from codegen.results import SynthesisResult
 from codegen.run_folder import RunFolder, read_json
 from codegen.synth import synthesise
@@ -24,7 +24,7 @@ from codegen.synth.yosys import CoreSources, SynthesisedCore, content_key, synth
 from fpga.boards import BOARDS, Board, Family
 from hls_templates import RTL_DIR
 
-CORE = SpikingMVAUSpec(
+CORE = SpikingMVAU(
     name="layer_0",
     mw=16,
     mh=32,
@@ -47,7 +47,7 @@ CORE = SpikingMVAUSpec(
     vectors=4,
     memory_style="distributed",
 )
-POOL = SpikePoolSpec(name="pool_0", height=4, width=4, channels=4, kernel=2, pe=2, timesteps=2)
+POOL = SpikePool(name="pool_0", height=4, width=4, channels=4, kernel=2, pe=2, timesteps=2)
 STREAM = Stream(lanes=1, element_bits=2, signed=False, words=64)
 LIMIT_SECONDS = 300.0
 
@@ -56,42 +56,25 @@ def random_weights(seed: int) -> np.ndarray:
     return np.random.default_rng(seed).integers(-7, 8, (CORE.mh, CORE.mw))
 
 
-def copy_cores(names: tuple[str, ...], rtl: Path) -> None:
-    for name in names:
+def add_core(rtl: Path, core: Core) -> RenderedNode:
+    for name in core.sources["rtl"]:
         shutil.copyfile(RTL_DIR / name, rtl / name)
-
-
-def add_core(rtl: Path, spec: SpikingMVAUSpec, weights: np.ndarray) -> RenderedNode:
-    copy_cores(spiking_mvau.RTL_SOURCES, rtl)
-    bias, threshold = np.arange(spec.mh), np.arange(spec.mh) + 20
-    written = [path.name for path in spiking_mvau.write_rtl(spec, weights, bias, threshold, rtl)]
+    rendered = core.render("rtl", rtl)
     return RenderedNode(
-        name=spec.name,
-        op="SpikingMVAU_rtl",
-        module=spec.name,
-        files=(*spiking_mvau.RTL_SOURCES, *(name for name in written if name.endswith(".sv"))),
-        data_files=tuple(name for name in written if name.endswith(".hex")),
+        name=core.name,
+        op=f"{core.op}_rtl",
+        module=core.name,
+        files=(*core.sources["rtl"], *rendered.sources),
+        data_files=rendered.data_files,
         input=STREAM,
         output=STREAM,
-        cycles=spec.cycles,
-        parameters=asdict(spec),
+        cycles=core.cycles,
+        parameters=core.parameters(),
     )
 
 
-def add_pool(rtl: Path, spec: SpikePoolSpec) -> RenderedNode:
-    copy_cores(spike_pool.RTL_SOURCES, rtl)
-    written = [path.name for path in spike_pool.write_rtl(spec, rtl)]
-    return RenderedNode(
-        name=spec.name,
-        op="SpikePool_rtl",
-        module=spec.name,
-        files=(*spike_pool.RTL_SOURCES, *written),
-        data_files=(),
-        input=STREAM,
-        output=STREAM,
-        cycles=spec.cycles,
-        parameters=asdict(spec),
-    )
+def add_mvau(rtl: Path, core: SpikingMVAU, weights: np.ndarray) -> RenderedNode:
+    return add_core(rtl, replace(core, constants=Constants(weights, np.arange(core.mh), np.arange(core.mh) + 20)))
 
 
 def sources(node: RenderedNode, rtl: Path) -> CoreSources:
@@ -105,7 +88,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     rtl = folder / "rtl"
     rtl.mkdir(parents=True)
     (folder / "config.toml").write_text("ratio = 0.5\nweight_bits = 4\n")
-    nodes = (add_core(rtl, CORE, random_weights(0)), add_pool(rtl, POOL), add_pool(rtl, replace(POOL, name="pool_1")))
+    nodes = (add_mvau(rtl, CORE, random_weights(0)), add_core(rtl, POOL), add_core(rtl, replace(POOL, name="pool_1")))
     write_manifest(Manifest(top="accelerator", bound=1, input=STREAM, output=STREAM, files=(), nodes=nodes), rtl)
     return RunFolder(folder)
 
@@ -190,9 +173,9 @@ def test_too_small_a_board_is_told_after_saving(
 
 def test_rom_contents_survive(tmp_path: Path) -> None:
     """Equal weights leave nothing to store; different ones cost LUTs; a block ROM costs a block RAM."""
-    random = add_core(tmp_path, replace(CORE, name="random"), random_weights(1))
-    constant = add_core(tmp_path, replace(CORE, name="constant"), np.full((CORE.mh, CORE.mw), 3))
-    block = add_core(tmp_path, replace(CORE, name="block", memory_style="block"), random_weights(1))
+    random = add_mvau(tmp_path, replace(CORE, name="random"), random_weights(1))
+    constant = add_mvau(tmp_path, replace(CORE, name="constant"), np.full((CORE.mh, CORE.mw), 3))
+    block = add_mvau(tmp_path, replace(CORE, name="block", memory_style="block"), random_weights(1))
     uses = [
         synthesise_core(sources(node, tmp_path), "xc7", LIMIT_SECONDS).use.resources
         for node in (random, constant, block)
@@ -205,9 +188,9 @@ def test_key_depends_on_contents_and_family_but_not_on_the_name(tmp_path: Path) 
     folders = [tmp_path / name for name in ("a", "b", "c")]
     for folder in folders:
         folder.mkdir()
-    base = sources(add_core(folders[0], replace(CORE, name="core_1"), random_weights(1)), folders[0])
-    renamed = sources(add_core(folders[1], replace(CORE, name="core_12"), random_weights(1)), folders[1])
-    other = sources(add_core(folders[2], replace(CORE, name="core_1"), random_weights(2)), folders[2])
+    base = sources(add_mvau(folders[0], replace(CORE, name="core_1"), random_weights(1)), folders[0])
+    renamed = sources(add_mvau(folders[1], replace(CORE, name="core_12"), random_weights(1)), folders[1])
+    other = sources(add_mvau(folders[2], replace(CORE, name="core_1"), random_weights(2)), folders[2])
     assert content_key(base, "xc7") == content_key(renamed, "xc7")
     assert len({content_key(base, "xc7"), content_key(base, "xcup"), content_key(other, "xc7")}) == 3
 
@@ -220,7 +203,7 @@ def test_bad_source_names_the_core_and_the_complaint(tmp_path: Path) -> None:
 
 
 def test_time_limit(tmp_path: Path) -> None:
-    node = add_pool(tmp_path, POOL)
+    node = add_core(tmp_path, POOL)
     with pytest.raises(SynthesisError, match=r"^Yosys did not finish pool_0 \(SpikePool_rtl\) within 0\.01 seconds"):
         synthesise_core(sources(node, tmp_path), "xc7", 0.01)
 

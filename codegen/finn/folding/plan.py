@@ -1,15 +1,15 @@
-"""A folding of one layer: lanes of its core, window and padding, FIFOs between them, and what it all costs."""
+"""A folding of one layer: lanes of its core and of the nodes around it, FIFOs between them, and what it all costs."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from codegen.core.spiking_mvau import SpikingMVAUSpec, choose_memory_style
-from codegen.finn.estimates import mvau_resources, pool_resources
-from codegen.finn.folding.layers import Layer, Window
-from codegen.finn.folding.plumbing import converter_resources, fifo_resources, padding_resources, window_resources
-from codegen.fit import Resources, total
+from codegen.core.core import Core, FollowerCore, LayerCore, StreamCore
+from codegen.core.fifo import fifo_resources
+from codegen.core.width_converter import converter_resources
+from codegen.finn.folding.layers import Layer
+from codegen.fit import NO_RESOURCES, Resources, total
 
 NO_FIFO = 2
 """FINN's InsertFIFO creates no FIFO of this depth or less."""
@@ -17,120 +17,96 @@ NO_FIFO = 2
 
 @dataclass(frozen=True)
 class LayerPlan:
-    """The folding of one layer: ``mvau`` carries SIMD, PE, TP, memory style; ``window_simd`` is 0 without a window."""
+    """The folding of one layer: its cores, folded, and the FIFOs that keep them from waiting for each other."""
 
     layer: Layer
-    mvau: SpikingMVAUSpec
-    window_simd: int
+    core: LayerCore
+    streams: tuple[StreamCore, ...]
+    followers: tuple[FollowerCore, ...]
     input_fifo: int
-    """Words between the width converter (or whatever is before) and the padding or window."""
+    """Words between the width converter (or whatever is before) and the first node of the layer."""
     vector_fifo: int
-    """Words between the window and the SpikingMVAU."""
+    """Words between the window and the core; without a window ``input_fifo`` is before the core."""
+
+    @property
+    def nodes(self) -> tuple[Core, ...]:
+        """All of the layer's cores in stream order."""
+        return (*self.streams, self.core, *self.followers)
+
+    @property
+    def fifo_depths(self) -> tuple[tuple[Core, int | None], ...]:
+        """Each of the layer's cores, and the depth of the FIFO before it where the plan has one."""
+        depths: dict[str, int] = {self.core.name: self.vector_fifo}
+        depths[self.nodes[0].name] = self.input_fifo
+        return tuple((core, depths.get(core.name)) for core in self.nodes)
 
     @property
     def input_lanes(self) -> int:
         """Elements in a word that the layer reads from the layer before."""
-        return self.window_simd or self.mvau.simd
+        return self.nodes[0].inputs[0].lanes
+
+    @property
+    def output_lanes(self) -> int:
+        """Elements in a word that the layer's core writes; those behind it have as many."""
+        return self.core.outputs[0].lanes
 
     @property
     def cycles(self) -> int:
         """Cycles per frame of the slowest node of the layer."""
-        nodes = [self.mvau.cycles]
-        if self.layer.window:
-            nodes.append(self.layer.window.cycles(self.window_simd))
-        if self.layer.pool:
-            nodes.append(replace(self.layer.pool, pe=self.mvau.pe).cycles)
-        return max(nodes)
-
-    @property
-    def window_ram_style(self) -> str:
-        """LUT RAM for small line buffers, block RAM for large ones."""
-        if self.layer.window is None:
-            return "auto"
-        width, depth = _window_buffer(self.layer.window, self.window_simd)
-        return choose_memory_style(depth, width)
+        return max(core.cycles for core in self.nodes)
 
     def resources(self, previous_lanes: int | None) -> Resources:
         """Estimate of the layer's nodes, with the width converter from the ``previous_lanes`` of the layer before."""
-        parts = [mvau_resources(self.mvau)]
-        element = self.mvau.element_bits
-        window = self.layer.window
-        if window:
-            width, depth = _window_buffer(window, self.window_simd)
-            parts.append(window_resources(width, depth, choose_memory_style(depth, width)))
-            if window.padding_node:
-                parts.append(padding_resources(self.window_simd * element))
-            parts.append(converter_resources(self.window_simd * element, self.mvau.simd * element))
-            parts.append(_fifo(self.mvau.simd * element, self.vector_fifo))
+        parts = [core.resources() for core in self.nodes]
+        element, input_bits = self.core.inputs[0].element_bits, self.nodes[0].inputs[0].bits
+        if self.streams:
+            parts.append(converter_resources(self.streams[-1].outputs[0].bits, self.core.inputs[0].bits))
+            parts.append(_fifo(self.core.inputs[0].bits, self.vector_fifo))
         if previous_lanes:
-            parts.append(converter_resources(previous_lanes * element, self.input_lanes * element))
-        parts.append(_fifo(self.input_lanes * element, self.input_fifo))
-        if self.layer.pool:
-            parts.append(pool_resources(replace(self.layer.pool, pe=self.mvau.pe)))
+            parts.append(converter_resources(previous_lanes * element, input_bits))
+        parts.append(_fifo(input_bits, self.input_fifo))
         return total(parts)
 
 
-def _window_buffer(window: Window, simd: int) -> tuple[int, int]:
-    return simd * window.element_bits, window.fill_cycles(simd)
-
-
 def _fifo(width: int, depth: int) -> Resources:
-    return fifo_resources(width, depth) if depth > NO_FIFO else Resources(0, 0, 0, 0)
+    return fifo_resources(width, depth) if depth > NO_FIFO else NO_RESOURCES
 
 
-def with_memory_style(spec: SpikingMVAUSpec) -> SpikingMVAUSpec:
-    """The same core with its weight memory where it costs least."""
-    width = spec.simd * spec.pe * spec.weight_bits
-    return replace(spec, memory_style=choose_memory_style(spec.synapse_folds * spec.neuron_folds, width))
-
-
-def plan_layer(layer: Layer, spec: SpikingMVAUSpec, window_simd: int) -> LayerPlan:
-    """A layer's plan for a core folding, with the FIFOs that keep its nodes from waiting for each other."""
-    spec = with_memory_style(spec)
-    if layer.window is None:
-        return LayerPlan(layer, spec, 0, input_fifo=_whole_vector_fifo(spec), vector_fifo=NO_FIFO)
+def plan_layer(layer: Layer, core: LayerCore, stream_lanes: int) -> LayerPlan:
+    """A layer's plan for a folded core, with ``stream_lanes`` in the padding and window before it."""
+    followers = tuple(follower.with_lanes(core.outputs[0].lanes) for follower in layer.followers)
+    streams = tuple(stream.with_lanes(stream_lanes) for stream in layer.streams)
+    if not streams:
+        wait = NO_FIFO if core.reads_image else max(NO_FIFO, core.burst_words)
+        return LayerPlan(layer, core, (), followers, input_fifo=wait, vector_fifo=NO_FIFO)
     return LayerPlan(
         layer,
-        spec,
-        window_simd,
-        input_fifo=NO_FIFO if spec.static_input else _frame_gap_fifo(layer.window, window_simd),
-        vector_fifo=_vector_fifo(layer.window, window_simd, spec),
+        core,
+        streams,
+        followers,
+        input_fifo=NO_FIFO if core.reads_image else _frame_gap_fifo(streams),
+        vector_fifo=_vector_fifo(streams[-1], core),
     )
 
 
-def _frame_gap_fifo(window: Window, simd: int) -> int:
+def _frame_gap_fifo(streams: tuple[StreamCore, ...]) -> int:
     """Words of input that arrive while the window works off the padding below a frame and cannot start the next.
 
     The last rows of windows of a frame need only padding, and frames do not overlap in the window: for that time the
     layer before would stall, and then refill the first rows at its own slow rate.
     """
-    if window.padding == 0:
-        return NO_FIFO
-    row = (window.width - 2 * window.padding) * (window.channels // simd)
-    return window.padding * row + window.kernel * (window.channels // simd)
+    closing = sum(stream.closing_words for stream in streams)
+    return closing + sum(stream.opening_words for stream in streams) if closing else NO_FIFO
 
 
-def _whole_vector_fifo(spec: SpikingMVAUSpec) -> int:
-    """Words of one vector: a core that reads each input once is deaf while it works on the vector it has.
-
-    The layer before would stall for that time. An image comes from memory, which can wait.
-    """
-    if spec.static_input or spec.neuron_folds * spec.time_folds == 1:
-        return NO_FIFO
-    if spec.neuron_folds <= spec.map_pixels:
-        return NO_FIFO  # it counts the next map while it multiplies
-    return max(NO_FIFO, spec.synapse_folds)
-
-
-def _vector_fifo(window: Window, simd: int, spec: SpikingMVAUSpec) -> int:
+def _vector_fifo(window: StreamCore, core: LayerCore) -> int:
     """Words that let the window run ahead of a core which reads a vector in a burst and then works on it.
 
     Needed where the window is narrower than the core, and where it needs longer to start a frame than the core is busy.
     """
-    busy = spec.synapse_folds * spec.neuron_folds * spec.time_folds
-    idle = busy - spec.synapse_folds
-    behind = spec.mw // simd > spec.synapse_folds and idle > 0
+    idle = core.vector_cycles - core.vector_words
+    behind = core.inputs[0].lanes > window.outputs[0].lanes and idle > 0
     vectors = 1 if behind else 0
     if idle > 0:
-        vectors = max(vectors, math.ceil((window.fill_cycles(simd) - idle) / busy))
-    return max(NO_FIFO, vectors * spec.synapse_folds)
+        vectors = max(vectors, math.ceil((window.fill_words - idle) / core.vector_cycles))
+    return max(NO_FIFO, vectors * core.vector_words)

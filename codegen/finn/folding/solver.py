@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from codegen.core.spiking_mvau import SpikingMVAUSpec
+from codegen.core.core import MAX_STREAM_BITS
 from codegen.errors import FoldingError
 from codegen.finn.folding.layers import Layer
 from codegen.finn.folding.plan import LayerPlan, plan_layer
 from codegen.fit import Resources, total
 
-MAX_STREAM_BITS = 8191
-"""Widest ``ap_uint`` of Vitis HLS (finn.util.basic.MAX_ALLOWED_AP_INT_W); also bounds a weight word in this solver."""
-
 LUTS_PER_BRAM36 = 300
 """Exchange rate by which one block RAM counts as cost next to LUTs (an XC7Z020 has 380 LUTs per BRAM36)."""
 
 Plan = tuple[LayerPlan, ...]
-
-
-def divisors(number: int) -> tuple[int, ...]:
-    """All divisors, smallest first."""
-    small = [value for value in range(1, int(number**0.5) + 1) if number % value == 0]
-    return tuple(sorted({*small, *(number // value for value in small)}))
 
 
 def cost(resources: Resources) -> float:
@@ -32,7 +21,7 @@ def cost(resources: Resources) -> float:
 
 def plan_resources(plan: Plan) -> Resources:
     """Estimate of the whole accelerator."""
-    lanes: list[int | None] = [None, *(layer_plan.mvau.pe for layer_plan in plan[:-1])]
+    lanes: list[int | None] = [None, *(layer_plan.output_lanes for layer_plan in plan[:-1])]
     return total(layer_plan.resources(previous) for layer_plan, previous in zip(plan, lanes, strict=True))
 
 
@@ -48,28 +37,14 @@ def layer_options(layer: Layer) -> tuple[LayerPlan, ...]:
     converters of a whole ratio stand between them.
     """
     options = []
-    for simd in _simd_choices(layer):
-        window_simd = 0 if layer.window is None else min(simd, layer.window.channels)
-        for pe in divisors(layer.mvau.mh):
-            if simd * pe * layer.mvau.weight_bits > MAX_STREAM_BITS:
-                continue
-            for tp in _tp_choices(layer.mvau):
-                spec = replace(layer.mvau, simd=simd, pe=pe, tp=tp)
-                if simd * spec.element_bits <= MAX_STREAM_BITS and pe * spec.output_element_bits <= MAX_STREAM_BITS:
-                    options.append(plan_layer(layer, spec, window_simd))
+    channels = layer.streams[-1].most_lanes if layer.streams else 0
+    for core in layer.core.foldings():
+        lanes = core.inputs[0].lanes
+        if channels and lanes % channels and channels % lanes:
+            continue
+        if all(stream.bits <= MAX_STREAM_BITS for stream in (*core.inputs, *core.outputs)):
+            options.append(plan_layer(layer, core, min(lanes, channels)))
     return tuple(sorted(options, key=lambda option: option.cycles))
-
-
-def _simd_choices(layer: Layer) -> tuple[int, ...]:
-    if layer.window is None:
-        return divisors(layer.mvau.mw)
-    channels = layer.window.channels
-    whole_pixels = (channels * pixels for pixels in divisors(layer.window.kernel**2))
-    return tuple(sorted({*divisors(channels), *whole_pixels}))
-
-
-def _tp_choices(spec: SpikingMVAUSpec) -> tuple[int, ...]:
-    return (spec.timesteps,) if spec.sums_once else divisors(spec.timesteps)
 
 
 def fold_for_target(layers: tuple[Layer, ...], target_cycles: int) -> Plan:
@@ -77,34 +52,35 @@ def fold_for_target(layers: tuple[Layer, ...], target_cycles: int) -> Plan:
 
     Raises FoldingError when a layer cannot be that fast even with the largest SIMD and PE.
     """
-    options = {layer.node: layer_options(layer) for layer in layers}
+    options = {layer.core.name: layer_options(layer) for layer in layers}
     return _fold(layers, options, target_cycles)
 
 
 def _fold(layers: tuple[Layer, ...], options: dict[str, tuple[LayerPlan, ...]], target_cycles: int) -> Plan:
     plan: list[LayerPlan] = []
     for layer in layers:
-        fast_enough = [option for option in options[layer.node] if option.cycles <= target_cycles]
+        fast_enough = [option for option in options[layer.core.name] if option.cycles <= target_cycles]
         if not fast_enough:
-            fastest = options[layer.node][0]
+            fastest = options[layer.core.name][0]
+            folds = ", ".join(f"{name}={value}" for name, value in fastest.core.divisions().items())
             raise FoldingError(
-                f"layer {layer.name!r} needs at least {fastest.cycles} cycles per frame "
-                f"(SIMD={fastest.mvau.simd}, PE={fastest.mvau.pe}, TP={fastest.mvau.tp}), the target is {target_cycles}"
+                f"layer {layer.name!r} needs at least {fastest.cycles} cycles per frame ({folds}), "
+                f"the target is {target_cycles}"
             )
-        previous = plan[-1].mvau.pe if plan else None
+        previous = plan[-1].output_lanes if plan else None
         plan.append(min(fast_enough, key=lambda option: (cost(option.resources(previous)), option.cycles)))
     return tuple(plan)
 
 
 def smallest_plan(layers: tuple[Layer, ...]) -> Plan:
     """The cheapest folding at any speed."""
-    options = {layer.node: layer_options(layer) for layer in layers}
+    options = {layer.core.name: layer_options(layer) for layer in layers}
     return _fold(layers, options, max(option[-1].cycles for option in options.values()))
 
 
 def fold_for_budget(layers: tuple[Layer, ...], budget: Resources) -> Plan | None:
     """The fastest folding whose estimate stays within the budget, or None when not even the smallest does."""
-    options = {layer.node: layer_options(layer) for layer in layers}
+    options = {layer.core.name: layer_options(layer) for layer in layers}
     # Below the slowest layer's best no target can be met.
     floor = max(choices[0].cycles for choices in options.values())
     targets = sorted({option.cycles for choices in options.values() for option in choices if option.cycles >= floor})

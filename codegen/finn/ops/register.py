@@ -5,26 +5,24 @@ from __future__ import annotations
 from finn.custom_op.fpgadataflow import hls, rtl
 from qonnx.custom_op.registry import add_op_to_domain
 
+from codegen.core import CORES
+from codegen.core.core import Core
 from codegen.dialect import DATAFLOW_DOMAIN
-from codegen.finn.ops.spike_pool import SpikePool
-from codegen.finn.ops.spike_pool_hls import SpikePool_hls
-from codegen.finn.ops.spike_pool_rtl import SpikePool_rtl
-from codegen.finn.ops.spiking_mvau import SpikingMVAU
-from codegen.finn.ops.spiking_mvau_hls import SpikingMVAU_hls
-from codegen.finn.ops.spiking_mvau_rtl import SpikingMVAU_rtl
+from codegen.finn.ops.operator import operators
 
 
-def register() -> None:
-    """Register every operator; idempotent.
+def register(cores: tuple[type[Core], ...] = CORES) -> None:
+    """Register the operators of every core that FINN has none for; idempotent.
 
     They go into FINN's own domains because FINN's analyses, PrepareIP and stitching compare the domain string, and into
     its dictionaries of variants because SpecializeLayers looks there.
     """
-    for generic in (SpikingMVAU, SpikePool):
-        add_op_to_domain(DATAFLOW_DOMAIN, generic)
-    for hls_variant in (SpikingMVAU_hls, SpikePool_hls):
-        add_op_to_domain(f"{DATAFLOW_DOMAIN}.hls", hls_variant)
-        hls.register_custom_op(hls_variant)
-    for rtl_variant in (SpikingMVAU_rtl, SpikePool_rtl):
-        add_op_to_domain(f"{DATAFLOW_DOMAIN}.rtl", rtl_variant)
-        rtl.register_custom_op(rtl_variant)
+    for core in cores:
+        if not core.attributes:
+            continue
+        made = operators(core)
+        add_op_to_domain(DATAFLOW_DOMAIN, made.generic)
+        add_op_to_domain(f"{DATAFLOW_DOMAIN}.hls", made.hls)
+        hls.register_custom_op(made.hls)
+        add_op_to_domain(f"{DATAFLOW_DOMAIN}.rtl", made.rtl)
+        rtl.register_custom_op(made.rtl)

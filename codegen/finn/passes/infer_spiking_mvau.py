@@ -11,9 +11,8 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.transformation.base import Transformation
 
 from codegen.arithmetic.ranges import layer_widths
-from codegen.finn.ops.neuron_attributes import node_attributes
 from codegen.finn.passes.graph import attribute, dataflow_node, is_neuron, is_read_out, replace, set_tensor
-from codegen.neurons import NEURONS, Constants
+from codegen.neurons import NEURONS, NO_NEURON, Constants, Neuron
 
 
 class InferSpikingMVAU(Transformation):
@@ -79,7 +78,7 @@ class InferSpikingMVAU(Transformation):
             potentialBits=widths.potential_bits,
             biasBits=widths.bias_bits,
             thresholdBits=widths.threshold_bits,
-            **node_attributes(dynamics),
+            **_neuron_attributes(dynamics),
             staticInput=int(static_input),
             inputShape=list(in_shape),
             numInputVectors=list(out_shape[:-1]),
@@ -100,6 +99,19 @@ class InferSpikingMVAU(Transformation):
 def _constant(model: ModelWrapper, name: str) -> np.ndarray:
     """One int64 per channel."""
     return np.asarray(model.get_initializer(name)).reshape(-1).astype(np.int64)
+
+
+def _neuron_attributes(neuron: Neuron | None) -> dict[str, str | int]:
+    """The attributes of a node with these neurons; None is the read-out."""
+    if neuron is None:
+        return {"neuron": NO_NEURON, "leakShift": 0, "resetMode": "hard", "fracBits": 0, "halfStart": 0}
+    return {
+        "neuron": neuron.kind,
+        "leakShift": neuron.leak_shift,
+        "resetMode": neuron.reset,
+        "fracBits": neuron.frac_bits,
+        "halfStart": int(neuron.half_start),
+    }
 
 
 def _carries_spikes(model: ModelWrapper, tensor: str) -> bool:

@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar, cast
+from typing import cast
 
 from finn.custom_op.fpgadataflow.rtlbackend import RTLBackend
 from qonnx.core.modelwrapper import ModelWrapper
 
+from codegen.core import core_class, core_of
 from hls_templates import RTL_DIR
 
 
-class RenderedCore(RTLBackend):
+class CoreRTLBackend(RTLBackend):
     """RTLBackend for a core that is rendered as one wrapper around shared modules."""
-
-    SHARED: ClassVar[tuple[str, ...]]
-    """The shared modules' files in hls_templates/rtl, in compile order."""
-
-    def write_core(self, model: ModelWrapper, folder: Path) -> None:
-        """Write the wrapper, and its memories where it has any."""
-        raise NotImplementedError
 
     def generate_hdl(self, model: ModelWrapper, fpgapart: str, clk: float) -> None:
         """Write the core into the node's code generation folder."""
         folder = cast(str, self.get_nodeattr("code_gen_dir_ipgen"))
-        self.write_core(model, Path(folder))
+        core_of(self, model).render("rtl", Path(folder))
         # FINN renames nodes later on, the module keeps the name it was generated under.
         self.set_nodeattr("gen_top_module", self.get_verilog_top_module_name())
         self.set_nodeattr("ipgen_path", folder)
@@ -38,9 +32,10 @@ class RenderedCore(RTLBackend):
         module = cast(str, self.get_nodeattr("gen_top_module"))
         folder = Path(cast(str, self.get_nodeattr("code_gen_dir_ipgen")))
         own = [f"{module}.sv", *sorted(path.name for path in folder.glob(f"{module}_*.hex"))]
+        shared = core_class(self.onnx_node.op_type).sources["rtl"]
         if not abspath:
-            return [*self.SHARED, *own]
-        return [*(str(RTL_DIR / name) for name in self.SHARED), *(str(folder / name) for name in own)]
+            return [*shared, *own]
+        return [*(str(RTL_DIR / name) for name in shared), *(str(folder / name) for name in own)]
 
     def code_generation_ipi(self) -> list[str]:
         """Tcl that adds the node's files and places it in Vivado's block design."""

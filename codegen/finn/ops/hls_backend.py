@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import cast
 
 from finn.custom_op.fpgadataflow.hlsbackend import HLSBackend
+from qonnx.core.modelwrapper import ModelWrapper
 
+from codegen.core import core_of
 from hls_templates import HLS_DIR
 
 
-class FrameCore(HLSBackend):
+class CoreHLSBackend(HLSBackend):
     """HLSBackend for a core that is one function ``<node>_core(in, out)`` processing one frame per call.
 
     ``ap_ctrl_none`` calls the top again for every frame. The rendered header stands beside the top's source file.
@@ -22,11 +23,12 @@ class FrameCore(HLSBackend):
         """Name of the rendered function and header; the top function has the node's name."""
         return f"{self.onnx_node.name}_core"
 
-    def copy_headers(self, headers: Sequence[str], folder: Path) -> None:
-        """Put the cores' headers next to the generated source, where both g++ and Vitis HLS look first."""
-        for name in headers:
-            target = folder / Path(name).name
-            shutil.copyfile(HLS_DIR / name, target)
+    def generate_params(self, model: ModelWrapper, path: str | Path, fpgapart: str | None = None) -> None:
+        """Write the core's header with its constants, and beside it what it includes."""
+        core = core_of(self, model)
+        for name in core.sources["hls"]:
+            shutil.copyfile(HLS_DIR / name, Path(path) / name)
+        replace(core, name=self.core_name()).render("hls", Path(path))
 
     def global_includes(self) -> None:
         self.code_gen_dict["$GLOBALS$"] = [f'#include "{self.core_name()}.hpp"']
@@ -42,7 +44,3 @@ class FrameCore(HLSBackend):
         self.code_gen_dict["$BLACKBOXFUNCTION$"] = [
             f"void {self.onnx_node.name}(hls::stream<{words[0]}> &in0_V, hls::stream<{words[1]}> &out0_V)"
         ]
-
-    def code_folder(self, path: str | Path) -> Path:
-        """The folder FINN asks parameters to be written to."""
-        return Path(cast(str, path))

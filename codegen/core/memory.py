@@ -1,0 +1,59 @@
+"""Memories of cores before synthesis: block RAM or look-up tables, and how many.
+
+They follow the aspect ratios of the 7-series block RAM (UG473) and of LUT memories (UG474).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+from codegen.fit import NO_RESOURCES, Resources
+
+MemoryStyle = Literal["block", "distributed"]
+
+IDEAL_LUTS_PER_RAMB18 = 50
+"""Saving at which a ROM moves from look-up tables to block RAM."""
+
+BRAM18_SHAPES = ((36, 512), (18, 1024), (9, 2048), (4, 4096), (2, 8192), (1, 16384))
+"""(width, depth) of an 18 Kb block RAM in simple dual port use, UG473 table 1-6."""
+
+ROM_MUX_GROWTH = 0.6
+"""A ROM in LUTs deeper than 64 words grows by this share with each doubling: Yosys multiplexes its parts in LUTs."""
+
+
+def choose_memory_style(depth: int, width: int) -> MemoryStyle:
+    """Where a weight ROM of ``depth`` words of ``width`` bits goes: block RAM or look-up tables.
+
+    A LUT6 holds 64 bits of ROM and a RAMB18 18,432 bits at 36 bits a word. A Zynq-7020 has 190 LUTs for each RAMB18,
+    and synthesis needs 1.3 to 4 times the ideal count for a ROM in LUTs: the ROM goes to block RAM when each RAMB18
+    that it takes saves more than 50 ideal LUTs.
+    """
+    lut_cost = width * -(-depth // 64) if depth > 1 else 0
+    ramb18 = -(-width // 36) * -(-depth // 512)
+    return "block" if lut_cost > IDEAL_LUTS_PER_RAMB18 * ramb18 else "distributed"
+
+
+def rom_resources(width: int, depth: int, style: MemoryStyle) -> Resources:
+    """A read-only memory of ``depth`` words of ``width`` bits."""
+    if depth <= 1:
+        return NO_RESOURCES
+    if style == "block":
+        return Resources(lut=0, ff=0, bram36=block_rams(width, depth), dsp=0)
+    # A LUT6 holds 64 bits of one word lane, or 32 bits of two.
+    parts = math.ceil(depth / 64) if depth > 32 else 0.5
+    lut = width * parts * (1 + ROM_MUX_GROWTH * max(0.0, math.log2(parts)))
+    return Resources(lut=round(lut), ff=width, bram36=0, dsp=0)
+
+
+def block_rams(width: int, depth: int) -> float:
+    """36 Kb block RAMs (an 18 Kb one is a half) for a memory of that shape."""
+    return min(math.ceil(width / w) * math.ceil(depth / d) for w, d in BRAM18_SHAPES) / 2
+
+
+def lut_ram(width: int, depth: int) -> float:
+    """LUTs of a dual port LUT RAM: four LUTs hold 3 bits of 64 words or 6 bits of 32 words; then a multiplexer."""
+    banks = math.ceil(depth / 64)
+    if depth <= 32:
+        return 4 * math.ceil(width / 6)
+    return banks * 4 * math.ceil(width / 3) + width * (banks - 1) / 3

@@ -1,0 +1,69 @@
+"""SpikingMVAU in its main configurations, with random constants."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from codegen.arithmetic.ranges import layer_widths
+from codegen.core.spiking_mvau import SpikingMVAU
+from codegen.neurons import Constants
+
+_SPIKES = SpikingMVAU(
+    name="lint_if",
+    mw=16,
+    mh=8,
+    simd=8,
+    pe=4,
+    timesteps=4,
+    tp=4,
+    static_input=False,
+    input_bits=1,
+    neuron="IF",
+    leak_shift=0,
+    reset="hard",
+    frac_bits=4,
+    weight_bits=4,
+    acc_bits=8,
+    potential_bits=16,
+    bias_bits=8,
+    threshold_bits=12,
+    output_bits=4,
+    vectors=4,
+    memory_style="distributed",
+)
+
+
+def examples() -> tuple[SpikingMVAU, ...]:
+    """One core for each way it is built: spikes, time folds, leak, resets, half start, image, read-out."""
+    configurations = (
+        _SPIKES,
+        replace(_SPIKES, name="lint_lif_folded", neuron="LIF", leak_shift=2, reset="soft", tp=2, weight_bits=2),
+        replace(_SPIKES, name="lint_half_start", half_start=True),
+        replace(_SPIKES, name="lint_lif_half_start", neuron="LIF", leak_shift=1, tp=1, half_start=True),
+        replace(_SPIKES, name="lint_one_step", timesteps=1, tp=1, simd=16, pe=1, memory_style="block"),
+        replace(_SPIKES, name="lint_image", static_input=True, input_bits=8, weight_bits=8),
+        replace(_SPIKES, name="lint_readout", neuron="none", weight_bits=8, simd=4, pe=8),
+        replace(_SPIKES, name="lint_map_readout", neuron="none", simd=4, pe=2, map_pixels=16, vectors=1),
+        replace(_SPIKES, name="lint_map_one_fold", neuron="none", simd=16, pe=8, map_pixels=3, vectors=1),
+    )
+    return tuple(map(_with_random_constants, configurations))
+
+
+def _with_random_constants(core: SpikingMVAU) -> SpikingMVAU:
+    """The core with constants, and every width as they need it."""
+    generator = np.random.default_rng(0)
+    largest = (1 << (core.weight_bits - 1)) - 1
+    weights = generator.integers(-largest, largest + 1, (core.mh, core.mw))
+    bias, threshold = generator.integers(-20, 21, core.mh), generator.integers(1, 500, core.mh)
+    constants = Constants(weights, bias, threshold)
+    widths = layer_widths(
+        constants,
+        static_input=core.static_input,
+        input_bits=core.input_bits,
+        timesteps=core.timesteps,
+        neuron=core.dynamics,
+        map_pixels=core.map_pixels,
+    )
+    return replace(core, **vars(widths), constants=constants)

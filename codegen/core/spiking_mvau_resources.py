@@ -1,0 +1,76 @@
+"""What SpikingMVAU will cost before it is synthesised: sizes for choosing a folding, not results.
+
+The LUT figures per lane, and those of a neuron in codegen.neurons, are fitted to Yosys ``synth_xilinx`` results of the
+core (7 series), which ``python -m bench.core_luts`` repeats.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from codegen.core.memory import rom_resources
+from codegen.fit import Resources
+
+if TYPE_CHECKING:
+    from codegen.core.spiking_mvau import SpikingMVAU
+
+CONTROL_LUTS = 80
+"""Fold counters, handshakes and pipeline valids of one core."""
+
+SPIKE_LANE_LUTS_PER_BIT = 0.8
+"""LUTs of one weight lane and time step, for each bit of weight width + 1 (mean width in the adder tree)."""
+
+PRODUCT_LUTS_PER_BIT = 0.65
+"""LUTs of a product of two integers, for each partial product bit, with its share of the adder tree."""
+
+
+def mvau_resources(core: SpikingMVAU) -> Resources:
+    """Estimate of one SpikingMVAU core with its weight and neuron memories."""
+    lanes = core.simd * core.pe
+    if core.sums_once:
+        # One product of element (pixel, or spike count) and weight for each lane, shared by all steps.
+        element = core.input_bits if core.static_input else core.count_bits
+        lane_luts = 0 if core.use_dsp else PRODUCT_LUTS_PER_BIT * element * core.weight_bits * lanes
+        if core.dynamics is None:
+            lane_luts += core.simd * core.timesteps * 0.75 + map_counter_luts(core)  # spike counters
+    else:
+        lane_luts = SPIKE_LANE_LUTS_PER_BIT * (core.weight_bits + 1) * lanes * core.tp
+    accumulators = 0 if core.synapse_folds == 1 else core.pe * core.acc_bits * (1 if core.sums_once else core.tp) / 2
+    lut = CONTROL_LUTS + lane_luts + accumulators + neuron_luts(core) + replay_buffer_luts(core)
+    ff = lut  # pipeline registers follow every carry chain
+    rom = rom_resources(lanes * core.weight_bits, core.synapse_folds * core.neuron_folds, core.memory_style)
+    neuron_rom = rom_resources(
+        core.pe * (core.bias_bits + (core.threshold_bits if core.dynamics else 0)),
+        core.neuron_folds,
+        "distributed",
+    )
+    dsp = lanes if core.sums_once and core.use_dsp else 0
+    return Resources(lut=round(lut), ff=round(ff), bram36=0, dsp=dsp) + rom + neuron_rom
+
+
+def neuron_luts(core: SpikingMVAU) -> float:
+    """Neurons of PE outputs: as many steps in hardware as must happen per cycle to be done within a fold."""
+    neuron = core.dynamics
+    if neuron is None:
+        return core.pe * core.output_bits
+    steps = next(u for u in range(1, core.tp + 1) if core.tp % u == 0 and core.tp // u <= core.synapse_folds)
+    return core.pe * neuron.luts_per_bit * core.potential_bits * steps
+
+
+def replay_buffer_luts(core: SpikingMVAU) -> float:
+    """Input words kept for the folds that read them again (LUT RAM, 32 deep by 2 bits a LUT)."""
+    if core.neuron_folds * core.time_folds == 1:
+        return 0
+    bits = core.simd * (core.count_bits if core.map_pixels > 1 else core.element_bits)
+    if core.synapse_folds == 1:
+        return bits
+    return math.ceil(core.synapse_folds / 64) * bits * 1.25
+
+
+def map_counter_luts(core: SpikingMVAU) -> float:
+    """Spike counts of a map: their memory (LUT RAM) and an adder, for SIMD inputs at a time."""
+    if core.map_pixels == 1:
+        return 0
+    bits = core.simd * core.count_bits
+    return bits * (1 + math.ceil(core.synapse_folds / 64) * 1.25)
