@@ -12,7 +12,6 @@ from typing import ClassVar
 import numpy as np
 import pytest
 from accel_graphs import tiny_network
-from codegen.export.onnx_runtime import run_onnx
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.transformation.base import Transformation
 from qonnx.transformation.general import GiveUniqueNodeNames
@@ -34,6 +33,7 @@ from codegen.finn.ops.register import register
 from codegen.finn.passes.graph import dataflow_node, set_tensor
 from codegen.fit import Resources
 from codegen.verify.csim import run_csim
+from codegen.verify.onnx_runtime import run_onnx
 from codegen.verify.rtlsim import verilator_program
 
 PART = "xc7z020clg400-1"
