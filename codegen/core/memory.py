@@ -6,11 +6,12 @@ They follow the aspect ratios of the 7-series block RAM (UG473) and of LUT memor
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Literal, get_args
 
 from codegen.fit import NO_RESOURCES, Resources
 
 MemoryStyle = Literal["block", "distributed"]
+MEMORY_STYLES: tuple[MemoryStyle, ...] = get_args(MemoryStyle)
 
 IDEAL_LUTS_PER_RAMB18 = 50
 """Saving at which a ROM moves from look-up tables to block RAM."""

@@ -1,44 +1,45 @@
-"""Sliding window: the windows of a convolution; FINN's ConvolutionInputGenerator_rtl in the RTL."""
+"""Sliding window: the windows of a convolution, of any kernel, stride and dilation."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
 from codegen.core.core import FIFO_DEPTHS, Fold, Frame, Rendered, Stream, StreamCore
-from codegen.core.finn_rtl import PatchStep, Replacement, render_finn
-from codegen.core.memory import MemoryStyle, block_rams, choose_memory_style, lut_ram
+from codegen.core.memory import MEMORY_STYLES, MemoryStyle, block_rams, choose_memory_style, lut_ram
 from codegen.core.plumbing import PlumbingNode, write_node
-from codegen.core.rendering import Language
+from codegen.core.rendering import Language, render
 from codegen.errors import FoldingError, RenderError
 from codegen.fit import Resources
 
-_CONTROL_LUTS = 153
+_CONTROL_LUTS = 36
+_FRAMES_TO_STEADY = 4
+"""After which every frame takes as long as the one before."""
 
 
 @dataclass(frozen=True)
 class SlidingWindow(StreamCore):
     """[height, width, channels] in, windows of kernel taps out, order (kh, kw, c).
 
-    simd channels of element_bits per stream word; simd divides channels. ``depth`` is the number of words buffered,
-    at least the span of one window (FINN: ``get_buffer_depth``).
+    simd channels of element_bits per stream word; simd divides channels. ``memory``: where the buffer lies, "block" or
+    "distributed", or as it costs least.
     """
 
     op: ClassVar[str] = "ConvolutionInputGenerator"
     folds: ClassVar[tuple[Fold, ...]] = (
         Fold("SIMD", "simd", "channels", "channels"),
         Fold(FIFO_DEPTHS),
-        Fold("ram_style", choices=("auto", "block", "distributed", "ultra")),
+        Fold("ram_style", choices=("auto", *MEMORY_STYLES)),
     )
     sources: ClassVar[Mapping[Language, tuple[str, ...]]] = {
         "hls": ("sliding_window.hpp", "trip_count.hpp"),
-        "rtl": (),
+        "rtl": ("sliding_window.sv",),
     }
-    rtl_from_finn: ClassVar[bool] = True
 
     height: int
     width: int
@@ -48,26 +49,20 @@ class SlidingWindow(StreamCore):
     dilation: tuple[int, int]
     simd: int
     element_bits: int
-    depth: int
+    memory: MemoryStyle | Literal["auto"] = "auto"
     signed: bool = field(default=False, compare=False)
-    operator: Any = field(default=None, compare=False, repr=False)
-    """FINN's operator of the node, which generates its RTL."""
 
     def __post_init__(self) -> None:
         if self.simd < 1 or self.channels % self.simd:
             raise FoldingError(
                 f"SlidingWindow {self.name!r}: SIMD={self.simd} does not divide the {self.channels} channels of the map"
             )
-        if self.depth < self.span:
-            raise FoldingError(
-                f"SlidingWindow {self.name!r}: a buffer of {self.depth} words is less than a window's {self.span}"
-            )
 
     @classmethod
     def from_operator(cls, operator: Any) -> Self:
         """The core of FINN's ConvolutionInputGenerator.
 
-        Raises RenderError for a variant of it that has no HLS counterpart.
+        Raises RenderError for a variant of it that the core is not.
         """
         get = operator.get_nodeattr
         name = operator.onnx_node.name
@@ -88,10 +83,21 @@ class SlidingWindow(StreamCore):
             dilation=tuple(get("Dilation")),
             simd=get("SIMD"),
             element_bits=datatype.bitwidth(),
-            # FINN's 1x1 window keeps two words whatever the folds; the HLS core keeps the folds of a pixel.
-            depth=max(operator.get_buffer_depth(), get("IFMChannels") // get("SIMD")),
+            memory=get("ram_style"),
             signed=datatype.signed(),
-            operator=operator,
+        )
+
+    @classmethod
+    def examples(cls) -> tuple[Self, ...]:
+        small = cls(
+            "lint_window", height=6, width=7, channels=4, kernel=(3, 3), stride=(1, 1), dilation=(1, 1), simd=2,
+            element_bits=4,
+        )  # fmt: skip
+        return (
+            small,
+            replace(small, name="lint_window_dilated", stride=(2, 3), dilation=(2, 1), kernel=(2, 3), memory="block"),
+            replace(small, name="lint_window_points", kernel=(1, 1), stride=(2, 2), simd=4),
+            replace(small, name="lint_window_map", kernel=(6, 7), simd=4),
         )
 
     @property
@@ -125,12 +131,30 @@ class SlidingWindow(StreamCore):
         return (Stream(self.simd, self.element_bits, self.signed, words),)
 
     @property
-    def cycles(self) -> int:
-        """Of FINN's addressable buffer (its get_exp_cycles): frames do not overlap in it."""
+    def steps(self) -> tuple[int, int, int]:
+        """Words from the first one of a window to that of the next: in its row, in the next row, in the next frame."""
         rows, columns = self.out_size
-        write = columns * self.kernel[0] * self.kernel[1] * self.folds_per_pixel
-        read = self.stride[0] * self.width * self.folds_per_pixel
-        return self.fill_words + rows * max(write, read)
+        column = self.stride[1] * self.folds_per_pixel
+        last = (columns - 1) * column
+        row = self.stride[0] * self.width * self.folds_per_pixel
+        frame = self.height * self.width * self.folds_per_pixel
+        return column, row - last, frame - (rows - 1) * row - last
+
+    @property
+    def address_bits(self) -> int:
+        """Of the cyclic buffer: a window, and the step to a new row of them, which is taken while the last is given."""
+        column, row, _ = self.steps
+        return max(1, (self.span + max(column, row) - 1).bit_length())
+
+    @property
+    def depth(self) -> int:
+        """Words of the buffer."""
+        return 1 << self.address_bits
+
+    @property
+    def cycles(self) -> int:
+        """Interval of the RTL from frame to frame."""
+        return _interval(self)
 
     @property
     def fill_words(self) -> int:
@@ -142,16 +166,13 @@ class SlidingWindow(StreamCore):
 
     @property
     def ram_style(self) -> MemoryStyle:
-        """LUT RAM for small line buffers, block RAM for large ones."""
-        return choose_memory_style(self.span, self.inputs[0].bits)
+        """LUT RAM for small line buffers, block RAM for large ones, where ``memory`` does not say."""
+        if self.memory != "auto":
+            return self.memory
+        return choose_memory_style(self.depth, self.inputs[0].bits)
 
     def folding(self) -> dict[str, Any]:
         return {**super().folding(), "ram_style": self.ram_style}
-
-    def refolded(self, values: Mapping[str, Any]) -> Self:
-        """The buffer holds the same pixels whatever the folding."""
-        simd = values.get("simd", self.simd)
-        return replace(self, simd=simd, depth=self.depth // self.folds_per_pixel * (self.channels // simd))
 
     def reference(self, *frames: Frame) -> tuple[Frame, ...]:
         image = frames[0].reshape(self.height, self.width, self.channels)
@@ -168,11 +189,11 @@ class SlidingWindow(StreamCore):
         return (np.concatenate(windows),)
 
     def resources(self) -> Resources:
-        return window_resources(self.inputs[0].bits, self.span, self.ram_style)
+        return window_resources(self.inputs[0].bits, self.depth, self.ram_style)
 
     def render(self, language: Language, folder: Path) -> Rendered:
         if language == "rtl":
-            return render_finn(self.name, self.operator, PATCH_STEPS, folder)
+            return self._render_rtl(folder)
         rows, columns = self.kernel
         return write_node(
             PlumbingNode(
@@ -198,25 +219,44 @@ class SlidingWindow(StreamCore):
             folder,
         )
 
+    def _render_rtl(self, folder: Path) -> Rendered:
+        values = self.parameters() | {
+            "folds": self.folds_per_pixel,
+            "bits": self.inputs[0].bits,
+            "padded": self.inputs[0].padded_bits,
+            "address_bits": self.address_bits,
+            "block_ram": int(self.ram_style == "block"),
+        }
+        render("rtl", "sliding_window_wrapper.sv.j2", values, folder / f"{self.name}.sv")
+        return Rendered((f"{self.name}.sv",))
+
+
+@cache
+def _interval(core: SlidingWindow) -> int:
+    """Cycles from frame to frame at full throughput, window by window.
+
+    Words are taken one a cycle as long as the buffer has place beyond the start of the current window, which is written
+    when all of it is there.
+    """
+    rows, columns = core.out_size
+    words = core.kernel[0] * core.kernel[1] * core.folds_per_pixel
+    depth = core.depth
+    to_column, to_row, to_frame = core.steps
+    start = taken = cycle = 0
+    ends = []
+    for _ in range(_FRAMES_TO_STEADY):
+        for row in range(rows):
+            for column in range(columns):
+                waits = max(0, start + core.span - taken)
+                cycle += waits + words
+                taken = min(taken + waits + words, start + depth)
+                start += to_column if column < columns - 1 else to_row if row < rows - 1 else to_frame
+        ends.append(cycle)
+    return ends[-1] - ends[-2]
+
 
 def window_resources(word_bits: int, depth: int, style: MemoryStyle) -> Resources:
-    """Addressable buffer of ``depth`` words in block RAM or LUT RAM (``python -m bench.plumbing_luts``)."""
+    """Counters and a cyclic buffer of ``depth`` words in block RAM or LUT RAM (``python -m bench.plumbing_luts``)."""
     if style == "block":
-        return Resources(lut=_CONTROL_LUTS, ff=90, bram36=block_rams(word_bits, depth), dsp=0)
-    return Resources(lut=round(_CONTROL_LUTS + lut_ram(word_bits, depth)), ff=70 + word_bits, bram36=0, dsp=0)
-
-
-class CompleteSlidingWindowCase(PatchStep):
-    """Verilator infers a latch from a case over an enumeration without default: the address increment gets one."""
-
-    file = "swg/swg_common.sv"
-    sha256 = "3dea68298aa7185bc7d71ed5bcf7b0b46fc24a61044f6b1adb39230054e3578b"
-    replacements = (
-        Replacement(
-            "            STATE_START     : addr_incr = 0;\n",
-            "            default         : addr_incr = 0; // STATE_START\n",
-        ),
-    )
-
-
-PATCH_STEPS: tuple[PatchStep, ...] = (CompleteSlidingWindowCase(),)
+        return Resources(lut=_CONTROL_LUTS, ff=50, bram36=block_rams(word_bits, depth), dsp=0)
+    return Resources(lut=round(_CONTROL_LUTS + lut_ram(word_bits, depth)), ff=40 + word_bits, bram36=0, dsp=0)

@@ -154,9 +154,7 @@ def random_chain(seed: int) -> PlumbingChain:
     for _ in range(2):
         chain.pad(*(int(n) for n in rng.integers(0, 3, 4)))
         kernel = tuple(int(rng.integers(1, min(3, size) + 1)) for size in chain.shape[:2])
-        if kernel == (1, 1):
-            kernel = (min(2, chain.shape[0]), 1)
-        stride = tuple(int(rng.integers(1, min(2, size) + 1)) for size in kernel)  # FINN wants windows that touch
+        stride = tuple(int(rng.integers(1, min(3, size) + 1)) for size in chain.shape[:2])
         chain.windows(kernel, stride)
         chain.convert(_divisor(rng, chain.shape[2]))
         chain.fifo(int(rng.choice([2, 5, 40, 300])))

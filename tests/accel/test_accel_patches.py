@@ -10,11 +10,11 @@ from accel_graphs import PlumbingChain
 from finn.util.settings import get_settings
 
 from codegen.accel.render import render_sources
-from codegen.core import fifo, padding, sliding_window, width_converter
+from codegen.core import fifo, padding, width_converter
 from codegen.core.finn_rtl import PatchStep, Replacement, patch_library_file
 from codegen.errors import RenderError
 
-STEPS = [step for core in (padding, sliding_window, width_converter, fifo) for step in core.PATCH_STEPS]
+STEPS = [step for core in (padding, width_converter, fifo) for step in core.PATCH_STEPS]
 
 
 @pytest.fixture

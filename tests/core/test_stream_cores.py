@@ -17,7 +17,6 @@ from codegen.errors import FoldingError, RenderError
 PADDING = Padding("pad", height=3, width=4, channels=6, top=1, left=2, bottom=0, right=1, simd=2, element_bits=4)
 WINDOW = SlidingWindow(
     "window", height=5, width=4, channels=6, kernel=(3, 2), stride=(2, 1), dilation=(1, 1), simd=2, element_bits=4,
-    depth=30,
 )  # fmt: skip
 POOL = SpikePool("pool", height=5, width=4, channels=6, kernel=2, pe=3, timesteps=4)
 CONVERTER = WidthConverter("convert", in_bits=8, out_bits=12, in_words=9, element_bits=4)
@@ -68,11 +67,11 @@ def test_windows_by_hand() -> None:
     windows = outputs_of(WINDOW, image.reshape(-1)).reshape(2, 3, 3, 2, 6)
     np.testing.assert_array_equal(windows[1, 2], image[2:5, 2:4])
     assert WINDOW.span == (2 * 4 + 2) * 3 == WINDOW.fill_words
-    assert WINDOW.cycles == 30 + 2 * max(3 * 6 * 3, 2 * 4 * 3)
+    assert WINDOW.cycles == WINDOW.outputs[0].words == 2 * 3 * 6 * 3
 
 
 def test_a_folded_window_buffers_the_same_pixels() -> None:
-    assert [other.depth for other in WINDOW.foldings()] == [60, 30, 20, 10]
+    assert [(other.span, other.depth) for other in WINDOW.foldings()] == [(60, 128), (30, 64), (20, 32), (10, 16)]
 
 
 def test_a_fold_that_does_not_divide_is_one_sentence() -> None:
@@ -95,5 +94,5 @@ def test_parameters_are_what_the_hardware_is_made_of() -> None:
 def test_cores_are_found_by_their_operators(core: type[Core]) -> None:
     assert find_core(core.op) is find_core(f"{core.op}_rtl") is find_core(f"{core.op}_hls") is core
     assert find_core(f"{core.op}_gpu") is None
-    # A layer's or follower's RTL is ours, and so are its examples.
+    # Where the RTL is ours, so are the examples.
     assert bool(core.examples()) != core.rtl_from_finn
