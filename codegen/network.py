@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from codegen.dialect import PIXEL_MAX
-from codegen.neurons import Neuron
+from codegen.neurons import NO_NEURON, Neuron, ResetKind, neuron_of
 from sca_train.specs import IMAGE
 
 ConnectionKind = Literal["conv", "linear", "identity"]
@@ -37,12 +37,12 @@ class IntegerConnection:
 
 @dataclass(frozen=True)
 class IntegerLayer:
-    """A sum of connections with its integer neurons, or the read-out (``neuron`` None).
+    """A sum of connections with its integer neurons, or the read-out (``neuron`` "none").
 
     The sum is that of ``inputs``, plus the sum of the earlier layer ``onto`` unless that is empty; the neuron sees
     ``sign * sum``, ``sign`` int64 [out] of -1, 0 and +1 (all 1 where the weights could take the sign themselves).
     ``bias`` and ``threshold`` int64 [out], both scaled by 2^frac_bits (bias of the read-out: unscaled, added once per
-    step; its threshold is all zero and unused).
+    step; its threshold is all zero and unused). ``dynamics`` describes the neurons.
     ``pool`` is window and stride of the pooling, 1 for none: the maximum of spikes, or ("avg") their sum, 0..pool^2.
     ``map_pixels``: 1, or the pixels of the map over which the read-out sums each channel's spikes before its weights.
     """
@@ -51,12 +51,19 @@ class IntegerLayer:
     inputs: tuple[IntegerConnection, ...]
     onto: str
     sign: NDArray[np.int64]
-    neuron: Neuron | None
+    neuron: str
+    leak_shift: int
+    reset: ResetKind
     bias: NDArray[np.int64]
     threshold: NDArray[np.int64]
     pool: int
     pool_kind: PoolKind = "max"
+    half_start: bool = False
     map_pixels: int = 1
+
+    def dynamics(self, frac_bits: int) -> Neuron | None:
+        """The neurons, on values scaled by 2^frac_bits; None for the read-out."""
+        return neuron_of(self.neuron, self.leak_shift, self.reset, self.half_start, frac_bits)
 
     @property
     def channels(self) -> int:
@@ -89,8 +96,25 @@ class IntegerNetwork:
     @property
     def has_half_starts(self) -> bool:
         """Whether the potential of any layer starts at half its threshold."""
-        return any(layer.neuron is not None and layer.neuron.half_start for layer in self.layers)
+        return any(layer.half_start for layer in self.layers)
+
+    def neurons(self) -> list[Neuron]:
+        """Those of each layer that has some."""
+        found = [layer.dynamics(self.frac_bits) for layer in self.layers]
+        return [neuron for neuron in found if neuron is not None]
 
     def added_to(self) -> frozenset[str]:
         """Names of the layers whose sum another layer goes on with."""
         return frozenset(layer.onto for layer in self.layers if layer.onto)
+
+
+def neuron_fields(neuron: Neuron | None) -> dict[str, Any]:
+    """The fields of a layer with these neurons; None is the read-out."""
+    if neuron is None:
+        return {"neuron": NO_NEURON, "leak_shift": 0, "reset": "hard"}
+    return {
+        "neuron": neuron.kind,
+        "leak_shift": neuron.leak_shift,
+        "reset": neuron.reset,
+        "half_start": neuron.half_start,
+    }

@@ -34,6 +34,7 @@ from codegen.network import (
     IntegerConnection,
     IntegerLayer,
     IntegerNetwork,
+    neuron_fields,
 )
 from codegen.neurons import NEURONS, Neuron
 from sca_train.description import (
@@ -183,7 +184,7 @@ class _Folding:
             inputs=connections,
             onto=layer.onto,
             sign=sign,
-            neuron=neuron,
+            **neuron_fields(neuron),
             bias=bias,
             threshold=threshold,
             pool=layer.pool,
@@ -248,7 +249,7 @@ def _fold_read_out(
         inputs=(_times_sign(connections[0], np.full_like(bias, 1 if common > 0 else -1)),),
         onto="",
         sign=np.ones_like(bias),
-        neuron=None,
+        **neuron_fields(None),
         bias=bias,
         threshold=np.zeros_like(bias),
         pool=1,

@@ -89,9 +89,7 @@ def build_model(network: IntegerNetwork, class_names: tuple[str, ...] = ()) -> o
         producer_name="spikefold",
         ir_version=IR_VERSION,
         opset_imports=[helper.make_opsetid("", OPSET), helper.make_opsetid(DOMAIN, 1)],
-        functions=local_functions(
-            [layer.neuron for layer in network.layers if layer.neuron], network.timesteps, network.has_half_starts
-        ),
+        functions=local_functions(network.neurons(), network.timesteps, network.has_half_starts),
     )
     if class_names and len(class_names) != network.classes:
         raise ExportError(f"{len(class_names)} class names were given for a network of {network.classes} classes")
@@ -125,7 +123,7 @@ def _check_exact(network: IntegerNetwork, sums: dict[str, Interval]) -> None:
         widths = widths_of_sum(
             sums[layer.name].times(layer.sign),
             timesteps=network.timesteps,
-            neuron=layer.neuron,
+            neuron=layer.dynamics(network.frac_bits),
             bias=layer.bias,
             threshold=layer.threshold,
         )
@@ -177,10 +175,11 @@ class _GraphWriter:
         self._sources[IMAGE] = self._image()
         for index, layer in enumerate(self._network.layers, start=1):
             current = self._current(layer)
-            if layer.neuron is None:
+            neuron = layer.dynamics(self._network.frac_bits)
+            if neuron is None:
                 self._read_out(layer, current)
             else:
-                self._sources[layer.name] = self._spikes(index, layer, layer.neuron, current)
+                self._sources[layer.name] = self._spikes(index, layer, neuron, current)
         names = [node.name for node in self._nodes]
         if len(set(names)) < len(names):
             taken = next(name for name in names if names.count(name) > 1)

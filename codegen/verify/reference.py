@@ -28,10 +28,11 @@ def run_layers(network: IntegerNetwork, images: NDArray[np.uint8]) -> tuple[NDAr
         if layer.onto:
             total = total + sums[layer.onto]
         sums[layer.name] = np.asarray(total)
-        if layer.neuron is None:
+        neuron = layer.dynamics(network.frac_bits)
+        if neuron is None:
             logits = (_per_channel(layer.sign, sums[layer.name]) * sums[layer.name] + layer.bias).sum(axis=0)
             break
-        spikes = _spikes(layer, layer.neuron, sums[layer.name])
+        spikes = _spikes(layer, neuron, sums[layer.name])
         trains.append(spikes)
         outputs[layer.name] = np.stack([_pool(step, layer) for step in spikes])
     return logits.astype(np.int32), trains

@@ -14,7 +14,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from codegen.export.onnx_writer import build_model
 from codegen.network import IntegerConnection, IntegerLayer, IntegerNetwork
-from codegen.neurons import NO_NEURON, ResetKind, neuron_of
+from codegen.neurons import NO_NEURON, ResetKind
 from codegen.run_folder import RunFolder
 from sca_train.specs import IMAGE
 
@@ -217,7 +217,10 @@ def _layer(
         inputs=(IntegerConnection(name, source, kind, weights, bits, 1, padding),),
         onto="",
         sign=np.ones(out, np.int64),
-        neuron=neuron_of(neuron, 2 if neuron == "LIF" else 0, reset, half_start, frac_bits=4),
+        neuron=neuron,
+        leak_shift=2 if neuron == "LIF" else 0,
+        reset=reset,
+        half_start=half_start,
         bias=rng.integers(-reach, reach + 1, out),
         threshold=threshold,
         pool=pool,

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import strategies as st
 from random_networks import drawn_neuron, integer_read_out
 
-from codegen.network import IntegerConnection, IntegerLayer, IntegerNetwork
+from codegen.network import IntegerConnection, IntegerLayer, IntegerNetwork, neuron_fields
 from sca_train.description import (
     ConnectionDescription,
     LayerDescription,
@@ -73,7 +73,7 @@ def _layer(draw, rng, name, known, frac_bits):
         inputs=tuple(connections),
         onto=onto,
         sign=rng.integers(-1, 2, out) if draw(st.booleans()) else np.ones(out, np.int64),
-        neuron=drawn_neuron(draw, frac_bits),
+        **neuron_fields(drawn_neuron(draw, frac_bits)),
         bias=rng.integers(-reach, reach + 1, out),
         threshold=rng.integers(-reach // 8, reach, out),
         pool=pool,

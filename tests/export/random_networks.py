@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 from hypothesis import strategies as st
 
-from codegen.network import IntegerConnection, IntegerLayer, IntegerNetwork
-from codegen.neurons import NEURONS, Neuron
+from codegen.network import IntegerConnection, IntegerLayer, IntegerNetwork, neuron_fields
+from codegen.neurons import NEURONS, NO_NEURON, Neuron
 from sca_train.description import (
     ConnectionDescription,
     LayerDescription,
@@ -58,7 +58,7 @@ def integer_read_out(
     bias = rng.integers(-20, 21, classes)
     connection = IntegerConnection("readout", source, "linear", weights, 4, 1, 0)
     ones, zeros = np.ones_like(bias), np.zeros_like(bias)
-    return IntegerLayer("readout", (connection,), "", ones, None, bias, zeros, 1, map_pixels=pixels)
+    return IntegerLayer("readout", (connection,), "", ones, NO_NEURON, 0, "hard", bias, zeros, 1, map_pixels=pixels)
 
 
 def _source(layers):
@@ -76,7 +76,7 @@ def _layer(draw, rng, name, before, weight_shape, stride, padding, pool, frac_bi
         inputs=(IntegerConnection(name, _source(before), kind, weights, weight_bits, stride, padding),),
         onto="",
         sign=np.ones(weight_shape[0], np.int64),
-        neuron=drawn_neuron(draw, frac_bits),
+        **neuron_fields(drawn_neuron(draw, frac_bits)),
         bias=rng.integers(-reach // 4, reach // 4 + 1, weight_shape[0]),
         threshold=rng.integers(-reach // 8, reach, weight_shape[0]),
         pool=pool,

@@ -16,7 +16,7 @@ from codegen.arithmetic import fold_batchnorm
 from codegen.arithmetic.fold_batchnorm import fold_network
 from codegen.arithmetic.ranges import Interval
 from codegen.errors import ExportError
-from codegen.neurons import neuron_of
+from codegen.neurons import NO_NEURON, neuron_of
 from codegen.verify.reference import run_layers
 
 IMAGES = 20
@@ -163,7 +163,7 @@ def test_read_out_bias_is_in_integer_units_per_step():
     readout = description.layers[-1]
     folded = fold_network(description).layers[-1]
     np.testing.assert_array_equal(folded.bias, np.rint(readout.norm_shift / readout.inputs[0].scale))
-    assert folded.neuron is None
+    assert folded.neuron == NO_NEURON
 
 
 @pytest.mark.parametrize("source", ["conv2", "fc"])

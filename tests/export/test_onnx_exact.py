@@ -87,7 +87,7 @@ def test_a_global_sum_is_one_more_node(tmp_path):
 @pytest.mark.parametrize("kind", ["IF", "LIF"])
 def test_a_half_start_is_an_attribute_that_other_networks_do_not_have(kind):
     started, plain = (fold_network(random_description(3, kind=kind, v_init=v_init)) for v_init in (0.5, 0.0))
-    assert [layer.neuron and layer.neuron.half_start for layer in started.layers] == [True, True, None]
+    assert [layer.half_start for layer in started.layers] == [True, True, False]
     for network, expected in ((started, [1, 1]), (plain, [])):
         model = build_model(network)
         found = [a.i for node in model.graph.node if node.op_type == kind for a in node.attribute

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from codegen.export.onnx_writer import build_model
 from codegen.network import IntegerConnection, IntegerLayer, IntegerNetwork
-from codegen.neurons import NEURONS, NO_NEURON, ResetKind, neuron_of
+from codegen.neurons import NEURONS, NO_NEURON, ResetKind
 from codegen.run_folder import RunFolder
 from sca_train.specs import IMAGE
 
@@ -45,7 +45,10 @@ def integer_layer(
         inputs=(IntegerConnection(name, source, kind, weights, bits, stride, padding),),
         onto="",
         sign=np.ones(out, np.int64),
-        neuron=neuron_of(neuron, 1 if neuron == "LIF" else 0, reset, half_start, FRAC_BITS),
+        neuron=neuron,
+        leak_shift=1 if neuron == "LIF" else 0,
+        reset=reset,
+        half_start=half_start,
         bias=rng.integers(-reach // 4, reach // 4 + 1, out),
         threshold=np.zeros(out, np.int64) if read_out else rng.integers(-reach // 8, reach, out),
         pool=pool,

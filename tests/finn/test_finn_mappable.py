@@ -10,7 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from codegen.errors import MappingError
 from codegen.finn.build import build_graph
-from codegen.network import IntegerConnection, IntegerLayer, IntegerNetwork
+from codegen.network import IntegerConnection, IntegerLayer, IntegerNetwork, neuron_fields
 from codegen.neurons import IF
 from codegen.run_folder import RunFolder
 from sca_train.specs import IMAGE
@@ -203,8 +203,8 @@ def connected(name: str, *connections: IntegerConnection, **options) -> IntegerL
     """Four channels that spike at the first input."""
     ones = np.ones(4, np.int64)
     settings = {"pool": 1, "pool_kind": "max", "onto": "", **options}
-    neuron = IF(reset="hard", frac_bits=4)
-    return IntegerLayer(name, connections, sign=ones, neuron=neuron, bias=ones * 0, threshold=ones, **settings)
+    neuron = neuron_fields(IF(reset="hard", frac_bits=4))
+    return IntegerLayer(name, connections, sign=ones, **neuron, bias=ones * 0, threshold=ones, **settings)
 
 
 def convolution(name: str, source: str, channels: int) -> IntegerConnection:

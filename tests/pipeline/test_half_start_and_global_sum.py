@@ -34,7 +34,7 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 
 def test_the_integer_network_starts_at_half_the_threshold(run: RunFolder) -> None:
     network = fold_network(load_network_description(run))
-    assert all(layer.neuron.half_start for layer in network.layers[:-1])
+    assert all(layer.half_start for layer in network.layers[:-1])
     assert network.layers[-1].map_pixels == (4 if run.path.name == "vgg7" else 1)
     images = load_test_set(run).images[:REFERENCE_IMAGES]
     logits, trains = run_layers(network, images)
