@@ -1,6 +1,6 @@
-"""`python -m bench.plumbing_luts`: Yosys results of FINN's plumbing nodes over sizes, and the error of the estimates.
+"""`python -m bench.plumbing_luts`: Yosys results of padding, window, converter and FIFO, and the error of the estimates.
 
-Renders each node alone (FINN's RTL with the patch steps), synthesises it for 7 series, writes the measurements to
+Renders each node alone, synthesises it for 7 series, writes the measurements to
 bench/plumbing_luts.csv and prints how far the estimates of the cores are from them. With ``--keep`` the error is
 computed from the measurements in the file.
 """
@@ -27,6 +27,13 @@ if TYPE_CHECKING:
 
 MEASUREMENTS = Path(__file__).with_suffix(".csv")
 LIMIT_SECONDS = 900.0
+OPERATORS = (
+    "FMPadding_rtl",
+    "ConvolutionInputGenerator_rtl",
+    "StreamingDataWidthConverter_rtl",
+    "StreamingFIFO_rtl",
+)
+"""In the order of the file."""
 
 # (height = width, channels, SIMD, element bits) of the map
 MAPS = ((8, 8, 1, 4), (8, 8, 8, 4), (16, 32, 1, 8), (16, 32, 8, 4), (32, 64, 4, 4), (32, 64, 32, 4), (34, 3, 3, 8))
@@ -53,15 +60,17 @@ def main() -> None:
     """Measure (or read), write the file, print the errors."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--keep", action="store_true", help="use the measurements in bench/plumbing_luts.csv")
+    parser.add_argument("--only", metavar="OP", help="measure the nodes of this operator again, and keep the others")
     parser.add_argument("--jobs", type=int, default=2)
     options = parser.parse_args()
     if not options.keep:
-        write(measure(options.jobs))
+        others = [row for row in read() if row.op != options.only] if options.only else []
+        write(sorted([*measure(options.jobs, options.only), *others], key=lambda row: OPERATORS.index(row.op)))
     print_errors(read())
 
 
-def measure(jobs: int) -> list[Measurement]:
-    """Every node of the tables above."""
+def measure(jobs: int, only: str | None) -> list[Measurement]:
+    """Every node of the tables above, or those of one operator."""
     from codegen.accel.graph import from_model
     from codegen.accel.render_rtl import render_rtl
     from codegen.synth.yosys import CoreSources, start_yosys, synthesise_core
@@ -70,15 +79,16 @@ def measure(jobs: int) -> list[Measurement]:
     start_yosys()
     models = [*map(padding_model, MAPS), *map(window_model, WINDOW_MAPS)]
     models += [*map(converter_model, CONVERTERS), *map(fifo_model, FIFOS)]
+    graphs = [from_model(model) for model in models if only in (None, model.graph.node[0].op_type)]
     with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(jobs) as pool:
         pending = []
-        for index, model in enumerate(models):
+        for index, graph in enumerate(graphs):
             folder = Path(name) / str(index)
             folder.mkdir()
             with quiet():
-                node = render_rtl(from_model(model), folder, lambda _name: None).nodes[0]
-            core = CoreSources(node.op, node.module, folder, (*node.files, *node.data_files))
-            pending.append((node, pool.submit(synthesise_core, core, "xc7", LIMIT_SECONDS)))
+                node = render_rtl(graph, folder, lambda _name: None).nodes[0]
+            sources = CoreSources(node.op, node.module, folder, (*node.files, *node.data_files))
+            pending.append((graph.nodes[0], pool.submit(synthesise_core, sources, "xc7", LIMIT_SECONDS)))
         rows = []
         for node, future in tqdm(pending, unit="node"):
             use = future.result().use
@@ -87,7 +97,7 @@ def measure(jobs: int) -> list[Measurement]:
                     op=node.op,
                     in_bits=node.input.bits,
                     out_bits=node.output.bits,
-                    depth=int(node.parameters.get("depth", 0)),
+                    depth=getattr(node.core, "depth", 0),
                     lut=use.resources.lut,
                     ff=use.resources.ff,
                     bram36=use.resources.bram36,
