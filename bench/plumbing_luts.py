@@ -1,4 +1,4 @@
-"""`python -m bench.plumbing_luts`: Yosys results of padding, window, converter and FIFO, and the error of the estimates.
+"""`python -m bench.plumbing_luts`: padding, window, converter and FIFO over sizes in Yosys, and the estimates' errors.
 
 Renders each node alone, synthesises it for 7 series, writes the measurements to
 bench/plumbing_luts.csv and prints how far the estimates of the cores are from them. With ``--keep`` the error is
