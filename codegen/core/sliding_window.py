@@ -142,9 +142,8 @@ class SlidingWindow(StreamCore):
 
     @property
     def address_bits(self) -> int:
-        """Of the cyclic buffer: a window, and the step to a new row of them, which is taken while the last is given."""
-        column, row, _ = self.steps
-        return max(1, (self.span + max(column, row) - 1).bit_length())
+        """Of the cyclic buffer: a window, and the step to the next one, which is taken while it is given."""
+        return max(1, (self.span + self.steps[0] - 1).bit_length())
 
     @property
     def depth(self) -> int:

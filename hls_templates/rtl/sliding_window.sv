@@ -6,7 +6,7 @@
 //
 // Words enter a cyclic buffer of 2**ADDRESS_BITS words at the rate they come, also those of the next frame. A window is
 // written once all of it is there, and holds its place in the buffer until it is written; lack_q counts what that takes.
-// A buffer of a window's span and the step from the end of one row of windows to the next keeps up with the input.
+// A buffer of a window's span and the step to the next window gives a row of windows without a pause.
 //
 // Handshake: AXI streams. in_ready_o comes from a register and depends on no input. The output is the register behind
 // the buffer and stays until out_ready_i.

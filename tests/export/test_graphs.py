@@ -21,7 +21,6 @@ from codegen.arithmetic.units import sum_units
 from codegen.errors import ExportError, SimulationError
 from codegen.export.onnx_writer import build_model
 from codegen.network import IntegerNetwork
-from codegen.neurons import NO_NEURON
 from codegen.verify.onnx_runtime import load_network
 from codegen.verify.reference import run_layers
 
@@ -108,7 +107,7 @@ def test_weights_of_shared_sums_keep_their_signs():
                 np.testing.assert_array_equal(before.weights, after.weights)
             assert folded.sign[0] == 0 and -1 in folded.sign and 1 in folded.sign
         else:
-            assert ((folded.sign == 1).all() and not folded.inputs[0].weights[0].any()) or layer.neuron == NO_NEURON
+            assert ((folded.sign == 1).all() and not folded.inputs[0].weights[0].any()) or layer.neuron is None
     factors = {connection.name: connection.factor for layer in network.layers for connection in layer.inputs}
     assert factors["stem"] == 1 and factors["block1"] == 2**8, "one unit for the whole stream, the image's"
     assert factors["block2"] == 1 and factors["block2_shortcut"] == 4

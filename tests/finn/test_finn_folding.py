@@ -173,7 +173,7 @@ def test_files_that_cannot_be_read_are_one_sentence(run, tmp_path):
 
 
 def test_a_target_that_no_folding_meets_is_one_sentence(run):
-    with pytest.raises(FoldingError, match=r"layer 'conv1' needs at least 599 cycles per frame .* the target is 10$"):
+    with pytest.raises(FoldingError, match=r"layer 'conv1' needs at least 590 cycles per frame .* the target is 10$"):
         build_graph(run, target_cycles=10)
     with pytest.raises(FoldingError, match=r"a target of 0 cycles per frame is not possible, it must be at least 1"):
         build_graph(run, target_cycles=0)
