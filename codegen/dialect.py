@@ -19,7 +19,9 @@ EVENT_DIMENSIONS = 2 + FRAME_DIMENSIONS
 """Of an input of event frames, [batch, T, height, width, channels]."""
 
 MAX_TIMESTEPS = 32
-FLOAT_EXACT = 1 << 24
+FLOAT_BITS = 24
+"""Bits of the integers that float32 holds exactly."""
+FLOAT_EXACT = 1 << FLOAT_BITS
 """float32, in which ONNX Runtime convolves and FINN executes, holds every integer up to this magnitude."""
 INT_BITS = 32
 """Of additions and neurons in model.onnx."""

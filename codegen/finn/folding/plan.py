@@ -92,8 +92,8 @@ def plan_layer(layer: Layer, core: LayerCore, stream_lanes: int) -> LayerPlan:
 def _frame_gap_fifo(streams: tuple[StreamCore, ...]) -> int:
     """Words of input that arrive while the window works off the padding below a frame and cannot start the next.
 
-    The last rows of windows of a frame need only padding, and frames do not overlap in the window: for that time the
-    layer before would stall, and then refill the first rows at its own slow rate.
+    The last rows of windows of a frame need only padding, and the window takes no more of the next frame than its
+    buffer has spare: for that time the layer before would stall, and then refill the first rows at its own slow rate.
     """
     closing = sum(stream.closing_words for stream in streams)
     return closing + sum(stream.opening_words for stream in streams) if closing else NO_FIFO

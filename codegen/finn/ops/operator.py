@@ -19,12 +19,10 @@ from qonnx.core.datatype import BaseDataType, DataType
 from qonnx.core.modelwrapper import ModelWrapper
 
 from codegen.core.core import Attribute, Core, Stream, Tensor
+from codegen.dialect import FLOAT_BITS, FLOAT_EXACT
 from codegen.errors import MappingError, SimulationError
 from codegen.finn.ops.hls_backend import CoreHLSBackend
 from codegen.finn.ops.rtl_backend import CoreRTLBackend
-
-FLOAT_BITS = 24
-"""Bits of the integers that FINN's float32 tensors hold exactly."""
 
 _FINN_KINDS = {"flag": "i", "bits": "s", "count": "ints", "shape": "ints"}
 
@@ -132,7 +130,7 @@ class CoreOperator(HWCustomOp):
         ]
         outputs = core.with_constants(*(context[name] for name in constants)).reference(*frames)
         for name, frame, tensor in zip(node.output, outputs, core.output_tensors, strict=True):
-            if np.abs(frame).max(initial=0) >= 1 << FLOAT_BITS:
+            if np.abs(frame).max(initial=0) >= FLOAT_EXACT:
                 raise SimulationError(
                     f"{node.name!r} computes values beyond 2^{FLOAT_BITS}, which FINN's float32 tensors do not hold "
                     "exactly"
