@@ -58,6 +58,12 @@ class TrainConfig:
     budget: str = _option(
         "", "board, such as Pynq-Z2: prune as little as lets the weights fit its memory, not by ratio"
     )
+    first_init: str = _option(
+        "random", "weights that read the image: random, or whitening (principal components of its patches, held fixed)"
+    )
+    norm_init: float = _option(
+        1.0, "initial gamma of batch norm, in thresholds: below 1 fewer currents lie beyond what spikes can tell"
+    )
     timesteps: int = _option(4, "time steps T")
     weight_bits: int = _option(4, "bits of a weight: 2, 4 or 8 (the first layer always has 8)")
     float_fraction: float = _option(

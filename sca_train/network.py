@@ -128,6 +128,7 @@ class SpikingLayer(nn.Module):
             }
         )
         self.norm: nn.Module = nn.BatchNorm1d(spec.channels) if flat else nn.BatchNorm2d(spec.channels)
+        nn.init.constant_(self.norm.weight, config.norm_init * config.threshold)
         self.neuron = make_neuron(config)
         self.kernel_neuron = kernel_neuron(config)
         self.kernels = False
@@ -306,6 +307,8 @@ def _weights(
             bias=False, weight_quant=quantizer, weight_bit_width=bits,
         )  # fmt: skip
     nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+    if connection.source == IMAGE and config.first_init == "whitening":
+        module.weight.requires_grad_(False)
     module.quant_weight()  # the first call turns the statistics of the weights into the learned scale
     return module
 

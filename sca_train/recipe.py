@@ -30,6 +30,7 @@ USUAL = {
 """What ``augment = "auto"`` means for each data set. Digits, as images or as events, are never mirrored: a mirrored
 digit is no digit."""
 
+FIRST_INITS = ("random", "whitening")
 SCALE_INITS = ("max", "std")
 SCALE_UPDATES = ("learned", "std")
 _BELOW_ONE = ("momentum", "warm_up", "label_smoothing", "float_fraction", "ema")
@@ -51,6 +52,10 @@ def check_recipe(config: TrainConfig) -> None:
     """Raise TrainError, one sentence, for the first option of the recipe that no training could use."""
     if config.schedule not in SCHEDULES:
         raise TrainError(f"unknown schedule {config.schedule!r}; valid are {', '.join(SCHEDULES)}")
+    if config.first_init not in FIRST_INITS:
+        raise TrainError(f"unknown first_init {config.first_init!r}; valid are {', '.join(FIRST_INITS)}")
+    if config.norm_init <= 0.0:
+        raise TrainError(f"norm_init is {config.norm_init}; it must be positive")
     if config.scale_init not in SCALE_INITS:
         raise TrainError(f"unknown scale_init {config.scale_init!r}; valid are {', '.join(SCALE_INITS)}")
     if config.scale_update not in SCALE_UPDATES:

@@ -40,6 +40,7 @@ from sca_train.pruning.compact import COMPACT_FILE
 from sca_train.pruning.narrow import narrow, test_subset
 from sca_train.pruning.sca import StructureLearner, ramp_after, sparsity
 from sca_train.teacher import check_same_teacher, load_teacher, teacher_logits
+from sca_train.whitening import whiten_first_layers
 
 CONFIG_FILE = "config.toml"
 # Looking at a loss makes the host wait for the GPU, so there it is done for several steps at once.
@@ -83,7 +84,10 @@ def train(
 def initial_state(config: TrainConfig, dataset: Dataset, device: torch.device) -> TrainState:
     """The untrained network by the configured seed; TrainError for a ratio or budget that it cannot meet."""
     torch.manual_seed(config.seed)
-    network = Network(model_layers(config), config, dataset.input_shape, len(dataset.classes)).to(device)
+    network = Network(model_layers(config), config, dataset.input_shape, len(dataset.classes))
+    if config.first_init == "whitening":
+        whiten_first_layers(network, dataset.train_images)
+    network.to(device)
     start_scales(network, config)
     learner = StructureLearner(network, config)
     if config.structure == "random" and prunes(config):
