@@ -11,7 +11,7 @@ from typing import Any
 
 from sca_train.errors import TrainError
 from sca_train.pruning.memory import board_memory_bits
-from sca_train.recipe import check_finite, check_rates, check_recipe
+from sca_train.recipe import check_finite, check_first_init, check_rates, check_recipe
 from sca_train.stages import smallest_side
 
 MODELS = (
@@ -260,7 +260,9 @@ def validate(config: TrainConfig) -> None:
     if config.budget:
         board_memory_bits(config.budget)
     check_recipe(config)
-    check_rates(config, config.dataset in EVENT_DATASETS)
+    events = config.dataset in EVENT_DATASETS
+    check_first_init(config, events)
+    check_rates(config, events)
     if config.width <= 0.0:
         raise TrainError(f"width is {config.width}; it must be positive")
     smallest = {

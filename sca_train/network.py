@@ -307,7 +307,7 @@ def _weights(
             bias=False, weight_quant=quantizer, weight_bit_width=bits,
         )  # fmt: skip
     nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-    if connection.source == IMAGE and config.first_init == "whitening":
+    if connection.source == IMAGE and config.first_init == "whitening":  # which whiten_first_layers sets
         module.weight.requires_grad_(False)
     module.quant_weight()  # the first call turns the statistics of the weights into the learned scale
     return module

@@ -77,6 +77,16 @@ def check_recipe(config: TrainConfig) -> None:
     _check_augmentation(config)
 
 
+def check_first_init(config: TrainConfig, events: bool) -> None:
+    """Raise TrainError, one sentence, where there are no image patches to take components of."""
+    if config.first_init != "whitening":
+        return
+    if config.model == "mlp":
+        raise TrainError("first_init is whitening, but mlp has no convolution that reads the image; use random")
+    if events:
+        raise TrainError(f"first_init is whitening, but {config.dataset} has event frames, not images; use random")
+
+
 def check_rates(config: TrainConfig, events: bool) -> None:
     """Raise TrainError, one sentence, where no rate-equivalent network is trained although it is asked for."""
     if not 0 <= config.rate_epochs <= config.epochs:
