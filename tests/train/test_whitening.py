@@ -1,4 +1,4 @@
-"""First layers of principal components: what they are, that they stay, and batch norm that starts below the threshold."""
+"""First layers of principal components: what they are, that they stay; and batch norm that starts at a given gamma."""
 
 from __future__ import annotations
 
