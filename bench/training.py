@@ -25,7 +25,7 @@ from sca_train.models import model_layers
 from sca_train.network import Network, to_input
 from sca_train.neurons.spiking import SURROGATE_ALPHA
 from sca_train.optimizer import make_optimizer
-from sca_train.pruning.sca import StructureLearner
+from sca_train.pruning.sca import Pruner
 
 PRESETS = Path(__file__).parent.parent / "configs"
 BATCH = 64
@@ -106,9 +106,9 @@ def own_step(config: TrainConfig, images: Tensor, labels: Tensor, with_sca: bool
     network.use_rates(rates)
     network.train()
     optimizer = make_optimizer(network, config)
-    learner = StructureLearner(network, config) if with_sca else None
-    if learner:
-        learner.start()
+    pruner = Pruner(network, config) if with_sca else None
+    if pruner:
+        pruner.start()
     generator = torch.Generator().manual_seed(0)
 
     def step() -> None:
@@ -116,8 +116,8 @@ def own_step(config: TrainConfig, images: Tensor, labels: Tensor, with_sca: bool
         loss = F.cross_entropy(logits, labels)
         optimizer.zero_grad()
         loss.backward()
-        if learner:
-            learner.after_backward(config.l1)
+        if pruner:
+            pruner.after_backward(config.l1)
         optimizer.step()
 
     return step

@@ -39,7 +39,7 @@ class IntegerConnection:
 class IntegerLayer:
     """A sum of connections with its integer neurons, or the read-out (``neuron`` "none").
 
-    The sum is that of ``inputs``, plus the sum of the earlier layer ``onto`` unless that is empty; the neuron sees
+    The sum is that of ``inputs``, plus the sum of the earlier layer ``residual`` unless that is empty; the neuron sees
     ``sign * sum``, ``sign`` int64 [out] of -1, 0 and +1 (all 1 where the weights could take the sign themselves).
     ``bias`` and ``threshold`` int64 [out], both scaled by 2^frac_bits (bias of the read-out: unscaled, added once per
     step; its threshold is all zero and unused). ``dynamics`` describes the neurons.
@@ -49,7 +49,7 @@ class IntegerLayer:
 
     name: str
     inputs: tuple[IntegerConnection, ...]
-    onto: str
+    residual: str
     sign: NDArray[np.int64]
     neuron: str
     leak_shift: int
@@ -105,7 +105,7 @@ class IntegerNetwork:
 
     def added_to(self) -> frozenset[str]:
         """Names of the layers whose sum another layer goes on with."""
-        return frozenset(layer.onto for layer in self.layers if layer.onto)
+        return frozenset(layer.residual for layer in self.layers if layer.residual)
 
 
 def neuron_fields(neuron: Neuron | None) -> dict[str, Any]:

@@ -86,7 +86,7 @@ class TrainConfig:
     )
     finetune: int = _option(12, "the last so many epochs train the compacted network")
     update_every: int = _option(1, "epochs from one structure update to the next")
-    exchange: float = _option(0.05, "q: fraction of all hidden channels pruned further and regrown per update")
+    regrow_fraction: float = _option(0.05, "q: fraction of all hidden channels pruned further and regrown per update")
     ratio_ramp: float = _option(
         0.0,
         "fraction of the search in which the pruned channels rise to ratio or budget (0: held from the first update)",
@@ -98,7 +98,7 @@ class TrainConfig:
     score_map: str = _option(
         "sum", "scores of a feature map: sum over it (Eq. 4), mean over it, or relative to the layer's mean"
     )
-    least_kept: float = _option(
+    min_channel_fraction: float = _option(
         0.0, "share of each layer's channels that stay whatever their scores; at least one always does"
     )
     rate_l1: float = _option(0.0, "weight of the mean firing rate in the loss: fewer spikes")
@@ -228,10 +228,10 @@ def validate(config: TrainConfig) -> None:
         raise TrainError(f"weight_bits is {config.weight_bits}; the quantizers know 2, 4 and 8 bits")
     if not 0.0 <= config.ratio < 1.0:
         raise TrainError(f"ratio is {config.ratio}; it must be at least 0 and less than 1")
-    if not 0.0 <= config.exchange < 1.0:
-        raise TrainError(f"exchange is {config.exchange}; it must be at least 0 and less than 1")
-    if not 0.0 <= config.least_kept <= 1.0:
-        raise TrainError(f"least_kept is {config.least_kept}; it must be from 0 to 1")
+    if not 0.0 <= config.regrow_fraction < 1.0:
+        raise TrainError(f"regrow_fraction is {config.regrow_fraction}; it must be at least 0 and less than 1")
+    if not 0.0 <= config.min_channel_fraction <= 1.0:
+        raise TrainError(f"min_channel_fraction is {config.min_channel_fraction}; it must be from 0 to 1")
     if not 1 <= config.timesteps <= MAX_TIMESTEPS:
         raise TrainError(f"timesteps is {config.timesteps}; it must be from 1 to {MAX_TIMESTEPS}")
     if config.tau not in [float(2**k) for k in range(1, MAX_TAU.bit_length())]:

@@ -34,7 +34,7 @@ def describe(network: Network) -> NetworkDescription:
     readout = LayerDescription(
         name=READ_OUT,
         inputs=(_described(READ_OUT, last, "linear", network.readout.weight, network.config.weight_bits),),
-        onto="",
+        residual="",
         norm_scale=np.ones(network.classes),
         norm_shift=_float64(cast(Tensor, network.readout.weight.bias)),
         neuron=None,
@@ -68,7 +68,7 @@ def _describe_spiking(layer: SpikingLayer, config: TrainConfig) -> LayerDescript
     return LayerDescription(
         name=layer.spec.name,
         inputs=tuple(_describe_connection(layer, entry, config) for entry in layer.spec.inputs),
-        onto=layer.spec.onto,
+        residual=layer.spec.residual,
         norm_scale=norm_scale,
         norm_shift=beta - mean * norm_scale,
         neuron=NeuronDescription(

@@ -47,17 +47,18 @@ class ConnectionDescription:
 class LayerDescription:
     """The sum of some connections, its batch norm, its neurons and the pooling behind them.
 
-    The sum is that of all ``inputs``, plus the sum of the earlier layer named by ``onto`` (before that layer's batch
-    norm) unless ``onto`` is empty. The current into the neuron is ``norm_scale * sum + norm_shift`` per output channel
-    (float64). Where more than one term meets, the real values of one unit of each (weight scale times the unit of its
-    source) are powers of two, the same for all output channels. A layer without neuron is the read-out.
+    The sum is that of all ``inputs``, plus the sum of the earlier layer named by ``residual`` (before that layer's
+    batch norm) unless ``residual`` is empty. The current into the neuron is ``norm_scale * sum + norm_shift`` per
+    output channel (float64). Where more than one term meets, the real values of one unit of each (weight scale times
+    the unit of its source) are powers of two, the same for all output channels. A layer without neuron is the
+    read-out.
     ``pool`` is window and stride of the pooling, 1 for none: "max" of spikes (OR), or "avg". A read-out with
     ``global_sum`` has one weight per channel and class and reads the mean of each channel over the map.
     """
 
     name: str
     inputs: tuple[ConnectionDescription, ...]
-    onto: str
+    residual: str
     norm_scale: NDArray[np.float64]
     norm_shift: NDArray[np.float64]
     neuron: NeuronDescription | None

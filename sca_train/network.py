@@ -82,10 +82,10 @@ def layer_shapes(
     after = dict(before)
     for spec in specs:
         sizes = {convolved(connection, after[connection.source]) for connection in spec.inputs}
-        if spec.onto:
-            sizes.add((before[spec.onto].height, before[spec.onto].width))
+        if spec.residual:
+            sizes.add((before[spec.residual].height, before[spec.residual].width))
         widths = [after[entry.source].channels for entry in spec.inputs if entry.kind == "identity"]
-        widths += [before[spec.onto].channels] if spec.onto else []
+        widths += [before[spec.residual].channels] if spec.residual else []
         if len(sizes) != 1 or any(channels != spec.channels for channels in widths):
             raise ValueError(f"layer {spec.name} adds sums of different shapes")
         ((height, width),) = sizes
@@ -143,9 +143,9 @@ class SpikingLayer(nn.Module):
         self.register_buffer("samples", torch.zeros((), dtype=torch.float64))
         self.register_buffer("gamma_gradient", torch.zeros(spec.channels, dtype=torch.float64))
 
-    def sums(self, sources: Mapping[str, Sent], onto: Sums | None = None) -> Sums:
-        """Sum of all connections [T or 1, N, C, ...] from spikes (or the input) by source, and of the sum ``onto``."""
-        total: Tensor | None = None if onto is None else float_sums(onto)
+    def sums(self, sources: Mapping[str, Sent], residual: Sums | None = None) -> Sums:
+        """Sum of all connections [T or 1, N, C, ...] from spikes (or the input) by source, and of ``residual``."""
+        total: Tensor | None = None if residual is None else float_sums(residual)
         for entry in self.spec.inputs:
             source = sources[entry.source]
             if isinstance(source, SpikeTrains) and entry.kind == "conv":
@@ -382,7 +382,7 @@ class Network(nn.Module):
         return [self.layer(spec.name) for spec in self.specs]
 
     def use_kernels(self, enabled: bool) -> None:
-        """Compute by the event-driven CPU kernels from now on, or no more; float64 always goes the plain way."""
+        """Compute by the event-driven CPU kernels from now on, or no more; float64 is always computed by PyTorch."""
         for layer in self.spiking_layers():
             layer.kernels = enabled
 
@@ -418,7 +418,7 @@ class Network(nn.Module):
         sums: dict[str, Sums] = {}
         for index, spec in enumerate(self.specs):
             layer = self.layer(spec.name)
-            total = layer.sums(spikes, sums.get(spec.onto))
+            total = layer.sums(spikes, sums.get(spec.residual))
             spikes[spec.name] = layer(total)
             sums[spec.name] = total
             # What no later layer reads is let go here; only autograd may still hold it.
@@ -435,8 +435,8 @@ def _last_uses(specs: Sequence[LayerSpec]) -> dict[tuple[bool, str], int]:
     uses: dict[tuple[bool, str], int] = {(False, specs[-1].name): len(specs)}
     for index, spec in enumerate(specs):
         uses.update({(False, entry.source): index for entry in spec.inputs})
-        if spec.onto:
-            uses[(True, spec.onto)] = index
+        if spec.residual:
+            uses[(True, spec.residual)] = index
     return uses
 
 

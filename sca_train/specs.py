@@ -3,7 +3,7 @@
 Every network here is a list of spiking layers in an order in which each layer comes after what it reads. A layer adds
 up the currents of its connections, normalises the sum, and spikes. That covers chains (one connection each), residual
 networks with the neuron behind the addition (a second connection, an identity or a 1x1 convolution) and with the neuron
-before it (``onto``: the sum goes on from layer to layer without ever being a spike train).
+before it (``residual``: the sum goes on from layer to layer without ever being a spike train).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class LayerSpec:
     name: str
     channels: int
     inputs: tuple[ConnectionSpec, ...]
-    onto: str = ""
+    residual: str = ""
     """Name of an earlier layer whose sum (before its batch norm) is added to this one's: a residual stream."""
     pool: int = 1
     """Window and stride of the pooling behind the neurons, 1 for none."""
@@ -60,17 +60,17 @@ class Summed(Protocol):
     def name(self) -> str: ...
 
     @property
-    def onto(self) -> str: ...
+    def residual(self) -> str: ...
 
 
 L = TypeVar("L", bound=Summed)
 
 
 def streams(layers: Sequence[L]) -> list[list[L]]:
-    """The layers whose sums continue one another through ``onto``, in groups; most groups are a single layer."""
+    """The layers whose sums continue one another through ``residual``, in groups; most groups are a single layer."""
     first: dict[str, str] = {}
     groups: dict[str, list[L]] = {}
     for layer in layers:
-        first[layer.name] = first[layer.onto] if layer.onto else layer.name
+        first[layer.name] = first[layer.residual] if layer.residual else layer.name
         groups.setdefault(first[layer.name], []).append(layer)
     return list(groups.values())

@@ -37,8 +37,8 @@ from sca_train.parallel import (
 )
 from sca_train.precision import follow_weights, set_precision, start_scales
 from sca_train.pruning.compact import COMPACT_FILE
-from sca_train.pruning.narrow import narrow, test_subset
-from sca_train.pruning.sca import StructureLearner, ramp_after, sparsity
+from sca_train.pruning.compaction import compact_state, test_subset
+from sca_train.pruning.sca import Pruner, ramp_after, sparsity
 from sca_train.teacher import check_same_teacher, load_teacher, teacher_logits
 from sca_train.whitening import whiten_first_layers
 
@@ -89,9 +89,9 @@ def initial_state(config: TrainConfig, dataset: Dataset, device: torch.device) -
         whiten_first_layers(network, dataset.train_images)
     network.to(device)
     start_scales(network, config)
-    learner = StructureLearner(network, config)
+    pruner = Pruner(network, config)
     if config.structure == "random" and prunes(config):
-        learner.choose_randomly(ramp_after(config, 0))
+        pruner.choose_randomly(ramp_after(config, 0))
     return TrainState(network, make_optimizer(network, config))
 
 
@@ -116,7 +116,7 @@ def train_epochs(
         while state.epoch < config.epochs:
             started = time.monotonic()
             if state.epoch == search_epochs(config) and not state.compacted:
-                narrow(state, config, dataset, device)
+                compact_state(state, config, dataset, device)
                 model = trainable(state, device, fast)
             if state.epoch == config.rate_epochs > 0:
                 convert(state, dataset, device)
@@ -159,7 +159,7 @@ def train_epochs(
                 return False
         if not state.compacted:
             started = time.monotonic()
-            narrow(state, config, dataset, device)
+            compact_state(state, config, dataset, device)
             state.seconds += time.monotonic() - started
         if 0 < config.rate_epochs == config.epochs:
             convert(state, dataset, device)
@@ -231,9 +231,9 @@ def train_epoch(
     searching = not state.compacted
     last = state.epoch + 1 == config.epochs
     # A network that is never pruned shows its scores once, at the end.
-    learner = StructureLearner(network, config) if searching or (last and not prunes(config)) else None
-    if learner:
-        learner.start()
+    pruner = Pruner(network, config) if searching or (last and not prunes(config)) else None
+    if pruner:
+        pruner.start()
     order = torch.Generator().manual_seed(config.seed * 1_000_003 + state.epoch)
     batches = _batches(len(dataset.train_labels), config.batch_size, order)
     tally = Tally(len(batches), state.epoch + 1, device)
@@ -260,8 +260,8 @@ def train_epoch(
             state.optimizer.zero_grad(set_to_none=True)
             # Gradients are averaged over the processes: each one's part of the loss counts as often as there are some.
             (loss * world_size()).backward()
-            if learner:
-                learner.after_backward(config.l1 if searching else 0.0)
+            if pruner:
+                pruner.after_backward(config.l1 if searching else 0.0)
             state.optimizer.step()
             follow_weights(network, config)
             averaging.step()
@@ -270,10 +270,10 @@ def train_epoch(
                 mean, accuracy = tally.look()
                 bar.set_postfix(loss=f"{mean:.4f}", accuracy=f"{accuracy:.4f}", refresh=False)
             bar.update(len(batch))
-    if learner:
-        learner.stop()
+    if pruner:
+        pruner.stop()
         if last or (state.epoch + 1) % config.update_every == 0 or state.epoch + 1 == search_epochs(config):
-            state.scores = learner.update(ramp_after(config, state.epoch + 1))
+            state.scores = pruner.update(ramp_after(config, state.epoch + 1))
     return mean, accuracy
 
 

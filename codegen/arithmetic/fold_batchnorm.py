@@ -69,7 +69,7 @@ def fold_network(description: NetworkDescription, frac_bits: int = DEFAULT_FRAC_
     if not layers or layers[-1].neuron is not None or any(layer.neuron is None for layer in layers[:-1]):
         raise ExportError("exactly the last layer must be without neuron: it is the read-out")
     check_order(layers)
-    if [entry.kind for entry in layers[-1].inputs] != ["linear"] or layers[-1].onto:
+    if [entry.kind for entry in layers[-1].inputs] != ["linear"] or layers[-1].residual:
         raise ExportError(f"layer {layers[-1].name!r}: the read-out must be one fully connected layer and nothing else")
     map_pixels = summed_pixels(description)
     units = sum_units(description)
@@ -81,13 +81,13 @@ def fold_network(description: NetworkDescription, frac_bits: int = DEFAULT_FRAC_
         if layer.neuron is None:
             folded.append(_fold_read_out(layer, connections, units[layer.name], description.classes, map_pixels))
             break
-        onto = sums[layer.onto] if layer.onto else None
-        if onto is not None and len(onto.low) != _channels(layer):
+        residual = sums[layer.residual] if layer.residual else None
+        if residual is not None and len(residual.low) != _channels(layer):
             raise ExportError(
-                f"layer {layer.name!r}: it has {_channels(layer)} channels, but the sum of {layer.onto!r} that it adds "
-                f"to has {len(onto.low)}"
+                f"layer {layer.name!r}: it has {_channels(layer)} channels, but the sum of {layer.residual!r} that it "
+                f"adds to has {len(residual.low)}"
             )
-        sums[layer.name] = sum_range(connections, largest, _channels(layer), onto)
+        sums[layer.name] = sum_range(connections, largest, _channels(layer), residual)
         neurons = _Folding(layer, layer.neuron, units[layer.name], description.timesteps, frac_bits)
         folded.append(neurons.fold(connections, sums[layer.name]))
         largest[layer.name] = folded[-1].largest_output
@@ -182,7 +182,7 @@ class _Folding:
         return IntegerLayer(
             name=layer.name,
             inputs=connections,
-            onto=layer.onto,
+            residual=layer.residual,
             sign=sign,
             **neuron_fields(neuron),
             bias=bias,
@@ -247,7 +247,7 @@ def _fold_read_out(
     return IntegerLayer(
         name=layer.name,
         inputs=(_times_sign(connections[0], np.full_like(bias, 1 if common > 0 else -1)),),
-        onto="",
+        residual="",
         sign=np.ones_like(bias),
         **neuron_fields(None),
         bias=bias,

@@ -74,16 +74,16 @@ def sum_range(
     connections: Iterable[IntegerConnection],
     largest: Mapping[str, int],
     channels: int,
-    onto: Interval | None,
+    residual: Interval | None,
     map_pixels: int = 1,
 ) -> Interval:
-    """Bounds of a layer's sum from those of ``onto`` and the ``largest`` value of each source.
+    """Bounds of a layer's sum from those of ``residual`` and the ``largest`` value of each source.
 
     ``map_pixels``: so many values of a source are summed into each that the weights read.
     Each term's bounds hold zero, so partial sums in any order stay inside. They are reached unless terms share inputs.
     """
     zero = np.zeros(channels, np.int64)
-    total = onto or Interval(zero, zero)
+    total = residual or Interval(zero, zero)
     for connection in connections:
         if connection.weights is None:
             term = Interval(zero, zero + largest[connection.source])
@@ -98,8 +98,8 @@ def sum_ranges(network: IntegerNetwork) -> dict[str, Interval]:
     largest = network.largest_values()
     ranges: dict[str, Interval] = {}
     for layer in network.layers:
-        onto = ranges[layer.onto] if layer.onto else None
-        ranges[layer.name] = sum_range(layer.inputs, largest, layer.channels, onto, layer.map_pixels)
+        residual = ranges[layer.residual] if layer.residual else None
+        ranges[layer.name] = sum_range(layer.inputs, largest, layer.channels, residual, layer.map_pixels)
     return ranges
 
 

@@ -37,8 +37,10 @@ def check_order(layers: Sequence[LayerDescription] | Sequence[IntegerLayer]) -> 
                     f"layer {layer.name!r}: its connection {connection.name!r} reads {connection.source!r}, which is "
                     "no earlier layer"
                 )
-        if layer.onto and layer.onto not in known - {IMAGE}:
-            raise ExportError(f"layer {layer.name!r}: it adds to the sum of {layer.onto!r}, which is no earlier layer")
+        if layer.residual and layer.residual not in known - {IMAGE}:
+            raise ExportError(
+                f"layer {layer.name!r}: it adds to the sum of {layer.residual!r}, which is no earlier layer"
+            )
         known.add(layer.name)
 
 
@@ -81,8 +83,8 @@ def _layer_shapes(
     shapes: dict[str, LayerShapes] = {}
     for layer in layers:
         terms = [(c.name, _connection_shape(layer, c, outputs[c.source])) for c in layer.inputs]
-        if layer.onto:
-            terms.append((layer.onto, shapes[layer.onto].sum))
+        if layer.residual:
+            terms.append((layer.residual, shapes[layer.residual].sum))
         _, shape = terms[0]
         for name, other in terms[1:]:
             if other != shape:

@@ -21,7 +21,7 @@ the layer's own name, T the time steps); the output tensor of node ``X`` is ``X_
       C_int          Cast(C_steps) to int32
       C_scaled       Mul(C_int, C_factor [])                      only where the factor, a power of two, is not 1
       L_sum{j}       Add of the first j + 1 terms                 j from 1; the last one is called L_sum; the last
-                                                                  term is the sum of layer ``onto`` where there is one
+                                                                  term is the sum of layer ``residual``, if there is one
       L_signed       Mul(sum, L_sign [channels(, 1, 1)])          -1, 0, +1; only where not all are 1
     and then:
       neuron{i}      spikefold::IF or ::LIF(current, neuron{i}_bias, neuron{i}_threshold)   0/1 [T, N, channels(, h, w)]
@@ -215,13 +215,13 @@ class _GraphWriter:
         shape = self._shapes[layer.name].sum
         unsigned = bool((layer.sign == 1).all())
         read_again = layer.name in self._network.added_to()
-        if single and not layer.onto and not read_again and unsigned and layer.inputs[0].factor == 1:
+        if single and not layer.residual and not read_again and unsigned and layer.inputs[0].factor == 1:
             return self._steps(layer.inputs[0], layer.name, shape, layer.map_pixels)
         terms = [
             self._integer(connection, layer.name if single else connection.name, shape) for connection in layer.inputs
         ]
-        if layer.onto:
-            terms.append(self._sums[layer.onto])
+        if layer.residual:
+            terms.append(self._sums[layer.residual])
         total = terms[0]
         for index, term in enumerate(terms[1:], start=1):
             last = index == len(terms) - 1

@@ -25,8 +25,8 @@ def run_layers(network: IntegerNetwork, images: NDArray[np.uint8]) -> tuple[NDAr
     logits = np.zeros((len(images), network.classes), np.int64)
     for layer in network.layers:
         total = sum(c.factor * _product(c, _summed_map(layer, outputs[c.source])) for c in layer.inputs)
-        if layer.onto:
-            total = total + sums[layer.onto]
+        if layer.residual:
+            total = total + sums[layer.residual]
         sums[layer.name] = np.asarray(total)
         neuron = layer.dynamics(network.frac_bits)
         if neuron is None:

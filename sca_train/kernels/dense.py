@@ -6,13 +6,13 @@ from typing import Protocol
 
 from torch import Tensor
 
-from sca_train.kernels import matrix_tiles, winograd
+from sca_train.kernels import amx, winograd
 from sca_train.kernels.counts import Counts
 from sca_train.kernels.library import ConvolutionShape
 
 
 class DenseWay(Protocol):
-    """What the modules ``matrix_tiles`` and ``winograd`` have in common, for shapes that suit them."""
+    """What the modules ``amx`` and ``winograd`` have in common, for shapes that suit them."""
 
     def beats_events(self, shape: ConvolutionShape, counts: Counts) -> bool: ...
 
@@ -26,7 +26,7 @@ class DenseWay(Protocol):
 
 
 def dense_way(shape: ConvolutionShape) -> DenseWay | None:
-    """Matrix tiles where the processor has them, else Winograd's, of the shapes that suit them; None for others."""
-    if matrix_tiles.suits(shape):
-        return matrix_tiles
+    """AMX tiles where the processor has them, else Winograd's, of the shapes that suit them; None for others."""
+    if amx.suits(shape):
+        return amx
     return winograd if winograd.suits(shape) else None

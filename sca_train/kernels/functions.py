@@ -103,7 +103,7 @@ def neurons(
 def spike_convolution(spikes: SpikeTrains, weights: Weights, stride: int, half: bool = False) -> Tensor:
     """Sums [T * N, out, H, W], channels last, of spikes and weights [out, in, k, k] with padding k // 2.
 
-    With ``half`` the gradient of the sums is rounded once to bf16, on processors with matrix tiles for it: others do
+    With ``half`` the gradient of the sums is rounded once to bf16, on processors with AMX tiles for it: others do
     not gain by it.
     """
     result: Tensor = _SpikeConvolution.apply(

@@ -16,7 +16,7 @@ from sca_train.errors import TrainError
 from sca_train.files import cache_folder
 
 FOLDER = Path(__file__).parent
-SOURCES = tuple(FOLDER / name for name in ("spike_kernels.cpp", "rate_kernels.cpp", "winograd.cpp", "matrix_tiles.cpp"))
+SOURCES = tuple(FOLDER / name for name in ("spike_kernels.cpp", "rate_kernels.cpp", "winograd.cpp", "amx.cpp"))
 HEADERS = (FOLDER / "shared.h", FOLDER / "layer.h")
 COMPILER_VARIABLE = "CXX"
 FLAGS = (

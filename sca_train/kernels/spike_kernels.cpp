@@ -343,9 +343,9 @@ struct Events {
 };
 
 // Columns of the input that one output's kernel covers inside the map, and the kernel column of the first.
-struct Reach {
+struct KernelExtent {
     int64_t first, last;
-    Reach(const Convolution& shape, int64_t x) {
+    KernelExtent(const Convolution& shape, int64_t x) {
         const int64_t left = x * shape.stride - shape.padding();
         first = std::max<int64_t>(left, 0);
         last = std::min<int64_t>(left + shape.kernel, shape.width);
@@ -362,7 +362,7 @@ void convolve_image(const Convolution& shape, const Events& events, const float*
         const uint32_t* begin = events.begin.data() + t * (pixels + 1);
         for (int64_t y = 0; y < shape.out_height; ++y) {
             for (int64_t x = 0; x < shape.out_width; ++x) {
-                const Reach reach(shape, x);
+                const KernelExtent extent(shape, x);
                 Vector sum[VECTORS], other[VECTORS];
 #pragma GCC unroll 8
                 for (int v = 0; v < VECTORS; ++v) sum[v] = other[v] = Vector{};
@@ -372,8 +372,8 @@ void convolve_image(const Convolution& shape, const Events& events, const float*
                     // The weights of place p are row p - (column of the kernel's left edge) * inputs of this kernel row.
                     const float* rows = weights + column
                         + (ky * shape.kernel - (x * shape.stride - padding)) * shape.inputs * padded;
-                    const uint32_t* event = events.place.data() + begin[in_y * shape.width + reach.first];
-                    const uint32_t* last = events.place.data() + begin[in_y * shape.width + reach.last];
+                    const uint32_t* event = events.place.data() + begin[in_y * shape.width + extent.first];
+                    const uint32_t* last = events.place.data() + begin[in_y * shape.width + extent.last];
                     if (VECTORS <= 4) {
                         // Two sums at a time hide the latency of the additions.
                         for (; event + 1 < last; event += 2) {
@@ -451,11 +451,11 @@ void weight_gradient_image(const Convolution& shape, const Train* trains, const 
                 const int64_t y = scaled / shape.stride;
                 if (y >= shape.out_height) continue;
                 for (int64_t x = 0; x < shape.out_width; ++x) {
-                    const Reach reach(shape, x);
+                    const KernelExtent extent(shape, x);
                     subset_sums<VECTORS>(gradient + first * step_stride + (y * shape.out_width + x) * shape.outputs + column,
                                          step_stride, steps, floats, table);
                     float* rows = sums + column + (ky * shape.kernel - (x * shape.stride - padding)) * shape.inputs * padded;
-                    for (uint32_t e = begin[reach.first]; e < begin[reach.last]; ++e) {
+                    for (uint32_t e = begin[extent.first]; e < begin[extent.last]; ++e) {
                         Vector* row = reinterpret_cast<Vector*>(rows + place[e] * padded);
                         const Vector* added = table[pattern[e]];
 #pragma GCC unroll 8

@@ -2,7 +2,7 @@
 // of 4x4 outputs (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2016). It serves the gradients of
 // spikes, which are dense, and spikes where they are too many for adding them one by one to be faster.
 // Tiles are transformed in blocks that stay in the cache, then multiplied with the transformed weights at each of the 36
-// places by one register-blocked product. Feature maps and trains are laid out as in spike_kernels.cpp; no sum depends
+// positions by one register-blocked product. Feature maps and trains are laid out as in spike_kernels.cpp; no sum depends
 // on the number of threads.
 
 #include <cstring>
@@ -17,8 +17,8 @@ namespace {
 constexpr int64_t TILE = 4;                     // outputs of a tile, each way
 constexpr int64_t KERNEL = 3;
 constexpr int64_t COVER = TILE + KERNEL - 1;    // inputs that they depend on
-constexpr int64_t PLACES = COVER * COVER;
-constexpr int64_t PANEL = 2 * LANES;            // columns of a product that are held in registers together
+constexpr int64_t POSITIONS = COVER * COVER;
+constexpr int64_t COLUMNS = 2 * LANES;          // columns of a product that are held in registers together
 #ifdef __AVX512F__
 constexpr int64_t ROWS = 12;                    // and its rows: 24 of 32 registers
 #else
@@ -32,7 +32,7 @@ constexpr int64_t DEPTH = 128;                  // tiles that one product adds u
 // Floats between rows: an odd number of cache lines, so that rows do not compete for the same part of the cache.
 int64_t row_floats(int64_t channels) { return ((channels + LINE - 1) / LINE | 1) * LINE; }
 
-int64_t panels(int64_t channels) { return (channels + PANEL - 1) / PANEL; }
+int64_t register_blocks(int64_t channels) { return (channels + COLUMNS - 1) / COLUMNS; }
 
 struct Release {
     void operator()(float* floats) const { ::operator delete[](floats, std::align_val_t(64)); }
@@ -124,7 +124,7 @@ inline void transform_gradient(const Vector* g, int64_t from, Vector* out, int64
     out[5 * to] = g3;
 }
 
-// Weights of a row or column of the kernel to their COVER places, and the transpose for their gradient.
+// Weights of a row or column of the kernel to their COVER positions, and the transpose for their gradient.
 inline void transform_weights(const Vector* w, int64_t from, Vector* out, int64_t to) {
     const Vector w0 = w[0], w1 = w[from], w2 = w[2 * from];
     const Vector even = (w0 + w2) * (-1.0f / 6), odd = w1 * (-1.0f / 6);
@@ -145,11 +145,11 @@ inline void gather_weights(const Vector* m, int64_t from, Vector* out, int64_t t
     out[2 * to] = sum + far_sum * (1.0f / 6) + m5;
 }
 
-// The SIDE x SIDE pixels from (top, left), zero outside the map, transformed to PLACES vectors per LANES channels. Those
-// of channel c go to out + c / PANEL * panel_floats + c % PANEL, place_floats apart.
+// The SIDE x SIDE pixels from (top, left), zero outside the map, transformed to POSITIONS vectors per LANES channels. Those
+// of channel c go to out + c / COLUMNS * block_floats + c % COLUMNS, position_floats apart.
 template <int64_t SIDE, typename Image>
 void transform_tile(const Tiles& tiles, const Image& image, int64_t top, int64_t left, int64_t channels, float* out,
-                    int64_t place_floats, int64_t panel_floats) {
+                    int64_t position_floats, int64_t block_floats) {
     int64_t place[SIDE * SIDE];
     for (int64_t y = 0; y < SIDE; ++y) {
         for (int64_t x = 0; x < SIDE; ++x) {
@@ -170,19 +170,19 @@ void transform_tile(const Tiles& tiles, const Image& image, int64_t top, int64_t
             else
                 transform_gradient(column, 1, &half[0][x], SIDE);
         }
-        float* target = out + c / PANEL * panel_floats + c % PANEL;
+        float* target = out + c / COLUMNS * block_floats + c % COLUMNS;
         for (int64_t y = 0; y < COVER; ++y) {
             if constexpr (SIDE == COVER)
                 transform_input(half[y], 1, whole, 1);
             else
                 transform_gradient(half[y], 1, whole, 1);
-            for (int64_t x = 0; x < COVER; ++x, target += place_floats) *reinterpret_cast<Vector*>(target) = whole[x];
+            for (int64_t x = 0; x < COVER; ++x, target += position_floats) *reinterpret_cast<Vector*>(target) = whole[x];
         }
     }
 }
 
-// A tile of outputs from its PLACES products, clipped to the map.
-void save_tile(const Tiles& tiles, const float* product, int64_t place_floats, int64_t tile, int64_t channels,
+// A tile of outputs from its POSITIONS products, clipped to the map.
+void save_tile(const Tiles& tiles, const float* product, int64_t position_floats, int64_t tile, int64_t channels,
                float* out) {
     const int64_t top = tiles.top(tile), left = tiles.left(tile);
     const int64_t rows = std::min(TILE, tiles.height - top), columns = std::min(TILE, tiles.width - left);
@@ -192,7 +192,7 @@ void save_tile(const Tiles& tiles, const float* product, int64_t place_floats, i
         for (int64_t y = 0; y < COVER; ++y) {
             Vector row[COVER];
             for (int64_t x = 0; x < COVER; ++x)
-                row[x] = *reinterpret_cast<const Vector*>(product + (y * COVER + x) * place_floats + c);
+                row[x] = *reinterpret_cast<const Vector*>(product + (y * COVER + x) * position_floats + c);
             transform_product(row, 1, half[y], 1);
         }
         for (int64_t x = 0; x < TILE; ++x) transform_product(&half[0][x], TILE, &whole[0][x], TILE);
@@ -202,7 +202,7 @@ void save_tile(const Tiles& tiles, const float* product, int64_t place_floats, i
     }
 }
 
-// target[row][column] = or += sum over k of a(row, k) * b[k][column], for COUNT rows and the first VECTORS of a panel's
+// target[row][column] = or += sum over k of a(row, k) * b[k][column], for COUNT rows and the first VECTORS of a block's
 // columns. One of a's two strides is 1: that of k where ALONG, else that of the rows.
 template <int COUNT, int VECTORS, bool ALONG, bool ADD>
 inline void multiply_rows(const float* a, int64_t a_floats, const float* b, int64_t depth, float* target,
@@ -216,7 +216,7 @@ inline void multiply_rows(const float* a, int64_t a_floats, const float* b, int6
     for (int64_t k = 0; k < depth; ++k) {
         Vector factors[VECTORS];
 #pragma GCC unroll 2
-        for (int v = 0; v < VECTORS; ++v) factors[v] = reinterpret_cast<const Vector*>(b + k * PANEL)[v];
+        for (int v = 0; v < VECTORS; ++v) factors[v] = reinterpret_cast<const Vector*>(b + k * COLUMNS)[v];
 #pragma GCC unroll 12
         for (int r = 0; r < COUNT; ++r) {
             const Vector factor = Vector{} + (ALONG ? a[r * a_floats + k] : a[k * a_floats + r]);
@@ -239,7 +239,7 @@ void multiply_count(std::integer_sequence<int, LESS_ONE...>, int64_t count, cons
     products[count - 1](a, a_floats, b, depth, target, target_floats);
 }
 
-// The same for any number of rows, ROWS at most together and as evenly as possible, and the columns that a panel has.
+// The same for any number of rows, ROWS at most together and as evenly as possible, and the columns of a register block.
 template <bool ALONG, bool ADD>
 void multiply(const float* a, int64_t a_floats, const float* b, int64_t depth, int64_t rows, int64_t columns,
               float* target, int64_t target_floats) {
@@ -256,32 +256,32 @@ void multiply(const float* a, int64_t a_floats, const float* b, int64_t depth, i
     }
 }
 
-// Weights [9][inputs][panels * PANEL] to [PLACES][panels][inputs][PANEL].
+// Weights [9][inputs][blocks * COLUMNS] to [POSITIONS][blocks][inputs][COLUMNS].
 void transform_all_weights(const Convolution& shape, const float* weights, float* out) {
-    const int64_t wide = panels(shape.outputs), row = wide * PANEL, place_floats = shape.inputs * row;
+    const int64_t wide = register_blocks(shape.outputs), row = wide * COLUMNS, position_floats = shape.inputs * row;
 #pragma omp parallel for schedule(static)
     for (int64_t i = 0; i < shape.inputs; ++i) {
         for (int64_t o = 0; o < row; o += LANES) {
             Vector kernel[KERNEL * KERNEL], half[COVER][KERNEL], whole[COVER];
             for (int64_t k = 0; k < KERNEL * KERNEL; ++k)
-                kernel[k] = *reinterpret_cast<const Vector*>(weights + k * place_floats + i * row + o);
+                kernel[k] = *reinterpret_cast<const Vector*>(weights + k * position_floats + i * row + o);
             for (int64_t x = 0; x < KERNEL; ++x) transform_weights(kernel + x, KERNEL, &half[0][x], KERNEL);
-            float* target = out + (o / PANEL * shape.inputs + i) * PANEL + o % PANEL;
+            float* target = out + (o / COLUMNS * shape.inputs + i) * COLUMNS + o % COLUMNS;
             for (int64_t y = 0; y < COVER; ++y) {
                 transform_weights(half[y], 1, whole, 1);
-                for (int64_t x = 0; x < COVER; ++x, target += place_floats)
+                for (int64_t x = 0; x < COVER; ++x, target += position_floats)
                     *reinterpret_cast<Vector*>(target) = whole[x];
             }
         }
     }
 }
 
-// The gradient of weights [9][floats] from that of their transforms [PLACES][floats].
+// The gradient of weights [9][floats] from that of their transforms [POSITIONS][floats].
 void gather_all_weights(const float* sums, int64_t floats, float* out) {
 #pragma omp parallel for schedule(static)
     for (int64_t i = 0; i < floats; i += LANES) {
-        Vector place[PLACES], half[COVER][KERNEL], whole[KERNEL][KERNEL];
-        for (int64_t p = 0; p < PLACES; ++p) place[p] = *reinterpret_cast<const Vector*>(sums + p * floats + i);
+        Vector place[POSITIONS], half[COVER][KERNEL], whole[KERNEL][KERNEL];
+        for (int64_t p = 0; p < POSITIONS; ++p) place[p] = *reinterpret_cast<const Vector*>(sums + p * floats + i);
         for (int64_t y = 0; y < COVER; ++y) gather_weights(place + y * COVER, 1, half[y], 1);
         for (int64_t x = 0; x < KERNEL; ++x) gather_weights(&half[0][x], KERNEL, &whole[0][x], KERNEL);
         for (int64_t k = 0; k < KERNEL * KERNEL; ++k)
@@ -293,27 +293,28 @@ template <typename Maps>
 void convolve(const Convolution& shape, const Maps& maps, const float* weights, float* out) {
     const Tiles tiles(shape);
     const int64_t in_floats = row_floats(shape.inputs), out_floats = row_floats(shape.outputs);
-    const int64_t fitting = BLOCK_FLOATS / (PLACES * (in_floats + out_floats)) / ROWS * ROWS;
-    const int64_t block = std::min(std::max(fitting, 4 * ROWS), tiles.count);
-    const int64_t in_place = block * in_floats + LINE, out_place = block * out_floats + LINE;
-    const int64_t wide = panels(shape.outputs), panel_floats = shape.inputs * PANEL;
-    const auto transformed = zeros(PLACES * wide * panel_floats);
+    const int64_t fitting = BLOCK_FLOATS / (POSITIONS * (in_floats + out_floats)) / ROWS * ROWS;
+    const int64_t chunk = std::min(std::max(fitting, 4 * ROWS), tiles.count);
+    const int64_t in_place = chunk * in_floats + LINE, out_place = chunk * out_floats + LINE;
+    const int64_t wide = register_blocks(shape.outputs), block_floats = shape.inputs * COLUMNS;
+    const auto transformed = zeros(POSITIONS * wide * block_floats);
     transform_all_weights(shape, weights, transformed.get());
 #pragma omp parallel
     {
-        const auto inputs = zeros(PLACES * in_place), products = zeros(PLACES * out_place);
+        const auto inputs = zeros(POSITIONS * in_place), products = zeros(POSITIONS * out_place);
 #pragma omp for schedule(static)
-        for (int64_t first = 0; first < tiles.count; first += block) {
-            const int64_t count = std::min(block, tiles.count - first);
+        for (int64_t first = 0; first < tiles.count; first += chunk) {
+            const int64_t count = std::min(chunk, tiles.count - first);
             for (int64_t i = 0; i < count; ++i)
                 transform_tile<COVER>(tiles, maps.image(tiles.row(first + i)), tiles.top(first + i) - 1,
                                       tiles.left(first + i) - 1, shape.inputs, inputs.get() + i * in_floats, in_place,
-                                      PANEL);
-            for (int64_t place = 0; place < PLACES; ++place)
-                for (int64_t panel = 0; panel < wide; ++panel)
+                                      COLUMNS);
+            for (int64_t place = 0; place < POSITIONS; ++place)
+                for (int64_t block = 0; block < wide; ++block)
                     multiply<true, false>(inputs.get() + place * in_place, in_floats,
-                                          transformed.get() + (place * wide + panel) * panel_floats, shape.inputs, count,
-                                          shape.outputs - panel * PANEL, products.get() + place * out_place + panel * PANEL, out_floats);
+                                          transformed.get() + (place * wide + block) * block_floats, shape.inputs, count,
+                                          shape.outputs - block * COLUMNS, products.get() + place * out_place + block * COLUMNS,
+                                          out_floats);
             for (int64_t i = 0; i < count; ++i)
                 save_tile(tiles, products.get() + i * out_floats, out_place, first + i, shape.outputs, out);
         }
@@ -323,13 +324,13 @@ void convolve(const Convolution& shape, const Maps& maps, const float* weights, 
 template <typename Maps>
 void weight_gradient(const Convolution& shape, const Maps& maps, const FloatMaps& gradients, float* out) {
     const Tiles tiles(shape);
-    const int64_t in_floats = row_floats(shape.inputs), wide = panels(shape.outputs);
-    const int64_t fitting = CHUNK_FLOATS / (PLACES * (in_floats + wide * PANEL));
+    const int64_t in_floats = row_floats(shape.inputs), wide = register_blocks(shape.outputs);
+    const int64_t fitting = CHUNK_FLOATS / (POSITIONS * (in_floats + wide * COLUMNS));
     const int64_t chunk = std::min(std::max(fitting, DEPTH), tiles.count);
-    const int64_t panel_floats = chunk * PANEL + LINE, in_place = chunk * in_floats + LINE;
-    const int64_t out_place = wide * panel_floats;
-    const auto inputs = zeros(PLACES * in_place), outputs = zeros(PLACES * out_place);
-    const auto sums = zeros(PLACES * shape.inputs * wide * PANEL);
+    const int64_t block_floats = chunk * COLUMNS + LINE, in_place = chunk * in_floats + LINE;
+    const int64_t out_place = wide * block_floats;
+    const auto inputs = zeros(POSITIONS * in_place), outputs = zeros(POSITIONS * out_place);
+    const auto sums = zeros(POSITIONS * shape.inputs * wide * COLUMNS);
 #pragma omp parallel
     for (int64_t first = 0; first < tiles.count; first += chunk) {
         const int64_t count = std::min(chunk, tiles.count - first);
@@ -337,21 +338,21 @@ void weight_gradient(const Convolution& shape, const Maps& maps, const FloatMaps
         for (int64_t i = 0; i < count; ++i) {
             const int64_t tile = first + i, row = tiles.row(tile), top = tiles.top(tile), left = tiles.left(tile);
             transform_tile<COVER>(tiles, maps.image(row), top - 1, left - 1, shape.inputs, inputs.get() + i * in_floats,
-                                  in_place, PANEL);
-            transform_tile<TILE>(tiles, gradients.image(row), top, left, shape.outputs, outputs.get() + i * PANEL,
-                                 out_place, panel_floats);
+                                  in_place, COLUMNS);
+            transform_tile<TILE>(tiles, gradients.image(row), top, left, shape.outputs, outputs.get() + i * COLUMNS,
+                                 out_place, block_floats);
         }
 #pragma omp for schedule(static)
-        for (int64_t place = 0; place < PLACES; ++place) {
+        for (int64_t place = 0; place < POSITIONS; ++place) {
             for (int64_t begin = 0; begin < count; begin += DEPTH)
-                for (int64_t panel = 0; panel < wide; ++panel)
+                for (int64_t block = 0; block < wide; ++block)
                     multiply<false, true>(inputs.get() + place * in_place + begin * in_floats, in_floats,
-                                          outputs.get() + place * out_place + panel * panel_floats + begin * PANEL,
-                                          std::min(DEPTH, count - begin), shape.inputs, shape.outputs - panel * PANEL,
-                                          sums.get() + (place * shape.inputs * wide + panel) * PANEL, wide * PANEL);
+                                          outputs.get() + place * out_place + block * block_floats + begin * COLUMNS,
+                                          std::min(DEPTH, count - begin), shape.inputs, shape.outputs - block * COLUMNS,
+                                          sums.get() + (place * shape.inputs * wide + block) * COLUMNS, wide * COLUMNS);
         }
     }
-    gather_all_weights(sums.get(), shape.inputs * wide * PANEL, out);
+    gather_all_weights(sums.get(), shape.inputs * wide * COLUMNS, out);
 }
 
 }  // namespace
@@ -359,7 +360,7 @@ void weight_gradient(const Convolution& shape, const Maps& maps, const FloatMaps
 extern "C" {
 
 // out [T][N][H][W][outputs] of maps [T][N][H][W][inputs], of floats (train_bytes 0) or trains [N][H][W][inputs] (1 or 4),
-// and weights [9][inputs][outputs, padded with zeros to whole panels].
+// and weights [9][inputs][outputs, padded with zeros to whole register blocks].
 void winograd_convolution(const Convolution* shape, const void* maps, int32_t train_bytes, const float* weights,
                           float* out) {
     const int64_t size = shape->height * shape->width * shape->inputs;

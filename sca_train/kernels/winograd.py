@@ -9,9 +9,9 @@ from sca_train.kernels.counts import Counts, event_additions, gradient_additions
 from sca_train.kernels.library import ConvolutionShape, call, empty_maps, vector_floats, weight_rows, weights_of_rows
 
 TILE = 4
-PLACES = (TILE + 2) ** 2
-PANEL_VECTORS = 2
-"""Columns of a product that winograd.cpp holds in registers; its weights are padded to such whole panels."""
+POSITIONS = (TILE + 2) ** 2
+BLOCK_VECTORS = 2
+"""Columns of a product that winograd.cpp holds in registers; its weights are padded to such whole register blocks."""
 
 EVENT_COST = 2.0
 """Time of adding one spike's weights over that of one Winograd product as long, both measured on AVX2."""
@@ -61,13 +61,13 @@ def weight_gradient(shape: ConvolutionShape, trains: Tensor, gradient: Tensor) -
 
 
 def _panel() -> int:
-    return PANEL_VECTORS * vector_floats()
+    return BLOCK_VECTORS * vector_floats()
 
 
 def _products(shape: ConvolutionShape) -> int:
     """Products by tiles, for one output."""
     tiles = -(-shape.height // TILE) * -(-shape.width // TILE)
-    return shape.timesteps * shape.images * tiles * PLACES * shape.inputs
+    return shape.timesteps * shape.images * tiles * POSITIONS * shape.inputs
 
 
 def _overhead(shape: ConvolutionShape) -> float:

@@ -55,11 +55,11 @@ def _block(
     stride = 2 if halves else 1
     inner = LayerSpec(f"{name}a", channels, (ConnectionSpec(f"{name}a", source, stride=stride),))
     inputs = [ConnectionSpec(name, inner.name)]
-    onto = ""
+    residual = ""
     if halves:
         inputs.append(ConnectionSpec(f"{name}_shortcut", source, kernel=1, stride=2))
     elif before_addition:
-        onto = source
+        residual = source
     else:
         inputs.append(ConnectionSpec(f"{name}_identity", source, "identity"))
-    return inner, LayerSpec(name, channels, tuple(inputs), onto, group=f"stage{stage}")
+    return inner, LayerSpec(name, channels, tuple(inputs), residual, group=f"stage{stage}")

@@ -75,21 +75,21 @@ def ramp_after(config: TrainConfig, epochs: int) -> float:
     return min(1.0, epochs / rising) if rising > 0.0 else 1.0
 
 
-def least_channels(width: int, least_kept: float) -> int:
+def min_channels(width: int, min_channel_fraction: float) -> int:
     """How many channels of a group of this width stay whatever their scores."""
-    return max(1, math.ceil(least_kept * width))
+    return max(1, math.ceil(min_channel_fraction * width))
 
 
-def pruned_count(ratio: float, channels: list[int], least_kept: float = 0.0) -> int:
+def pruned_count(ratio: float, channels: list[int], min_channel_fraction: float = 0.0) -> int:
     """How many channels ``ratio`` removes from groups of these widths.
 
     Raises TrainError when fewer would be left than each group keeps at least.
     """
     total = sum(channels)
     pruned = round(ratio * total)
-    least = sum(least_channels(width, least_kept) for width in channels)
+    least = sum(min_channels(width, min_channel_fraction) for width in channels)
     if total - pruned < least:
-        kept = f"{least_kept:g} of its channels" if least_kept else "one"
+        kept = f"{min_channel_fraction:g} of its channels" if min_channel_fraction else "one"
         raise TrainError(
             f"ratio {ratio} leaves {total - pruned} of {total} channels for {len(channels)} layers; "
             f"each layer keeps at least {kept}, so at most {(total - least) / total:.4f} can be removed"
@@ -97,16 +97,16 @@ def pruned_count(ratio: float, channels: list[int], least_kept: float = 0.0) -> 
     return pruned
 
 
-def lowest_channels(scores: list[Tensor], count: int, least_kept: float = 0.0) -> list[Tensor]:
+def lowest_channels(scores: list[Tensor], count: int, min_channel_fraction: float = 0.0) -> list[Tensor]:
     """Masks (True: keep) that prune the ``count`` lowest scores of all groups together.
 
-    The best channel of each group is never pruned, nor are the best ``least_kept`` of them. Equal scores fall in the
-    order of group and channel.
+    The best channel of each group is never pruned, nor are the best ``min_channel_fraction`` of them. Equal scores fall
+    in the order of group and channel.
     """
     protected = [score.clone() for score in scores]
     for score in protected:
         best = torch.sort(score, descending=True, stable=True).indices
-        score[best[: least_channels(len(score), least_kept)]] = torch.inf
+        score[best[: min_channels(len(score), min_channel_fraction)]] = torch.inf
     flat = torch.cat(protected)
     keep = torch.ones(len(flat), dtype=torch.bool)
     keep[torch.sort(flat, stable=True).indices[:count].to(keep.device)] = False
@@ -123,20 +123,24 @@ def regrow_channels(keep: list[Tensor], gradients: list[Tensor], count: int) -> 
     return list(grown.split([len(part) for part in keep]))
 
 
-def exchanged_masks(
-    scores: list[Tensor], gradients: list[Tensor], pruned: int, exchange: float, least_kept: float = 0.0
+def regrown_masks(
+    scores: list[Tensor],
+    gradients: list[Tensor],
+    pruned: int,
+    regrow_fraction: float,
+    min_channel_fraction: float = 0.0,
 ) -> list[Tensor]:
-    """Masks of one structure update: prune ``pruned`` channels and the share ``exchange`` further, regrow the latter.
+    """Masks of one structure update: prune ``pruned`` channels and ``regrow_fraction`` of all further, regrow those.
 
-    Exactly ``pruned`` channels end up pruned. The exchange shrinks where it would leave a group less than it keeps.
+    Exactly ``pruned`` channels end up pruned. That fraction shrinks where it would leave a group less than it keeps.
     """
     widths = [len(score) for score in scores]
-    most = sum(width - least_channels(width, least_kept) for width in widths)
-    extra = min(round(exchange * sum(widths)), most - pruned)
-    return regrow_channels(lowest_channels(scores, pruned + extra, least_kept), gradients, extra)
+    most = sum(width - min_channels(width, min_channel_fraction) for width in widths)
+    extra = min(round(regrow_fraction * sum(widths)), most - pruned)
+    return regrow_channels(lowest_channels(scores, pruned + extra, min_channel_fraction), gradients, extra)
 
 
-class StructureLearner:
+class Pruner:
     """Records activity and gamma gradients of a network while it trains, and updates its masks."""
 
     def __init__(self, network: Network, config: TrainConfig) -> None:
@@ -145,12 +149,12 @@ class StructureLearner:
         self.config = config
         self.groups = pruning_groups(network)
         self.widths = [layers[0].spec.channels for layers in self.groups.values()]
-        least = [least_channels(width, config.least_kept) for width in self.widths]
+        least = [min_channels(width, config.min_channel_fraction) for width in self.widths]
         self.budget = MemoryBudget(network, config.budget, least) if config.budget else None
         if self.budget:
             self.budget.check_possible()
         else:
-            pruned_count(config.ratio, self.widths, config.least_kept)
+            pruned_count(config.ratio, self.widths, config.min_channel_fraction)
 
     def start(self) -> None:
         """Record from now on; where channels may come back, let gradients pass into pruned ones."""
@@ -185,7 +189,9 @@ class StructureLearner:
         """
         generator = torch.Generator().manual_seed(self.config.seed)
         scores = [torch.rand(width, generator=generator, dtype=torch.float64) for width in self.widths]
-        self._set_masks(self._fitting(lambda count: lowest_channels(scores, count, self.config.least_kept), ramp))
+        self._set_masks(
+            self._fitting(lambda count: lowest_channels(scores, count, self.config.min_channel_fraction), ramp)
+        )
 
     def update(self, ramp: float = 1.0) -> dict[str, list[float]]:
         """One structure update from what was recorded since the last one; the random structure only follows its ramp.
@@ -216,21 +222,23 @@ class StructureLearner:
         active = [score.masked_fill(gone, -torch.inf) for score, gone in zip(of_groups, pruned, strict=True)]
         if self.config.structure == "prune-only":
             already = sum(int(part.sum()) for part in pruned)
-            return lambda count: lowest_channels(active, max(count, already), self.config.least_kept)
+            return lambda count: lowest_channels(active, max(count, already), self.config.min_channel_fraction)
         gradients = [
             torch.stack([layer.gamma_gradient for layer in layers]).sum(0).cpu() for layers in self.groups.values()
         ]
         if self.config.score_map == "relative":
             # As for scores: the gradients of large maps are large, and would draw every regrown channel to them.
             gradients = [gradient / gradient.mean().clamp(min=1e-12) for gradient in gradients]
-        return lambda count: exchanged_masks(active, gradients, count, self.config.exchange, self.config.least_kept)
+        return lambda count: regrown_masks(
+            active, gradients, count, self.config.regrow_fraction, self.config.min_channel_fraction
+        )
 
     def _fitting(self, choose: Chooser, ramp: float) -> list[Tensor]:
         """Masks with the share ``ramp`` of the channels pruned that ratio or budget ask for."""
         if self.budget:
             count = self.budget.smallest_pruning(choose)
         else:
-            count = pruned_count(self.config.ratio, self.widths, self.config.least_kept)
+            count = pruned_count(self.config.ratio, self.widths, self.config.min_channel_fraction)
         return choose(round(ramp * count))
 
     def _set_masks(self, masks: list[Tensor]) -> None:

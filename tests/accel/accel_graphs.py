@@ -215,7 +215,7 @@ def _layer(
     return IntegerLayer(
         name=name,
         inputs=(IntegerConnection(name, source, kind, weights, bits, 1, padding),),
-        onto="",
+        residual="",
         sign=np.ones(out, np.int64),
         neuron=neuron,
         leak_shift=2 if neuron == "LIF" else 0,

@@ -29,7 +29,7 @@ def float_layers(description: NetworkDescription, images, trains) -> tuple[list[
     logits = None
     for index, layer in enumerate(description.layers):
         total = sum(_term(connection, _averaged_map(layer, outputs[connection.source])) for connection in layer.inputs)
-        total = total + sums[layer.onto] if layer.onto else total
+        total = total + sums[layer.residual] if layer.residual else total
         sums[layer.name] = total
         per_channel = (-1, *[1] * (total.ndim - 3))
         current = layer.norm_scale.reshape(per_channel) * total + layer.norm_shift.reshape(per_channel)

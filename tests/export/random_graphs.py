@@ -65,13 +65,13 @@ def _layer(draw, rng, name, known, frac_bits):
             if (out, *_convolved(extra, other.shape)) == shape:
                 connections.append(extra)
     fitting = [entry.name for entry in known if entry.sum_shape == shape]
-    onto = draw(st.sampled_from(["", *fitting]))
+    residual = draw(st.sampled_from(["", *fitting]))
     pool = draw(st.integers(1, min(3, *shape[1:])))
     reach = 4 * (255 if source.name == IMAGE else 1) << frac_bits
     layer = IntegerLayer(
         name=name,
         inputs=tuple(connections),
-        onto=onto,
+        residual=residual,
         sign=rng.integers(-1, 2, out) if draw(st.booleans()) else np.ones(out, np.int64),
         **neuron_fields(drawn_neuron(draw, frac_bits)),
         bias=rng.integers(-reach, reach + 1, out),
@@ -118,16 +118,16 @@ def residual_description(
         return ConnectionDescription(name, source, "conv", weights, bits, np.full(len(weights), scale), stride,
                                      shape[2] // 2)  # fmt: skip
 
-    def layer(name, *inputs, onto="", pool=1, width=6):
+    def layer(name, *inputs, residual="", pool=1, width=6):
         norm_scale = rng.uniform(0.3, 1.2, width) * rng.choice([-1.0, 1.0], width)
         norm_scale[0] = 0.0
-        return LayerDescription(name, inputs, onto, norm_scale, rng.normal(0.2, 0.3, width), neuron, pool, "avg")
+        return LayerDescription(name, inputs, residual, norm_scale, rng.normal(0.2, 0.3, width), neuron, pool, "avg")
 
     def joined(name, source, **options):
         """The layer behind the second convolution of a block, whose input is ``source``."""
         main = conv(name, f"{name}a", (6, 6, 3, 3), 2.0**-4)
         if before_addition:
-            return layer(name, main, onto=source, **options)
+            return layer(name, main, residual=source, **options)
         ones = np.ones(6)
         return layer(name, main, ConnectionDescription(f"{name}_identity", source, "identity", None, 1, ones, 1, 0),
                      **options)  # fmt: skip

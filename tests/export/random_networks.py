@@ -74,7 +74,7 @@ def _layer(draw, rng, name, before, weight_shape, stride, padding, pool, frac_bi
     return IntegerLayer(
         name=name,
         inputs=(IntegerConnection(name, _source(before), kind, weights, weight_bits, stride, padding),),
-        onto="",
+        residual="",
         sign=np.ones(weight_shape[0], np.int64),
         **neuron_fields(drawn_neuron(draw, frac_bits)),
         bias=rng.integers(-reach // 4, reach // 4 + 1, weight_shape[0]),
@@ -133,7 +133,7 @@ def random_description(
         return LayerDescription(
             name=name,
             inputs=(connection,),
-            onto="",
+            residual="",
             norm_scale=norm_scale if with_neuron else np.ones(out),
             norm_shift=rng.normal(0.3, 0.4, out) if with_neuron else rng.normal(0, 0.1, out),
             neuron=neuron if with_neuron else None,

@@ -179,7 +179,7 @@ def _bad_descriptions():
     )
     yield (
         "layer 'block1': it adds to the sum of 'nothing', which is no earlier layer",
-        _changed(good, "block1", onto="nothing"),
+        _changed(good, "block1", residual="nothing"),
     )
     yield "layer 'block1': it has no connections", _changed(good, "block1", inputs=())
     yield "two layers are called 'stem'", _changed(good, "block1", name="stem")
@@ -193,7 +193,10 @@ def _bad_descriptions():
     )
     yield r"layer 'block3': a .* pooling window of 5 do not fit its 4x4 input", _changed(good, "block3", pool=5)
     yield r"layer 'block1': .* have \[5, 6\] channels", _changed(good, "block1", norm_scale=np.ones(5))
-    yield "layer 'readout': the read-out must be one fully connected layer", _changed(good, "readout", onto="block3")
+    yield (
+        "layer 'readout': the read-out must be one fully connected layer",
+        _changed(good, "readout", residual="block3"),
+    )
 
 
 @pytest.mark.parametrize(("sentence", "description"), list(_bad_descriptions()), ids=lambda value: str(value)[:40])

@@ -43,7 +43,7 @@ def integer_layer(
     return IntegerLayer(
         name=name,
         inputs=(IntegerConnection(name, source, kind, weights, bits, stride, padding),),
-        onto="",
+        residual="",
         sign=np.ones(out, np.int64),
         neuron=neuron,
         leak_shift=1 if neuron == "LIF" else 0,

@@ -202,7 +202,7 @@ def test_a_truncated_model_is_one_sentence(tmp_path):
 def connected(name: str, *connections: IntegerConnection, **options) -> IntegerLayer:
     """Four channels that spike at the first input."""
     ones = np.ones(4, np.int64)
-    settings = {"pool": 1, "pool_kind": "max", "onto": "", **options}
+    settings = {"pool": 1, "pool_kind": "max", "residual": "", **options}
     neuron = neuron_fields(IF(reset="hard", frac_bits=4))
     return IntegerLayer(name, connections, sign=ones, **neuron, bias=ones * 0, threshold=ones, **settings)
 
@@ -221,7 +221,7 @@ def test_residual_additions_are_named_by_their_layers(tmp_path):
     stem = connected("stem", convolution("stem", IMAGE, 2))
     identity = IntegerConnection("skip", "stem", "identity", None, 1, 1, 0)
     block = connected("block1", convolution("block1", "stem", 4), identity)
-    stream = connected("block2", convolution("block2", "block1", 4), onto="block1", pool=4, pool_kind="avg")
+    stream = connected("block2", convolution("block2", "block1", 4), residual="block1", pool=4, pool_kind="avg")
     message = refused_network(tmp_path, (stem, block, stream), 16)
     assert message == (
         "the network has parts for which there is no hardware core yet: residual addition 'block1', 'block2'; "

@@ -25,7 +25,7 @@ def seeded(seed: int = 3) -> torch.Generator:
 
 
 def moved(image: Tensor, rows: int, columns: int, kind: str) -> Tensor:
-    """One image [..., H, W, C] moved down and right by so many pixels, the plain way."""
+    """One image [..., H, W, C] moved down and right by so many pixels: the reference."""
     rolled = image.roll((rows, columns), (-3, -2))
     if kind != "roll":
         height, width = image.shape[-3:-1]

@@ -17,7 +17,7 @@ from sca_train.errors import TrainError
 from sca_train.pruning.budget import MemoryBudget, weight_bits, weight_blocks
 from sca_train.pruning.compact import compact
 from sca_train.pruning.memory import board_memory_bits
-from sca_train.pruning.sca import StructureLearner, lowest_channels, pruning_groups
+from sca_train.pruning.sca import Pruner, lowest_channels, pruning_groups
 from sca_train.train import train
 from tests.train.conftest import make_network, small
 
@@ -60,29 +60,29 @@ def test_boards_hold_what_their_blocks_hold() -> None:
 @pytest.mark.parametrize("structure", ["prune-regrow", "prune-only", "random"])
 @pytest.mark.parametrize("share", [0.9, 0.5, 0.1])
 def test_no_pruning_that_removes_fewer_channels_fits(structure: str, share: float) -> None:
-    config = small(structure=structure, exchange=0.1)
+    config = small(structure=structure, regrow_fraction=0.1)
     network = make_network(config)
     blocks = weight_blocks(network)
     capacity = int(weight_bits(blocks, [16, 32, 64]) * share)
-    learner = StructureLearner(network, config)
-    learner.budget = MemoryBudget(network, BOARD, capacity=capacity)
+    pruner = Pruner(network, config)
+    pruner.budget = MemoryBudget(network, BOARD, capacity=capacity)
     for layer in network.spiking_layers():
         layer.potential.uniform_()
         layer.spike_count.uniform_()
         layer.samples.fill_(1.0)
         layer.gamma_gradient.uniform_()
     offered: list[tuple[int, bool]] = []
-    fits = learner.budget.fits
+    fits = pruner.budget.fits
 
     def noting(masks: list[torch.Tensor]) -> bool:
         offered.append((sum(int((mask == 0).sum()) for mask in masks), fits(masks)))
         return offered[-1][1]
 
-    learner.budget.fits = noting  # type: ignore[method-assign]
+    pruner.budget.fits = noting  # type: ignore[method-assign]
     if structure == "random":
-        learner.choose_randomly()
+        pruner.choose_randomly()
     else:
-        learner.update()
+        pruner.update()
     kept = [int(layer.mask.sum()) for layer in network.spiking_layers()]
     assert weight_bits(blocks, kept) <= capacity
     assert (112 - sum(kept) - 1, False) in offered  # one channel fewer was tried and is too much
@@ -91,16 +91,16 @@ def test_no_pruning_that_removes_fewer_channels_fits(structure: str, share: floa
 def test_pruned_channels_stay_pruned_when_more_would_fit() -> None:
     config = small(structure="prune-only", score="gamma")
     network = make_network(config)
-    learner = StructureLearner(network, config)
-    learner.update()
+    pruner = Pruner(network, config)
+    pruner.update()
     before = [layer.mask.clone() for layer in network.spiking_layers()]
-    learner.budget = MemoryBudget(network, BOARD)
-    learner.update()
+    pruner.budget = MemoryBudget(network, BOARD)
+    pruner.update()
     for layer, mask in zip(network.spiking_layers(), before, strict=True):
         assert torch.equal(layer.mask, mask)
 
 
-def test_a_network_that_fits_no_way_is_refused() -> None:
+def test_a_network_that_fits_no_way_is_rejected() -> None:
     network = make_network(small())
     least = weight_bits(weight_blocks(network), [1, 1, 1])
     MemoryBudget(network, BOARD, capacity=least).check_possible()
@@ -112,7 +112,7 @@ def test_a_network_that_fits_no_way_is_refused() -> None:
     )
 
 
-def test_shares_of_layers_that_do_not_fit_are_refused() -> None:
+def test_shares_of_layers_that_do_not_fit_are_rejected() -> None:
     network = make_network(small())
     least = weight_bits(weight_blocks(network), [4, 8, 16])
     with pytest.raises(TrainError, match=rf"with the least channels, \[4, 8, 16\] .* they still take {least} bits"):
@@ -122,7 +122,7 @@ def test_shares_of_layers_that_do_not_fit_are_refused() -> None:
 def test_trained_network_fits_its_board(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With boards of a hundredth of the memory, so that a small network has to be pruned for one."""
     monkeypatch.setattr("sca_train.pruning.memory.USABLE_MEMORY_SHARE", 0.0075)
-    config: TrainConfig = small(budget=BOARD, ratio=0.0, exchange=0.05)
+    config: TrainConfig = small(budget=BOARD, ratio=0.0, regrow_fraction=0.05)
     metrics = train(config, tmp_path / "run")
     assert metrics is not None
     bits = described_bits(describe_run(tmp_path / "run"))

@@ -165,7 +165,7 @@ def forward(network: NetworkDescription, images: NDArray[np.uint8]) -> NDArray[n
         sums: dict[str, NDArray[np.float64]] = {"": np.zeros(())}
         for layer in network.layers:
             terms = [connection_sums(entry, spikes[entry.source]) for entry in layer.inputs]
-            sums[layer.name] = sum(terms, sums[layer.onto])
+            sums[layer.name] = sum(terms, sums[layer.residual])
             axes = (1, -1, *[1] * (sums[layer.name].ndim - 2))
             current = sums[layer.name] * layer.norm_scale.reshape(axes) + layer.norm_shift.reshape(axes)
             if layer.neuron is None:
@@ -229,7 +229,7 @@ def test_groups_are_the_layers_that_meet_in_additions() -> None:
         assert len(groups) == 3 + 9
 
 
-def test_unequal_masks_of_a_group_are_refused() -> None:
+def test_unequal_masks_of_a_group_are_rejected() -> None:
     for name in ("resnet20", "preresnet20"):
         network = make_network(CONFIGS[name])
         network.layer("block2").mask[0] = 0.0

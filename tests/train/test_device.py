@@ -39,7 +39,7 @@ def test_cpus_train_by_the_kernels_and_others_in_bf16_where_hardware_has_it(
 
 
 @pytest.mark.parametrize(("bf16", "device"), [("auto", CUDA), ("on", CPU)])
-def test_kernels_that_cannot_run_are_refused(bf16: str, device: torch.device) -> None:
+def test_kernels_that_cannot_run_are_rejected(bf16: str, device: torch.device) -> None:
     with pytest.raises(TrainError, match="kernels"):
         use_kernels(replace(TrainConfig(), kernels="on", bf16=bf16), device)
 

@@ -230,7 +230,7 @@ def test_damaged_runs_are_named_in_one_sentence(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_sweep_without_any_finished_training_is_refused(tmp_path: Path) -> None:
+def test_a_sweep_without_any_finished_training_is_rejected(tmp_path: Path) -> None:
     (write_run(tmp_path / "sweep" / "bad") / "metrics.json").unlink()
     with pytest.raises(TrainError, match="is finished; there is nothing to draw yet"):
         find_runs([tmp_path / "sweep"])

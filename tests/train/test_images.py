@@ -1,4 +1,4 @@
-"""Image files as networks take them: formats, depths, transparency, orientation, sizes, and what is refused."""
+"""Image files as networks take them: formats, depths, transparency, orientation, sizes, and what is rejected."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def noise(*shape: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
 
 
-def refused(path: Path, shape: tuple[int, ...] = RGB) -> str:
+def rejected(path: Path, shape: tuple[int, ...] = RGB) -> str:
     with pytest.raises(TrainError) as error:
         read_picture(path, shape)
     assert "\n" not in str(error.value)
@@ -143,13 +143,13 @@ def test_the_middle_is_kept_and_resized(tmp_path: Path) -> None:
 
 
 def test_what_is_no_image_file(tmp_path: Path) -> None:
-    assert "there is no image file" in refused(tmp_path / "gone.png")
-    assert "is a folder; name one image file" in refused(tmp_path)
+    assert "there is no image file" in rejected(tmp_path / "gone.png")
+    assert "is a folder; name one image file" in rejected(tmp_path)
     os.mkfifo(tmp_path / "pipe.png")
-    assert "is no regular file" in refused(tmp_path / "pipe.png")
+    assert "is no regular file" in rejected(tmp_path / "pipe.png")
     for name, content in (("empty.png", b""), ("text.png", b"hello"), ("zeros.jpg", bytes(100))):
         (tmp_path / name).write_bytes(content)
-        assert f"{name} is not an image that Pillow reads as one of PNG, JPEG," in refused(tmp_path / name)
+        assert f"{name} is not an image that Pillow reads as one of PNG, JPEG," in rejected(tmp_path / name)
 
 
 @pytest.mark.parametrize("form", ["EPS", "TIFF", "PDF", "ICO", "TGA"])
@@ -157,17 +157,17 @@ def test_other_formats_stay_closed_whatever_their_name(tmp_path: Path, form: str
     content = io.BytesIO()
     Image.new("RGB", (16, 16), (1, 2, 3)).save(content, form)
     (tmp_path / "cat.png").write_bytes(content.getvalue())
-    assert "is not an image that Pillow reads as one of" in refused(tmp_path / "cat.png")
+    assert "is not an image that Pillow reads as one of" in rejected(tmp_path / "cat.png")
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_torn_files_are_refused(tmp_path: Path, form: str) -> None:
+def test_torn_files_are_rejected(tmp_path: Path, form: str) -> None:
     content = io.BytesIO()
     Image.fromarray(noise(40, 40, 3)).save(content, form)
     whole = content.getvalue()
     for length in (len(whole) // 2, len(whole) - 40):
         (tmp_path / "torn").write_bytes(whole[:length])
-        assert "is not an image that Pillow reads" in refused(tmp_path / "torn")
+        assert "is not an image that Pillow reads" in rejected(tmp_path / "torn")
 
 
 def test_damaged_files_give_one_sentence_or_an_image(tmp_path: Path) -> None:
@@ -198,16 +198,16 @@ def test_a_decompression_bomb_is_refused_unopened(tmp_path: Path) -> None:
         header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
         body = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(100))) + chunk(b"IEND", b"")
         (tmp_path / "bomb.png").write_bytes(b"\x89PNG\r\n\x1a\n" + body)
-        assert "bomb.png has more than 89,478,485 pixels" in refused(tmp_path / "bomb.png")
+        assert "bomb.png has more than 89,478,485 pixels" in rejected(tmp_path / "bomb.png")
 
 
 def test_networks_that_take_no_pictures(tmp_path: Path) -> None:
     path = saved(tmp_path / "x.png", Image.new("RGB", (8, 8)))
-    assert "takes event frames [4, 8, 8, 2]" in refused(path, (4, 8, 8, 2))
-    assert "takes images of 2 channels, and a picture has 1 or 3" in refused(path, (8, 8, 2))
+    assert "takes event frames [4, 8, 8, 2]" in rejected(path, (4, 8, 8, 2))
+    assert "takes images of 2 channels, and a picture has 1 or 3" in rejected(path, (8, 8, 2))
 
 
-def test_numbers_without_a_known_white_are_refused(tmp_path: Path) -> None:
+def test_numbers_without_a_known_white_are_rejected(tmp_path: Path) -> None:
     path = tmp_path / "float.pfm"
     path.write_bytes(b"Pf\n2 2\n-1.0\n" + np.ones(4, np.float32).tobytes())
-    assert "holds numbers without a known white" in refused(path)
+    assert "holds numbers without a known white" in rejected(path)

@@ -1,4 +1,4 @@
-"""The event-driven kernels beside the plain way: PyTorch's convolution and batch norm, SpikingJelly's neurons."""
+"""The event-driven kernels beside the reference: PyTorch's convolution and batch norm, SpikingJelly's neurons."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from spikingjelly.activation_based import surrogate
 from torch import Tensor, nn
 
 from sca_train.errors import TrainError
-from sca_train.kernels import Weights, functions, library, matrix_tiles, winograd
+from sca_train.kernels import Weights, amx, functions, library, winograd
 from sca_train.kernels.counts import Counts, count_spikes
 from sca_train.kernels.dense import DenseWay, dense_way
 from sca_train.kernels.functions import Neuron, SpikeTrains, neurons, spike_convolution
@@ -164,8 +164,8 @@ def plain_results(spikes: Tensor, weight: Tensor, gradient: Tensor) -> tuple[Ten
 
 
 def needs_matrix_tiles() -> None:
-    if not matrix_tiles.available():
-        pytest.skip("this processor has no matrix tiles (Intel AMX)")
+    if not amx.available():
+        pytest.skip("this processor has no AMX tiles (Intel)")
 
 
 @pytest.mark.parametrize(
@@ -183,7 +183,7 @@ def test_matrix_tiles_equal_pytorchs_convolution_in_float64(
     timesteps: int, images: int, inputs: int, outputs: int, height: int, width: int, kernel: int
 ) -> None:
     needs_matrix_tiles()
-    assert max(dense_errors(matrix_tiles, timesteps, images, inputs, outputs, height, width, kernel)) < 2e-5
+    assert max(dense_errors(amx, timesteps, images, inputs, outputs, height, width, kernel)) < 2e-5
 
 
 @settings(max_examples=40, deadline=None)
@@ -205,7 +205,7 @@ def test_matrix_tiles_of_any_shape(
     spikes = random_spikes(timesteps, images, inputs, *size, rate=0.4)
     weight = torch.randn(outputs, inputs, kernel, kernel)
     gradient = torch.randn(timesteps * images, outputs, *size).contiguous(memory_format=torch.channels_last)
-    found = results(matrix_tiles, spikes, weight, gradient)
+    found = results(amx, spikes, weight, gradient)
     expected, magnitudes = plain_results(spikes, weight, gradient), plain_results(spikes, weight.abs(), gradient.abs())
     bounds = (2.0**-15, 2.0**-14, 2.0**-15)
     for one, other, magnitude, bound in zip(found, expected, magnitudes, bounds, strict=True):
@@ -231,12 +231,12 @@ def test_dense_spikes_go_by_tiles_and_sparse_ones_by_events() -> None:
 
 @pytest.mark.parametrize("there", [False, True])
 def test_matrix_tiles_come_first_where_the_processor_has_them(there: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(matrix_tiles, "available", lambda: there)
+    monkeypatch.setattr(amx, "available", lambda: there)
     ways = [
         dense_way(library.ConvolutionShape(4, 4, 8, 8, 16, 16, kernel, stride, 8 // stride, 8 // stride))
         for kernel, stride in ((3, 1), (5, 1), (3, 2))
     ]
-    assert ways == ([matrix_tiles, matrix_tiles, None] if there else [winograd, None, None])
+    assert ways == ([amx, amx, None] if there else [winograd, None, None])
     for images in (3, 1):
         shape = library.ConvolutionShape(4, images, 8, 8, 16, 16, 3, 1, 8, 8)
         assert dense_way(shape) is winograd
@@ -249,8 +249,8 @@ def test_matrix_tiles_beat_spikes_that_are_many_or_whose_outputs_are_few(
     shape = library.ConvolutionShape(4, 8, 8, 8, channels, channels, 3, 1, 8, 8)
     neurons_in = 8 * 8 * 8 * channels
     counts = Counts(int(4 * neurons_in * rate), int(4 * neurons_in * rate))
-    assert matrix_tiles.beats_events(shape, counts) == tiles
-    assert matrix_tiles.gradient_beats_events(shape, counts) == (tiles and channels > 16)
+    assert amx.beats_events(shape, counts) == tiles
+    assert amx.gradient_beats_events(shape, counts) == (tiles and channels > 16)
 
 
 def plain_neurons(

@@ -90,14 +90,14 @@ def test_blocks_are_wired_as_published(model: str) -> None:
         ("conv", 3, 1, "block4a"),
         ("conv", 1, 2, "block3"),
     ]
-    assert layers["block4"].onto == ""
+    assert layers["block4"].residual == ""
     second = layers["block5"]
     if model == "resnet20":
         assert [(entry.kind, entry.source) for entry in second.inputs] == [("conv", "block5a"), ("identity", "block4")]
-        assert second.onto == ""
+        assert second.residual == ""
     else:
         assert [(entry.kind, entry.source) for entry in second.inputs] == [("conv", "block5a")]
-        assert second.onto == "block4"
+        assert second.residual == "block4"
     assert {(spec.pool, spec.pool_kind) for spec in layers.values()} == {(1, "max"), (8, "avg")}
     assert (layers["block9"].pool, layers["block9"].pool_kind) == (8, "avg")
 

@@ -164,10 +164,10 @@ def test_spikes_are_let_go_after_their_last_reader(model: str) -> None:
     assert not [reference for reference in alive if reference() is not None]
 
 
-def test_specifications_that_do_not_fit_are_refused() -> None:
+def test_specifications_that_do_not_fit_are_rejected() -> None:
     first = LayerSpec("first", 4, (ConnectionSpec("first", IMAGE),))
     narrower = LayerSpec("second", 3, (ConnectionSpec("second", "first"), ConnectionSpec("same", "first", "identity")))
-    halved = LayerSpec("second", 4, (ConnectionSpec("second", "first", stride=2),), onto="first")
+    halved = LayerSpec("second", 4, (ConnectionSpec("second", "first", stride=2),), residual="first")
     for second in (narrower, halved):
         with pytest.raises(ValueError, match="layer second adds sums of different shapes"):
             layer_shapes((first, second), (8, 8, 1))

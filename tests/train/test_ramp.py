@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from sca_train.config import STRUCTURES, TrainConfig
 from sca_train.pruning import budget
-from sca_train.pruning.sca import StructureLearner, ramp_after, sparsity
+from sca_train.pruning.sca import Pruner, ramp_after, sparsity
 from sca_train.train import METRICS_FILE, train
 from tests.train.conftest import make_network, small
 from tests.train.test_sca import masks_of, recorded
@@ -36,10 +36,10 @@ def test_ramp_rises_to_one_by_the_end_of_the_search(ramp: float, epochs: int, da
 
 @pytest.mark.parametrize("structure", STRUCTURES)
 def test_updates_prune_the_share_of_the_ramp(structure: str) -> None:
-    config = small(structure=structure, ratio=0.75, exchange=0.1, ratio_ramp=1.0)
+    config = small(structure=structure, ratio=0.75, regrow_fraction=0.1, ratio_ramp=1.0)
     network = make_network(config)
     if structure == "random":
-        StructureLearner(network, config).choose_randomly(0.0)
+        Pruner(network, config).choose_randomly(0.0)
     assert sparsity(network) == 0.0
     before = masks_of(network)
     for step, ramp in enumerate((0.25, 0.5, 1.0)):
@@ -50,12 +50,12 @@ def test_updates_prune_the_share_of_the_ramp(structure: str) -> None:
         before = masks_of(network)
     if structure == "random":
         at_once = make_network(config)
-        StructureLearner(at_once, config).choose_randomly()
+        Pruner(at_once, config).choose_randomly()
         assert torch.equal(masks_of(at_once), before)
 
 
 def test_budgets_rise_to_what_fits(monkeypatch: pytest.MonkeyPatch) -> None:
-    config = small(budget="Pynq-Z2", exchange=0.0)
+    config = small(budget="Pynq-Z2", regrow_fraction=0.0)
     network = make_network(config)
     # A board whose memory takes half of the weights.
     blocks = budget.weight_blocks(network)
@@ -65,8 +65,8 @@ def test_budgets_rise_to_what_fits(monkeypatch: pytest.MonkeyPatch) -> None:
     recorded(twin, config).update()
     needed = int((masks_of(twin) == 0.0).sum())
     assert needed > 10
-    learner = recorded(network, config)
-    learner.update(0.5)
+    pruner = recorded(network, config)
+    pruner.update(0.5)
     assert int((masks_of(network) == 0.0).sum()) == round(0.5 * needed)
     recorded(network, config).update()
     kept = [int(layer.mask.sum()) for layer in network.spiking_layers()]

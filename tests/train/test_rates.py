@@ -244,6 +244,6 @@ def test_recorded_activity_of_kernels_equals_that_of_plain_rates() -> None:
         ({"rate_epochs": 3, "spiking_lr": 0.0}, "spiking_lr"),
     ],
 )
-def test_rates_that_no_training_could_use_are_refused(options: dict[str, object], reason: str) -> None:
+def test_rates_that_no_training_could_use_are_rejected(options: dict[str, object], reason: str) -> None:
     with pytest.raises(TrainError, match=reason):
         apply_overrides(TrainConfig(), {**SOFT, **options}, "the test")

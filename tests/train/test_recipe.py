@@ -55,7 +55,7 @@ def test_options_survive_a_round_trip(tmp_path: Path) -> None:
     "key", ["lr", "finetune_lr", "momentum", "warm_up", "distill", "distill_temperature", "ema", "ratio_ramp"]
 )
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
-def test_numbers_that_are_not_finite_are_refused(key: str, value: float) -> None:
+def test_numbers_that_are_not_finite_are_rejected(key: str, value: float) -> None:
     with pytest.raises(TrainError) as caught:
         apply_overrides(TrainConfig(), {key: value}, "test")
     assert str(caught.value) == f"{key} is {value}; it must be a finite number"

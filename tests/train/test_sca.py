@@ -14,13 +14,13 @@ from sca_train.config import TrainConfig
 from sca_train.errors import TrainError
 from sca_train.network import Network
 from sca_train.pruning.sca import (
-    StructureLearner,
+    Pruner,
     channel_scores,
-    exchanged_masks,
     lowest_channels,
     pruned_count,
     pruning_groups,
     regrow_channels,
+    regrown_masks,
     sparsity,
 )
 from sca_train.specs import IMAGE, ConnectionSpec, LayerSpec
@@ -70,7 +70,7 @@ def test_the_best_channel_of_each_layer_survives() -> None:
 
 def test_each_layer_keeps_its_share() -> None:
     scores = [torch.tensor([0.1, 0.2, 0.3, 0.4, 0.5]), torch.tensor([7.0, 8.0, 9.0, 10.0])]
-    keep = lowest_channels(scores, 4, least_kept=0.5)
+    keep = lowest_channels(scores, 4, min_channel_fraction=0.5)
     assert [mask.tolist() for mask in keep] == [[False, False, True, True, True], [False, False, True, True]]
 
 
@@ -82,39 +82,39 @@ def test_regrowth_takes_the_largest_gamma_gradients_of_pruned_channels() -> None
 
 
 @pytest.mark.parametrize("ratio", [0.0, 0.1, 0.33, 0.5, 0.9, 0.97])
-@pytest.mark.parametrize("exchange", [0.0, 0.05, 0.3])
-def test_sparsity_is_exactly_the_target(ratio: float, exchange: float) -> None:
+@pytest.mark.parametrize("regrow_fraction", [0.0, 0.05, 0.3])
+def test_sparsity_is_exactly_the_target(ratio: float, regrow_fraction: float) -> None:
     scores, gradients = random_scores([16, 32, 64])
     pruned = pruned_count(ratio, [16, 32, 64])
-    masks = exchanged_masks(scores, gradients, pruned, exchange)
+    masks = regrown_masks(scores, gradients, pruned, regrow_fraction)
     assert sum(int((~mask).sum()) for mask in masks) == pruned == round(ratio * 112)
     assert all(mask.any() for mask in masks)
 
 
-@pytest.mark.parametrize("exchange", [0.0, 0.05, 0.3])
+@pytest.mark.parametrize("regrow_fraction", [0.0, 0.05, 0.3])
 @pytest.mark.parametrize("structure", ["prune-regrow", "prune-only", "random"])
-def test_updates_leave_each_layer_its_share(structure: str, exchange: float) -> None:
+def test_updates_leave_each_layer_its_share(structure: str, regrow_fraction: float) -> None:
     """By the summed score, which ranks the last layer's small map far below the others."""
-    config = small(structure=structure, exchange=exchange, ratio=0.7, least_kept=0.2)
+    config = small(structure=structure, regrow_fraction=regrow_fraction, ratio=0.7, min_channel_fraction=0.2)
     network = make_network(config)
-    learner = StructureLearner(network, config)
+    pruner = Pruner(network, config)
     if structure == "random":
-        learner.choose_randomly()
+        pruner.choose_randomly()
     for _ in range(3):
         for pixels, layer in zip((64, 16, 4), network.spiking_layers(), strict=True):
             layer.samples += 1.0
             layer.potential += pixels * (1.0 + torch.rand(layer.spec.channels, dtype=torch.float64))
-        learner.update()
+        pruner.update()
         kept = [int(layer.mask.sum()) for layer in network.spiking_layers()]
         assert sum(kept) == 112 - round(0.7 * 112)
         assert all(count >= least for count, least in zip(kept, (4, 7, 13), strict=True))
 
 
-@pytest.mark.parametrize("exchange", [0.0, 0.05, 0.3])
-def test_more_pruning_keeps_no_channel_that_less_prunes(exchange: float) -> None:
+@pytest.mark.parametrize("regrow_fraction", [0.0, 0.05, 0.3])
+def test_more_pruning_keeps_no_channel_that_less_prunes(regrow_fraction: float) -> None:
     """What the bisection of a budget rests on."""
     scores, gradients = random_scores([5, 20, 15])
-    masks = [torch.cat(exchanged_masks(scores, gradients, pruned, exchange)) for pruned in range(38)]
+    masks = [torch.cat(regrown_masks(scores, gradients, pruned, regrow_fraction)) for pruned in range(38)]
     assert all(not (fewer & ~more).any() for more, fewer in pairwise(masks))
 
 
@@ -124,12 +124,12 @@ def random_scores(widths: list[int]) -> tuple[list[Tensor], list[Tensor]]:
     return scores, [torch.rand(width, generator=generator) for width in widths]
 
 
-def test_a_ratio_that_empties_a_layer_is_refused() -> None:
+def test_a_ratio_that_empties_a_layer_is_rejected() -> None:
     with pytest.raises(TrainError, match=r"leaves 1 of 112 channels for 3 layers.*at most 0\.9732 can be removed"):
         pruned_count(0.99, [16, 32, 64])
 
 
-def test_a_ratio_that_takes_a_layers_share_is_refused() -> None:
+def test_a_ratio_that_takes_a_layers_share_is_rejected() -> None:
     assert pruned_count(0.78, [16, 32, 64], 0.2) == 87
     with pytest.raises(TrainError, match=r"leaves 22 of 112 .* each layer keeps at least 0\.2 .* at most 0\.7857 can"):
         pruned_count(0.8, [16, 32, 64], 0.2)
@@ -138,10 +138,10 @@ def test_a_ratio_that_takes_a_layers_share_is_refused() -> None:
 def test_pruned_channels_are_silent_but_their_gamma_has_a_gradient() -> None:
     network = make_network(small())
     network.train()
-    learner = StructureLearner(network, small(exchange=0.1))
+    pruner = Pruner(network, small(regrow_fraction=0.1))
     layer = network.spiking_layers()[1]
     layer.mask[:10] = 0.0
-    learner.start()
+    pruner.start()
     images, labels = torch.rand(8, 1, 8, 8), torch.arange(8)
     outputs: list[Tensor] = []
     handle = layer.register_forward_hook(lambda _module, _inputs, output: outputs.append(output.detach()))
@@ -151,26 +151,26 @@ def test_pruned_channels_are_silent_but_their_gamma_has_a_gradient() -> None:
     assert outputs[0][:, :, 10:].any()
     gradient = layer.norm.weight.grad.clone()
     assert bool((gradient[:10] != 0).any())
-    learner.after_backward(l1=0.01)
+    pruner.after_backward(l1=0.01)
     assert torch.allclose(layer.gamma_gradient, gradient.abs().double())
     assert torch.allclose(layer.norm.weight.grad, gradient + 0.01 * layer.norm.weight.sign())
-    learner.stop()
+    pruner.stop()
     network.zero_grad()
     torch.nn.functional.cross_entropy(network(images), labels).backward()
     assert not layer.norm.weight.grad[:10].any()
 
 
-def recorded(network: Network, config: TrainConfig, seed: int = 0) -> StructureLearner:
-    """A learner that has seen one training step."""
+def recorded(network: Network, config: TrainConfig, seed: int = 0) -> Pruner:
+    """A pruner that has seen one training step."""
     network.train()
-    learner = StructureLearner(network, config)
-    learner.start()
+    pruner = Pruner(network, config)
+    pruner.start()
     images = torch.rand(8, 1, 8, 8, generator=torch.Generator().manual_seed(seed))
     network.zero_grad()
     torch.nn.functional.cross_entropy(network(images), torch.arange(8)).backward()
-    learner.after_backward(0.0)
-    learner.stop()
-    return learner
+    pruner.after_backward(0.0)
+    pruner.stop()
+    return pruner
 
 
 def masks_of(network: Network) -> Tensor:
@@ -180,7 +180,7 @@ def masks_of(network: Network) -> Tensor:
 @pytest.mark.parametrize("score", ["membrane", "spikes", "gamma", "weight-l1"])
 def test_update_sets_masks_and_forgets_what_was_recorded(score: str) -> None:
     network = make_network(small())
-    scores = recorded(network, small(score=score, exchange=0.1)).update()
+    scores = recorded(network, small(score=score, regrow_fraction=0.1)).update()
     assert sparsity(network) == pytest.approx(0.5)
     for layer in network.spiking_layers():
         assert float(layer.potential.abs().sum() + layer.spike_count.sum() + layer.samples) == 0.0
@@ -220,7 +220,7 @@ def residual(config: TrainConfig) -> Network:
 
 
 def test_layers_of_a_group_share_a_mask_by_mean_score_and_summed_gradient() -> None:
-    config = small(score="gamma", ratio=0.4, exchange=0.15)
+    config = small(score="gamma", ratio=0.4, regrow_fraction=0.15)
     network = residual(config)
     assert {name: len(layers) for name, layers in pruning_groups(network).items()} == {"stage": 2, "inner": 1}
     stem, inner, outer = network.spiking_layers()
@@ -233,18 +233,18 @@ def test_layers_of_a_group_share_a_mask_by_mean_score_and_summed_gradient() -> N
     stem.gamma_gradient.copy_(torch.tensor([1.0, 0.0, 0.0, 3.0, 9.0, 9.0]))
     outer.gamma_gradient.copy_(torch.tensor([1.0, 0.0, 2.5, 1.0, 9.0, 9.0]))
     inner.gamma_gradient.copy_(torch.tensor([9.0, 9.0, 9.0, 9.0, 0.0, 3.0, 0.0, 0.0, 0.0]))
-    StructureLearner(network, config).update()
+    Pruner(network, config).update()
     assert stem.mask.tolist() == outer.mask.tolist() == [0.0, 0.0, 0.0, 1.0, 1.0, 1.0]
     assert inner.mask.tolist() == [1.0, 1.0, 1.0, 1.0, 0.0, 1.0, 0.0, 0.0, 1.0]
     assert sparsity(network) == pytest.approx(6 / 15)
 
 
 def test_prune_only_never_brings_a_channel_back() -> None:
-    config = small(structure="prune-only", exchange=0.3)
+    config = small(structure="prune-only", regrow_fraction=0.3)
     network = make_network(config)
-    learner = recorded(network, config)
+    pruner = recorded(network, config)
     assert not any(layer.regrow for layer in network.spiking_layers())
-    learner.update()
+    pruner.update()
     first = masks_of(network)
     assert sparsity(network) == pytest.approx(0.5)
     assert torch.equal(first, masks_of(network))
@@ -261,14 +261,14 @@ def test_random_masks_come_from_the_seed_and_never_change() -> None:
     config = small(structure="random", ratio=0.8)
     networks = [make_network(small()) for _ in range(3)]
     for network, seed in zip(networks, (1, 1, 2), strict=True):
-        StructureLearner(network, replace(config, seed=seed)).choose_randomly()
+        Pruner(network, replace(config, seed=seed)).choose_randomly()
         assert sparsity(network) == pytest.approx(0.8, abs=0.005)
         assert all(layer.mask.any() for layer in network.spiking_layers())
     first, again, other = map(masks_of, networks)
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
-    learner = recorded(networks[0], config)
-    learner.update()
+    pruner = recorded(networks[0], config)
+    pruner.update()
     assert torch.equal(first, masks_of(networks[0]))
 
 
@@ -277,28 +277,28 @@ def test_random_pruning_is_as_likely_in_every_layer() -> None:
     shares = torch.zeros(3)
     network = make_network(small())
     for seed in range(60):
-        StructureLearner(network, replace(config, seed=seed)).choose_randomly()
+        Pruner(network, replace(config, seed=seed)).choose_randomly()
         shares += torch.tensor([float(layer.mask.mean()) for layer in network.spiking_layers()]) / 60
     assert torch.allclose(shares, torch.full((3,), 0.5), atol=0.06)
 
 
 def test_only_regrowth_brings_pruned_channels_back() -> None:
     """After the first update each further one exchanges the share q, whatever scores the pruned channels have."""
-    config = small(ratio=0.5, exchange=0.05)
+    config = small(ratio=0.5, regrow_fraction=0.05)
     network = make_network(config)
     network.train()
-    learner = StructureLearner(network, config)
+    pruner = Pruner(network, config)
     total = sum(spec.channels for spec in network.specs)
     before: list[Tensor] | None = None
     for step in range(3):
-        learner.start()
+        pruner.start()
         torch.manual_seed(step)
         torch.nn.functional.cross_entropy(network(torch.rand(8, 1, 8, 8)), torch.arange(8)).backward()
-        learner.after_backward(0.0)
+        pruner.after_backward(0.0)
         for layer in network.spiking_layers():
             layer.potential *= torch.rand(len(layer.mask)) * 100  # an order of scores that changes from step to step
-        learner.stop()
-        learner.update()
+        pruner.stop()
+        pruner.update()
         after = [layer.mask.clone() for layer in network.spiking_layers()]
         if before is not None:
             revived = sum(int(((old == 0) & (new == 1)).sum()) for old, new in zip(before, after, strict=True))

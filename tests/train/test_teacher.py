@@ -1,4 +1,4 @@
-"""Distillation: the loss, what a teacher is asked, which teachers are refused, and continuing with another one."""
+"""Distillation: the loss, what a teacher is asked, which teachers are rejected, and continuing with another one."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ def damaged(folder: Path) -> Path:
         ),
     ],
 )
-def test_teachers_that_do_not_fit_are_refused(
+def test_teachers_that_do_not_fit_are_rejected(
     make: Callable[[Path], Path], sentence: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     teacher, run = make(tmp_path / "teacher"), tmp_path / "run"

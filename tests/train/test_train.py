@@ -1,4 +1,4 @@
-"""The loop: bit-identical resume, files of a finished run, and checkpoints that are refused."""
+"""The loop: bit-identical resume, files of a finished run, and checkpoints that are rejected."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ def test_no_epochs_prunes_and_calibrates(tmp_path: Path) -> None:
     assert all(0.01 < rate < 0.99 for rate in metrics["firing"].values())
 
 
-def test_damaged_and_foreign_checkpoints_are_refused(finished_run: Path, tmp_path: Path) -> None:
+def test_damaged_and_foreign_checkpoints_are_rejected(finished_run: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     run.mkdir()
     content = (finished_run / CHECKPOINT_FILE).read_bytes()

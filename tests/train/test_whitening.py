@@ -60,7 +60,7 @@ def test_every_component_comes_with_its_negative(width: float, left: int) -> Non
 
 
 def test_components_stay_through_training_pruning_and_a_pause(tmp_path: Path) -> None:
-    config = small(first_init="whitening", scale_update="std", ratio=0.5, least_kept=0.5)
+    config = small(first_init="whitening", scale_update="std", ratio=0.5, min_channel_fraction=0.5)
     straight, _ = straight_and_paused(config, tmp_path, [1, 3])
     _, network = load_compact(straight)
     trained = first_weights(network)
@@ -72,9 +72,7 @@ def test_components_stay_through_training_pruning_and_a_pause(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(("norm_init", "threshold"), [(1.0, 1.0), (0.4, 1.0), (0.5, 2.0)])
-def test_batch_norm_starts_at_its_fraction_of_the_threshold(
-    norm_init: float, threshold: float, tmp_path: Path
-) -> None:
+def test_batch_norm_starts_at_its_fraction_of_the_threshold(norm_init: float, threshold: float, tmp_path: Path) -> None:
     train(small(norm_init=norm_init, threshold=threshold, epochs=0, finetune=0, ratio=0.0), tmp_path)
     _, network = load_compact(tmp_path)
     for layer in network.spiking_layers():

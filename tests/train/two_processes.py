@@ -21,7 +21,15 @@ from tests.train.conftest import small
 CPU = torch.device("cpu")
 # 66 images are batches of 33 and 33 images, of which two processes take 16 and 17. Two epochs: one update after each.
 CONFIG = small(
-    train_images=66, batch_size=33, epochs=3, finetune=1, rate_l1=0.5, kernels="off", bf16="off", exchange=0.1, ema=0.9
+    train_images=66,
+    batch_size=33,
+    epochs=3,
+    finetune=1,
+    rate_l1=0.5,
+    kernels="off",
+    bf16="off",
+    regrow_fraction=0.1,
+    ema=0.9,
 )
 
 

@@ -1,4 +1,4 @@
-// Dense convolutions of stride 1 on the processor's matrix tiles (Intel AMX): an instruction multiplies 16 x 32 numbers
+// Dense convolutions of stride 1 on the processor's AMX tiles (Intel): an instruction multiplies 16 x 32 numbers
 // of 16 bits (bf16) with 32 x 16 and adds up in float32, sixteen times as fast as float32 vectors.
 //   - A float is the sum of two bf16, the high part and what rounding to it left over, which keeps 16 of its 24 bits. A
 //     product of two floats is three products of tiles (that of both low parts is as small as what the sums leave out),
@@ -13,10 +13,10 @@
 
 #if defined(__AMX_TILE__) && defined(__AMX_BF16__) && defined(__AVX512BF16__) && defined(__AVX512BW__) \
     && defined(__AVX512VL__) && defined(__linux__)
-#define MATRIX_TILES 1
+#define AMX_TILES 1
 #endif
 
-#ifdef MATRIX_TILES
+#ifdef AMX_TILES
 
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -476,7 +476,7 @@ extern "C" {
 
 // Whether this processor has such tiles, these kernels are compiled for them and the system lets this process use them.
 int64_t has_matrix_tiles() {
-#ifdef MATRIX_TILES
+#ifdef AMX_TILES
     constexpr long REQUEST_PERMISSION = 0x1023, TILE_DATA = 18;   // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
     return syscall(SYS_arch_prctl, REQUEST_PERMISSION, TILE_DATA) == 0;
 #else
@@ -484,7 +484,7 @@ int64_t has_matrix_tiles() {
 #endif
 }
 
-#ifdef MATRIX_TILES
+#ifdef AMX_TILES
 
 // out [T][N][H][W][outputs] of maps [T][N][H][W][inputs], of floats (train_bytes 0) or trains [N][H][W][inputs] (1, 4),
 // and weights [kernel*kernel][inputs][outputs, padded with zeros to a multiple of 16].

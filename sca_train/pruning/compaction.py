@@ -14,12 +14,12 @@ from sca_train.network import Network, to_input
 from sca_train.optimizer import make_optimizer
 from sca_train.parallel import rank
 from sca_train.pruning.compact import compact
-from sca_train.pruning.sca import StructureLearner, sparsity
+from sca_train.pruning.sca import Pruner, sparsity
 
 CALIBRATION_IMAGES = 512
 
 
-def narrow(state: TrainState, config: TrainConfig, dataset: Dataset, device: torch.device) -> None:
+def compact_state(state: TrainState, config: TrainConfig, dataset: Dataset, device: torch.device) -> None:
     """End the search: measure the masked network and the dense one (the same weights, masks lifted), then compact."""
     network = state.network
     if prunes(config) and search_epochs(config) == 0:
@@ -48,8 +48,8 @@ def prune_untrained(
     """One structure update from a single pass of the untrained network over some training images; its scores."""
     calibrate(network, dataset, device)
     network.train()
-    learner = StructureLearner(network, config)
-    learner.start()
+    pruner = Pruner(network, config)
+    pruner.start()
     chosen = balanced_subset(dataset.train_labels, CALIBRATION_IMAGES)
     for start in range(0, len(chosen), config.batch_size):
         batch = chosen[start : start + config.batch_size]
@@ -57,9 +57,9 @@ def prune_untrained(
         loss = F.cross_entropy(logits, torch.from_numpy(dataset.train_labels[batch]).to(device))
         network.zero_grad(set_to_none=True)
         loss.backward()
-        learner.after_backward(0.0)
-    learner.stop()
-    return learner.update()
+        pruner.after_backward(0.0)
+    pruner.stop()
+    return pruner.update()
 
 
 @torch.no_grad()

@@ -1,4 +1,4 @@
-"""matrix_tiles.cpp from torch: dense convolutions of stride 1 on the processor's matrix tiles (Intel AMX)."""
+"""amx.cpp from torch: dense convolutions of stride 1 on the processor's AMX tiles (Intel)."""
 
 from __future__ import annotations
 
