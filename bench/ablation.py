@@ -30,6 +30,8 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     "black borders": ("--border", "black"),
     "no cutout": ("--cutout", "0"),
     "weight decay 1e-4": ("--weight-decay", "1e-4"),
+    "random first layer": ("--first-init", "random"),
+    "gammas from 1": ("--norm-init", "1"),
     "quantised from the start": ("--float-fraction", "0"),
     "learned scales": ("--scale-update", "learned"),
     "average of weights": ("--ema", "0.999"),
