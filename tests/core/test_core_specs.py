@@ -34,6 +34,12 @@ def test_cycles_are_the_product_of_the_folds() -> None:
         ({"timesteps": 0}, "SpikingMVAU 'conv': T=0 is outside 1..32"),
         ({"tp": 3}, "SpikingMVAU 'conv': TP=3 does not divide T=4"),
         ({"map_pixels": 4}, "SpikingMVAU 'conv': only a read-out of spikes, of one vector a frame, can sum a map"),
+        ({"step_bits": 9}, "SpikingMVAU 'conv': 9 bits of each step are outside 1..8"),
+        ({"step_bits": 0}, "SpikingMVAU 'conv': 0 bits of each step are outside 1..8"),
+        (
+            {"static_input": True, "tp": 4, "step_bits": 2},
+            "SpikingMVAU 'conv': an input that is the same at every step has no bits of each step",
+        ),
         ({"static_input": True}, "SpikingMVAU 'conv': TP=2 must equal T=4, its sums are shared by all steps"),
     ],
 )
@@ -100,6 +106,28 @@ def test_reference_by_hand() -> None:
     # V: 7 -> spike, 3; 3 - 1 + 5 = 7 -> spike, 3; 3 - 1 - 1 = 1; 1 - 0 + 7 = 8 -> spike.
     out = outputs_of(core, inputs, [[3, -1]], [1], [4])
     assert out == [[0b1011]]
+
+
+def test_reference_of_counts_by_hand() -> None:
+    """Two inputs of three bits a step, weights 3 and -1, threshold 10, IF with hard reset."""
+    core = replace(CORE, vectors=1, mw=2, mh=1, simd=2, pe=1, timesteps=4, tp=4, frac_bits=0, step_bits=3)
+    assert (core.inputs[0].element_bits, core.largest_input) == (12, 7)
+    # Steps of input 0: 7 0 2 4; of input 1: 0 5 1 2. Currents 3a - b: 21 -5 5 10.
+    inputs = np.array([[0o4207, 0o2150]])
+    # V: 21 -> spike, 0; -5; 0; 10 -> spike.
+    assert outputs_of(core, inputs, [[3, -1]], [0], [10]) == [[0b1001]]
+    read_out = replace(core, neuron="none")
+    # 3 * 13 - 8, and the bias in each of four steps.
+    assert outputs_of(read_out, inputs, [[3, -1]], [5], [0]) == [[39 - 8 + 20]]
+    assert read_out.count_bits == 5
+
+
+def test_elements_wider_than_a_machine_word() -> None:
+    """160 bits: the last step counts as much as the first."""
+    core = replace(CORE, vectors=1, mw=2, mh=1, simd=2, pe=1, timesteps=20, tp=20, neuron="none", step_bits=8)
+    assert core.inputs[0].bits == 320
+    inputs = np.array([[255 << 152, 1 | 2 << 152]], dtype=object)
+    assert outputs_of(core, inputs, [[3, -1]], [0], [0]) == [[3 * 255 - 3]]
 
 
 def test_reference_from_half_the_threshold_by_hand() -> None:

@@ -52,8 +52,7 @@ class InferSpikingMVAU(Transformation):
         static_input = model.find_producer(x) is None or not _carries_spikes(model, x)
         widths = layer_widths(
             Constants(weights.T.astype(np.int64), bias, threshold),
-            static_input=static_input,
-            input_bits=in_datatype.bitwidth(),
+            largest_input=(1 << in_datatype.bitwidth()) - 1 if static_input else 1,
             timesteps=timesteps,
             neuron=dynamics,
             map_pixels=map_pixels,
