@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from codegen.core.core import Core, divisors
 from codegen.core.spike_pool import SpikePool
 from codegen.core.spiking_mvau import SpikingMVAU
+from codegen.core.sum_pool import SumPool
 from codegen.neurons import Constants
 from codegen.words import join_steps
 
@@ -181,6 +182,37 @@ def pool_case(
     return case_of(core, frames, join_steps(kept.astype(np.int64), 1))
 
 
+def sum_pool_case(
+    name: str,
+    seed: int,
+    *,
+    height: int,
+    width: int,
+    channels: int,
+    kernel: int,
+    pe: int,
+    timesteps: int,
+    step_bits: int = 1,
+    frames: int = 3,
+) -> Case:
+    """A SumPool with random inputs, many of them the largest."""
+    rng = np.random.default_rng(seed)
+    core = SumPool(
+        name=name,
+        height=height,
+        width=width,
+        channels=channels,
+        kernel=kernel,
+        pe=pe,
+        timesteps=timesteps,
+        step_bits=step_bits,
+    )
+    largest = (1 << step_bits) - 1
+    steps = rng.integers(0, largest + 1, (frames, height, width, channels, timesteps))
+    steps[rng.random(steps.shape) < rng.choice([0.2, 0.9])] = largest
+    return case_of(core, frames, join_steps(steps, step_bits))
+
+
 def random_case(name: str, seed: int) -> Case:
     """Any core of spikes or an image, of any shape, fold and mode; the same seed gives the same case."""
     draw = random.Random(seed)
@@ -235,8 +267,23 @@ def random_case(name: str, seed: int) -> Case:
 
 
 def random_count_case(name: str, seed: int) -> Case:
-    """Any core that reads several bits of each step; the same seed gives the same case."""
+    """Any core that reads or writes several bits of each step; the same seed gives the same case."""
     draw = random.Random(seed)
+    if draw.random() < 0.25:
+        kernel = draw.choice([1, 2, 2, 3, 4])
+        channels = draw.randint(1, 6)
+        return sum_pool_case(
+            name,
+            seed,
+            height=draw.randint(kernel, 9),
+            width=draw.randint(kernel, 9),
+            channels=channels,
+            kernel=kernel,
+            pe=draw.choice(divisors(channels)),
+            timesteps=draw.choice([1, 2, 4, 5, 8, 20, 32]),
+            step_bits=draw.randint(1, 4),
+            frames=2,
+        )
     mode: Literal["spikes", "readout"] = draw.choice(["spikes", "spikes", "readout"])
     step_bits = draw.randint(2, 8)
     while True:

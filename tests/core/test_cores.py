@@ -1,4 +1,4 @@
-"""Named configurations of both cores, and a check that the benches notice a wrong weight."""
+"""Named configurations of the cores that compute, and a check that the benches notice a wrong weight."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from core_cases import Case, mvau_case, pool_case
+from core_cases import Case, mvau_case, pool_case, sum_pool_case
 from core_checks import check_hls, check_rtl
 from hls_bench import HlsResult, run_hls
 from rtl_bench import RtlResult, run_rtl
@@ -151,6 +151,11 @@ CASES: dict[str, Case] = {
         pool_case("pool_odd_map", 24, height=5, width=7, channels=3, kernel=2, pe=1, timesteps=20),
         pool_case("pool_copy", 25, height=3, width=3, channels=2, kernel=1, pe=2, timesteps=4),
         pool_case("pool_one_window", 26, height=4, width=4, channels=2, kernel=3, pe=1, timesteps=32),
+        sum_pool_case("pool_sums", 61, height=6, width=6, channels=4, kernel=2, pe=2, timesteps=4),
+        sum_pool_case("pool_sums_odd_map", 62, height=5, width=7, channels=3, kernel=3, pe=3, timesteps=20),
+        sum_pool_case("pool_sums_counts", 63, height=7, width=4, channels=2, kernel=2, pe=1, timesteps=32, step_bits=6),
+        sum_pool_case("pool_sums_copy", 64, height=2, width=3, channels=2, kernel=1, pe=1, timesteps=4),
+        sum_pool_case("pool_sums_one_window", 65, height=15, width=15, channels=1, kernel=15, pe=1, timesteps=3),
     ]
 }
 
