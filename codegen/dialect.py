@@ -12,6 +12,7 @@ SUM_SUFFIX = "_sum"
 DATAFLOW_DOMAIN = "finn.custom_op.fpgadataflow"
 """FINN's, of the dataflow nodes of graph.onnx."""
 
+PIXEL_BITS = 8
 PIXEL_MAX = 255
 FRAME_DIMENSIONS = 3
 """Height, width, channels."""
@@ -19,6 +20,8 @@ EVENT_DIMENSIONS = 2 + FRAME_DIMENSIONS
 """Of an input of event frames, [batch, T, height, width, channels]."""
 
 MAX_TIMESTEPS = 32
+MAX_STEP_BITS = 8
+"""Of one step in an element: 1 in spike trains, more in counts (sums of spikes, event frames)."""
 FLOAT_BITS = 24
 """Bits of the integers that float32 holds exactly."""
 FLOAT_EXACT = 1 << FLOAT_BITS

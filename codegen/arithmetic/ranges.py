@@ -145,18 +145,17 @@ def _after_reset(neuron: Neuron, before: Interval, threshold: Integers) -> Inter
 
 def layer_widths(
     constants: Constants,
-    static_input: bool,
-    input_bits: int,
+    largest_input: int,
     timesteps: int,
     neuron: Neuron | None,
     map_pixels: int = 1,
 ) -> LayerWidths:
     """Minimal widths of one layer from its real constants, weights as a matrix [MH, MW].
 
-    ``static_input``: inputs are unsigned ``input_bits``-bit integers, the same at every step; else one bit per step.
-    ``neuron`` None: the read-out. ``map_pixels``: so many inputs are summed into each that the weights read.
+    Inputs are 0..``largest_input`` at each step (spikes: 1). ``neuron`` None: the read-out. ``map_pixels``: so many
+    inputs are summed into each that the weights read.
     """
-    acc = acc_range(constants.weights, ((1 << input_bits) - 1 if static_input else 1) * map_pixels)
+    acc = acc_range(constants.weights, largest_input * map_pixels)
     return widths_of_sum(acc, timesteps, neuron, constants.bias, constants.threshold)
 
 

@@ -15,7 +15,6 @@ from math import prod
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
-import numpy as np
 from numpy.typing import NDArray
 
 from codegen.core.rendering import Language
@@ -23,8 +22,8 @@ from codegen.errors import FoldingError
 from codegen.fit import Resources
 from codegen.words import padded_bits, word_bytes
 
-Frame = NDArray[np.int64]
-"""The elements of one frame on a stream, [words, lanes]."""
+Frame = NDArray[Any]
+"""The elements of one frame on a stream, [words, lanes]: int64, or Python integers where an element is wider."""
 
 MAX_STREAM_BITS = 8191
 """Widest ``ap_uint`` of Vitis HLS (finn.util.basic.MAX_ALLOWED_AP_INT_W)."""

@@ -1,4 +1,4 @@
-"""SpikingMVAU: matrix-vector product of spike trains (or a static image) with neurons, or the read-out."""
+"""SpikingMVAU: matrix-vector product of spike trains, counts or a static image with neurons, or the read-out."""
 
 from __future__ import annotations
 
@@ -27,10 +27,11 @@ from codegen.core.core import (
 from codegen.core.memory import MemoryStyle, choose_memory_style
 from codegen.core.rendering import Language
 from codegen.core.spiking_mvau_resources import mvau_resources
-from codegen.dialect import MAX_TIMESTEPS
+from codegen.dialect import MAX_STEP_BITS, MAX_TIMESTEPS
 from codegen.errors import FoldingError, RenderError
 from codegen.fit import Resources
 from codegen.neurons import NEURONS, NO_NEURON, Constants, Neuron, ResetKind, neuron_of
+from codegen.words import split_steps
 
 
 @dataclass(frozen=True)
@@ -39,12 +40,14 @@ class SpikingMVAU(LayerCore):
 
     mw, mh: matrix width (inputs of a vector) and height (output channels); simd divides mw, pe divides mh.
     timesteps T in 1..32; tp time steps per cycle, divides T (static input and read-out: tp = T, the sums are shared).
-    static_input: elements are unsigned ``input_bits``-bit integers, the same at every step; else spike trains UINT{T}.
+    static_input: elements are unsigned ``input_bits``-bit integers, the same at every step; else UINT{T * step_bits},
+    unsigned ``step_bits``-bit integers of each step: 1 are spike trains, 2..8 are counts.
     vectors: output pixels per frame.
     neuron "none" is the read-out: one signed ``output_bits`` logit per channel; else the output is UINT{T} trains.
     use_dsp: products of static inputs and of the read-out in DSP slices; else in look-up tables, radix-4 digits.
     half_start: the potential starts at ``threshold >> 1`` instead of 0.
     map_pixels: pixels over which a read-out counts the spikes of each input before it multiplies, once a frame.
+    reads_events: the input is event frames from memory, which can wait.
     """
 
     op: ClassVar[str] = "SpikingMVAU"
@@ -77,6 +80,8 @@ class SpikingMVAU(LayerCore):
         Attribute("useDsp", "flag", ("use_dsp",), 0, required=False),
         Attribute("halfStart", "flag", ("half_start",), 0, required=False),
         Attribute("mapPixels", "i", ("map_pixels",), 1, required=False),
+        Attribute("stepBits", "i", ("step_bits",), 1, required=False),
+        Attribute("readsEvents", "flag", ("reads_events",), 0, required=False),
     )
     folds: ClassVar[tuple[Fold, ...]] = (
         Fold("SIMD", "simd", "mw", "inputs"),
@@ -94,8 +99,11 @@ class SpikingMVAU(LayerCore):
             "sum_tree.sv",
             "adder_tree.sv",
             "popcount.sv",
+            "step_sum.sv",
             "map_counter.sv",
             "spike_dot.sv",
+            "plane_tree.sv",
+            "plane_sum.sv",
             "product_dot.sv",
             "neuron_serial.sv",
             "neuron_chain.sv",
@@ -126,6 +134,8 @@ class SpikingMVAU(LayerCore):
     use_dsp: bool = False
     half_start: bool = False
     map_pixels: int = 1
+    step_bits: int = 1
+    reads_events: bool = field(default=False, compare=False)
     input_shape: tuple[int, ...] = field(default=(), compare=False, repr=False)
     """Of the input in the dataflow graph, where it is not [vectors, mw]."""
     vector_shape: tuple[int, ...] = field(default=(), compare=False, repr=False)
@@ -142,6 +152,10 @@ class SpikingMVAU(LayerCore):
             raise FoldingError(f"{where}: T={self.timesteps} is outside 1..{MAX_TIMESTEPS}")
         if self.tp < 1 or self.timesteps % self.tp:
             raise FoldingError(f"{where}: TP={self.tp} does not divide T={self.timesteps}")
+        if not 1 <= self.step_bits <= MAX_STEP_BITS:
+            raise FoldingError(f"{where}: {self.step_bits} bits of each step are outside 1..{MAX_STEP_BITS}")
+        if self.static_input and self.step_bits > 1:
+            raise FoldingError(f"{where}: an input that is the same at every step has no bits of each step")
         if self.sums_once and self.tp != self.timesteps:
             raise FoldingError(f"{where}: TP={self.tp} must equal T={self.timesteps}, its sums are shared by all steps")
         reads_map = self.neuron == NO_NEURON and not self.static_input and self.vectors == 1
@@ -173,7 +187,12 @@ class SpikingMVAU(LayerCore):
     @property
     def element_bits(self) -> int:
         """Width of one input element on the stream."""
-        return self.input_bits if self.static_input else self.timesteps
+        return self.input_bits if self.static_input else self.timesteps * self.step_bits
+
+    @property
+    def largest_input(self) -> int:
+        """The largest value of an input at a step that its bits hold."""
+        return (1 << (self.input_bits if self.static_input else self.step_bits)) - 1
 
     @property
     def output_element_bits(self) -> int:
@@ -182,8 +201,8 @@ class SpikingMVAU(LayerCore):
 
     @property
     def count_bits(self) -> int:
-        """Width of the number of spikes of one input, over all steps and pixels of the map."""
-        return (self.map_pixels * self.timesteps).bit_length()
+        """Width of the sum of one input over all steps and pixels of the map: the number of its spikes."""
+        return (self.map_pixels * self.timesteps * ((1 << self.step_bits) - 1)).bit_length()
 
     @property
     def cycles(self) -> int:
@@ -249,7 +268,7 @@ class SpikingMVAU(LayerCore):
 
     @property
     def reads_image(self) -> bool:
-        return self.static_input
+        return self.static_input or self.reads_events
 
     @property
     def burst_words(self) -> int:
@@ -307,22 +326,22 @@ class SpikingMVAU(LayerCore):
         return self.constants
 
 
-def _outputs(core: SpikingMVAU, elements: NDArray[np.int64], constants: Constants) -> NDArray[np.int64]:
+def _outputs(core: SpikingMVAU, elements: Frame, constants: Constants) -> NDArray[np.int64]:
     """Step by step, elements [vectors * map_pixels, MW] to [vectors, MH]: spike trains UINT{T}, or logits."""
     steps = range(core.timesteps)
+    values = [elements] * core.timesteps
+    if not core.static_input:
+        values = list(np.moveaxis(split_steps(elements, core.timesteps, core.step_bits), -1, 0))
     neuron = core.dynamics
     matrix, bias, levels = constants.weights.T, constants.bias, constants.threshold
     if neuron is None:
-        maps = elements.reshape(-1, core.map_pixels, core.mw)
-        logits = np.zeros((len(maps), core.mh), dtype=np.int64)
+        logits = np.zeros((core.vectors, core.mh), dtype=np.int64)
         for t in steps:
-            spikes = maps if core.static_input else (maps >> t) & 1
-            logits += spikes.sum(axis=1) @ matrix + bias
+            logits += values[t].reshape(-1, core.map_pixels, core.mw).sum(axis=1) @ matrix + bias
         return logits
     potential = np.broadcast_to(neuron.initial(levels), (len(elements), core.mh))
     trains = np.zeros((len(elements), core.mh), dtype=np.int64)
     for t in steps:
-        current = elements if core.static_input else (elements >> t) & 1
-        spiked, potential = neuron.step(potential, neuron.drive(current @ matrix, bias), levels)
+        spiked, potential = neuron.step(potential, neuron.drive(values[t] @ matrix, bias), levels)
         trains |= spiked.astype(np.int64) << t
     return trains

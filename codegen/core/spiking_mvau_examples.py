@@ -36,7 +36,8 @@ _SPIKES = SpikingMVAU(
 
 
 def examples() -> tuple[SpikingMVAU, ...]:
-    """One core for each way it is built: spikes, time folds, leak, resets, half start, image, read-out."""
+    """One core for each way it is built: spikes, time folds, leak, resets, half start, image, several bits a step,
+    read-out."""
     configurations = (
         _SPIKES,
         replace(_SPIKES, name="lint_lif_folded", neuron="LIF", leak_shift=2, reset="soft", tp=2, weight_bits=2),
@@ -44,8 +45,12 @@ def examples() -> tuple[SpikingMVAU, ...]:
         replace(_SPIKES, name="lint_lif_half_start", neuron="LIF", leak_shift=1, tp=1, half_start=True),
         replace(_SPIKES, name="lint_one_step", timesteps=1, tp=1, simd=16, pe=1, memory_style="block"),
         replace(_SPIKES, name="lint_image", static_input=True, input_bits=8, weight_bits=8),
+        replace(_SPIKES, name="lint_counts", step_bits=3, neuron="LIF", leak_shift=2, tp=2),
+        replace(_SPIKES, name="lint_events", step_bits=8, simd=2, timesteps=20, tp=20, weight_bits=8),
         replace(_SPIKES, name="lint_readout", neuron="none", weight_bits=8, simd=4, pe=8),
+        replace(_SPIKES, name="lint_count_readout", neuron="none", step_bits=3, simd=4, pe=2),
         replace(_SPIKES, name="lint_map_readout", neuron="none", simd=4, pe=2, map_pixels=16, vectors=1),
+        replace(_SPIKES, name="lint_map_counts", neuron="none", step_bits=2, simd=4, pe=2, map_pixels=4, vectors=1),
         replace(_SPIKES, name="lint_map_one_fold", neuron="none", simd=16, pe=8, map_pixels=3, vectors=1),
     )
     return tuple(map(_with_random_constants, configurations))
@@ -60,8 +65,7 @@ def _with_random_constants(core: SpikingMVAU) -> SpikingMVAU:
     constants = Constants(weights, bias, threshold)
     widths = layer_widths(
         constants,
-        static_input=core.static_input,
-        input_bits=core.input_bits,
+        largest_input=core.largest_input,
         timesteps=core.timesteps,
         neuron=core.dynamics,
         map_pixels=core.map_pixels,

@@ -85,6 +85,7 @@ def write_hls(core: SpikingMVAU, constants: Constants, folder: Path) -> Rendered
         "in_words": core.inputs[0].words,
         "out_words": core.outputs[0].words,
         "block_rom": core.memory_style == "block",
+        "step_argument": f", {core.step_bits}" if core.step_bits > 1 else "",
     }
     header = f"{core.name}.hpp"
     render("hls", "spiking_mvau_instance.hpp.j2", values, folder / header)

@@ -33,9 +33,10 @@ def mvau_resources(core: SpikingMVAU) -> Resources:
         element = core.input_bits if core.static_input else core.count_bits
         lane_luts = 0 if core.use_dsp else PRODUCT_LUTS_PER_BIT * element * core.weight_bits * lanes
         if core.dynamics is None:
-            lane_luts += core.simd * core.timesteps * 0.75 + map_counter_luts(core)  # spike counters
+            lane_luts += core.simd * core.timesteps * core.step_bits * 0.75 + map_counter_luts(core)  # spike counters
     else:
-        lane_luts = SPIKE_LANE_LUTS_PER_BIT * (core.weight_bits + 1) * lanes * core.tp
+        lane_luts = SPIKE_LANE_LUTS_PER_BIT * (core.weight_bits + 1) * lanes * core.tp * core.step_bits
+        lane_luts += plane_sum_luts(core)
     accumulators = 0 if core.synapse_folds == 1 else core.pe * core.acc_bits * (1 if core.sums_once else core.tp) / 2
     lut = CONTROL_LUTS + lane_luts + accumulators + neuron_luts(core) + replay_buffer_luts(core)
     ff = lut  # pipeline registers follow every carry chain
@@ -47,6 +48,12 @@ def mvau_resources(core: SpikingMVAU) -> Resources:
     )
     dsp = lanes if core.sums_once and core.use_dsp else 0
     return Resources(lut=round(lut), ff=round(ff), bram36=0, dsp=dsp) + rom + neuron_rom
+
+
+def plane_sum_luts(core: SpikingMVAU) -> float:
+    """Adders that bring the sums of a step's bits together, each a little wider than what it adds."""
+    sum_bits = core.weight_bits + math.ceil(math.log2(core.simd))
+    return core.pe * core.tp * (core.step_bits - 1) * (sum_bits + 1.5)
 
 
 def neuron_luts(core: SpikingMVAU) -> float:

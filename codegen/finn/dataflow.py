@@ -27,8 +27,8 @@ from codegen.finn.passes.check_streams import CheckStreams
 from codegen.finn.passes.convert_to_spike_trains import ConvertToSpikeTrains
 from codegen.finn.passes.flatten_into_mat_mul import FlattenIntoMatMul
 from codegen.finn.passes.infer_padding import InferPadding
+from codegen.finn.passes.infer_pools import InferPools
 from codegen.finn.passes.infer_sliding_window import InferSlidingWindow
-from codegen.finn.passes.infer_spike_pool import InferSpikePool
 from codegen.finn.passes.infer_spiking_mvau import InferSpikingMVAU
 
 Implementation = Literal["hls", "rtl"]
@@ -65,8 +65,8 @@ def to_dataflow(model: ModelWrapper, implementation: Implementation, part: str) 
         InferPadding(),
         InferSlidingWindow(),
         FlattenIntoMatMul(),
+        InferPools(),
         InferSpikingMVAU(),
-        InferSpikePool(),
     )
     _drop_functions(model)
     for node in model.graph.node:

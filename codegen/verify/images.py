@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from codegen.dialect import FRAME_DIMENSIONS
+from codegen.dialect import FRAME_DIMENSIONS, PIXEL_BITS
 from codegen.errors import SimulationError
 
 
@@ -32,6 +32,11 @@ def check_images(images: NDArray[Any], input_shape: tuple[int, ...]) -> NDArray[
     if shape != input_shape:
         raise SimulationError(f"the images have the shape {list(images.shape)}, but the network takes {wanted}")
     return images
+
+
+def input_steps(element_bits: int) -> int:
+    """Time steps that an input element of an accelerator holds, PIXEL_BITS each: 1 for an image."""
+    return max(1, element_bits // PIXEL_BITS)
 
 
 def read_images(path: Path, input_shape: tuple[int, ...]) -> NDArray[np.uint8]:

@@ -23,7 +23,8 @@ using factor_int = ap_int<BITS>;
 template <int BITS>
 using signed_int = typename std::conditional<(BITS <= 32), std::int32_t, std::int64_t>::type;
 template <int BITS>
-using unsigned_int = typename std::conditional<(BITS <= 32), std::uint32_t, std::uint64_t>::type;
+using unsigned_int = typename std::conditional<
+    (BITS <= 8), std::uint8_t, typename std::conditional<(BITS <= 32), std::uint32_t, std::uint64_t>::type>::type;
 // Factors of products: 16 bits where they fit, for multiply-add instructions.
 template <int BITS>
 using factor_int = typename std::conditional<(BITS <= 16), std::int16_t, std::int32_t>::type;
@@ -38,16 +39,59 @@ inline std::int64_t signed_lane(const std::uint64_t* words, int index) {
     return static_cast<std::int64_t>(top_aligned) >> (64 - BITS);
 }
 
-// Number of ones of a spike train.
+// Lanes of BITS bits that are moved at once, through a 64-bit integer.
 template <int BITS>
-inline unsigned count_spikes(unsigned_int<BITS> train) {
+struct lanes_at_once {
+    static constexpr int value = 64 / BITS;
+};
+
+// COUNT unsigned lanes of BITS bits, at most 32, of a word from its bit `low` up.
+template <int COUNT, int BITS, int WIDTH>
+inline void unpack_lanes(const ap_uint<WIDTH>& word, int low, unsigned_int<BITS> (&lanes)[COUNT]) {
 #pragma HLS INLINE
-    unsigned count = 0;
-    for (int t = 0; t < BITS; ++t) {
+    constexpr int AT_ONCE = lanes_at_once<BITS>::value;
+    for (int first = 0; first < COUNT; first += AT_ONCE) {
 #pragma HLS UNROLL
-        count += static_cast<unsigned>((train >> t) & 1U);
+        const int count = COUNT - first < AT_ONCE ? COUNT - first : AT_ONCE;
+        const std::uint64_t part = word.range(low + (first + count) * BITS - 1, low + first * BITS).to_uint64();
+        for (int i = 0; i < count; ++i) {
+#pragma HLS UNROLL
+            lanes[first + i] = static_cast<unsigned_int<BITS>>((part >> (i * BITS)) & ((std::uint64_t(1) << BITS) - 1));
+        }
     }
-    return count;
+}
+
+// A word of COUNT unsigned lanes of BITS bits, at most 32, that hold no more than that.
+template <int COUNT, int BITS>
+inline ap_uint<COUNT * BITS> pack_lanes(const unsigned_int<BITS> (&lanes)[COUNT]) {
+#pragma HLS INLINE
+    constexpr int AT_ONCE = lanes_at_once<BITS>::value;
+    ap_uint<COUNT * BITS> word = 0;
+    for (int first = 0; first < COUNT; first += AT_ONCE) {
+#pragma HLS UNROLL
+        const int count = COUNT - first < AT_ONCE ? COUNT - first : AT_ONCE;
+        std::uint64_t part = 0;
+        for (int i = 0; i < count; ++i) {
+#pragma HLS UNROLL
+            part |= static_cast<std::uint64_t>(lanes[first + i]) << (i * BITS);
+        }
+        word.range((first + count) * BITS - 1, first * BITS) = part;
+    }
+    return word;
+}
+
+// Sum of COUNT lanes of BITS bits of a word from its bit `low` up: the ones of a spike train where BITS is 1.
+template <int COUNT, int BITS, int WIDTH>
+inline unsigned sum_lanes(const ap_uint<WIDTH>& word, int low) {
+#pragma HLS INLINE
+    unsigned_int<BITS> lanes[COUNT];
+    unpack_lanes<COUNT, BITS>(word, low, lanes);
+    unsigned sum = 0;
+    for (int t = 0; t < COUNT; ++t) {
+#pragma HLS UNROLL
+        sum += static_cast<unsigned>(lanes[t]);
+    }
+    return sum;
 }
 
 }  // namespace spikefold

@@ -1,4 +1,4 @@
-// Spikes of each channel over a whole map, for a read-out that multiplies once per channel and class.
+// Sums of each channel over all steps of a whole map (its spikes), for a read-out that multiplies once per channel and class.
 #ifndef SPIKEFOLD_MAP_COUNTER_HPP
 #define SPIKEFOLD_MAP_COUNTER_HPP
 
@@ -10,9 +10,9 @@
 namespace spikefold {
 
 // P is the struct of constants of spiking_mvau.hpp, with MAP_PIXELS above 1 and one vector per frame.
-// One call reads MAP_PIXELS*SF words of SIMD spike trains and writes SF words of SIMD counts of COUNT_BITS.
-template <typename P>
-void map_counter(hls::stream<ap_uint<P::SIMD * P::T>>& in, hls::stream<ap_uint<P::SIMD * P::COUNT_BITS>>& vector) {
+// One call reads MAP_PIXELS*SF words of SIMD elements of T integers of STEP_BITS and writes SF words of SIMD counts of COUNT_BITS.
+template <typename P, int STEP_BITS = 1>
+void map_counter(hls::stream<ap_uint<P::SIMD * P::T * STEP_BITS>>& in, hls::stream<ap_uint<P::SIMD * P::COUNT_BITS>>& vector) {
     constexpr int SF = P::MW / P::SIMD;
     using Count = unsigned_int<P::COUNT_BITS>;
 
@@ -28,14 +28,12 @@ void map_counter(hls::stream<ap_uint<P::SIMD * P::T>>& in, hls::stream<ap_uint<P
             if (P::MAP_PIXELS > P::MH / P::PE) {
                 SPIKEFOLD_TRIP();
             }
-            const ap_uint<P::SIMD * P::T> word = in.read();
+            const ap_uint<P::SIMD * P::T * STEP_BITS> word = in.read();
             ap_uint<P::SIMD * P::COUNT_BITS> result = 0;
             for (int i = 0; i < P::SIMD; ++i) {
 #pragma HLS UNROLL
-                const unsigned_int<P::T> train =
-                    static_cast<unsigned_int<P::T>>(word.range((i + 1) * P::T - 1, i * P::T).to_uint64());
                 const Count before = pixel == 0 ? static_cast<Count>(0) : counts[sf][i];
-                const Count count = static_cast<Count>(before + count_spikes<P::T>(train));
+                const Count count = static_cast<Count>(before + sum_lanes<P::T, STEP_BITS>(word, i * P::T * STEP_BITS));
                 counts[sf][i] = count;
                 result.range((i + 1) * P::COUNT_BITS - 1, i * P::COUNT_BITS) = ap_uint<P::COUNT_BITS>(count);
             }

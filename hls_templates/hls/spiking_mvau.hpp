@@ -1,4 +1,4 @@
-// Matrix-vector product of spike trains (or of a static image) followed by integer neurons, or the read-out.
+// Matrix-vector product of spike trains, counts or a static image, followed by integer neurons, or the read-out.
 #ifndef SPIKEFOLD_SPIKING_MVAU_HPP
 #define SPIKEFOLD_SPIKING_MVAU_HPP
 
@@ -16,7 +16,8 @@ namespace spikefold {
 //   T, TP                  time steps, time steps per cycle (divides T; T for a static input and for the read-out)
 //   VECTORS                vectors (output pixels) per frame
 //   MAP_PIXELS             1; above, the read-out's vectors are the COUNT_BITS spike counts of map_counter.hpp
-//   STATIC_INPUT           elements are unsigned INPUT_BITS integers, the same at every step; else spike trains
+//   STATIC_INPUT           elements are unsigned INPUT_BITS integers, the same at every step; else T integers
+//                          of STEP_BITS (a template argument of its own): 1 are spike trains, more are counts
 //   INPUT_BITS             width of a static element
 //   NEURON                 NEURON_NONE (read-out), NEURON_IF or NEURON_LIF
 //   LEAK_SHIFT, SOFT_RESET see neuron.hpp
@@ -28,10 +29,10 @@ namespace spikefold {
 // weights[nf*SF + sf]: lane pe*SIMD + simd, packed from the low bits up. initial[channel]: the bias, or for the
 // read-out T*bias. threshold[channel]: not used by the read-out.
 // One call reads VECTORS*SF words of SIMD elements and writes VECTORS*NF words of PE results.
-template <typename P, typename Constant>
+template <typename P, int STEP_BITS = 1, typename Constant>
 void spiking_mvau(hls::stream<ap_uint<P::SIMD * (P::STATIC_INPUT     ? P::INPUT_BITS
                                                  : P::MAP_PIXELS > 1 ? P::COUNT_BITS
-                                                                     : P::T)>>& in,
+                                                                     : P::T * STEP_BITS)>>& in,
                   hls::stream<ap_uint<P::PE * (P::NEURON == NEURON_NONE ? P::OUTPUT_BITS : P::T)>>& out,
                   const std::uint64_t (&weights)[(P::MW / P::SIMD) * (P::MH / P::PE)][P::WEIGHT_WORDS],
                   const Constant (&initial)[P::MH], const Constant (&threshold)[P::MH]) {
@@ -43,14 +44,16 @@ void spiking_mvau(hls::stream<ap_uint<P::SIMD * (P::STATIC_INPUT     ? P::INPUT_
     constexpr int LANES = SUMS_ONCE ? 1 : P::TP;         // sums per row and fold
     constexpr int BUFFER_LANES = SUMS_ONCE ? 1 : P::T;   // factors per element
     constexpr bool COUNTED = P::MAP_PIXELS > 1;
-    constexpr int ELEMENT_BITS = P::STATIC_INPUT ? P::INPUT_BITS : COUNTED ? P::COUNT_BITS : P::T;
+    constexpr int ELEMENT_BITS = P::STATIC_INPUT ? P::INPUT_BITS : COUNTED ? P::COUNT_BITS : P::T * STEP_BITS;
     constexpr int RESULT_BITS = READ_OUT ? P::OUTPUT_BITS : P::T;
-    constexpr int FACTOR_BITS = P::STATIC_INPUT || COUNTED ? ELEMENT_BITS + 1 : SUMS_ONCE ? 7 : 2;
+    constexpr int FACTOR_BITS = P::STATIC_INPUT || COUNTED ? ELEMENT_BITS + 1 : (SUMS_ONCE ? P::COUNT_BITS : STEP_BITS) + 1;
     using Factor = factor_int<FACTOR_BITS>;
     using Weight = factor_int<P::WEIGHT_BITS>;
     using Sum = signed_int<P::ACC_BITS>;
+    // Of a product, where the machine's int could not hold it.
+    using Wide = typename std::conditional<(P::WEIGHT_BITS + FACTOR_BITS > 32), Sum, Weight>::type;
     using Potential = signed_int<P::POTENTIAL_BITS>;
-    using Element = unsigned_int<ELEMENT_BITS>;
+    using Train = unsigned_int<P::T>;
 
     Factor buffer[SF][BUFFER_LANES][P::SIMD];
 #pragma HLS ARRAY_PARTITION variable = buffer complete dim = 2
@@ -59,7 +62,7 @@ void spiking_mvau(hls::stream<ap_uint<P::SIMD * (P::STATIC_INPUT     ? P::INPUT_
 #pragma HLS ARRAY_PARTITION variable = sums complete dim = 0
     Potential potential[P::PE];
 #pragma HLS ARRAY_PARTITION variable = potential complete
-    Element train[P::PE];
+    Train train[P::PE];
 #pragma HLS ARRAY_PARTITION variable = train complete
 
     int sf = 0;
@@ -75,16 +78,17 @@ void spiking_mvau(hls::stream<ap_uint<P::SIMD * (P::STATIC_INPUT     ? P::INPUT_
             const ap_uint<P::SIMD * ELEMENT_BITS> word = in.read();
             for (int i = 0; i < P::SIMD; ++i) {
 #pragma HLS UNROLL
-                const Element element =
-                    static_cast<Element>(word.range((i + 1) * ELEMENT_BITS - 1, i * ELEMENT_BITS).to_uint64());
                 if (P::STATIC_INPUT || COUNTED) {
-                    buffer[sf][0][i] = static_cast<Factor>(element);
+                    buffer[sf][0][i] =
+                        static_cast<Factor>(word.range((i + 1) * ELEMENT_BITS - 1, i * ELEMENT_BITS).to_uint64());
                 } else if (READ_OUT) {
-                    buffer[sf][0][i] = static_cast<Factor>(count_spikes<ELEMENT_BITS>(element));
+                    buffer[sf][0][i] = static_cast<Factor>(sum_lanes<P::T, STEP_BITS>(word, i * ELEMENT_BITS));
                 } else {
+                    unsigned_int<STEP_BITS> step[BUFFER_LANES];
+                    unpack_lanes<BUFFER_LANES, STEP_BITS>(word, i * ELEMENT_BITS, step);
                     for (int t = 0; t < BUFFER_LANES; ++t) {
 #pragma HLS UNROLL
-                        buffer[sf][t][i] = static_cast<Factor>((element >> t) & 1U);
+                        buffer[sf][t][i] = static_cast<Factor>(step[t]);
                     }
                 }
             }
@@ -105,7 +109,7 @@ void spiking_mvau(hls::stream<ap_uint<P::SIMD * (P::STATIC_INPUT     ? P::INPUT_
                 Sum sum = sf == 0 ? static_cast<Sum>(0) : sums[pe][t];
                 for (int i = 0; i < P::SIMD; ++i) {
 #pragma HLS UNROLL
-                    sum += weight[i] * factor[i];
+                    sum += static_cast<Wide>(weight[i]) * factor[i];
                 }
                 sums[pe][t] = sum;
             }
@@ -133,7 +137,7 @@ void spiking_mvau(hls::stream<ap_uint<P::SIMD * (P::STATIC_INPUT     ? P::INPUT_
                         const bool spike =
                             neuron_step<P::NEURON, P::LEAK_SHIFT, P::SOFT_RESET, P::POTENTIAL_BITS>(
                                 potential[pe], current, threshold[channel]);
-                        train[pe] = static_cast<Element>(train[pe] | (static_cast<Element>(spike) << (tf * P::TP + t)));
+                        train[pe] = static_cast<Train>(train[pe] | (static_cast<Train>(spike) << (tf * P::TP + t)));
                     }
                     result.range((pe + 1) * RESULT_BITS - 1, pe * RESULT_BITS) = ap_uint<RESULT_BITS>(train[pe]);
                 }

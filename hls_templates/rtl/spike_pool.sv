@@ -25,77 +25,37 @@ module spike_pool #(
     input  logic            out_ready_i
 );
     localparam int unsigned FOLDS = CHANNELS / PE;
-    localparam int unsigned OUT_WIDTH = WIDTH / KERNEL;
-    localparam int unsigned OUT_HEIGHT = HEIGHT / KERNEL;
-    localparam int unsigned DEPTH = OUT_WIDTH * FOLDS;
-    // Counters: channel fold; column within the window; window column (OUT_WIDTH = past the last window); rows alike.
-    localparam int unsigned FOLD_BITS = FOLDS > 1 ? $clog2(FOLDS) : 1;
-    localparam int unsigned INNER_BITS = KERNEL > 1 ? $clog2(KERNEL) : 1;
-    localparam int unsigned COLUMN_BITS = $clog2(WIDTH + 1);
-    localparam int unsigned ROW_BITS = $clog2(HEIGHT + 1);
+    localparam int unsigned DEPTH = WIDTH / KERNEL * FOLDS;
     localparam int unsigned INDEX_BITS = DEPTH > 1 ? $clog2(DEPTH) : 1;
 
-    logic [FOLD_BITS-1:0] fold_q;
-    logic [INNER_BITS-1:0] inner_column_q, inner_row_q;
-    logic [COLUMN_BITS-1:0] column_q;
-    logic [ROW_BITS-1:0] row_q;
-    logic [INDEX_BITS-1:0] index_q;
-
-    logic fold_last, column_last, row_last, inner_column_last, inner_row_last;
-    assign fold_last = FOLDS == 1 || fold_q == FOLD_BITS'(FOLDS - 1);
-    assign column_last = column_q == COLUMN_BITS'(WIDTH - 1);
-    assign row_last = row_q == ROW_BITS'(HEIGHT - 1);
-    assign inner_column_last = KERNEL == 1 || inner_column_q == INNER_BITS'(KERNEL - 1);
-    assign inner_row_last = KERNEL == 1 || inner_row_q == INNER_BITS'(KERNEL - 1);
-
     logic in_window, first, emit, step;
-    assign in_window = column_q < COLUMN_BITS'(OUT_WIDTH * KERNEL) && row_q < ROW_BITS'(OUT_HEIGHT * KERNEL);
-    assign first = inner_column_q == '0 && inner_row_q == '0;
-    assign emit = in_window && inner_column_last && inner_row_last;
+    logic [INDEX_BITS-1:0] index;
     assign in_ready_o = !emit || !out_valid_o || out_ready_i;
     assign step = in_valid_i && in_ready_o;
-
-    // Index of the window and channel fold in the row buffer: back by one window's folds until its columns are done.
-    logic [INDEX_BITS-1:0] index_d;
-    always_comb begin
-        if (!fold_last) index_d = index_q + INDEX_BITS'(1);
-        else if (column_last) index_d = '0;
-        else if (!inner_column_last) index_d = index_q - INDEX_BITS'(FOLDS - 1);
-        else if (index_q == INDEX_BITS'(DEPTH - 1)) index_d = '0;
-        else index_d = index_q + INDEX_BITS'(1);
-    end
-
-    always_ff @(posedge clk_i) begin
-        if (!rst_ni) begin
-            fold_q         <= '0;
-            inner_column_q <= '0;
-            inner_row_q    <= '0;
-            column_q       <= '0;
-            row_q          <= '0;
-            index_q        <= '0;
-        end else if (step) begin
-            index_q <= index_d;
-            fold_q  <= fold_last ? '0 : fold_q + FOLD_BITS'(FOLDS > 1);
-            if (fold_last) begin
-                column_q       <= column_last ? '0 : column_q + COLUMN_BITS'(1);
-                inner_column_q <= (column_last || inner_column_last) ? '0 : inner_column_q + INNER_BITS'(KERNEL > 1);
-                if (column_last) begin
-                    row_q       <= row_last ? '0 : row_q + ROW_BITS'(1);
-                    inner_row_q <= (row_last || inner_row_last) ? '0 : inner_row_q + INNER_BITS'(KERNEL > 1);
-                end
-            end
-        end
-    end
+    pool_windows #(
+        .HEIGHT(HEIGHT),
+        .WIDTH (WIDTH),
+        .KERNEL(KERNEL),
+        .FOLDS (FOLDS)
+    ) i_windows (
+        .clk_i,
+        .rst_ni,
+        .step_i     (step),
+        .in_window_o(in_window),
+        .first_o    (first),
+        .last_o     (emit),
+        .index_o    (index)
+    );
 
     logic [BITS-1:0] pooled;
     if (KERNEL == 1) begin : gen_copy
         logic unused;
-        assign unused = ^{first, index_q};
+        assign unused = ^{in_window, first, index};
         assign pooled = in_data_i;
     end else begin : gen_pool
         (* ram_style = "distributed" *) logic [BITS-1:0] buffer[DEPTH];
-        assign pooled = in_data_i | (first ? '0 : buffer[index_q]);
-        always_ff @(posedge clk_i) if (step && in_window) buffer[index_q] <= pooled;
+        assign pooled = in_data_i | (first ? '0 : buffer[index]);
+        always_ff @(posedge clk_i) if (step && in_window) buffer[index] <= pooled;
     end
 
     always_ff @(posedge clk_i) begin

@@ -1,12 +1,13 @@
-// Matrix-vector product of spike trains (or of a static image) followed by integer neurons, or the read-out.
+// Matrix-vector product of spike trains, counts or a static image, followed by integer neurons, or the read-out.
 //
 // Reads vectors of MW elements, SIMD per stream word, and writes MH results, PE per stream word. Folds, outermost
 // first: neuron folds MH/PE, time folds T/TP, synapse folds MW/SIMD; one fold per clock cycle. A vector is read from
 // the stream during its first neuron and time fold, kept in a buffer, and replayed from there.
-//   spikes    STATIC_INPUT = 0, NEURON = 1: elements and results are spike trains of T bits, bit t is step t
+//   spikes    STATIC_INPUT = 0, NEURON = 1: results are spike trains of T bits, bit t is step t; elements are T unsigned
+//             integers of STEP_BITS, that of step t from bit t*STEP_BITS up: 1 are spike trains, more are counts
 //   static    STATIC_INPUT = 1, NEURON = 1: elements are unsigned INPUT_BITS integers, the same at every step
-//   read-out  NEURON = 0: results are OUTPUT_BITS logits, W.(number of spikes) + initial value; with MAP_PIXELS > 1 the
-//             spikes of so many vectors are counted first (map_counter.sv), while the counts before are multiplied
+//   read-out  NEURON = 0: results are OUTPUT_BITS logits, W.(sum of the steps) + initial value; with MAP_PIXELS > 1 the
+//             steps of so many vectors are summed first (map_counter.sv), while the sums before are multiplied
 // Weight ROM: MW/SIMD * MH/PE words, address nf*(MW/SIMD) + sf, lane (pe*SIMD + simd)*WEIGHT_BITS.
 // Neuron ROM: MH/PE words, per pe {threshold, bias} (THRESHOLD_BITS, BIAS_BITS; bias in the low bits), scaled by
 // 2^FRAC_BITS; for the read-out only the initial value T*bias of BIAS_BITS, not scaled.
@@ -27,6 +28,7 @@ module spiking_mvau #(
     parameter int unsigned MAP_PIXELS     = 1,
     parameter bit          STATIC_INPUT   = 1'b0,
     parameter int unsigned INPUT_BITS     = 8,
+    parameter int unsigned STEP_BITS      = 1,
     parameter bit          NEURON         = 1'b1,
     parameter bit          LEAK           = 1'b0,
     parameter int unsigned LEAK_SHIFT     = 1,
@@ -43,7 +45,7 @@ module spiking_mvau #(
     parameter bit          USE_DSP        = 1'b0,
     parameter              WEIGHT_FILE    = "weights.hex",
     parameter              NEURON_FILE    = "neurons.hex",
-    localparam int unsigned IN_BITS  = SIMD * (STATIC_INPUT ? INPUT_BITS : T),
+    localparam int unsigned IN_BITS  = SIMD * (STATIC_INPUT ? INPUT_BITS : T * STEP_BITS),
     localparam int unsigned OUT_BITS = PE * (NEURON ? T : OUTPUT_BITS)
 ) (
     input  logic                clk_i,
@@ -73,9 +75,9 @@ module spiking_mvau #(
     localparam int unsigned ROOM_BITS = POTENTIAL_BITS > FRAC_BITS ? POTENTIAL_BITS - FRAC_BITS : 1;
     localparam int unsigned CURRENT_BITS = !NEURON ? OUTPUT_BITS : BIASED_BITS < ROOM_BITS ? BIASED_BITS : ROOM_BITS;
 
-    // What the folds read: elements of the stream, or counts of their spikes over the map.
+    // What the folds read: elements of the stream, or their sums over the map.
     localparam bit COUNTED = MAP_PIXELS > 1;
-    localparam int unsigned COUNT_BITS = $clog2(MAP_PIXELS * T + 1);
+    localparam int unsigned COUNT_BITS = $clog2(MAP_PIXELS * T * (2 ** STEP_BITS - 1) + 1);
     localparam int unsigned WORD_BITS = COUNTED ? SIMD * COUNT_BITS : IN_BITS;
     // Width of a factor where one product serves all steps.
     localparam int unsigned FACTOR_BITS = STATIC_INPUT ? INPUT_BITS : COUNT_BITS;
@@ -103,6 +105,7 @@ module spiking_mvau #(
             .MW        (MW),
             .SIMD      (SIMD),
             .T         (T),
+            .STEP_BITS (STEP_BITS),
             .MAP_PIXELS(MAP_PIXELS)
         ) i_counter (
             .clk_i,
@@ -189,12 +192,13 @@ module spiking_mvau #(
         if (STATIC_INPUT || COUNTED) begin : gen_whole
             assign element = word;
         end else begin : gen_counts
-            popcount #(
-                .COUNT(SIMD),
-                .WIDTH(T)
-            ) i_popcount (
+            step_sum #(
+                .COUNT    (SIMD),
+                .T        (T),
+                .STEP_BITS(STEP_BITS)
+            ) i_count (
                 .data_i(word),
-                .ones_o(element)
+                .sum_o (element)
             );
         end
         always_ff @(posedge clk_i) if (en) element_q <= element;
@@ -216,17 +220,22 @@ module spiking_mvau #(
             .sum_o    (dot)
         );
     end else begin : gen_spikes
-        localparam int unsigned DOT_BITS = WEIGHT_BITS + $clog2(SIMD);
-        logic [SIMD*TP-1:0] spike, spike_q;
+        // Each bit of a step is a spike of its own, and the sums of a step's bits are added by their weights.
+        localparam int unsigned PLANES = TP * STEP_BITS;
+        localparam int unsigned PLANE_BITS = WEIGHT_BITS + $clog2(SIMD);
+        localparam int unsigned DOT_BITS = PLANE_BITS + (STEP_BITS > 1 ? STEP_BITS : 0);
+        logic [SIMD*PLANES-1:0] spike, spike_q;
+        logic [PE*PLANES*PLANE_BITS-1:0] plane;
         logic [PE*TP*DOT_BITS-1:0] dot;
+        logic [2:0] plane_tag;
         for (genvar s = 0; s < int'(SIMD); s++) begin : gen_element
-            assign spike[s*TP+:TP] = TP'(word[s*T+:T] >> (32'(tf_q) * TP));
+            assign spike[s*PLANES+:PLANES] = PLANES'(word[s*T*STEP_BITS+:T*STEP_BITS] >> (32'(tf_q) * PLANES));
         end
         always_ff @(posedge clk_i) if (en) spike_q <= spike;
         spike_dot #(
             .SIMD       (SIMD),
             .PE         (PE),
-            .LANES      (TP),
+            .LANES      (PLANES),
             .WEIGHT_BITS(WEIGHT_BITS),
             .TAG_BITS   (3)
         ) i_dot (
@@ -236,8 +245,22 @@ module spiking_mvau #(
             .tag_i   ({issued_q, issued_first_q, issued_last_q}),
             .weight_i(weight),
             .spike_i (spike_q),
-            .tag_o   ({dot_valid, dot_first, dot_last}),
-            .sum_o   (dot)
+            .tag_o   (plane_tag),
+            .sum_o   (plane)
+        );
+        plane_sum #(
+            .COUNT   (PE * TP),
+            .PLANES  (STEP_BITS),
+            .IN_BITS (PLANE_BITS),
+            .TAG_BITS(3)
+        ) i_planes (
+            .clk_i,
+            .rst_ni,
+            .en_i  (en),
+            .tag_i (plane_tag),
+            .data_i(plane),
+            .tag_o ({dot_valid, dot_first, dot_last}),
+            .sum_o (dot)
         );
     end
 
@@ -281,7 +304,7 @@ module spiking_mvau #(
 
     logic [PE*LANES*CURRENT_BITS-1:0] sums;
     localparam int unsigned LANE_BITS = WEIGHT_BITS + $clog2(SIMD)
-        + (SUMS_ONCE ? FACTOR_BITS : 0);
+        + (SUMS_ONCE ? FACTOR_BITS : STEP_BITS > 1 ? STEP_BITS : 0);
     logic [PE*LANES*LANE_BITS-1:0] dots;
     if (SUMS_ONCE) begin : gen_dots_once
         assign dots = gen_products.dot;

@@ -13,7 +13,7 @@ from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
 
 from codegen.export.onnx_writer import build_model
-from codegen.network import IntegerConnection, IntegerLayer, IntegerNetwork
+from codegen.network import IntegerConnection, IntegerLayer, IntegerNetwork, PoolKind
 from codegen.neurons import NO_NEURON, ResetKind
 from codegen.run_folder import RunFolder
 from sca_train.specs import IMAGE
@@ -194,6 +194,26 @@ def tiny_network(folder: Path, count: int) -> TinyNetwork:
     return TinyNetwork(RunFolder(folder), images)
 
 
+def event_network(folder: Path, count: int) -> TinyNetwork:
+    """Event frames in 20 steps, kernels 5, 1 and 3, strides 2 and 1, both poolings, a read-out that sums counts."""
+    rng = np.random.default_rng(6)
+    spikes = {"neuron": "IF", "reset": "hard"}
+    layers = (
+        _layer(rng, "conv1", IMAGE, (4, 2, 5, 5), bits=8, pool=2, reach=4000, stride=2, pool_kind="avg", **spikes),
+        _layer(rng, "conv2", "conv1", (6, 4, 1, 1), bits=4, neuron="LIF", reset="soft", pool=1, reach=12),
+        _layer(rng, "conv3", "conv2", (6, 6, 3, 3), bits=4, pool=2, reach=12, half_start=True, **spikes),
+        _layer(rng, "conv4", "conv3", (8, 6, 3, 3), bits=2, pool=2, reach=8, pool_kind="avg", **spikes),
+        _layer(rng, "readout", "conv4", (5, 8), bits=4, neuron=NO_NEURON, reset="hard", pool=1, reach=12, map_pixels=4),
+    )
+    network = IntegerNetwork(
+        input_shape=(34, 33, 2), static_input=False, timesteps=20, frac_bits=4, classes=5, layers=layers
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    onnx.save(build_model(network), str(folder / "model.onnx"))
+    frames = rng.integers(0, 256, (count, 20, *network.input_shape)) * (rng.random((count, 20, 34, 33, 2)) < 0.2)
+    return TinyNetwork(RunFolder(folder), frames.astype(np.uint8))
+
+
 def _layer(
     rng: np.random.Generator,
     name: str,
@@ -206,15 +226,18 @@ def _layer(
     pool: int,
     reach: int,
     half_start: bool = False,
+    stride: int = 1,
+    pool_kind: PoolKind = "max",
+    map_pixels: int = 1,
 ) -> IntegerLayer:
     largest = 2 ** (bits - 1) - 1
     out = shape[0]
     threshold = np.zeros(out, np.int64) if neuron == NO_NEURON else rng.integers(1, reach, out) << 4
     weights = rng.integers(-largest, largest + 1, shape)
-    kind, padding = ("conv", 1) if len(shape) == 4 else ("linear", 0)
+    kind, padding = ("conv", shape[-1] // 2) if len(shape) == 4 else ("linear", 0)
     return IntegerLayer(
         name=name,
-        inputs=(IntegerConnection(name, source, kind, weights, bits, 1, padding),),
+        inputs=(IntegerConnection(name, source, kind, weights, bits, stride, padding),),
         residual="",
         sign=np.ones(out, np.int64),
         neuron=neuron,
@@ -224,4 +247,6 @@ def _layer(
         bias=rng.integers(-reach, reach + 1, out),
         threshold=threshold,
         pool=pool,
+        pool_kind=pool_kind,
+        map_pixels=map_pixels,
     )

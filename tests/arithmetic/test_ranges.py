@@ -17,9 +17,9 @@ def _neuron(leak_shift=0, reset="hard", half_start=False, frac_bits=0):
     return neuron_of("LIF" if leak_shift else "IF", leak_shift, reset, half_start, frac_bits)
 
 
-def _widths(weights, bias, threshold, timesteps, neuron, static_input=False, input_bits=1):
+def _widths(weights, bias, threshold, timesteps, neuron, largest_input=1):
     constants = Constants(np.array([weights]), np.array([bias]), np.array([threshold]))
-    return layer_widths(constants, static_input, input_bits, timesteps, neuron)
+    return layer_widths(constants, largest_input, timesteps, neuron)
 
 
 def _potentials(drives, leak_shift, reset, threshold, initial):
@@ -111,7 +111,7 @@ def test_logit_width_is_minimal(weights, bias, t):
 
 
 def test_static_image_sums_use_the_whole_pixel_range():
-    widths = _widths([127, -127], 0, 5, timesteps=1, neuron=_neuron(), static_input=True, input_bits=8)
+    widths = _widths([127, -127], 0, 5, timesteps=1, neuron=_neuron(), largest_input=255)
     assert widths.acc_bits == signed_bits(np.array([127 * 255, -127 * 255])) == 16
 
 

@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from codegen.core.core import Core, divisors
 from codegen.core.spike_pool import SpikePool
 from codegen.core.spiking_mvau import SpikingMVAU
+from codegen.core.sum_pool import SumPool
 from codegen.neurons import Constants
+from codegen.words import join_steps
 
 MAX_LANES = 128
 """Bound of SIMD*PE*TP for random configurations, so that a batch compiles in reasonable time."""
@@ -28,8 +30,8 @@ class Case:
 
     core: Core
     frames: int
-    inputs: NDArray[np.int64]
-    outputs: NDArray[np.int64]
+    inputs: NDArray[Any]
+    outputs: NDArray[Any]
 
     @property
     def name(self) -> str:
@@ -44,7 +46,7 @@ class Case:
         return join_lanes(self.outputs, self.core.outputs[0].element_bits)
 
 
-def case_of(core: Core, frames: int, elements: NDArray[np.int64]) -> Case:
+def case_of(core: Core, frames: int, elements: NDArray[Any]) -> Case:
     """A core of one input and one output on elements of so many frames, and what its reference model gives."""
     inputs = elements.reshape(frames, core.inputs[0].words, core.inputs[0].lanes)
     outputs = [core.reference(frame)[0] for frame in inputs]
@@ -52,7 +54,7 @@ def case_of(core: Core, frames: int, elements: NDArray[np.int64]) -> Case:
     return Case(core, frames, np.concatenate(inputs), np.concatenate(outputs))
 
 
-def join_lanes(lanes: NDArray[np.int64], bits: int) -> list[int]:
+def join_lanes(lanes: NDArray[Any], bits: int) -> list[int]:
     """Stream words of rows of lanes, lane 0 in the low bits."""
     mask = (1 << bits) - 1
     return [sum((int(value) & mask) << (i * bits) for i, value in enumerate(row)) for row in lanes]
@@ -86,12 +88,17 @@ def mvau_case(
     use_dsp: bool = False,
     half_start: bool = False,
     map_pixels: int = 1,
+    step_bits: int = 1,
+    largest_step: int = 0,
 ) -> Case:
-    """A SpikingMVAU with random constants and the narrowest widths that these constants allow."""
+    """A SpikingMVAU with random constants and the narrowest widths that these constants allow.
+
+    ``largest_step``: the largest input at a step where that is less than ``step_bits`` hold.
+    """
     rng = np.random.default_rng(seed)
     limit = 1 << (weight_bits - 1)
     weights = rng.integers(-limit, limit, size=(mh, mw))
-    largest = (1 << input_bits) - 1 if mode == "static" else 1
+    largest = (1 << input_bits) - 1 if mode == "static" else largest_step or (1 << step_bits) - 1
     high = np.maximum(weights, 0).sum(axis=1) * largest
     low = np.minimum(weights, 0).sum(axis=1) * largest
     if mode == "readout":
@@ -142,14 +149,15 @@ def mvau_case(
         use_dsp=use_dsp,
         half_start=half_start and mode != "readout",
         map_pixels=map_pixels if mode == "readout" else 1,
+        step_bits=1 if mode == "static" else step_bits,
         constants=Constants(weights, bias, threshold),
     )
     rows = frames * vectors * core.map_pixels
     density = rng.choice([0.1, 0.5, 0.9])
-    elements = rng.integers(0, 1 << core.element_bits, size=(rows, mw))
-    if mode != "static":
-        kept = rng.random((rows, mw, timesteps)) < density
-        elements = (kept.astype(np.int64) << np.arange(timesteps)).sum(axis=2)
+    if mode == "static":
+        return case_of(core, frames, rng.integers(0, largest + 1, size=(rows, mw)))
+    kept = rng.random((rows, mw, timesteps)) < density
+    elements = join_steps(kept * rng.integers(1, largest + 1, kept.shape), step_bits)
     return case_of(core, frames, elements)
 
 
@@ -171,12 +179,42 @@ def pool_case(
         name=name, height=height, width=width, channels=channels, kernel=kernel, pe=pe, timesteps=timesteps
     )
     kept = rng.random((frames, height, width, channels, timesteps)) < 0.2
-    elements = (kept.astype(np.int64) << np.arange(timesteps)).sum(axis=-1)
-    return case_of(core, frames, elements)
+    return case_of(core, frames, join_steps(kept.astype(np.int64), 1))
+
+
+def sum_pool_case(
+    name: str,
+    seed: int,
+    *,
+    height: int,
+    width: int,
+    channels: int,
+    kernel: int,
+    pe: int,
+    timesteps: int,
+    step_bits: int = 1,
+    frames: int = 3,
+) -> Case:
+    """A SumPool with random inputs, many of them the largest."""
+    rng = np.random.default_rng(seed)
+    core = SumPool(
+        name=name,
+        height=height,
+        width=width,
+        channels=channels,
+        kernel=kernel,
+        pe=pe,
+        timesteps=timesteps,
+        step_bits=step_bits,
+    )
+    largest = (1 << step_bits) - 1
+    steps = rng.integers(0, largest + 1, (frames, height, width, channels, timesteps))
+    steps[rng.random(steps.shape) < rng.choice([0.2, 0.9])] = largest
+    return case_of(core, frames, join_steps(steps, step_bits))
 
 
 def random_case(name: str, seed: int) -> Case:
-    """Any core, shape, fold and mode; the same seed gives the same case."""
+    """Any core of spikes or an image, of any shape, fold and mode; the same seed gives the same case."""
     draw = random.Random(seed)
     if draw.random() < 0.15:
         kernel = draw.choice([1, 2, 2, 3])
@@ -225,6 +263,62 @@ def random_case(name: str, seed: int) -> Case:
         use_dsp=draw.random() < 0.3,
         half_start=draw.random() < 0.5,
         map_pixels=map_pixels,
+    )
+
+
+def random_count_case(name: str, seed: int) -> Case:
+    """Any core that reads or writes several bits of each step; the same seed gives the same case."""
+    draw = random.Random(seed)
+    if draw.random() < 0.25:
+        kernel = draw.choice([1, 2, 2, 3, 4])
+        channels = draw.randint(1, 6)
+        return sum_pool_case(
+            name,
+            seed,
+            height=draw.randint(kernel, 9),
+            width=draw.randint(kernel, 9),
+            channels=channels,
+            kernel=kernel,
+            pe=draw.choice(divisors(channels)),
+            timesteps=draw.choice([1, 2, 4, 5, 8, 20, 32]),
+            step_bits=draw.randint(1, 4),
+            frames=2,
+        )
+    mode: Literal["spikes", "readout"] = draw.choice(["spikes", "spikes", "readout"])
+    step_bits = draw.randint(2, 8)
+    while True:
+        mw, mh = draw.randint(1, 24), draw.randint(1, 8)
+        simd, pe = draw.choice(divisors(mw)), draw.choice(divisors(mh))
+        timesteps = draw.choice([1, 2, 3, 4, 5, 8, 20, 31, 32])
+        tp = draw.choice(divisors(timesteps)) if mode == "spikes" else timesteps
+        map_pixels = draw.choice([1, 2, 4, 9, 25]) if mode == "readout" else 1
+        lanes = tp * step_bits if mode == "spikes" else 4
+        cycles = (mw // simd) * max(mh // pe * (timesteps // tp), map_pixels)
+        if simd * pe * lanes <= MAX_LANES and cycles <= MAX_CYCLES:
+            break
+    return mvau_case(
+        name,
+        seed,
+        mw=mw,
+        mh=mh,
+        simd=simd,
+        pe=pe,
+        timesteps=timesteps,
+        tp=tp,
+        mode=mode,
+        neuron=draw.choice(["IF", "LIF"]),
+        leak_shift=draw.randint(1, 4),
+        reset=draw.choice(["hard", "soft"]),
+        weight_bits=draw.choice([2, 4, 8]),
+        frac_bits=draw.choice([0, 2, 4]),
+        vectors=draw.randint(1, 3) if map_pixels == 1 else 1,
+        frames=2,
+        block=draw.random() < 0.5,
+        use_dsp=draw.random() < 0.3,
+        half_start=draw.random() < 0.5,
+        map_pixels=map_pixels,
+        step_bits=step_bits,
+        largest_step=draw.choice([0, 0, 1 << (step_bits - 1), draw.randint(1, (1 << step_bits) - 1)]),
     )
 
 

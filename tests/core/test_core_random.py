@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from core_cases import Case, case_parameters, mvau_case, random_case
+from core_cases import Case, case_parameters, mvau_case, random_case, random_count_case
 from core_checks import check_hls, check_rtl
 from hls_bench import run_hls
 from hypothesis import HealthCheck, Phase, given, settings
@@ -14,7 +14,8 @@ from rtl_bench import run_rtl
 
 BATCHES = 13
 BATCH_SIZE = 24
-"""312 configurations in all."""
+"""312 configurations of spikes and images in all."""
+COUNT_BATCHES = 4
 
 
 @pytest.mark.parametrize("batch", range(BATCHES))
@@ -22,6 +23,15 @@ def test_random_configurations(batch: int, tmp_path: Path) -> None:
     """All cores of a batch in one program and one Verilated top; seeds are batch * 1000 + index."""
     cases = [random_case(f"core_{index}", seed=1000 * batch + index) for index in range(BATCH_SIZE)]
     print(f"seeds {1000 * batch}..{1000 * batch + BATCH_SIZE - 1}")
+    check(cases, tmp_path, seed=batch)
+
+
+@pytest.mark.parametrize("batch", range(COUNT_BATCHES))
+def test_random_counts(batch: int, tmp_path: Path) -> None:
+    """The same of cores with several bits a step; seeds are 100000 + batch * 1000 + index."""
+    first = 100_000 + 1000 * batch
+    cases = [random_count_case(f"core_{index}", seed=first + index) for index in range(BATCH_SIZE)]
+    print(f"seeds {first}..{first + BATCH_SIZE - 1}")
     check(cases, tmp_path, seed=batch)
 
 

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from core_cases import mvau_case, pool_case
+from core_cases import mvau_case, pool_case, sum_pool_case
 
 from codegen.core.memory import choose_memory_style
 from codegen.core.spike_pool import SpikePool
 from codegen.core.spiking_mvau import SpikingMVAU
+from codegen.core.sum_pool import SumPool
 from codegen.errors import FoldingError, RenderError
 from codegen.neurons import Constants
 
@@ -34,6 +35,12 @@ def test_cycles_are_the_product_of_the_folds() -> None:
         ({"timesteps": 0}, "SpikingMVAU 'conv': T=0 is outside 1..32"),
         ({"tp": 3}, "SpikingMVAU 'conv': TP=3 does not divide T=4"),
         ({"map_pixels": 4}, "SpikingMVAU 'conv': only a read-out of spikes, of one vector a frame, can sum a map"),
+        ({"step_bits": 9}, "SpikingMVAU 'conv': 9 bits of each step are outside 1..8"),
+        ({"step_bits": 0}, "SpikingMVAU 'conv': 0 bits of each step are outside 1..8"),
+        (
+            {"static_input": True, "tp": 4, "step_bits": 2},
+            "SpikingMVAU 'conv': an input that is the same at every step has no bits of each step",
+        ),
         ({"static_input": True}, "SpikingMVAU 'conv': TP=2 must equal T=4, its sums are shared by all steps"),
     ],
 )
@@ -48,6 +55,16 @@ def test_impossible_pool_is_one_sentence() -> None:
         pool_case("pool", 0, height=4, width=4, channels=4, kernel=2, pe=3, timesteps=4)
     with pytest.raises(FoldingError, match=r"^SpikePool 'pool': a window of 5 does not fit a 4x4 map$"):
         pool_case("pool", 0, height=4, width=4, channels=4, kernel=5, pe=1, timesteps=4)
+
+
+def test_impossible_sum_pool_is_one_sentence() -> None:
+    with pytest.raises(FoldingError, match=r"^SumPool 'pool': PE=3 does not divide the 4 channels of the layer$"):
+        sum_pool_case("pool", 0, height=4, width=4, channels=4, kernel=2, pe=3, timesteps=4)
+    with pytest.raises(
+        FoldingError,
+        match=r"^SumPool 'pool': sums of 16x16 inputs of 1 bits of each step take 9 bits, 8 are possible$",
+    ):
+        sum_pool_case("pool", 0, height=16, width=16, channels=4, kernel=16, pe=1, timesteps=4)
 
 
 def test_constants_that_do_not_fit_are_refused(tmp_path: Path) -> None:
@@ -102,6 +119,28 @@ def test_reference_by_hand() -> None:
     assert out == [[0b1011]]
 
 
+def test_reference_of_counts_by_hand() -> None:
+    """Two inputs of three bits a step, weights 3 and -1, threshold 10, IF with hard reset."""
+    core = replace(CORE, vectors=1, mw=2, mh=1, simd=2, pe=1, timesteps=4, tp=4, frac_bits=0, step_bits=3)
+    assert (core.inputs[0].element_bits, core.largest_input) == (12, 7)
+    # Steps of input 0: 7 0 2 4; of input 1: 0 5 1 2. Currents 3a - b: 21 -5 5 10.
+    inputs = np.array([[0o4207, 0o2150]])
+    # V: 21 -> spike, 0; -5; 0; 10 -> spike.
+    assert outputs_of(core, inputs, [[3, -1]], [0], [10]) == [[0b1001]]
+    read_out = replace(core, neuron="none")
+    # 3 * 13 - 8, and the bias in each of four steps.
+    assert outputs_of(read_out, inputs, [[3, -1]], [5], [0]) == [[39 - 8 + 20]]
+    assert read_out.count_bits == 5
+
+
+def test_elements_wider_than_a_machine_word() -> None:
+    """160 bits: the last step counts as much as the first."""
+    core = replace(CORE, vectors=1, mw=2, mh=1, simd=2, pe=1, timesteps=20, tp=20, neuron="none", step_bits=8)
+    assert core.inputs[0].bits == 320
+    inputs = np.array([[255 << 152, 1 | 2 << 152]], dtype=object)
+    assert outputs_of(core, inputs, [[3, -1]], [0], [0]) == [[3 * 255 - 3]]
+
+
 def test_reference_from_half_the_threshold_by_hand() -> None:
     """The same neurons with threshold 5: V starts at 2, and loses 1 of it to the leak of the first step."""
     core = replace(
@@ -139,6 +178,18 @@ def test_summed_map_by_hand() -> None:
     core = replace(CORE, mw=2, mh=1, simd=2, pe=1, tp=4, neuron="none", vectors=1, map_pixels=3)
     inputs = np.array([[0b0001, 0], [0b1010, 0b0100], [0, 0b1111]])
     assert outputs_of(core, inputs, [[3, -1]], [5], [0]) == [[24]]
+
+
+def test_sum_pool_reference_by_hand() -> None:
+    """2x2 windows of spikes over two steps: 3 and 1 spikes, 3 bits each; the third column is dropped."""
+    core = SumPool(name="pool", height=2, width=3, channels=1, kernel=2, pe=1, timesteps=2)
+    assert (core.inputs[0].element_bits, core.outputs[0].element_bits) == (2, 6)
+    image = np.array([[1, 3, 3], [1, 0, 3]]).reshape(6, 1)
+    assert core.reference(image)[0].tolist() == [[0o13]]
+    twice = SumPool(name="pool", height=2, width=3, channels=1, kernel=2, pe=1, timesteps=2, step_bits=3)
+    image = np.array([[0o13, 0o77, 0], [0, 0o01, 0]]).reshape(6, 1)
+    assert twice.outputs[0].element_bits == 10, "sums of up to 28"
+    assert twice.reference(image)[0].tolist() == [[11 + (8 << 5)]]
 
 
 def test_pool_reference_drops_the_rest_of_the_map() -> None:

@@ -1,4 +1,4 @@
-"""Named configurations of both cores, and a check that the benches notice a wrong weight."""
+"""Named configurations of the cores that compute, and a check that the benches notice a wrong weight."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from core_cases import Case, mvau_case, pool_case
+from core_cases import Case, mvau_case, pool_case, sum_pool_case
 from core_checks import check_hls, check_rtl
 from hls_bench import HlsResult, run_hls
 from rtl_bench import RtlResult, run_rtl
@@ -126,10 +126,36 @@ CASES: dict[str, Case] = {
             frames=6,
             use_dsp=True,
         ),
+        mvau_case("counts", 51, mw=16, mh=8, simd=4, pe=2, timesteps=4, step_bits=3, largest_step=4),
+        mvau_case("counts_two_bits", 52, mw=12, mh=4, simd=6, pe=2, timesteps=6, tp=3, step_bits=2, neuron="LIF"),
+        mvau_case("counts_five_bits", 53, mw=9, mh=4, simd=9, pe=2, timesteps=2, step_bits=5, reset="soft"),
+        mvau_case("counts_six_bits", 54, mw=6, mh=4, simd=3, pe=1, timesteps=4, tp=1, step_bits=6, half_start=True),
+        mvau_case("events", 55, mw=18, mh=4, simd=2, pe=1, timesteps=20, tp=5, step_bits=8, weight_bits=8),
+        mvau_case("events_fully_unfolded", 56, mw=4, mh=2, simd=4, pe=2, timesteps=4, step_bits=8, vectors=5),
+        mvau_case("events_of_32_steps", 57, mw=6, mh=2, simd=3, pe=1, timesteps=32, tp=4, step_bits=8, weight_bits=2),
+        mvau_case("count_readout", 58, mw=32, mh=10, simd=4, pe=2, timesteps=20, mode="readout", step_bits=3),
+        mvau_case(
+            "count_map_readout",
+            59,
+            mw=24,
+            mh=10,
+            simd=4,
+            pe=1,
+            timesteps=8,
+            mode="readout",
+            map_pixels=9,
+            vectors=1,
+            step_bits=4,
+        ),
         pool_case("pool", 23, height=6, width=6, channels=4, kernel=2, pe=2, timesteps=4),
         pool_case("pool_odd_map", 24, height=5, width=7, channels=3, kernel=2, pe=1, timesteps=20),
         pool_case("pool_copy", 25, height=3, width=3, channels=2, kernel=1, pe=2, timesteps=4),
         pool_case("pool_one_window", 26, height=4, width=4, channels=2, kernel=3, pe=1, timesteps=32),
+        sum_pool_case("pool_sums", 61, height=6, width=6, channels=4, kernel=2, pe=2, timesteps=4),
+        sum_pool_case("pool_sums_odd_map", 62, height=5, width=7, channels=3, kernel=3, pe=3, timesteps=20),
+        sum_pool_case("pool_sums_counts", 63, height=7, width=4, channels=2, kernel=2, pe=1, timesteps=32, step_bits=6),
+        sum_pool_case("pool_sums_copy", 64, height=2, width=3, channels=2, kernel=1, pe=1, timesteps=4),
+        sum_pool_case("pool_sums_one_window", 65, height=15, width=15, channels=1, kernel=15, pe=1, timesteps=3),
     ]
 }
 

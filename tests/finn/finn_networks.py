@@ -9,8 +9,9 @@ import numpy as np
 import onnx
 from hypothesis import strategies as st
 
+from codegen.dialect import FLOAT_BITS, PIXEL_BITS
 from codegen.export.onnx_writer import build_model
-from codegen.network import IntegerConnection, IntegerLayer, IntegerNetwork
+from codegen.network import IntegerConnection, IntegerLayer, IntegerNetwork, PoolKind
 from codegen.neurons import NEURONS, NO_NEURON, ResetKind
 from codegen.run_folder import RunFolder
 from sca_train.specs import IMAGE
@@ -32,6 +33,7 @@ def integer_layer(
     stride: int = 1,
     padding: int = 0,
     pool: int = 1,
+    pool_kind: PoolKind = "max",
 ) -> IntegerLayer:
     """Random weights of ``bits``; thresholds that some inputs reach and some do not."""
     largest = 2 ** (bits - 1) - 1
@@ -52,6 +54,7 @@ def integer_layer(
         bias=rng.integers(-reach // 4, reach // 4 + 1, out),
         threshold=np.zeros(out, np.int64) if read_out else rng.integers(-reach // 8, reach, out),
         pool=pool,
+        pool_kind=pool_kind,
         map_pixels=map_pixels,
     )
 
@@ -79,6 +82,30 @@ def map_sum(seed: int = 0, timesteps: int = 4) -> IntegerNetwork:
     return IntegerNetwork((8, 8, 1), True, timesteps, 4, 10, layers)
 
 
+def summed(seed: int = 0, timesteps: int = 4) -> IntegerNetwork:
+    """Convolutions with sum pooling, of kernels 5, 3 and 1 and strides 1 and 2, on 12x12 images."""
+    rng = np.random.default_rng(seed)
+    layers = (
+        integer_layer(rng, "conv1", IMAGE, (4, 1, 5, 5), bits=8, padding=2, pool=2, pool_kind="avg"),
+        integer_layer(rng, "conv2", "conv1", (6, 4, 3, 3), padding=1, neuron="LIF", half_start=True),
+        integer_layer(rng, "conv3", "conv2", (4, 6, 1, 1), reset="soft", pool=3, pool_kind="avg"),
+        integer_layer(rng, "conv4", "conv3", (6, 4, 1, 1), stride=2),
+        integer_layer(rng, "readout", "conv4", (10, 6), neuron="none"),
+    )
+    return IntegerNetwork((12, 12, 1), True, timesteps, 4, 10, layers)
+
+
+def events(seed: int = 0, timesteps: int = 3) -> IntegerNetwork:
+    """A sum-pooled and a plain convolution on 8x8 event frames, and a read-out that sums the 4x4 map."""
+    rng = np.random.default_rng(seed)
+    layers = (
+        integer_layer(rng, "conv1", IMAGE, (4, 2, 3, 3), bits=8, padding=1, pool=2, pool_kind="avg", half_start=True),
+        integer_layer(rng, "conv2", "conv1", (6, 4, 3, 3), padding=1, neuron="LIF", reset="soft"),
+        integer_layer(rng, "readout", "conv2", (10, 6), neuron="none", map_pixels=16),
+    )
+    return IntegerNetwork((8, 8, 2), False, timesteps, 4, 10, layers)
+
+
 def vgg16(ratio: float) -> IntegerNetwork:
     """The shape of VGG16 for CIFAR with (1 - ratio) of its channels."""
     rng = np.random.default_rng(0)
@@ -98,7 +125,10 @@ def vgg16(ratio: float) -> IntegerNetwork:
 
 @st.composite
 def networks(draw: st.DrawFn) -> IntegerNetwork:
-    """Convolutions (also 1x1, strided, padded, pooled) and linear layers, all neurons, T up to 24."""
+    """Convolutions (also 1x1, strided, padded, pooled both ways) and linear layers, all neurons, T up to 24.
+
+    The first layer reads an image, or where FINN's float32 holds them event frames.
+    """
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     timesteps = draw(st.sampled_from([1, 2, 3, 4, 6, 8, 16, 24]))
     channels, height, width = draw(st.integers(1, 3)), draw(st.integers(3, 7)), draw(st.integers(3, 7))
@@ -113,7 +143,8 @@ def networks(draw: st.DrawFn) -> IntegerNetwork:
             break
         pool = draw(st.integers(1, min(2, out_height, out_width)))
         out = draw(st.sampled_from([1, 2, 3, 4, 6]))
-        options = {"stride": stride, "padding": padding, "pool": pool}
+        kinds = ["max", "avg"] if timesteps * (pool**2).bit_length() <= FLOAT_BITS else ["max"]
+        options = {"stride": stride, "padding": padding, "pool": pool, "pool_kind": draw(st.sampled_from(kinds))}
         layers.append(_drawn(draw, rng, f"conv{index}", _source(layers), (out, channels, kernel, kernel), **options))
         channels, height, width = out, out_height // pool, out_width // pool
     inputs = channels * height * width
@@ -131,7 +162,8 @@ def networks(draw: st.DrawFn) -> IntegerNetwork:
             rng, "readout", _source(layers), (classes, inputs // map_pixels), neuron="none", map_pixels=map_pixels
         )
     )
-    return IntegerNetwork(input_shape, True, timesteps, 4, classes, tuple(layers))
+    static = timesteps * PIXEL_BITS > FLOAT_BITS or draw(st.booleans())
+    return IntegerNetwork(input_shape, static, timesteps, 4, classes, tuple(layers))
 
 
 def _source(layers: list[IntegerLayer]) -> str:
@@ -160,8 +192,9 @@ def run_of(network: IntegerNetwork, folder: Path) -> RunFolder:
 
 
 def random_images(network: IntegerNetwork, count: int, seed: int = 0) -> np.ndarray:
-    """[count, H, W, C] uint8."""
-    return np.random.default_rng(seed).integers(0, 256, (count, *network.input_shape)).astype(np.uint8)
+    """Images [count, H, W, C] uint8, or event frames [count, T, H, W, C]."""
+    frames = () if network.static_input else (network.timesteps,)
+    return np.random.default_rng(seed).integers(0, 256, (count, *frames, *network.input_shape)).astype(np.uint8)
 
 
 def write_json(path: Path, content: object) -> Path:

@@ -18,12 +18,15 @@ import pytest
 from finn.analysis.fpgadataflow.exp_cycles_per_layer import exp_cycles_per_layer
 from finn.analysis.fpgadataflow.res_estimation import res_estimation
 from finn.util.basic import getHWCustomOp
-from finn_networks import mini, networks, random_images, run_of, vgg16
+from finn_networks import events, mini, networks, random_images, run_of, summed, vgg16
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from qonnx.core.datatype import DataType
 
+from codegen.arithmetic.ranges import acc_range, signed_bits
 from codegen.core import core_of
 from codegen.core.core import divisors
+from codegen.core.spiking_mvau import SpikingMVAU
 from codegen.errors import RunFolderError, SimulationError
 from codegen.finn.build import build_graph
 from codegen.finn.execute import run_finn
@@ -56,7 +59,7 @@ def random_folding(model, draw) -> dict:
             }
         elif node.op_type == "ConvolutionInputGenerator_rtl":
             folding[node.name] = {"SIMD": draw(st.sampled_from(divisors(instance.get_nodeattr("IFMChannels"))))}
-        elif node.op_type == "SpikePool_rtl":
+        elif node.op_type in ("SpikePool_rtl", "SumPool_rtl"):
             folding[node.name] = {"PE": draw(st.sampled_from(divisors(instance.core().channels)))}
     return folding
 
@@ -76,7 +79,7 @@ def test_any_network_at_any_folding_equals_onnx_runtime(network, data):
 
         cycles = graph.analysis(exp_cycles_per_layer)
         for node in graph.graph.node:
-            if node.op_type in ("SpikingMVAU_rtl", "SpikePool_rtl"):
+            if node.op_type in ("SpikingMVAU_rtl", "SpikePool_rtl", "SumPool_rtl"):
                 assert cycles[node.name] == getHWCustomOp(node).core().cycles > 0
         assert json.loads((run.path / "results" / "folding.json").read_text())["bound"] == max(cycles.values())
 
@@ -103,6 +106,59 @@ def test_graph_is_made_of_finn_plumbing_and_own_cores(tmp_path):
     assert kinds.count("SpikePool_rtl") == 2
     assert len({node.name for node in graph.graph.node}) == len(kinds)
     assert not graph.model.functions
+
+
+def test_sum_pooling_is_read_with_several_bits_a_step(tmp_path):
+    run = run_of(summed(), tmp_path / "run")
+    graph = build_graph(run)
+    kinds = [node.op_type for node in graph.graph.node]
+    assert set(kinds) - FINN_PLUMBING == {"SpikingMVAU_rtl", "SumPool_rtl"}
+    cores = {node.name: getHWCustomOp(node).core() for node in graph.graph.node if node.op_type not in FINN_PLUMBING}
+    layers = [core for core in cores.values() if isinstance(core, SpikingMVAU)]
+    assert [core.step_bits for core in layers] == [1, 3, 1, 4, 1]
+    assert [core.element_bits for core in layers] == [8, 12, 4, 16, 4]
+    # Sums of windows are at most 4 and 9, though their bits hold 7 and 15.
+    for core, node, largest in ((layers[1], "conv2", 4), (layers[3], "conv4", 9)):
+        weights = graph.get_initializer(f"{node}_weights")
+        bounds = acc_range(weights.T.astype(np.int64), largest)
+        assert core.acc_bits == signed_bits(bounds.low, bounds.high)
+    images = random_images(summed(), 3)
+    assert np.array_equal(run_finn(run, images), onnx_logits(run, images))
+
+
+def test_event_frames_enter_with_eight_bits_a_step(tmp_path):
+    network = events()
+    run = run_of(network, tmp_path / "run")
+    graph = build_graph(run)
+    first = graph.graph.input[0].name
+    assert graph.get_tensor_shape(first) == [1, 8, 8, 2]
+    assert graph.get_tensor_datatype(first) == DataType["UINT24"]
+    layers = [getHWCustomOp(node).core() for node in graph.graph.node if node.op_type == "SpikingMVAU_rtl"]
+    assert [(core.step_bits, core.static_input, core.reads_image) for core in layers] == [
+        (8, False, True),
+        (3, False, False),
+        (1, False, False),
+    ]
+    frames = random_images(network, 4)
+    assert np.array_equal(run_finn(run, frames), onnx_logits(run, frames))
+    assert not np.array_equal(run_finn(run, frames[:, ::-1].copy()), onnx_logits(run, frames))
+    with pytest.raises(SimulationError, match=r"\[4, 8, 8, 2\], but the network takes uint8 \[N, 3, 8, 8, 2\]"):
+        run_finn(run, frames[:, 0])
+
+
+def test_one_event_frame_is_an_image(tmp_path):
+    network = events(timesteps=1)
+    run = run_of(network, tmp_path / "run")
+    build_graph(run)
+    frames = random_images(network, 4)
+    assert np.array_equal(run_finn(run, frames), onnx_logits(run, frames))
+
+
+def test_event_frames_beyond_float32_are_built_but_not_executed(tmp_path):
+    run = run_of(events(timesteps=32), tmp_path / "run")
+    build_graph(run)
+    with pytest.raises(SimulationError, match=r"elements of at most 24 bits exactly; the input has 256$"):
+        run_finn(run, random_images(events(timesteps=32), 1))
 
 
 def test_hls_variants_are_chosen_on_request(tmp_path):
@@ -148,7 +204,7 @@ def test_trains_beyond_float32_are_built_but_not_executed(tmp_path):
     network = mini(timesteps=25)
     run = run_of(network, tmp_path / "run")
     build_graph(run)
-    with pytest.raises(SimulationError, match=r"at most 24 steps exactly; .* has T=25"):
+    with pytest.raises(SimulationError, match=r"at most 24 bits exactly; .* has 25$"):
         run_finn(run, random_images(network, 1))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import onnx
 import pytest
-from finn_networks import integer_layer, map_sum, mini, run_of
+from finn_networks import events, integer_layer, map_sum, mini, run_of, summed
 from onnx import TensorProto, helper, numpy_helper
 
 from codegen.errors import MappingError
@@ -144,6 +144,32 @@ def test_a_sum_before_a_neuron_is_named(tmp_path):
     assert "ReduceSum 'readout_map': only a read-out can follow it, not spikefold::IF 'logits'" in message
 
 
+def test_a_maximum_of_sums_is_named(tmp_path):
+    def edit(model, nodes):
+        insert_after(model, nodes, "pool1", "MaxPool", "again", kernel_shape=[1, 1], strides=[1, 1])
+
+    message = refused(edited(tmp_path, edit, summed()))
+    assert "MaxPool 'again': only spikes can be pooled by their maximum, not their sums" in message
+
+
+def test_another_norm_than_the_sum_is_named(tmp_path):
+    def edit(model, nodes):
+        set_attribute(nodes["pool1"], "p", 2)
+
+    message = refused(edited(tmp_path, edit, summed()))
+    assert "LpPool 'pool1': a norm of p=2 is not supported, only sums (p=1)" in message
+
+
+def test_sums_of_too_many_bits_are_named(tmp_path):
+    rng = np.random.default_rng(0)
+    layers = (
+        integer_layer(rng, "conv1", IMAGE, (2, 1, 1, 1), pool=16, pool_kind="avg"),
+        integer_layer(rng, "readout", "conv1", (3, 2), neuron="none"),
+    )
+    message = refused(run_of(IntegerNetwork((16, 16, 1), True, 4, 4, 3, layers), tmp_path / "run"))
+    assert "LpPool 'pool1': its sums take 9 bits of each step, 8 are possible" in message
+
+
 def test_a_layer_without_neuron_is_named(tmp_path):
     def edit(model, nodes):
         model.graph.node.remove(nodes["neuron3"])
@@ -211,9 +237,9 @@ def convolution(name: str, source: str, channels: int) -> IntegerConnection:
     return IntegerConnection(name, source, "conv", np.ones((4, channels, 3, 3), np.int64), 4, 1, 1)
 
 
-def refused_network(tmp_path, layers, last: int, static: bool = True) -> str:
+def refused_network(tmp_path, layers, last: int) -> str:
     readout = integer_layer(np.random.default_rng(0), "readout", layers[-1].name, (3, last), neuron="none")
-    network = IntegerNetwork((8, 8, 2), static, 4, 4, 3, (*layers, readout))
+    network = IntegerNetwork((8, 8, 2), True, 4, 4, 3, (*layers, readout))
     return refused(run_of(network, tmp_path / "run"))
 
 
@@ -224,17 +250,22 @@ def test_residual_additions_are_named_by_their_layers(tmp_path):
     stream = connected("block2", convolution("block2", "block1", 4), residual="block1", pool=4, pool_kind="avg")
     message = refused_network(tmp_path, (stem, block, stream), 16)
     assert message == (
-        "the network has parts for which there is no hardware core yet: residual addition 'block1', 'block2'; "
-        "sum (average) pooling 'pool3' (it runs in ONNX Runtime only)"
+        "the network has parts for which there is no hardware core yet: residual addition 'block1', 'block2' "
+        "(it runs in ONNX Runtime only)"
     )
 
 
-def test_event_frames_and_sum_pooling_are_named(tmp_path):
-    layers = (connected("conv1", convolution("conv1", IMAGE, 2), pool=2, pool_kind="avg"),)
-    message = refused_network(tmp_path, layers, 64, static=False)
-    assert "no hardware core yet: event-frame input; sum (average) pooling 'pool1' (" in message
+def test_an_image_of_other_pixels_is_named(tmp_path):
+    def edit(model, nodes):
+        annotation = next(entry for entry in model.graph.quantization_annotation if entry.tensor_name == "image")
+        annotation.quant_parameter_tensor_names[0].value = "UINT16"
+
+    assert "input 'image' is annotated UINT16, only UINT8 is possible" in refused(edited(tmp_path, edit))
 
 
-def test_event_frames_alone_are_named(tmp_path):
-    message = refused_network(tmp_path, (connected("conv1", convolution("conv1", IMAGE, 2)),), 256, static=False)
-    assert "no hardware core yet: event-frame input (" in message
+def test_event_frames_in_another_order_are_named(tmp_path):
+    def edit(model, nodes):
+        set_attribute(nodes["image_steps"], "perm", [1, 0, 4, 3, 2])
+
+    message = refused(edited(tmp_path, edit, events()))
+    assert "Transpose 'image_steps': perm=(1, 0, 4, 3, 2) is not supported, only (1, 0, 4, 2, 3)" in message

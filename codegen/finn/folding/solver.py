@@ -42,8 +42,9 @@ def layer_options(layer: Layer) -> tuple[LayerPlan, ...]:
         lanes = core.inputs[0].lanes
         if channels and lanes % channels and channels % lanes:
             continue
-        if all(stream.bits <= MAX_STREAM_BITS for stream in (*core.inputs, *core.outputs)):
-            options.append(plan_layer(layer, core, min(lanes, channels)))
+        option = plan_layer(layer, core, min(lanes, channels))
+        if all(stream.bits <= MAX_STREAM_BITS for node in option.nodes for stream in (*node.inputs, *node.outputs)):
+            options.append(option)
     return tuple(sorted(options, key=lambda option: option.cycles))
 
 

@@ -119,10 +119,7 @@ class CoreOperator(HWCustomOp):
         node, core = self.onnx_node, self.core()
         for stream in (*core.inputs, *core.outputs):
             if not stream.signed and stream.element_bits > FLOAT_BITS:
-                raise SimulationError(
-                    f"FINN executes graphs on float32 tensors, which hold spike trains of at most {FLOAT_BITS} steps "
-                    f"exactly; {node.name!r} has T={stream.element_bits}"
-                )
+                raise SimulationError(float_sentence(f"{node.name!r} has {stream.element_bits}"))
         streams, constants = node.input[: len(core.inputs)], node.input[len(core.inputs) :]
         frames = [
             context[name].astype(np.int64).reshape(stream.words, stream.lanes)
@@ -136,6 +133,11 @@ class CoreOperator(HWCustomOp):
                     "exactly"
                 )
             context[name] = frame.astype(np.float32).reshape(tensor.shape)
+
+
+def float_sentence(found: str) -> str:
+    """Why FINN does not execute a graph; ``found`` says whose elements have how many bits."""
+    return f"FINN executes graphs on float32 tensors, which hold elements of at most {FLOAT_BITS} bits exactly; {found}"
 
 
 @dataclass(frozen=True)

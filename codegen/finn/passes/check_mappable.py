@@ -6,16 +6,29 @@ from functools import partial
 
 import onnx
 from onnx import NodeProto
+from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.transformation.base import Transformation
 
-from codegen.dialect import EVENT_DIMENSIONS, MAX_TIMESTEPS, SUM_SUFFIX
+from codegen.core.sum_pool import sum_step_bits
+from codegen.dialect import (
+    EVENT_DIMENSIONS,
+    FRAME_DIMENSIONS,
+    MAX_STEP_BITS,
+    MAX_TIMESTEPS,
+    PIXEL_BITS,
+    SUM_SUFFIX,
+)
 from codegen.errors import MappingError
 from codegen.finn.passes.graph import attribute, is_neuron, is_read_out
+from codegen.finn.passes.infer_pools import POOLS
 from codegen.neurons import NEURONS
 
 IMAGE_TO_FEATURE_MAP = (0, 3, 1, 2)
 """NHWC pixels to the NCHW that ONNX convolutions read."""
+
+EVENTS_TO_FEATURE_MAP = (1, 0, 4, 2, 3)
+"""The same of event frames [N, T, H, W, C], with time in front."""
 
 CHANNEL_AXIS = 2
 """Of a current [T, batch, channels, ...]."""
@@ -32,10 +45,10 @@ class CheckMappable(Transformation):
 
     Where the network has parts that the exporter writes and no core implements yet, those are named instead.
 
-    The graph must be a chain from one image to one logits tensor, made of Conv and MatMul with constant integer
-    weights, functions of neurons and ReadOut, non-overlapping MaxPool, a ReduceSum over the map before the read-out,
-    and the reshapes that carry time as a leading axis (codegen.export.onnx_writer). Shapes must have been inferred for
-    a batch of one. Changes nothing.
+    The graph must be a chain from one image, or its event frames, to one logits tensor, made of Conv and MatMul with
+    constant integer weights, functions of neurons and ReadOut, non-overlapping MaxPool, LpPool with p = 1, a ReduceSum
+    over the map before the read-out, and the reshapes that carry time as a leading axis (codegen.export.onnx_writer).
+    Shapes must have been inferred for a batch of one. Changes nothing.
     """
 
     def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
@@ -69,14 +82,7 @@ def _parts_without_core(model: ModelWrapper) -> list[str]:
         for node in graph.node
         if node.op_type == "Add" and node.name.endswith(SUM_SUFFIX) and len(_data_inputs(model, node)) > 1
     ]
-    poolings = [node.name for node in graph.node if node.op_type == "LpPool"]
-    parts = []
-    if any(len(model.get_tensor_shape(entry.name) or ()) == EVENT_DIMENSIONS for entry in graph.input):
-        parts.append("event-frame input")
-    for what, names in (("residual addition", additions), ("sum (average) pooling", poolings)):
-        if names:
-            parts.append(f"{what} {', '.join(map(repr, names))}")
-    return parts
+    return [f"residual addition {', '.join(map(repr, additions))}"] if additions else []
 
 
 def _describe(node: NodeProto) -> str:
@@ -96,8 +102,8 @@ def _node_problem(model: ModelWrapper, node: NodeProto) -> str | None:
         return _convolution_problem(model, node)
     if node.op_type == "MatMul":
         return _weights_problem(model, node)
-    if node.op_type == "MaxPool":
-        return _pool_problem(model, node)
+    if node.op_type in POOLS:
+        return _pool_problem(node)
     if node.op_type == "ReduceSum":
         return _map_sum_problem(model, node)
     return None if node.op_type in GLUE else "unsupported operator"
@@ -167,7 +173,9 @@ def _map_problem(model: ModelWrapper, node: NodeProto) -> str | None:
     return None
 
 
-def _pool_problem(model: ModelWrapper, node: NodeProto) -> str | None:
+def _pool_problem(node: NodeProto) -> str | None:
+    if node.op_type == "LpPool" and attribute(node, "p", 2) != 1:
+        return f"a norm of p={attribute(node, 'p', 2)} is not supported, only sums (p=1)"
     kernel = attribute(node, "kernel_shape")
     strides = attribute(node, "strides", (1,) * len(kernel))
     if len(kernel) != 2 or kernel[0] != kernel[1]:
@@ -201,8 +209,8 @@ def _neuron_problem(model: ModelWrapper, node: NodeProto) -> str | None:
 def _neuron_shape_problem(model: ModelWrapper, node: NodeProto) -> str | None:
     timesteps = attribute(node, "timesteps")
     shape = model.get_tensor_shape(node.input[0])
-    if shape is None or shape[0] != timesteps:
-        return f"its input {shape} does not lead with its {timesteps} time steps"
+    if shape is None or tuple(shape[:2]) != (timesteps, 1):
+        return f"its input {shape} does not lead with its {timesteps} time steps of one frame"
     channels = shape[CHANNEL_AXIS]
     if any(model.get_initializer(name).size != channels for name in node.input[1:]):
         return f"its constants are not one per channel ({channels})"
@@ -220,8 +228,9 @@ def _glue_problem(model: ModelWrapper, node: NodeProto) -> str | None:
     if node.op_type == "Identity":
         return None
     if node.op_type == "Transpose":
-        allowed = len(before) == 4 and attribute(node, "perm") == IMAGE_TO_FEATURE_MAP
-        return None if allowed else f"perm={attribute(node, 'perm')} is not supported, only {IMAGE_TO_FEATURE_MAP}"
+        expected = EVENTS_TO_FEATURE_MAP if len(before) == EVENT_DIMENSIONS else IMAGE_TO_FEATURE_MAP
+        allowed = attribute(node, "perm") == expected
+        return None if allowed else f"perm={attribute(node, 'perm')} is not supported, only {expected}"
     if node.op_type == "Unsqueeze":
         return None if after == [1, *before] else f"{before} to {after} does not add the time axis"
     if node.op_type == "Expand":
@@ -240,10 +249,14 @@ def _chain_problems(model: ModelWrapper) -> list[str]:
     inputs = [entry.name for entry in graph.input if model.get_initializer(entry.name) is None]
     if len(inputs) != 1 or len(graph.output) != 1:
         return [f"the graph has inputs {inputs} and {len(graph.output)} outputs, one of each is supported"]
-    if len(model.get_tensor_shape(inputs[0]) or ()) != 4:
+    if len(model.get_tensor_shape(inputs[0]) or ()) not in (1 + FRAME_DIMENSIONS, EVENT_DIMENSIONS):
         return [
-            f"input {inputs[0]!r} has shape {model.get_tensor_shape(inputs[0])}, not [batch, height, width, channels]"
+            f"input {inputs[0]!r} has shape {model.get_tensor_shape(inputs[0])}, not [batch, height, width, channels] "
+            "or [batch, T, height, width, channels]"
         ]
+    datatype = model.get_tensor_datatype(inputs[0])
+    if datatype.is_integer() and datatype != DataType[f"UINT{PIXEL_BITS}"]:
+        return [f"input {inputs[0]!r} is annotated {datatype}, only UINT{PIXEL_BITS} is possible"]
     for node in graph.node:
         consumers = model.find_consumers(node.output[0]) or []
         if len(consumers) > 1:
@@ -253,6 +266,7 @@ def _chain_problems(model: ModelWrapper) -> list[str]:
     pending: NodeProto | None = None
     summed: NodeProto | None = None
     layout_given = static_done = False
+    step_bits = 1
     for node in graph.node:
         if node.op_type == "Transpose":
             if layout_given or pending or static_done:
@@ -267,12 +281,20 @@ def _chain_problems(model: ModelWrapper) -> list[str]:
                 problems.append(f"{_describe(node)}: no Conv or MatMul before it")
             if summed is not None and is_neuron(node):
                 problems.append(f"{_describe(summed)}: only a read-out can follow it, not {_describe(node)}")
-            pending, summed, static_done = None, None, True
-        elif node.op_type in ("MaxPool", "ReduceSum") and (pending or summed or not static_done):
-            what = "pooled" if node.op_type == "MaxPool" else "summed over the map"
+            pending, summed, static_done, step_bits = None, None, True, 1
+        elif node.op_type in (*POOLS, "ReduceSum") and (pending or summed or not static_done):
+            what = "pooled" if node.op_type in POOLS else "summed over the map"
             problems.append(f"{_describe(node)}: only spikes can be {what}, it must follow a neuron")
         elif node.op_type == "ReduceSum":
             summed = node
+        elif node.op_type == "MaxPool" and step_bits > 1:
+            problems.append(f"{_describe(node)}: only spikes can be pooled by their maximum, not their sums")
+        elif node.op_type == "LpPool":
+            step_bits = sum_step_bits(attribute(node, "kernel_shape")[0], step_bits)
+            if step_bits > MAX_STEP_BITS:
+                problems.append(
+                    f"{_describe(node)}: its sums take {step_bits} bits of each step, {MAX_STEP_BITS} are possible"
+                )
     if pending is not None:
         problems.append(f"{_describe(pending)}: no neuron follows it")
     if not layout_given:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from onnx import NodeProto, TensorProto, helper
-from qonnx.core.datatype import DataType
+from qonnx.core.datatype import BaseDataType, DataType
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.transformation.base import Transformation
 
+from codegen.core.sum_pool import sum_step_bits
+from codegen.dialect import EVENT_DIMENSIONS, PIXEL_BITS
 from codegen.finn.passes.check_mappable import GLUE
-from codegen.finn.passes.graph import attribute, is_neuron, is_read_out, set_tensor
+from codegen.finn.passes.graph import attribute, is_neuron, is_read_out, set_tensor, timesteps_of
+from codegen.finn.passes.infer_pools import POOLS
 
 
 class ConvertToSpikeTrains(Transformation):
     """Remove the nodes that carry the time axis; tensors become NHWC spike trains of one frame, UINT{T}.
 
-    Expects what CheckMappable let pass. Afterwards Conv, MatMul, ReduceSum, neurons, ReadOut and MaxPool are left,
-    reading and writing [1, H, W, C] maps or [1, C] vectors; Conv, MaxPool and ReduceSum then mean their NHWC form,
+    Behind sum pooling they have B bits of each step, UINT{T * B}, and event frames have 8.
+    Expects what CheckMappable let pass. Afterwards Conv, MatMul, ReduceSum, neurons, ReadOut, MaxPool and LpPool are
+    left, reading and writing [1, H, W, C] maps or [1, C] vectors; Conv, ReduceSum and pools then mean their NHWC form,
     until the passes that follow have replaced them. A MatMul that reads a map still has its weights in (c, h, w) order.
     """
 
@@ -24,18 +28,25 @@ class ConvertToSpikeTrains(Transformation):
         nodes = [node for node in graph.node if node.op_type not in GLUE]
         x = next(entry.name for entry in graph.input if model.get_initializer(entry.name) is None)
         shape = tuple(model.get_tensor_shape(x))
-        datatype = model.get_tensor_datatype(x)
-        _declare_input(model, x, shape)
+        timesteps = timesteps_of(model)
+        events = len(shape) == EVENT_DIMENSIONS
+        if events:
+            shape = (shape[0], *shape[2:])
+        datatype = DataType[f"UINT{PIXEL_BITS * (timesteps if events else 1)}"]
+        _declare_input(model, x, shape, datatype)
         for node in nodes:
             shape = _output_shape(model, node, shape)
             if is_neuron(node):
-                datatype = DataType[f"UINT{attribute(node, 'timesteps')}"]
+                datatype = DataType[f"UINT{timesteps}"]
+            elif node.op_type == "LpPool":
+                kernel, step_bits = attribute(node, "kernel_shape")[0], datatype.bitwidth() // timesteps
+                datatype = DataType[f"UINT{timesteps * sum_step_bits(kernel, step_bits)}"]
             node.input[0] = x
             x = node.output[0]
             _forget(model, x)
             if not is_read_out(node):
                 set_tensor(model, x, shape)
-                if is_neuron(node) or node.op_type == "MaxPool":
+                if is_neuron(node) or node.op_type in POOLS:
                     model.set_tensor_datatype(x, datatype)
         for node in [node for node in graph.node if node.op_type in GLUE]:
             for name in node.output:
@@ -45,12 +56,11 @@ class ConvertToSpikeTrains(Transformation):
         return model, False
 
 
-def _declare_input(model: ModelWrapper, name: str, shape: tuple[int, ...]) -> None:
+def _declare_input(model: ModelWrapper, name: str, shape: tuple[int, ...], datatype: BaseDataType) -> None:
     """FINN carries pixels in float32 tensors, as it does all integers."""
-    datatype = model.get_tensor_datatype(name)
     entry = next(entry for entry in model.graph.input if entry.name == name)
     entry.CopyFrom(helper.make_tensor_value_info(name, TensorProto.FLOAT, list(shape)))
-    model.set_tensor_datatype(name, datatype if datatype.is_integer() else DataType["UINT8"])
+    model.set_tensor_datatype(name, datatype)
 
 
 def _forget(model: ModelWrapper, name: str) -> None:
@@ -71,7 +81,7 @@ def _output_shape(model: ModelWrapper, node: NodeProto, shape: tuple[int, ...]) 
         return (1, height, width, out_channels)
     if node.op_type == "MatMul":
         return (1, model.get_initializer(node.input[1]).shape[1])
-    if node.op_type == "MaxPool":
+    if node.op_type in POOLS:
         window = attribute(node, "kernel_shape")[0]
         return (1, shape[1] // window, shape[2] // window, shape[3])
     if node.op_type == "ReduceSum":

@@ -34,6 +34,11 @@ def is_read_out(node: NodeProto) -> bool:
     return node.domain == DOMAIN and node.op_type == READ_OUT
 
 
+def timesteps_of(model: ModelWrapper) -> int:
+    """T of the network, before its neurons and its read-out have been replaced."""
+    return next(attribute(node, "timesteps") for node in model.graph.node if is_neuron(node) or is_read_out(node))
+
+
 def set_tensor(model: ModelWrapper, name: str, shape: tuple[int, ...]) -> None:
     """Declare a tensor's shape; FINN carries every integer in a float32 tensor."""
     model.set_tensor_shape(name, list(shape), TensorProto.FLOAT)

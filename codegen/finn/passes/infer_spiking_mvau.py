@@ -11,6 +11,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.transformation.base import Transformation
 
 from codegen.arithmetic.ranges import layer_widths
+from codegen.dialect import PIXEL_BITS, PIXEL_MAX
 from codegen.finn.passes.graph import attribute, dataflow_node, is_neuron, is_read_out, replace, set_tensor
 from codegen.neurons import NEURONS, NO_NEURON, Constants, Neuron
 
@@ -19,7 +20,9 @@ class InferSpikingMVAU(Transformation):
     """Turn MatMul + neuron or ReadOut into SpikingMVAU, with every width recomputed from the constants (unfolded).
 
     A ReduceSum over the map before a read-out goes into it: the core counts the spikes of the map.
-    The first one reads pixels: a static input. Parallelism is SIMD = PE = 1 and TP = T until a folding is applied.
+    Pools must have been inferred: behind a sum pooling there are as many bits of each step as its sums need.
+    The first one reads pixels: a static input, or event frames with 8 bits of each step.
+    Parallelism is SIMD = PE = 1 and TP = T until a folding is applied.
     """
 
     def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
@@ -49,11 +52,11 @@ class InferSpikingMVAU(Transformation):
         threshold = _constant(model, threshold_name) if is_neuron(neuron) else np.zeros_like(bias)
         timesteps = attribute(neuron, "timesteps")
         dynamics = NEURONS[neuron.op_type].from_attributes(partial(attribute, neuron)) if is_neuron(neuron) else None
-        static_input = model.find_producer(x) is None or not _carries_spikes(model, x)
+        reads_pixels = not _carries_spikes(model, x)
+        static_input = reads_pixels and in_datatype.bitwidth() == PIXEL_BITS
         widths = layer_widths(
             Constants(weights.T.astype(np.int64), bias, threshold),
-            static_input=static_input,
-            input_bits=in_datatype.bitwidth(),
+            largest_input=_largest_value(model, x),
             timesteps=timesteps,
             neuron=dynamics,
             map_pixels=map_pixels,
@@ -84,6 +87,8 @@ class InferSpikingMVAU(Transformation):
             numInputVectors=list(out_shape[:-1]),
             memStyle="block",
             mapPixels=map_pixels,
+            stepBits=1 if static_input else in_datatype.bitwidth() // timesteps,
+            readsEvents=int(reads_pixels and not static_input),
         )
         replace(model.graph, [*before, product, neuron], [fused])
         for name, values in ((bias_name, bias), (threshold_name, threshold)):
@@ -112,6 +117,17 @@ def _neuron_attributes(neuron: Neuron | None) -> dict[str, str | int]:
         "fracBits": neuron.frac_bits,
         "halfStart": int(neuron.half_start),
     }
+
+
+def _largest_value(model: ModelWrapper, tensor: str) -> int:
+    """The largest value at a step of what a layer reads: a pixel's, a spike, or a sum of spikes."""
+    producer = model.find_producer(tensor)
+    if producer is None:
+        return PIXEL_MAX
+    if is_neuron(producer) or producer.op_type == "SpikingMVAU":
+        return 1
+    largest = _largest_value(model, producer.input[0])
+    return largest * attribute(producer, "KernelSize") ** 2 if producer.op_type == "SumPool" else largest
 
 
 def _carries_spikes(model: ModelWrapper, tensor: str) -> bool:

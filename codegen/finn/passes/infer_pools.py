@@ -1,24 +1,30 @@
-"""InferSpikePool: the maximum over a window of spikes is their OR."""
+"""InferPools: the maximum over a window of spikes is their OR, and LpPool with p = 1 their sum."""
 
 from __future__ import annotations
 
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.transformation.base import Transformation
 
-from codegen.finn.passes.graph import attribute, dataflow_node, replace
+from codegen.finn.passes.graph import attribute, dataflow_node, replace, timesteps_of
+
+POOLS = {"MaxPool": "SpikePool", "LpPool": "SumPool"}
 
 
-class InferSpikePool(Transformation):
-    """Turn each non-overlapping MaxPool on spike trains into a SpikePool (PE = 1 until a folding is applied)."""
+class InferPools(Transformation):
+    """Turn each non-overlapping MaxPool on spikes into a SpikePool, and each LpPool, also on counts, into a SumPool.
+
+    PE = 1 until a folding is applied.
+    """
 
     def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
         for node in model.graph.node:
-            if node.op_type != "MaxPool":
+            core = POOLS.get(node.op_type)
+            if core is None:
                 continue
             _, height, width, channels = model.get_tensor_shape(node.input[0])
-            datatype = model.get_tensor_datatype(node.input[0])
+            datatype, timesteps = model.get_tensor_datatype(node.input[0]), timesteps_of(model)
             pool = dataflow_node(
-                "SpikePool",
+                core,
                 [node.input[0]],
                 node.output[0],
                 node.name,
@@ -27,8 +33,9 @@ class InferSpikePool(Transformation):
                 NumChannels=channels,
                 KernelSize=attribute(node, "kernel_shape")[0],
                 PE=1,
-                T=datatype.bitwidth(),
+                T=timesteps,
                 inputDataType=datatype.name,
+                **({"stepBits": datatype.bitwidth() // timesteps} if core == "SumPool" else {}),
             )
             replace(model.graph, [node], [pool])
             return model, True
