@@ -256,8 +256,8 @@ class Core(ABC):
         """The most elements per word that it can be folded to read."""
         return int(getattr(self, self.folds[0].divides))
 
-    def with_lanes(self, lanes: int) -> Self:
-        """The core folded to read so many elements per word."""
+    def with_lanes(self, lanes: int, port: int = 0) -> Self:
+        """The core folded to read so many elements per word of an input."""
         return self.refolded({self.folds[0].field: lanes})
 
     def refolded(self, values: Mapping[str, Any]) -> Self:
@@ -299,6 +299,10 @@ class LayerCore(Core):
 class FollowerCore(Core):
     """A core behind a layer, which takes the layer's output lanes."""
 
+    def within(self, cycles: int) -> Self:
+        """The cheapest folding of the same lanes that needs no more cycles a frame, or the fastest one."""
+        return self
+
 
 @dataclass(frozen=True)
 class StreamCore(Core):
@@ -318,6 +322,11 @@ class StreamCore(Core):
     def closing_words(self) -> int:
         """Words of the next frame that arrive while it ends the one before without reading."""
         return 0
+
+
+def port_name(node: str, kind: Literal["input", "output"], port: int, several: bool) -> str:
+    """What messages call a port: the node's name, and the port where it has ``several``."""
+    return f"{node} ({kind} {port})" if several else node
 
 
 def divisors(number: int) -> tuple[int, ...]:
