@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from codegen.accel.graph import DataflowGraph, Node
 from codegen.accel.manifest import HlsStreams, write_hls_streams
-from codegen.core.core import Stream
 from codegen.core.rendering import environment
 from codegen.errors import RenderError
 from hls_templates import HLS_DIR
@@ -152,7 +151,8 @@ def _wire(graph: DataflowGraph) -> tuple[list[Call], list[LocalStream]]:
             streams.append(LocalStream(name, graph.edges[edge].stream.bits, depth or _DEFAULT_DEPTH))
             sinks.append(name)
             incoming[last] = name
-        ports = (*_call_ports("in", sources, node.core.inputs), *_call_ports("out", sinks, node.core.outputs))
+        passed = zip(node.core.function_ports, (*sources, *sinks), strict=True)
+        ports = tuple(CallPort(parameter, name, stream.bits) for (parameter, stream), name in passed)
         calls.append(Call(len(calls), node.name, ports))
     return calls, streams
 
@@ -164,9 +164,3 @@ def _behind_fifos(graph: DataflowGraph, edge: int) -> tuple[int, int]:
         depth += consumer.core.stream_depth
         (edge,) = graph.outputs_of(consumer)
     return edge, depth
-
-
-def _call_ports(direction: str, names: Sequence[str], streams: Sequence[Stream]) -> Iterator[CallPort]:
-    """``in`` and ``out``, numbered where there are several."""
-    for port, (name, stream) in enumerate(zip(names, streams, strict=True)):
-        yield CallPort(direction if len(streams) == 1 else f"{direction}{port}", name, stream.bits)

@@ -15,10 +15,11 @@ from codegen.core.padding import Padding
 from codegen.core.sliding_window import SlidingWindow
 from codegen.core.spike_pool import SpikePool
 from codegen.core.spiking_mvau import SpikingMVAU
+from codegen.core.stream_fork import StreamFork
 from codegen.core.width_converter import WidthConverter
 from codegen.errors import MappingError
 
-CORES: tuple[type[Core], ...] = (SpikingMVAU, SpikePool, Padding, SlidingWindow, WidthConverter, Fifo)
+CORES: tuple[type[Core], ...] = (SpikingMVAU, SpikePool, StreamFork, Padding, SlidingWindow, WidthConverter, Fifo)
 """Every core that an operator of the dataflow graph can be."""
 
 BACK_ENDS = ("_hls", "_rtl")

@@ -91,12 +91,13 @@ class Attribute:
     """One attribute of a core's operator in graph.onnx, and the fields of the core that it sets.
 
     ``kind``: FINN's "i", "s" and "ints"; "flag" is an integer of 0 or 1, "bits" the name of a datatype of which the
-    core has the width, "count" a shape of which it has the number of elements, "shape" one that it has as it is.
+    core has the width, "signed" one of which it has whether it is signed, "count" a shape of which it has the number
+    of elements, "shape" one that it has as it is.
     A list sets one field for each entry.
     """
 
     name: str
-    kind: Literal["i", "s", "ints", "flag", "bits", "count", "shape"]
+    kind: Literal["i", "s", "ints", "flag", "bits", "signed", "count", "shape"]
     fields: tuple[str, ...] = ()
     default: Any = None
     required: bool = True
@@ -131,6 +132,8 @@ class Core(ABC):
     """Hand-written files of hls_templates/<language> that a rendered instance needs, in compile order."""
     rtl_from_finn: ClassVar[bool] = False
     """Whether its RTL is FINN's, which is not ours to lint."""
+    input_ports: ClassVar[int] = 1
+    """Number of streams that it reads."""
     shift_registers: ClassVar[bool] = False
     """Whether its RTL holds shift registers with an addressed read, which Yosys needs a mapping for."""
 
@@ -163,8 +166,19 @@ class Core(ABC):
     def render(self, language: Language, folder: Path) -> Rendered:
         """Write the instance: the module <name> in RTL, the function <name>(in, out) for one frame in HLS.
 
+        The function takes ``function_ports``; the module has in<i>_V and out<i>_V for each stream.
+
         Raises RenderError where it cannot be rendered.
         """
+
+    @property
+    def function_ports(self) -> tuple[tuple[str, Stream], ...]:
+        """Parameters of the HLS function: ``in`` and ``out``, numbered where there are several."""
+        return tuple(
+            (kind if len(streams) == 1 else f"{kind}{port}", stream)
+            for kind, streams in (("in", self.inputs), ("out", self.outputs))
+            for port, stream in enumerate(streams)
+        )
 
     @property
     def input_tensors(self) -> tuple[Tensor, ...]:
@@ -339,10 +353,10 @@ def _decoded(kind: str, value: Any) -> Any:
     """The value of a field from that of its attribute."""
     if kind == "flag":
         return bool(value)
-    if kind == "bits":
+    if kind in ("bits", "signed"):
         from qonnx.core.datatype import DataType
 
-        return DataType[value].bitwidth()
+        return DataType[value].bitwidth() if kind == "bits" else DataType[value].signed()
     if kind == "count":
         return int(prod(value))
     return tuple(value) if kind == "shape" else value

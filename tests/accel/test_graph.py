@@ -126,7 +126,8 @@ def two_outputs(model: ModelWrapper) -> None:
         ),
         (
             two_outputs,
-            "streamingfifo_1 (StreamingFIFO_rtl) has 1 inputs and 2 outputs in the dataflow graph, its core has 1 and 1",
+            "streamingfifo_1 (StreamingFIFO_rtl) has 1 inputs and 2 outputs in the dataflow graph, its core has 1 "
+            "and 1",
         ),
     ],
 )
