@@ -11,7 +11,9 @@ import numpy as np
 
 from codegen.core.core import Core
 from codegen.core.fifo import Fifo
+from codegen.core.neuron_bank import NeuronBank
 from codegen.core.padding import Padding
+from codegen.core.residual_add import ResidualAdd
 from codegen.core.sliding_window import SlidingWindow
 from codegen.core.spike_pool import SpikePool
 from codegen.core.spiking_mvau import SpikingMVAU
@@ -19,7 +21,17 @@ from codegen.core.stream_fork import StreamFork
 from codegen.core.width_converter import WidthConverter
 from codegen.errors import MappingError
 
-CORES: tuple[type[Core], ...] = (SpikingMVAU, SpikePool, StreamFork, Padding, SlidingWindow, WidthConverter, Fifo)
+CORES: tuple[type[Core], ...] = (
+    SpikingMVAU,
+    SpikePool,
+    StreamFork,
+    ResidualAdd,
+    NeuronBank,
+    Padding,
+    SlidingWindow,
+    WidthConverter,
+    Fifo,
+)
 """Every core that an operator of the dataflow graph can be."""
 
 BACK_ENDS = ("_hls", "_rtl")

@@ -9,10 +9,10 @@ import pytest
 from core_cases import Case
 from core_checks import check_hls, check_rtl
 from hls_bench import run_hls
-from port_cases import random_fork
+from port_cases import random_add, random_bank, random_fork
 from rtl_bench import run_rtl
 
-BATCH_SIZE = 16
+BATCH_SIZE = 14
 
 
 def check(cases: list[Case], folder: Path, seed: int) -> None:
@@ -27,7 +27,7 @@ def check(cases: list[Case], folder: Path, seed: int) -> None:
 
 
 @pytest.mark.parametrize("batch", [0, pytest.param(1, marks=pytest.mark.slow), pytest.param(2, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("draw", [random_fork])
+@pytest.mark.parametrize("draw", [random_fork, random_add, random_bank])
 def test_random_cores(draw: Callable[[str, int], Case], batch: int, tmp_path: Path) -> None:
     """All cores of a batch in one program and one Verilated top; seeds are batch * 1000 + index."""
     check([draw(f"core_{index}", 1000 * batch + index) for index in range(BATCH_SIZE)], tmp_path, seed=batch)
