@@ -21,10 +21,15 @@ from codegen.errors import FoldingError, RenderError
 from codegen.fit import Resources
 from codegen.neurons import NEURONS, Neuron, ResetKind, neuron_of
 
+# Fitted to Yosys results (7 series), which ``python -m bench.residual_luts`` repeats.
 _CONTROL_LUTS = 25
 """Fold and interval counters, handshakes and pipeline valids."""
-_CURRENT_LUTS_PER_BIT = 1.0
+_UNIT_LUTS = 8
+"""Counter and spikes of one neuron unit, beside what its step takes."""
+_CURRENT_LUTS_PER_BIT = 0.6
 """Of each bit of a step's current: sign and bias in one adder."""
+_CHOICE_LUTS_PER_BIT = 1 / 3
+"""Of each bit of a current that a unit chooses, for each further step that it works."""
 
 
 @dataclass(frozen=True)
@@ -227,13 +232,17 @@ class NeuronBank(FollowerCore):
         return {f"param_threshold_{self.threshold_bits}b": self.channels}
 
     def resources(self) -> Resources:
-        """A neuron's step for each of tp steps and pe channels, the currents' adders and the constants' memory."""
-        steps = self.pe * self.tp
-        current_bits = min(max(self.sum_bits, self.bias_bits - self.frac_bits) + 1, self.potential_bits)
+        """A unit for each of tp steps and pe channels, the currents' adders and the constants' memory."""
+        units = self.pe * self.tp
+        current_bits = min(
+            max(self.sum_bits, self.bias_bits - self.frac_bits) + 1, max(1, self.potential_bits - self.frac_bits)
+        )
         currents = self.pe * self.sum_steps * current_bits
-        lut = _CONTROL_LUTS + steps * self.dynamics.luts_per_bit * self.potential_bits
+        lut = _CONTROL_LUTS + units * (_UNIT_LUTS + self.dynamics.luts_per_bit * self.potential_bits)
         lut += _CURRENT_LUTS_PER_BIT * currents
-        ff = self.inputs[0].bits + currents * (self.tp + 1) / 2 + steps * (self.potential_bits + self.threshold_bits)
+        if not self.static_sums:
+            lut += units * current_bits * (self.timesteps // self.tp - 1) * _CHOICE_LUTS_PER_BIT
+        ff = self.inputs[0].bits + currents * (self.tp + 1) / 2 + units * (self.potential_bits + self.threshold_bits)
         rom = rom_resources(self.memory_bits // self.neuron_folds, self.neuron_folds, "distributed")
         return Resources(lut=round(lut), ff=round(ff), bram36=0, dsp=0) + rom
 

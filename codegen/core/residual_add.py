@@ -17,9 +17,10 @@ from codegen.dialect import MAX_TIMESTEPS
 from codegen.errors import FoldingError, SimulationError
 from codegen.fit import Resources
 
+# Fitted to Yosys results (7 series), which ``python -m bench.residual_luts`` repeats.
 _CONTROL_LUTS = 4
-_LUTS_PER_BIT = 1.0
-"""Of each bit of a result: its adder."""
+_LUTS_PER_BIT = 0.5
+"""Of each bit of a result in which both terms have one: its adder, two to a logic cell."""
 
 
 @dataclass(frozen=True)
@@ -175,9 +176,12 @@ class ResidualAdd(FollowerCore):
         return sums, spikes, image
 
     def resources(self) -> Resources:
-        """An adder for each sum of a word, and the output register."""
-        bits = self.outputs[0].bits
-        return Resources(lut=round(_CONTROL_LUTS + _LUTS_PER_BIT * bits), ff=bits + 1, bram36=0, dsp=0)
+        """An adder for each sum of a word, over the bits in which the terms overlap, and the output register."""
+        tops = (self.output_bits - 1 if operand.signed else operand.shifted_bits - 1 for operand in self.operands)
+        lowest = max(operand.factor.bit_length() - 1 for operand in self.operands)
+        adders = self.pe * self.output_steps * max(0, min(tops) - lowest)
+        ff = self.outputs[0].bits + 1
+        return Resources(lut=round(_CONTROL_LUTS + _LUTS_PER_BIT * adders), ff=ff, bram36=0, dsp=0)
 
     def render(self, language: Language, folder: Path) -> Rendered:
         summary = f"{self.first_factor} * first + {self.second_factor} * second, PE={self.pe}, T={self.timesteps}"
