@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from codegen.core.core import Core
 from codegen.core.spiking_mvau import SpikingMVAU
 from codegen.neurons import Constants
 from codegen.synth.yosys import CoreSources, start_yosys, synthesise_core
@@ -95,10 +96,15 @@ def measure_core(core: SpikingMVAU) -> dict[str, Any]:
     weights = rng.integers(-limit, limit + 1, (core.mh, core.mw))
     bias = rng.integers(-100, 101, core.mh)
     threshold = rng.integers(100, 1000, core.mh)
+    return measure_rendered(replace(core, constants=Constants(weights, bias, threshold)))
+
+
+def measure_rendered(core: Core) -> dict[str, Any]:
+    """Synthesise one core that is complete with constants, 7 series."""
     shared = core.sources["rtl"]
     with tempfile.TemporaryDirectory(prefix="spikefold-luts-") as name:
         folder = Path(name)
-        rendered = replace(core, constants=Constants(weights, bias, threshold)).render("rtl", folder)
+        rendered = core.render("rtl", folder)
         for source in shared:
             shutil.copyfile(RTL_DIR / source, folder / source)
         files = (*shared, *rendered.sources, *rendered.data_files)

@@ -10,11 +10,14 @@ to rtl/, which is also the working folder of simulation and synthesis: memory fi
      "nodes": [{"name": ..., "op": FINN op type, "module": module name,
                 "files": [the sources this node needs, in compile order],
                 "data_files": [its memory files],
-                "input": STREAM, "output": STREAM, "cycles": expected cycles per frame,
-                "parameters": {the core's spec}}, ...]}
+                "inputs": [STREAM, ...], "outputs": [STREAM, ...], "cycles": expected cycles per frame,
+                "parameters": {the core's spec}}, ...],
+     "edges": [{"producer": node name, "output": port, "consumer": node name, "input": port}, ...]}
     STREAM = {"lanes", "element_bits", "signed", "words" per frame, "bits", "padded_bits" of TDATA}
 
-Every node module has the ports ap_clk, ap_rst_n, in0_V_TDATA/TVALID/TREADY and out0_V_TDATA/TVALID/TREADY.
+Nodes are in topological order. Every node module has the ports ap_clk, ap_rst_n, and in<i>_V_TDATA/TVALID/TREADY and
+out<i>_V_TDATA/TVALID/TREADY for each of its streams. An edge is one stream of the top level, whose signals carry its
+index (data_<i>, valid_<i>, ready_<i>); its producer or consumer is null where it is the accelerator's own port.
 
 streams.json is what the C simulation needs beside the sources:
 
@@ -26,9 +29,9 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from codegen.core.core import Stream
+from codegen.core.core import Stream, port_name
 from sca_train.files import write_text
 
 MANIFEST = "nodes.json"
@@ -44,10 +47,20 @@ class RenderedNode:
     module: str
     files: tuple[str, ...]
     data_files: tuple[str, ...]
-    input: Stream
-    output: Stream
+    inputs: tuple[Stream, ...]
+    outputs: tuple[Stream, ...]
     cycles: int
     parameters: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class RenderedEdge:
+    """A stream of the top level from a node's output to a node's input; None for the accelerator's own ports."""
+
+    producer: str | None
+    output: int
+    consumer: str | None
+    input: int
 
 
 @dataclass(frozen=True)
@@ -60,6 +73,23 @@ class Manifest:
     output: Stream
     files: tuple[str, ...]
     nodes: tuple[RenderedNode, ...]
+    edges: tuple[RenderedEdge, ...]
+
+    @property
+    def edge_names(self) -> tuple[str, ...]:
+        """What messages call the edges: ``producer -> consumer``, with the port of a node that has several."""
+        nodes = {node.name: node for node in self.nodes}
+
+        def end(name: str | None, kind: Literal["input", "output"], port: int) -> str:
+            if name is None:
+                return f"the {'output' if kind == 'input' else 'input'}"
+            streams = nodes[name].inputs if kind == "input" else nodes[name].outputs
+            return port_name(name, kind, port, len(streams) > 1)
+
+        return tuple(
+            f"{end(edge.producer, 'output', edge.output)} -> {end(edge.consumer, 'input', edge.input)}"
+            for edge in self.edges
+        )
 
 
 @dataclass(frozen=True)
@@ -94,8 +124,14 @@ def write_manifest(manifest: Manifest, folder: Path) -> Path:
         "output": _stream(manifest.output),
         "files": list(manifest.files),
         "nodes": [
-            {**asdict(node), "input": _stream(node.input), "output": _stream(node.output)} for node in manifest.nodes
+            {
+                **asdict(node),
+                "inputs": [_stream(stream) for stream in node.inputs],
+                "outputs": [_stream(stream) for stream in node.outputs],
+            }
+            for node in manifest.nodes
         ],
+        "edges": [asdict(edge) for edge in manifest.edges],
     }
     target = folder / MANIFEST
     write_text(target, json.dumps(content, indent=1) + "\n")
@@ -118,13 +154,14 @@ def read_manifest(folder: Path) -> Manifest:
                 module=node["module"],
                 files=tuple(node["files"]),
                 data_files=tuple(node["data_files"]),
-                input=_read_stream(node["input"]),
-                output=_read_stream(node["output"]),
+                inputs=tuple(_read_stream(stream) for stream in node["inputs"]),
+                outputs=tuple(_read_stream(stream) for stream in node["outputs"]),
                 cycles=node["cycles"],
                 parameters=node["parameters"],
             )
             for node in content["nodes"]
         ),
+        edges=tuple(RenderedEdge(**edge) for edge in content["edges"]),
     )
 
 

@@ -23,15 +23,36 @@ _TOP_FILES = ("accelerator.hpp", "accelerator.cpp", "nodes.hpp", "csim_main.cpp"
 
 
 @dataclass(frozen=True)
+class CallPort:
+    """One stream of a node's function: its parameter, what is passed for it, and the bits of its words."""
+
+    parameter: str
+    stream: str
+    bits: int
+
+
+@dataclass(frozen=True)
 class Call:
-    """One node's function and the streams it stands between."""
+    """One node's function and the streams it stands between, its inputs first."""
 
     index: int
     function: str
-    source: str
-    sink: str
-    in_bits: int
-    out_bits: int
+    ports: tuple[CallPort, ...]
+
+    @property
+    def parameters(self) -> str:
+        """The parameter list of the function."""
+        return ", ".join(f"hls::stream<ap_uint<{port.bits}>>& {port.parameter}" for port in self.ports)
+
+    @property
+    def names(self) -> str:
+        """The parameters as they are passed on."""
+        return ", ".join(port.parameter for port in self.ports)
+
+    @property
+    def arguments(self) -> str:
+        """What the top passes."""
+        return ", ".join(port.stream for port in self.ports)
 
 
 @dataclass(frozen=True)
@@ -57,7 +78,7 @@ def render_hls(graph: DataflowGraph, folder: Path, target: Target, progress: Cal
     Layout: include/ the cores, nodes/ one header per node with its weights, accelerator.{hpp,cpp}, csim_main.cpp with
     csim/ (a file for each node with weights, so that they compile in parallel, and one for the rest), run_hls.tcl,
     streams.json (see ``codegen.accel.manifest``).
-    FIFO nodes become depths of streams; one at either end of the chain belongs to what the accelerator is connected to.
+    FIFO nodes become depths of streams; one at the input or output belongs to what the accelerator is connected to.
     ``progress`` is told the name of each node. Raises RenderError for a node without HLS core.
     """
     nodes = [node for node in graph.nodes if not node.core.stream_depth]
@@ -98,7 +119,7 @@ def render_hls(graph: DataflowGraph, folder: Path, target: Target, progress: Cal
 
 def max_width(nodes: Sequence[Node]) -> int:
     """AP_INT_MAX_W for the widest integer of any node: a converter holds an input and an output word at once."""
-    widest = max(node.input.padded_bits + node.output.padded_bits for node in nodes)
+    widest = max(sum(stream.padded_bits for stream in (*node.core.inputs, *node.core.outputs)) for node in nodes)
     return max(_DEFAULT_MAX_WIDTH, -(-widest // _DEFAULT_MAX_WIDTH) * _DEFAULT_MAX_WIDTH)
 
 
@@ -111,18 +132,35 @@ def _compile_units(nodes: list[Node], calls: list[Call]) -> dict[str, list[Call]
 
 
 def _wire(graph: DataflowGraph) -> tuple[list[Call], list[LocalStream]]:
-    kept = [position for position, node in enumerate(graph.nodes) if not node.core.stream_depth]
+    """The calls in topological order, and the streams between them; FIFOs are folded into these."""
     calls: list[Call] = []
     streams: list[LocalStream] = []
-    source = "s_axis_0"
-    for index, position in enumerate(kept):
-        node = graph.nodes[position]
-        sink = "m_axis_0"
-        if index + 1 < len(kept):
-            between = graph.nodes[position + 1 : kept[index + 1]]
-            depth = sum(fifo.core.stream_depth for fifo in between) or _DEFAULT_DEPTH
-            sink = f"stream_{index + 1}"
-            streams.append(LocalStream(sink, node.output.bits, depth))
-        calls.append(Call(index, node.name, source, sink, node.input.bits, node.output.bits))
-        source = sink
+    # By the edge that a node reads.
+    incoming = {_behind_fifos(graph, 0)[0]: "s_axis_0"}
+    for node in graph.nodes:
+        if node.core.stream_depth:
+            continue
+        sources = [incoming[edge] for edge in graph.inputs_of(node)]
+        sinks = []
+        for edge in graph.outputs_of(node):
+            last, depth = _behind_fifos(graph, edge)
+            if graph.edges[last].consumer is None:
+                sinks.append("m_axis_0")
+                continue
+            name = f"stream_{len(streams) + 1}"
+            streams.append(LocalStream(name, graph.edges[edge].stream.bits, depth or _DEFAULT_DEPTH))
+            sinks.append(name)
+            incoming[last] = name
+        passed = zip(node.core.function_ports, (*sources, *sinks), strict=True)
+        ports = tuple(CallPort(parameter, name, stream.bits) for (parameter, stream), name in passed)
+        calls.append(Call(len(calls), node.name, ports))
     return calls, streams
+
+
+def _behind_fifos(graph: DataflowGraph, edge: int) -> tuple[int, int]:
+    """The edge behind the FIFOs that an edge leads to, and the words that they hold."""
+    depth = 0
+    while (consumer := graph.edges[edge].consumer) is not None and consumer.core.stream_depth:
+        depth += consumer.core.stream_depth
+        (edge,) = graph.outputs_of(consumer)
+    return edge, depth

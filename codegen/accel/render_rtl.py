@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from codegen.accel.graph import DataflowGraph, Node
-from codegen.accel.manifest import Manifest, RenderedNode, write_manifest
+from codegen.accel.manifest import Manifest, RenderedEdge, RenderedNode, write_manifest
 from codegen.core.rendering import render
 from hls_templates import RTL_DIR
 
@@ -15,6 +16,15 @@ TOP = "accelerator"
 FILE_LIST = "files.txt"
 _CORE_FOLDER = "cores"
 _PACKAGE_SUFFIX = "_pkg.sv"
+
+
+@dataclass(frozen=True)
+class Instance:
+    """A node in the top level, and the indices of the streams at its ports."""
+
+    name: str
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
 
 
 def render_rtl(graph: DataflowGraph, folder: Path, progress: Callable[[str], None]) -> Manifest:
@@ -29,8 +39,14 @@ def render_rtl(graph: DataflowGraph, folder: Path, progress: Callable[[str], Non
         progress(node.name)
         rendered.append(_render_node(node, folder))
     top = f"{TOP}.sv"
-    streams = [graph.input, *(node.output for node in graph.nodes)]
-    values = {"input": graph.input, "output": graph.output, "streams": streams, "nodes": graph.nodes}
+    instances = [Instance(node.name, graph.inputs_of(node), graph.outputs_of(node)) for node in graph.nodes]
+    values = {
+        "input": graph.input,
+        "output": graph.output,
+        "output_edge": graph.output_edge,
+        "streams": [edge.stream for edge in graph.edges],
+        "instances": instances,
+    }
     render("rtl", f"{top}.j2", values, folder / top)
     sources = list(dict.fromkeys(file for node in rendered for file in node.files))
     sources.sort(key=lambda file: not file.endswith(_PACKAGE_SUFFIX))
@@ -41,10 +57,17 @@ def render_rtl(graph: DataflowGraph, folder: Path, progress: Callable[[str], Non
         output=graph.output,
         files=(*sources, top),
         nodes=tuple(rendered),
+        edges=tuple(
+            RenderedEdge(_name(edge.producer), edge.output, _name(edge.consumer), edge.input) for edge in graph.edges
+        ),
     )
     (folder / FILE_LIST).write_text("\n".join(manifest.files) + "\n")
     write_manifest(manifest, folder)
     return manifest
+
+
+def _name(node: Node | None) -> str | None:
+    return node.name if node else None
 
 
 def _render_node(node: Node, folder: Path) -> RenderedNode:
@@ -62,8 +85,8 @@ def _render_node(node: Node, folder: Path) -> RenderedNode:
         module=node.name,
         files=(*shared, *rendered.sources),
         data_files=rendered.data_files,
-        input=node.input,
-        output=node.output,
+        inputs=node.core.inputs,
+        outputs=node.core.outputs,
         cycles=node.cycles,
         parameters=node.core.parameters(),
     )

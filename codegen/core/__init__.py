@@ -11,15 +11,29 @@ import numpy as np
 
 from codegen.core.core import Core
 from codegen.core.fifo import Fifo
+from codegen.core.neuron_bank import NeuronBank
 from codegen.core.padding import Padding
+from codegen.core.residual_add import ResidualAdd
 from codegen.core.sliding_window import SlidingWindow
 from codegen.core.spike_pool import SpikePool
 from codegen.core.spiking_mvau import SpikingMVAU
+from codegen.core.stream_fork import StreamFork
 from codegen.core.sum_pool import SumPool
 from codegen.core.width_converter import WidthConverter
 from codegen.errors import MappingError
 
-CORES: tuple[type[Core], ...] = (SpikingMVAU, SpikePool, SumPool, Padding, SlidingWindow, WidthConverter, Fifo)
+CORES: tuple[type[Core], ...] = (
+    SpikingMVAU,
+    SpikePool,
+    SumPool,
+    StreamFork,
+    ResidualAdd,
+    NeuronBank,
+    Padding,
+    SlidingWindow,
+    WidthConverter,
+    Fifo,
+)
 """Every core that an operator of the dataflow graph can be."""
 
 BACK_ENDS = ("_hls", "_rtl")

@@ -90,12 +90,13 @@ class Attribute:
     """One attribute of a core's operator in graph.onnx, and the fields of the core that it sets.
 
     ``kind``: FINN's "i", "s" and "ints"; "flag" is an integer of 0 or 1, "bits" the name of a datatype of which the
-    core has the width, "count" a shape of which it has the number of elements, "shape" one that it has as it is.
+    core has the width, "signed" one of which it has whether it is signed, "count" a shape of which it has the number
+    of elements, "shape" one that it has as it is.
     A list sets one field for each entry.
     """
 
     name: str
-    kind: Literal["i", "s", "ints", "flag", "bits", "count", "shape"]
+    kind: Literal["i", "s", "ints", "flag", "bits", "signed", "count", "shape"]
     fields: tuple[str, ...] = ()
     default: Any = None
     required: bool = True
@@ -130,6 +131,8 @@ class Core(ABC):
     """Hand-written files of hls_templates/<language> that a rendered instance needs, in compile order."""
     rtl_from_finn: ClassVar[bool] = False
     """Whether its RTL is FINN's, which is not ours to lint."""
+    input_ports: ClassVar[int] = 1
+    """Number of streams that it reads."""
     shift_registers: ClassVar[bool] = False
     """Whether its RTL holds shift registers with an addressed read, which Yosys needs a mapping for."""
 
@@ -162,8 +165,19 @@ class Core(ABC):
     def render(self, language: Language, folder: Path) -> Rendered:
         """Write the instance: the module <name> in RTL, the function <name>(in, out) for one frame in HLS.
 
+        The function takes ``function_ports``; the module has in<i>_V and out<i>_V for each stream.
+
         Raises RenderError where it cannot be rendered.
         """
+
+    @property
+    def function_ports(self) -> tuple[tuple[str, Stream], ...]:
+        """Parameters of the HLS function: ``in`` and ``out``, numbered where there are several."""
+        return tuple(
+            (kind if len(streams) == 1 else f"{kind}{port}", stream)
+            for kind, streams in (("in", self.inputs), ("out", self.outputs))
+            for port, stream in enumerate(streams)
+        )
 
     @property
     def input_tensors(self) -> tuple[Tensor, ...]:
@@ -255,8 +269,8 @@ class Core(ABC):
         """The most elements per word that it can be folded to read."""
         return int(getattr(self, self.folds[0].divides))
 
-    def with_lanes(self, lanes: int) -> Self:
-        """The core folded to read so many elements per word."""
+    def with_lanes(self, lanes: int, port: int = 0) -> Self:
+        """The core folded to read so many elements per word of an input."""
         return self.refolded({self.folds[0].field: lanes})
 
     def refolded(self, values: Mapping[str, Any]) -> Self:
@@ -298,6 +312,10 @@ class LayerCore(Core):
 class FollowerCore(Core):
     """A core behind a layer, which takes the layer's output lanes."""
 
+    def within(self, cycles: int) -> Self:
+        """The cheapest folding of the same lanes that needs no more cycles a frame, or the fastest one."""
+        return self
+
 
 @dataclass(frozen=True)
 class StreamCore(Core):
@@ -319,6 +337,11 @@ class StreamCore(Core):
         return 0
 
 
+def port_name(node: str, kind: Literal["input", "output"], port: int, several: bool) -> str:
+    """What messages call a port: the node's name, and the port where it has ``several``."""
+    return f"{node} ({kind} {port})" if several else node
+
+
 def divisors(number: int) -> tuple[int, ...]:
     """All divisors, smallest first."""
     small = [value for value in range(1, int(number**0.5) + 1) if number % value == 0]
@@ -329,10 +352,10 @@ def _decoded(kind: str, value: Any) -> Any:
     """The value of a field from that of its attribute."""
     if kind == "flag":
         return bool(value)
-    if kind == "bits":
+    if kind in ("bits", "signed"):
         from qonnx.core.datatype import DataType
 
-        return DataType[value].bitwidth()
+        return DataType[value].bitwidth() if kind == "bits" else DataType[value].signed()
     if kind == "count":
         return int(prod(value))
     return tuple(value) if kind == "shape" else value

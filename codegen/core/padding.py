@@ -115,8 +115,7 @@ class Padding(StreamCore):
                 name=self.name,
                 summary=f"zero padding of a {self.height}x{self.width}x{self.channels} map",
                 function="padding",
-                in_bits=self.inputs[0].bits,
-                out_bits=self.outputs[0].bits,
+                ports=self.function_ports,
                 constants={
                     "HEIGHT": self.height,
                     "WIDTH": self.width,

@@ -6,19 +6,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from codegen.core.core import Rendered
+from codegen.core.core import Rendered, Stream
 from codegen.core.rendering import render
 
 
 @dataclass(frozen=True)
 class PlumbingNode:
-    """An instance of ``function`` of <function>.hpp between two streams, with the constants that its header names."""
+    """An instance of ``function`` of <function>.hpp between its streams, with the constants that its header names."""
 
     name: str
     summary: str
     function: str
-    in_bits: int
-    out_bits: int
+    ports: tuple[tuple[str, Stream], ...]
+    """The core's ``function_ports``."""
     constants: Mapping[str, int]
 
 

@@ -199,8 +199,7 @@ class SlidingWindow(StreamCore):
                 name=self.name,
                 summary=f"{rows}x{columns} windows of a {self.height}x{self.width}x{self.channels} map",
                 function="sliding_window",
-                in_bits=self.inputs[0].bits,
-                out_bits=self.outputs[0].bits,
+                ports=self.function_ports,
                 constants={
                     "HEIGHT": self.height,
                     "WIDTH": self.width,

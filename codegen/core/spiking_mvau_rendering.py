@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codegen.core.core import Rendered
+from codegen.core.neuron_memory import constant_lines
 from codegen.core.rendering import hex_lines, render, uint64_rows
 from codegen.errors import RenderError
 from codegen.neurons import NO_NEURON, Constants
@@ -30,21 +31,10 @@ def write_rtl(core: SpikingMVAU, constants: Constants, folder: Path) -> Rendered
     weights = _weight_words(core, constants.weights, word_bytes(word_bits))
     (folder / weight_file).write_text(hex_lines(weights, word_bits))
 
-    initial = constants.bias.reshape(core.neuron_folds, core.pe) * _bias_factor(core)
-    levels = constants.threshold.reshape(core.neuron_folds, core.pe)
-    threshold_bits = 0 if core.neuron == NO_NEURON else core.threshold_bits
     initial_bits = _initial_bits(core)
-    stride = initial_bits + threshold_bits
-    digits = -(-core.pe * stride // 4)
-    lines = []
-    for fold in range(core.neuron_folds):
-        word = 0
-        for pe in range(core.pe):
-            constant = int(initial[fold, pe]) & ((1 << initial_bits) - 1)
-            constant |= (int(levels[fold, pe]) & ((1 << threshold_bits) - 1)) << initial_bits
-            word |= constant << (pe * stride)
-        lines.append(f"{word:0{digits}x}\n")
-    (folder / neuron_file).write_text("".join(lines))
+    threshold_bits = 0 if core.neuron == NO_NEURON else core.threshold_bits
+    fields = (constants.bias * _bias_factor(core), initial_bits), (constants.threshold, threshold_bits)
+    (folder / neuron_file).write_text(constant_lines(fields, core.neuron_folds))
 
     values: dict[str, object] = _template_values(core) | {
         "in_padded": core.inputs[0].padded_bits,

@@ -89,8 +89,7 @@ class WidthConverter(StreamCore):
                 name=self.name,
                 summary=f"{self.in_bits}-bit words to {self.out_bits}-bit words",
                 function="width_converter",
-                in_bits=self.in_bits,
-                out_bits=self.out_bits,
+                ports=self.function_ports,
                 constants={
                     "IN_BITS": self.in_bits,
                     "OUT_BITS": self.out_bits,

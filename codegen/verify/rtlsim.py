@@ -8,7 +8,6 @@ import subprocess
 import tempfile
 import time
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -87,7 +86,7 @@ def run_rtlsim(
     stall_in, stall_out: probability per cycle that the source pauses and that the sink refuses, from ``seed``.
     waveform: FST file to write. assertions: check the stream rules in every cycle.
     Raises SimulationError when the tool is missing, the model does not build, or it stops moving words (the sentence
-    says between which nodes).
+    names the full and the empty streams by producer and consumer).
     """
     options = ModelOptions(assertions=assertions, waveform=waveform is not None)
     result, _ = simulate(run, images, options, stall_in=stall_in, stall_out=stall_out, seed=seed, waveform=waveform)
@@ -98,7 +97,7 @@ def count_stalls(run: RunFolder, images: NDArray[np.uint8]) -> tuple[StreamCount
     """Per stream of the accelerator, how often words moved, stalled and starved; errors as ``run_rtlsim``."""
     manifest = read_manifest(run.require("rtl"))
     _, output = simulate(run, images, ModelOptions(assertions=False, counters=True))
-    names = _stream_names(manifest)
+    names = manifest.edge_names
     lines = [line.split() for line in output if line.startswith("counts ")]
     return tuple(
         StreamCounts(names[int(i)], int(moved), int(stalled), int(starved)) for _, i, moved, stalled, starved in lines
@@ -143,7 +142,8 @@ def simulate(
         cycles = next((int(line.split()[1]) for line in output if line.startswith("cycles ")), 0)
         if status == _GAVE_UP:
             raise SimulationError(
-                f"the accelerator of {run.path} stands still after {cycles} cycles; {_blocked(manifest, output)}"
+                f"the accelerator of {run.path} is in a deadlock after {cycles} cycles; of its streams, "
+                f"{_waiting(manifest, output)}"
             )
         if status != 0:
             raise SimulationError(f"the RTL simulation of {run.path} stopped: {_reason(errors, output)}")
@@ -255,25 +255,13 @@ def _run(arguments: list[str], rtl: Path, count: int) -> tuple[int, list[str], s
         return status, output, errors.read()
 
 
-def _stream_names(manifest: Manifest) -> list[str]:
-    ends = ["the input", *(node.name for node in manifest.nodes), "the output"]
-    return [f"{before} -> {after}" for before, after in pairwise(ends)]
-
-
-def _blocked(manifest: Manifest, output: list[str]) -> str:
-    """Which node takes no word although one is offered and gives none although one is asked for."""
+def _waiting(manifest: Manifest, output: list[str]) -> str:
+    """Which streams hold a word that is not taken, and which have none: a deadlock is between the two."""
     lines = [line.split() for line in output if line.startswith("stream ")]
-    states = [(valid == "1", ready == "1") for _, _, valid, ready in lines]
-    names = [node.name for node in manifest.nodes]
-    stuck = [
-        name
-        for name, (valid_in, ready_in), (valid_out, _) in zip(names, states, states[1:], strict=False)
-        if not valid_out and (valid_in and not ready_in)
-    ]
-    if stuck:
-        return f"{', '.join(stuck)} takes no word from its input and gives none"
-    starving = [name for name, (valid, _) in zip(names, states[1:], strict=False) if not valid]
-    return f"no word leaves {', '.join(starving)}" if starving else "every stream waits for ready"
+    states = {manifest.edge_names[int(index)]: (valid == "1", ready == "1") for _, index, valid, ready in lines}
+    full = [name for name, (valid, ready) in states.items() if valid and not ready]
+    empty = [name for name, (valid, _) in states.items() if not valid]
+    return f"full: {', '.join(full) or 'none'}; empty: {', '.join(empty) or 'none'}"
 
 
 def _reason(errors: str, output: list[str]) -> str:

@@ -278,5 +278,6 @@ def test_the_manifest_reads_back_what_synthesis_needs(network: TinyNetwork) -> N
     assert [node["name"] for node in content["nodes"]] == [node.name for node in graph.nodes]
     assert content["bound"] == graph.bound
     for node in content["nodes"]:
-        assert node["input"]["padded_bits"] % 8 == 0
-        assert node["input"]["padded_bits"] - 8 < node["input"]["bits"] <= node["input"]["padded_bits"]
+        (stream,) = node["inputs"]
+        assert stream["padded_bits"] % 8 == 0
+        assert stream["padded_bits"] - 8 < stream["bits"] <= stream["padded_bits"]

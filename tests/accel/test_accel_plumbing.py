@@ -60,7 +60,7 @@ def test_a_window_overlaps_frames_in_rtl_and_a_waveform_appears(tmp_path: Path) 
     assert len(content) > 1000
 
 
-def test_a_stalled_accelerator_is_reported_with_the_node(tmp_path: Path) -> None:
+def test_a_deadlock_is_reported_with_its_streams(tmp_path: Path) -> None:
     chain = PlumbingChain((4, 4, 2), 8, 2).pad(1, 1, 1, 1).fifo(16)
     run = chain.save(tmp_path / "stuck")
     render_sources(run)
@@ -71,7 +71,11 @@ def test_a_stalled_accelerator_is_reported_with_the_node(tmp_path: Path) -> None
     text = text.replace("m_axis_tready(out0_V_TREADY)", "m_axis_tready(1'b0)")
     text = text.replace("m_axis_tvalid(out0_V_TVALID)", "m_axis_tvalid()")
     module.write_text(text.replace("endmodule", "assign out0_V_TVALID = 1'b0;\nendmodule"))
-    with pytest.raises(SimulationError, match=rf"stands still after \d+ cycles; .*{padding}"):
+    sentence = (
+        rf"is in a deadlock after \d+ cycles; of its streams, full: the input -> {padding}; "
+        rf"empty: {padding} -> streamingfifo_1, streamingfifo_1 -> the output$"
+    )
+    with pytest.raises(SimulationError, match=sentence):
         run_rtlsim(run, images_for(chain), assertions=False)
 
 

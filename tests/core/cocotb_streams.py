@@ -35,34 +35,48 @@ class CoreBench:
         self.core = core
         self.seed = seed
         name = core["name"]
-        self.source = AxiStreamSource(AxiStreamBus.from_prefix(dut, f"{name}_in"), dut.clk, dut.rst_n, False)
-        self.sink = AxiStreamSink(AxiStreamBus.from_prefix(dut, f"{name}_out"), dut.clk, dut.rst_n, False)
-        self.source.log.setLevel("WARNING")
-        self.sink.log.setLevel("WARNING")
-        self.valid = getattr(dut, f"{name}_out_tvalid")
-        self.ready = getattr(dut, f"{name}_out_tready")
+        self.sources = [
+            AxiStreamSource(AxiStreamBus.from_prefix(dut, f"{name}_in{port}"), dut.clk, dut.rst_n, False)
+            for port in range(len(core["in_bytes"]))
+        ]
+        self.sinks = [
+            AxiStreamSink(AxiStreamBus.from_prefix(dut, f"{name}_out{port}"), dut.clk, dut.rst_n, False)
+            for port in range(len(core["out_bytes"]))
+        ]
+        for end in (*self.sources, *self.sinks):
+            end.log.setLevel("WARNING")
 
-    async def stream(self, gaps: bool) -> list[str]:
-        """Send all input words and collect as many output words as the plan expects."""
+    async def stream(self, gaps: bool) -> list[list[str]]:
+        """Send all input words and collect as many words of each output as the plan expects."""
         if gaps:
-            self.source.set_pause_generator(random_gaps(self.seed))
-            self.sink.set_pause_generator(random_gaps(self.seed + 1))
-        for word in self.core["in_words"]:
-            self.source.send_nowait(int(word, 16).to_bytes(self.core["in_bytes"], "little"))
-        words = []
-        while len(words) < self.core["out_count"]:
-            frame = await self.sink.recv()
-            words.append(f"{int.from_bytes(frame.tdata, 'little'):x}")
-        await self.source.wait()
-        return words
+            for index, end in enumerate((*self.sources, *self.sinks)):
+                end.set_pause_generator(random_gaps(self.seed + 1000 * index))
+        for source, words, width in zip(self.sources, self.core["in_words"], self.core["in_bytes"], strict=True):
+            for word in words:
+                source.send_nowait(int(word, 16).to_bytes(width, "little"))
+        outputs: list[list[str]] = [[] for _ in self.sinks]
+        tasks = [
+            cocotb.start_soon(self.collect(sink, words, count))
+            for sink, words, count in zip(self.sinks, outputs, self.core["out_counts"], strict=True)
+        ]
+        await Combine(*tasks)
+        for source in self.sources:
+            await source.wait()
+        return outputs
 
-    async def watch(self, cycles: list[int]) -> None:
-        """Note the cycle number of each output transfer."""
+    async def collect(self, sink: AxiStreamSink, words: list[str], count: int) -> None:
+        while len(words) < count:
+            frame = await sink.recv()
+            words.append(f"{int.from_bytes(frame.tdata, 'little'):x}")
+
+    async def watch(self, port: int, cycles: list[int]) -> None:
+        """Note the cycle number of each transfer of an output."""
+        valid, ready = (getattr(self.dut, f"{self.core['name']}_out{port}_{part}") for part in ("tvalid", "tready"))
         cycle = 0
-        while len(cycles) < self.core["out_count"]:
+        while len(cycles) < self.core["out_counts"][port]:
             await RisingEdge(self.dut.clk)
             cycle += 1
-            if self.valid.value == 1 and self.ready.value == 1:
+            if valid.value == 1 and ready.value == 1:
                 cycles.append(cycle)
 
 
@@ -79,7 +93,7 @@ async def stream_all_cores(dut: HierarchyObject) -> None:
     dut.rst_n.value = 1
     await RisingEdge(dut.clk)
 
-    results: dict[str, dict] = {bench.core["name"]: {"free_cycles": []} for bench in benches}
+    results: dict[str, dict] = {bench.core["name"]: {"free_cycles": [[] for _ in bench.sinks]} for bench in benches}
 
     async def one_pass(key: str, gaps: bool) -> None:
         async def run(bench: CoreBench) -> None:
@@ -89,12 +103,13 @@ async def stream_all_cores(dut: HierarchyObject) -> None:
         await with_timeout(Combine(*tasks), TIMEOUT_CYCLES * PERIOD_NS, "ns")
 
     for bench in benches:
-        cocotb.start_soon(bench.watch(results[bench.core["name"]]["free_cycles"]))
+        for port, cycles in enumerate(results[bench.core["name"]]["free_cycles"]):
+            cocotb.start_soon(bench.watch(port, cycles))
     await one_pass("free_words", gaps=False)
     await one_pass("stalled_words", gaps=True)
     for _ in range(50):
         await RisingEdge(dut.clk)
     await ReadOnly()
     for bench in benches:
-        assert bench.sink.empty(), f"{bench.core['name']} wrote more words than its frames have"
+        assert all(sink.empty() for sink in bench.sinks), f"{bench.core['name']} wrote more words than its frames have"
     (plan_file.parent / "rtl_results.json").write_text(json.dumps(results))

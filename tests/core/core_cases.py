@@ -26,32 +26,41 @@ MAX_CYCLES = 160
 
 @dataclass(frozen=True)
 class Case:
-    """One core with the elements of its input and output streams, [words, lanes] for all frames back to back."""
+    """One core with the elements of its input and output streams, each [words, lanes] for all frames back to back."""
 
     core: Core
     frames: int
-    inputs: NDArray[Any]
-    outputs: NDArray[Any]
+    inputs: tuple[NDArray[Any], ...]
+    outputs: tuple[NDArray[Any], ...]
 
     @property
     def name(self) -> str:
         return self.core.name
 
     @property
-    def input_words(self) -> list[int]:
-        return join_lanes(self.inputs, self.core.inputs[0].element_bits)
+    def input_words(self) -> list[list[int]]:
+        """Of each input."""
+        return [
+            join_lanes(lanes, stream.element_bits) for lanes, stream in zip(self.inputs, self.core.inputs, strict=True)
+        ]
 
     @property
     def output_words(self) -> list[int]:
-        return join_lanes(self.outputs, self.core.outputs[0].element_bits)
+        """Of all outputs, one behind the other."""
+        streams = zip(self.outputs, self.core.outputs, strict=True)
+        return [word for lanes, stream in streams for word in join_lanes(lanes, stream.element_bits)]
 
 
-def case_of(core: Core, frames: int, elements: NDArray[Any]) -> Case:
-    """A core of one input and one output on elements of so many frames, and what its reference model gives."""
-    inputs = elements.reshape(frames, core.inputs[0].words, core.inputs[0].lanes)
-    outputs = [core.reference(frame)[0] for frame in inputs]
-    assert all(frame.shape == (core.outputs[0].words, core.outputs[0].lanes) for frame in outputs)
-    return Case(core, frames, np.concatenate(inputs), np.concatenate(outputs))
+def case_of(core: Core, frames: int, *elements: NDArray[Any]) -> Case:
+    """A core on elements of so many frames for each of its inputs, and what its reference model gives."""
+    inputs = [
+        values.reshape(frames, stream.words, stream.lanes) for values, stream in zip(elements, core.inputs, strict=True)
+    ]
+    outputs = [core.reference(*frame) for frame in zip(*inputs, strict=True)]
+    shapes = [(stream.words, stream.lanes) for stream in core.outputs]
+    assert all([frame.shape for frame in given] == shapes for given in outputs)
+    joined = tuple(np.concatenate(port) for port in zip(*outputs, strict=True))
+    return Case(core, frames, tuple(np.concatenate(port) for port in inputs), joined)
 
 
 def join_lanes(lanes: NDArray[Any], bits: int) -> list[int]:

@@ -36,9 +36,9 @@ def check_rtl(case: Case, result: RtlResult) -> list[str]:
         faults.append(f"RTL without gaps: {wrong}")
     if wrong := differences(result.stalled_words, case.output_words):
         faults.append(f"RTL with random gaps: {wrong}")
-    per_frame = len(case.outputs) // case.frames
-    cycles = result.free_cycles
-    intervals = {later - earlier for earlier, later in zip(cycles, cycles[per_frame:], strict=False)}
-    if intervals != {case.core.cycles}:
-        faults.append(f"RTL: intervals of {sorted(intervals)} cycles a frame instead of {case.core.cycles}")
+    for port, (stream, cycles) in enumerate(zip(case.core.outputs, result.free_cycles, strict=True)):
+        intervals = {later - earlier for earlier, later in zip(cycles, cycles[stream.words :], strict=False)}
+        if intervals != {case.core.cycles}:
+            found = sorted(intervals)
+            faults.append(f"RTL output {port}: intervals of {found} cycles a frame instead of {case.core.cycles}")
     return faults

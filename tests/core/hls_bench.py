@@ -19,35 +19,30 @@ _MAIN = """
 #include "trip_count.hpp"
 {includes}
 
-template <int IN_BITS, int OUT_BITS>
-void run(const char* name, int frames, long words,
-         void (*core)(hls::stream<ap_uint<IN_BITS>>&, hls::stream<ap_uint<OUT_BITS>>&), std::ifstream& file) {{
-    hls::stream<ap_uint<IN_BITS>> in;
-    hls::stream<ap_uint<OUT_BITS>> out;
+template <int BITS>
+void fill(hls::stream<ap_uint<BITS>>& in, long words, std::ifstream& file) {{
     for (long w = 0; w < words; ++w) {{
-        ap_uint<IN_BITS> word = 0;
-        for (int low = 0; low < IN_BITS; low += 32) {{
+        ap_uint<BITS> word = 0;
+        for (int low = 0; low < BITS; low += 32) {{
             unsigned part = 0;
             file >> part;
-            const int high = low + 31 < IN_BITS ? low + 31 : IN_BITS - 1;
+            const int high = low + 31 < BITS ? low + 31 : BITS - 1;
             word.range(high, low) = part;
         }}
         in.write(word);
     }}
-    const unsigned long long before = spikefold::trip_counter();
-    for (int frame = 0; frame < frames; ++frame) {{
-        core(in, out);
-    }}
-    std::printf("%s %llu %zu", name, spikefold::trip_counter() - before, in.size());
+}}
+
+template <int BITS>
+void print(hls::stream<ap_uint<BITS>>& out) {{
     while (!out.empty()) {{
-        const ap_uint<OUT_BITS> word = out.read();
+        const ap_uint<BITS> word = out.read();
         std::printf(" ");
-        for (int digit = (OUT_BITS - 1) / 4; digit >= 0; --digit) {{
-            const int high = digit * 4 + 3 < OUT_BITS ? digit * 4 + 3 : OUT_BITS - 1;
+        for (int digit = (BITS - 1) / 4; digit >= 0; --digit) {{
+            const int high = digit * 4 + 3 < BITS ? digit * 4 + 3 : BITS - 1;
             std::printf("%x", static_cast<unsigned>(word.range(high, digit * 4).to_uint64()));
         }}
     }}
-    std::printf("\\n");
 }}
 
 int main() {{
@@ -59,7 +54,7 @@ int main() {{
 
 @dataclass(frozen=True)
 class HlsResult:
-    """Output words of all frames, trips of the II=1 loop in all frames, and input words left unread."""
+    """Output words of all frames, output by output, trips of the II=1 loop in all frames, and unread input words."""
 
     words: list[int]
     trips: int
@@ -72,11 +67,9 @@ def run_hls(cases: list[Case], folder: Path) -> dict[str, HlsResult]:
     calls, inputs = [], []
     for case in cases:
         case.core.render("hls", folder)
-        in_bits, out_bits = case.core.inputs[0].bits, case.core.outputs[0].bits
-        words = case.input_words
-        calls.append(f'    run<{in_bits}, {out_bits}>("{case.name}", {case.frames}, {len(words)}, {case.name}, file);')
-        for word in words:
-            inputs.append(" ".join(str(word >> low & 0xFFFFFFFF) for low in range(0, in_bits, 32)))
+        calls.append(_call(case))
+        for stream, words in zip(case.core.inputs, case.input_words, strict=True):
+            inputs += [" ".join(str(word >> low & 0xFFFFFFFF) for low in range(0, stream.bits, 32)) for word in words]
     (folder / "inputs.txt").write_text("\n".join(inputs) + "\n")
     includes = "\n".join(f'#include "{case.name}.hpp"' for case in cases)
     (folder / "main.cpp").write_text(_MAIN.format(includes=includes, calls="\n".join(calls)))
@@ -103,3 +96,19 @@ def run_hls(cases: list[Case], folder: Path) -> dict[str, HlsResult]:
         name, trips, unread, *hexes = line.split()
         results[name] = HlsResult(words=[int(h, 16) for h in hexes], trips=int(trips), unread=int(unread))
     return results
+
+
+def _call(case: Case) -> str:
+    """C++ that runs a case: its inputs from the file, all frames, then one line of results."""
+    ports = case.core.function_ports
+    names = [port for port, _ in ports]
+    inputs = names[: len(case.core.inputs)]
+    lines = [f"hls::stream<ap_uint<{stream.bits}>> {port};" for port, stream in ports]
+    lines += [f"fill({port}, {len(words)}, file);" for port, words in zip(inputs, case.input_words, strict=True)]
+    lines.append("const unsigned long long before = spikefold::trip_counter();")
+    lines.append(f"for (int frame = 0; frame < {case.frames}; ++frame) {case.name}({', '.join(names)});")
+    unread = " + ".join(f"{port}.size()" for port in inputs)
+    lines.append(f'std::printf("{case.name} %llu %zu", spikefold::trip_counter() - before, {unread});')
+    lines += [f"print({port});" for port in names[len(inputs) :]]
+    lines.append('std::printf("\\n");')
+    return "    {\n" + "".join(f"        {line}\n" for line in lines) + "    }"

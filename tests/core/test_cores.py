@@ -190,7 +190,7 @@ def test_a_wrong_weight_is_noticed(tmp_path: Path) -> None:
     weights = case.core.constants.weights.copy()
     weights[1, 5] += 1 if weights[1, 5] < 0 else -1
     mutant = replace(case, core=replace(case.core, constants=replace(case.core.constants, weights=weights)))
-    assert case.inputs.any()
+    assert case.inputs[0].any()
     assert any("HLS: word" in fault for fault in check_hls(mutant, run_hls([mutant], tmp_path / "hls")["mutant"]))
     faults = check_rtl(mutant, run_rtl([mutant], tmp_path / "rtl", seed=1)["mutant"])
     assert any("without gaps: word" in fault for fault in faults)

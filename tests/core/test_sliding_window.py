@@ -74,8 +74,8 @@ def check(cases: list[Case], folder: Path, seed: int) -> None:
     rtl = run_rtl(cases, folder / "rtl", seed)
     faults = []
     for case in cases:
-        words = len(case.outputs) // FRAMES
-        before, last = rtl[case.name].free_cycles[words - 1 :: words][-2:]
+        words = case.core.outputs[0].words
+        before, last = rtl[case.name].free_cycles[0][words - 1 :: words][-2:]
         found = {
             "HLS": differences(hls[case.name].words, case.output_words),
             "RTL without gaps": differences(rtl[case.name].free_words, case.output_words),

@@ -72,7 +72,7 @@ def test_the_folding_for_a_target_is_the_cheapest_per_layer(layers):
     first = plan[0]
     fast_enough = [option for option in layer_options(layers[0]) if option.cycles <= 2000]
     assert len(fast_enough) > 5
-    assert first.resources(None).lut == min(option.resources(None).lut for option in fast_enough)
+    assert first.resources({}).lut == min(option.resources({}).lut for option in fast_enough)
     assert plan_resources(plan).lut < plan_resources(fold_for_target(layers, 700)).lut
 
 

@@ -66,8 +66,8 @@ def add_core(rtl: Path, core: Core) -> RenderedNode:
         module=core.name,
         files=(*core.sources["rtl"], *rendered.sources),
         data_files=rendered.data_files,
-        input=STREAM,
-        output=STREAM,
+        inputs=(STREAM,),
+        outputs=(STREAM,),
         cycles=core.cycles,
         parameters=core.parameters(),
     )
@@ -89,7 +89,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     rtl.mkdir(parents=True)
     (folder / "config.toml").write_text("ratio = 0.5\nweight_bits = 4\n")
     nodes = (add_mvau(rtl, CORE, random_weights(0)), add_core(rtl, POOL), add_core(rtl, replace(POOL, name="pool_1")))
-    write_manifest(Manifest(top="accelerator", bound=1, input=STREAM, output=STREAM, files=(), nodes=nodes), rtl)
+    manifest = Manifest(top="accelerator", bound=1, input=STREAM, output=STREAM, files=(), nodes=nodes, edges=())
+    write_manifest(manifest, rtl)
     return RunFolder(folder)
 
 

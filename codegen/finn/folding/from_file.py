@@ -26,10 +26,7 @@ def _plan(layer: Layer, folding: NodeFolding) -> LayerPlan:
         before = stream.with_lanes(lanes or math.gcd(core.inputs[0].lanes, stream.most_lanes))
         folded = before.fold(folding.get(stream.name, {}), f"{stream.name} of {where}")
         lanes = lanes or folded.inputs[0].lanes
-    for follower in layer.followers:
-        behind = follower.with_lanes(core.outputs[0].lanes)
-        behind.fold(folding.get(follower.name, {}), f"{follower.name} of {where}")
-    return plan_layer(layer, core, lanes)
+    return plan_layer(layer, core, lanes, folding)
 
 
 def explicit(planned: NodeFolding, asked: NodeFolding) -> NodeFolding:

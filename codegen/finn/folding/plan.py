@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from codegen.core.core import Core, FollowerCore, LayerCore, StreamCore
 from codegen.core.fifo import fifo_resources
@@ -41,9 +43,9 @@ class LayerPlan:
         return tuple((core, depths.get(core.name)) for core in self.nodes)
 
     @property
-    def input_lanes(self) -> int:
-        """Elements in a word that the layer reads from the layer before."""
-        return self.nodes[0].inputs[0].lanes
+    def cores(self) -> dict[str, Core]:
+        """The layer's cores by name."""
+        return {core.name: core for core in self.nodes}
 
     @property
     def output_lanes(self) -> int:
@@ -55,16 +57,24 @@ class LayerPlan:
         """Cycles per frame of the slowest node of the layer."""
         return max(core.cycles for core in self.nodes)
 
-    def resources(self, previous_lanes: int | None) -> Resources:
-        """Estimate of the layer's nodes, with the width converter from the ``previous_lanes`` of the layer before."""
+    def resources(self, before: Mapping[str, Core]) -> Resources:
+        """Estimate of the layer's nodes, with the width converters from the cores of the layers before.
+
+        ``before``: these cores by name; there is no converter behind one that is missing.
+        """
         parts = [core.resources() for core in self.nodes]
-        element, input_bits = self.core.inputs[0].element_bits, self.nodes[0].inputs[0].bits
+        first = self.nodes[0].inputs[0]
         if self.streams:
             parts.append(converter_resources(self.streams[-1].outputs[0].bits, self.core.inputs[0].bits))
             parts.append(_fifo(self.core.inputs[0].bits, self.vector_fifo))
-        if previous_lanes:
-            parts.append(converter_resources(previous_lanes * element, input_bits))
-        parts.append(_fifo(input_bits, self.input_fifo))
+        parts.append(_fifo(first.bits, self.input_fifo))
+        writers = {**before, **self.cores}
+        read = [(self.layer.source, first)] if self.layer.source else []
+        for follower, core in zip(self.layer.followers, self.followers, strict=True):
+            read += [(source, core.inputs[port]) for port, source in follower.joins]
+        for source, stream in read:
+            if source.core in writers:
+                parts.append(converter_resources(writers[source.core].outputs[source.output].bits, stream.bits))
         return total(parts)
 
 
@@ -72,9 +82,14 @@ def _fifo(width: int, depth: int) -> Resources:
     return fifo_resources(width, depth) if depth > NO_FIFO else NO_RESOURCES
 
 
-def plan_layer(layer: Layer, core: LayerCore, stream_lanes: int) -> LayerPlan:
-    """A layer's plan for a folded core, with ``stream_lanes`` in the padding and window before it."""
-    followers = tuple(follower.with_lanes(core.outputs[0].lanes) for follower in layer.followers)
+def plan_layer(
+    layer: Layer, core: LayerCore, stream_lanes: int, asked: Mapping[str, Mapping[str, Any]] | None = None
+) -> LayerPlan:
+    """A layer's plan for a folded core, with ``stream_lanes`` in the padding and window before it.
+
+    ``asked``: attributes of a folding file by node, for the followers. Raises FoldingError where they do not divide.
+    """
+    followers = _fold_followers(layer, core, asked or {})
     streams = tuple(stream.with_lanes(stream_lanes) for stream in layer.streams)
     if not streams:
         wait = NO_FIFO if core.reads_image else max(NO_FIFO, core.burst_words)
@@ -87,6 +102,20 @@ def plan_layer(layer: Layer, core: LayerCore, stream_lanes: int) -> LayerPlan:
         input_fifo=NO_FIFO if core.reads_image else _frame_gap_fifo(streams),
         vector_fifo=_vector_fifo(streams[-1], core),
     )
+
+
+def _fold_followers(layer: Layer, core: LayerCore, asked: Mapping[str, Mapping[str, Any]]) -> tuple[FollowerCore, ...]:
+    """Each with the lanes of what it reads, and as many cycles as the layer's core or fewer, but for what is asked."""
+    cores: dict[str, Core] = {core.name: core}
+    followers = []
+    for follower in layer.followers:
+        lanes = cores[follower.source.core].outputs[follower.source.output].lanes
+        folded = follower.core.with_lanes(lanes, follower.port).within(core.cycles)
+        name = folded.name
+        folded = folded.fold(asked.get(name, {}), f"{name} of layer {layer.name!r} ({core.name})")
+        cores[name] = folded
+        followers.append(folded)
+    return tuple(followers)
 
 
 def _frame_gap_fifo(streams: tuple[StreamCore, ...]) -> int:

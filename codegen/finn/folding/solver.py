@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from codegen.core.core import MAX_STREAM_BITS
+from codegen.core.core import MAX_STREAM_BITS, Core
 from codegen.errors import FoldingError
 from codegen.finn.folding.layers import Layer
 from codegen.finn.folding.plan import LayerPlan, plan_layer
@@ -21,8 +21,12 @@ def cost(resources: Resources) -> float:
 
 def plan_resources(plan: Plan) -> Resources:
     """Estimate of the whole accelerator."""
-    lanes: list[int | None] = [None, *(layer_plan.output_lanes for layer_plan in plan[:-1])]
-    return total(layer_plan.resources(previous) for layer_plan, previous in zip(plan, lanes, strict=True))
+    before: dict[str, Core] = {}
+    parts = []
+    for layer_plan in plan:
+        parts.append(layer_plan.resources(before))
+        before.update(layer_plan.cores)
+    return total(parts)
 
 
 def plan_cycles(plan: Plan) -> int:
@@ -59,6 +63,7 @@ def fold_for_target(layers: tuple[Layer, ...], target_cycles: int) -> Plan:
 
 def _fold(layers: tuple[Layer, ...], options: dict[str, tuple[LayerPlan, ...]], target_cycles: int) -> Plan:
     plan: list[LayerPlan] = []
+    before: dict[str, Core] = {}
     for layer in layers:
         fast_enough = [option for option in options[layer.core.name] if option.cycles <= target_cycles]
         if not fast_enough:
@@ -68,8 +73,8 @@ def _fold(layers: tuple[Layer, ...], options: dict[str, tuple[LayerPlan, ...]], 
                 f"layer {layer.name!r} needs at least {fastest.cycles} cycles per frame ({folds}), "
                 f"the target is {target_cycles}"
             )
-        previous = plan[-1].output_lanes if plan else None
-        plan.append(min(fast_enough, key=lambda option: (cost(option.resources(previous)), option.cycles)))
+        plan.append(min(fast_enough, key=lambda option: (cost(option.resources(before)), option.cycles)))
+        before.update(plan[-1].cores)
     return tuple(plan)
 
 

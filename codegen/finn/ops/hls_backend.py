@@ -37,10 +37,23 @@ class CoreHLSBackend(HLSBackend):
         self.code_gen_dict["$DEFINES$"] = []
 
     def docompute(self) -> None:
-        self.code_gen_dict["$DOCOMPUTE$"] = [f"{self.core_name()}(in0_V, out0_V);"]
+        streams = ", ".join(name for name, _ in self._streams())
+        self.code_gen_dict["$DOCOMPUTE$"] = [f"{self.core_name()}({streams});"]
 
     def blackboxfunction(self) -> None:
-        words = (f"ap_uint<{self.get_instream_width()}>", f"ap_uint<{self.get_outstream_width()}>")
-        self.code_gen_dict["$BLACKBOXFUNCTION$"] = [
-            f"void {self.onnx_node.name}(hls::stream<{words[0]}> &in0_V, hls::stream<{words[1]}> &out0_V)"
-        ]
+        streams = ", ".join(f"hls::stream<ap_uint<{bits}>> &{name}" for name, bits in self._streams())
+        self.code_gen_dict["$BLACKBOXFUNCTION$"] = [f"void {self.onnx_node.name}({streams})"]
+
+    def pragmas(self) -> None:
+        ports = [f"#pragma HLS INTERFACE axis port={name}" for name, _ in self._streams()]
+        self.code_gen_dict["$PRAGMAS$"] = [*ports, "#pragma HLS INTERFACE ap_ctrl_none port=return"]
+
+    def get_ap_int_max_w(self) -> int:
+        """Bits of the widest stream; FINN's own looks at the first input and output."""
+        return max(super().get_ap_int_max_w(), *(bits for _, bits in self._streams()))
+
+    def _streams(self) -> list[tuple[str, int]]:
+        """FINN's names of the streams and the bits of their words, inputs first."""
+        core = core_of(self)
+        inputs = [(f"in{port}_V", stream.bits) for port, stream in enumerate(core.inputs)]
+        return [*inputs, *((f"out{port}_V", stream.bits) for port, stream in enumerate(core.outputs))]

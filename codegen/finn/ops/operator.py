@@ -14,17 +14,19 @@ from finn.custom_op.fpgadataflow.hlsbackend import HLSBackend
 from finn.custom_op.fpgadataflow.hwcustomop import HWCustomOp
 from finn.custom_op.fpgadataflow.rtlbackend import RTLBackend
 from numpy.typing import NDArray
-from onnx import GraphProto
+from onnx import GraphProto, NodeProto
 from qonnx.core.datatype import BaseDataType, DataType
 from qonnx.core.modelwrapper import ModelWrapper
 
-from codegen.core.core import Attribute, Core, Stream, Tensor
+from codegen.core.core import FIFO_DEPTHS, Attribute, Core, Stream, Tensor
 from codegen.dialect import FLOAT_BITS, FLOAT_EXACT
 from codegen.errors import MappingError, SimulationError
 from codegen.finn.ops.hls_backend import CoreHLSBackend
 from codegen.finn.ops.rtl_backend import CoreRTLBackend
 
-_FINN_KINDS = {"flag": "i", "bits": "s", "count": "ints", "shape": "ints"}
+_FINN_KINDS = {"flag": "i", "bits": "s", "signed": "s", "count": "ints", "shape": "ints"}
+_SHALLOW = 2
+"""Depth of a stream without a FIFO."""
 
 
 class CoreOperator(HWCustomOp):
@@ -37,7 +39,18 @@ class CoreOperator(HWCustomOp):
 
     def get_nodeattr_types(self) -> dict[str, Any]:
         own = {attribute.name: _finn_attribute(attribute) for attribute in self.core_class.attributes}
-        return {**own, **HWCustomOp.get_nodeattr_types(self)}
+        # One depth for each stream; FINN's default is one entry.
+        depths = {
+            FIFO_DEPTHS: ("ints", False, [_SHALLOW] * self.core_class.input_ports),
+            "outFIFODepths": ("ints", False, [_SHALLOW] * len(self.onnx_node.output)),
+        }
+        return {**own, **HWCustomOp.get_nodeattr_types(self), **depths}
+
+    def make_shape_compatible_op(self, model: ModelWrapper) -> NodeProto:
+        """A node with the output's shape; FINN's own has one output, here all outputs have the shape of the first."""
+        compatible = super().make_shape_compatible_op(model)
+        compatible.output[:] = self.onnx_node.output
+        return compatible
 
     def core(self) -> Core:
         """The core of this node without its constants; its name is the node's."""

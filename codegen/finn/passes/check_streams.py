@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from finn.util.basic import getHWCustomOp
+from onnx import NodeProto
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.transformation.base import Transformation
 
+from codegen.core.core import port_name
 from codegen.errors import MappingError
 
 
@@ -21,18 +23,19 @@ class CheckStreams(Transformation):
 
     def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
         for node in model.graph.node:
-            consumer = model.find_consumer(node.output[0])
-            if consumer is None:
-                continue
-            writes, reads = getHWCustomOp(node), getHWCustomOp(consumer)
-            if writes.get_output_datatype() != reads.get_input_datatype():
-                raise MappingError(
-                    f"{node.name} writes {writes.get_output_datatype()}, {consumer.name} reads "
-                    f"{reads.get_input_datatype()}"
-                )
-            if self._widths and writes.get_outstream_width() != reads.get_instream_width():
-                raise MappingError(
-                    f"{node.name} writes words of {writes.get_outstream_width()} bits, {consumer.name} reads "
-                    f"{reads.get_instream_width()}"
-                )
+            for output, tensor in enumerate(node.output):
+                for consumer in model.find_consumers(tensor) or ():
+                    self._check(node, output, consumer, list(consumer.input).index(tensor))
         return model, False
+
+    def _check(self, producer: NodeProto, output: int, consumer: NodeProto, port: int) -> None:
+        writes, reads = getHWCustomOp(producer), getHWCustomOp(consumer)
+        source = port_name(producer.name, "output", output, len(producer.output) > 1)
+        streams = [index for index in range(len(consumer.input)) if reads.get_instream_width(index)]
+        target = port_name(consumer.name, "input", port, len(streams) > 1)
+        written, read = writes.get_output_datatype(output), reads.get_input_datatype(port)
+        if written != read:
+            raise MappingError(f"{source} writes {written}, {target} reads {read}")
+        widths = writes.get_outstream_width(output), reads.get_instream_width(port)
+        if self._widths and widths[0] != widths[1]:
+            raise MappingError(f"{source} writes words of {widths[0]} bits, {target} reads {widths[1]}")

@@ -1,0 +1,171 @@
+"""A residual block as an unfolded dataflow graph: a fork, a convolution beside a shortcut, their sum, neurons."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper
+from qonnx.core.datatype import DataType
+from qonnx.core.modelwrapper import ModelWrapper
+
+from codegen.accel.graph import DataflowGraph
+from codegen.arithmetic.ranges import layer_widths
+from codegen.core.core import Frame
+from codegen.core.neuron_bank import NeuronBank
+from codegen.neurons import IF, Constants
+
+RTL_DOMAIN = "finn.custom_op.fpgadataflow.rtl"
+SIZE, CHANNELS, TIMESTEPS = 6, 4, 4
+MAP = (1, SIZE, SIZE)
+NEURON = IF(reset="hard", frac_bits=4)
+
+
+class GraphBuilder:
+    """Appends nodes of the RTL back end, each with its output tensors."""
+
+    def __init__(self) -> None:
+        self._nodes: list[onnx.NodeProto] = []
+        self._constants: dict[str, tuple[NDArray[Any], str]] = {}
+        self._tensors: dict[str, tuple[tuple[int, ...], str]] = {}
+
+    def tensor(self, name: str, shape: tuple[int, ...], datatype: str) -> str:
+        self._tensors[name] = (shape, datatype)
+        return name
+
+    def constant(self, name: str, values: NDArray[Any], datatype: str) -> str:
+        self._constants[name] = (values, datatype)
+        return name
+
+    def node(self, op: str, name: str, inputs: list[str], outputs: list[str], **attributes: Any) -> None:
+        proto = helper.make_node(
+            f"{op}_rtl", inputs, outputs, name=name, domain=RTL_DOMAIN, backend="fpgadataflow", **attributes
+        )
+        self._nodes.append(proto)
+
+    def model(self, first: str, last: str) -> ModelWrapper:
+        infos = {
+            name: helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+            for name, (shape, _) in self._tensors.items()
+        }
+        inner = [info for name, info in infos.items() if name not in (first, last)]
+        graph = helper.make_graph(self._nodes, "graph", [infos[first]], [infos[last]], value_info=inner)
+        model = ModelWrapper(helper.make_model(graph))
+        for name, (values, datatype) in self._constants.items():
+            model.set_initializer(name, values.astype(np.float32))
+            model.set_tensor_datatype(name, DataType[datatype])
+        for name, (_, datatype) in self._tensors.items():
+            model.set_tensor_datatype(name, DataType[datatype])
+        return model
+
+
+def _mvau(
+    builder: GraphBuilder, rng: np.random.Generator, name: str, source: str, target: str, *, mw: int, image: bool
+) -> None:
+    """Random weights, and thresholds that the positive ones alone would reach in every step."""
+    weights = rng.integers(-5, 8, (CHANNELS, mw))
+    threshold = weights.clip(0).sum(axis=1) * (8 * 256 if image else 8)
+    bias = threshold // 3
+    widths = layer_widths(
+        Constants(weights, bias, threshold),
+        static_input=image,
+        input_bits=8 if image else 1,
+        timesteps=TIMESTEPS,
+        neuron=NEURON,
+    )
+    inputs = [
+        source,
+        builder.constant(f"{name}_weights", weights.T, "INT4"),
+        builder.constant(f"{name}_bias", bias, f"INT{widths.bias_bits}"),
+        builder.constant(f"{name}_threshold", threshold, f"INT{widths.threshold_bits}"),
+    ]
+    builder.node(
+        "SpikingMVAU",
+        name,
+        inputs,
+        [builder.tensor(target, (*MAP, CHANNELS), f"UINT{TIMESTEPS}")],
+        MW=mw,
+        MH=CHANNELS,
+        SIMD=1,
+        PE=1,
+        T=TIMESTEPS,
+        TP=TIMESTEPS,
+        inputDataType="UINT8" if image else f"UINT{TIMESTEPS}",
+        weightDataType="INT4",
+        outputDataType=f"UINT{TIMESTEPS}",
+        accBits=widths.acc_bits,
+        potentialBits=widths.potential_bits,
+        biasBits=widths.bias_bits,
+        thresholdBits=widths.threshold_bits,
+        neuron="IF",
+        fracBits=NEURON.frac_bits,
+        staticInput=int(image),
+        inputShape=[*MAP, mw],
+        numInputVectors=list(MAP),
+        layer=name,
+    )
+
+
+def residual_graph(seed: int = 0) -> ModelWrapper:
+    """Image, 1x1 convolution, fork to a 3x3 convolution and a shortcut, 2 * branch + shortcut, neurons with signs."""
+    rng = np.random.default_rng(seed)
+    builder = GraphBuilder()
+    train = f"UINT{TIMESTEPS}"
+    builder.tensor("image", (*MAP, 3), "UINT8")
+    _mvau(builder, rng, "stem", "image", "stem_out", mw=3, image=True)
+    for name in ("branch_in", "shortcut"):
+        builder.tensor(name, (*MAP, CHANNELS), train)
+    builder.node(
+        "StreamFork", "fork", ["stem_out"], ["branch_in", "shortcut"],
+        NumChannels=CHANNELS, PE=1, NumOutputStreams=2, inputDataType=train, numInputVectors=list(MAP),
+    )  # fmt: skip
+    builder.tensor("padded", (1, SIZE + 2, SIZE + 2, CHANNELS), train)
+    builder.node(
+        "FMPadding", "padding", ["branch_in"], ["padded"],
+        ImgDim=[SIZE, SIZE], Padding=[1, 1, 1, 1], NumChannels=CHANNELS, SIMD=1, inputDataType=train,
+    )  # fmt: skip
+    builder.tensor("windows", (*MAP, 9 * CHANNELS), train)
+    builder.node(
+        "ConvolutionInputGenerator", "window", ["padded"], ["windows"],
+        ConvKernelDim=[3, 3], IFMChannels=CHANNELS, IFMDim=[SIZE + 2, SIZE + 2], OFMDim=[SIZE, SIZE], SIMD=1,
+        Stride=[1, 1], Dilation=[1, 1], inputDataType=train, outputDataType=train, depthwise=0,
+    )  # fmt: skip
+    _mvau(builder, rng, "conv", "windows", "branch", mw=9 * CHANNELS, image=False)
+    builder.tensor("sums", (*MAP, CHANNELS * TIMESTEPS), "INT4")
+    builder.node(
+        "ResidualAdd", "add", ["branch", "shortcut"], ["sums"],
+        NumChannels=CHANNELS, PE=1, T=TIMESTEPS, firstDataType="UINT1", secondDataType="UINT1", factors=[2, 1],
+        outputDataType="INT4", numInputVectors=list(MAP),
+    )  # fmt: skip
+    bank = NeuronBank(
+        "bank", SIZE * SIZE, CHANNELS, 1, TIMESTEPS, 1, 4, False, True, "LIF", 2, "soft", True, 4, 1, 1, 1
+    ).with_random_constants(seed)
+    assert bank.constants is not None
+    # Thresholds that sums of 0..3 reach now and then, and every sign.
+    sign = np.array([1, -1, 1, 0])
+    bias, threshold = np.array([-3, 40, 5, 20]), np.array([30, 25, 28, 33])
+    constants = (("bias", bias, bank.bias_bits), ("threshold", threshold, bank.threshold_bits), ("sign", sign, 2))
+    inputs = [builder.constant(f"bank_{label}", values, f"INT{bits}") for label, values, bits in constants]
+    builder.tensor("spikes", (*MAP, CHANNELS), train)
+    builder.node(
+        "NeuronBank", "bank", ["sums", *inputs], ["spikes"],
+        NumChannels=CHANNELS, PE=1, T=TIMESTEPS, TP=1, inputDataType="INT4", signs=1,
+        potentialBits=bank.potential_bits + 2, biasBits=bank.bias_bits, thresholdBits=bank.threshold_bits,
+        neuron="LIF", leakShift=2, resetMode="soft", fracBits=4, halfStart=1, numInputVectors=list(MAP),
+    )  # fmt: skip
+    return builder.model("image", "spikes")
+
+
+def evaluate(graph: DataflowGraph, images: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """[N, elements] that the reference models of a graph's cores give, composed along its edges."""
+    results = []
+    for image in images:
+        stream = graph.input
+        frames: dict[int, Frame] = {0: image.astype(np.int64).reshape(stream.words, stream.lanes)}
+        for node in graph.nodes:
+            given = node.core.reference(*(frames[edge] for edge in graph.inputs_of(node)))
+            frames.update(zip(graph.outputs_of(node), given, strict=True))
+        results.append(frames[graph.output_edge].reshape(-1))
+    return np.array(results)

@@ -1,0 +1,144 @@
+"""A graph with a fork and a join, through folding, FINN's execution, both renderings and both simulators."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from finn.core.onnx_exec import execute_onnx
+from finn.transformation.fpgadataflow.set_exec_mode import SetExecMode
+from qonnx.core.modelwrapper import ModelWrapper
+from residual_graph import CHANNELS, SIZE, evaluate, residual_graph
+
+from codegen.accel.graph import read_graph
+from codegen.accel.manifest import read_manifest
+from codegen.accel.render import render_sources
+from codegen.errors import SimulationError
+from codegen.finn.dataflow import fold
+from codegen.finn.folding.file import plan_folding
+from codegen.finn.folding.layers import Source, read_layers
+from codegen.finn.folding.solver import fold_for_target, plan_resources
+from codegen.run_folder import RunFolder
+from codegen.verify.csim import run_csim
+from codegen.verify.rtlsim import run_rtlsim, verilator_program, write_waivers
+
+PART = "xc7z020clg400-1"
+IMAGES = np.random.default_rng(3).integers(0, 256, (6, SIZE, SIZE, 3)).astype(np.uint8)
+TARGET = 400
+
+
+def folded(depths: list[int]) -> ModelWrapper:
+    """The graph folded for TARGET cycles, with FIFOs of these depths before the addition."""
+    model = residual_graph()
+    folding: dict[str, Mapping[str, Any]] = dict(plan_folding(fold_for_target(read_layers(model), TARGET)))
+    folding["add"] = {**folding["add"], "inFIFODepths": depths}
+    return fold(model, folding, PART)
+
+
+def save(model: ModelWrapper, folder: Path) -> RunFolder:
+    folder.mkdir()
+    model.save(str(folder / "graph.onnx"))
+    run = RunFolder(folder)
+    render_sources(run)
+    return run
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    return save(folded([2, 100]), tmp_path_factory.mktemp("runs") / "residual")
+
+
+@pytest.fixture(scope="module")
+def expected(run: RunFolder) -> np.ndarray:
+    spikes = evaluate(read_graph(run.path / "graph.onnx"), IMAGES)
+    per_channel = spikes.reshape(-1, CHANNELS)
+    assert all(len(np.unique(channel)) > 1 for channel in per_channel.T[:3]), "the neurons must not all do the same"
+    return spikes
+
+
+def test_layers_know_what_they_read() -> None:
+    model = residual_graph()
+    stem, conv = read_layers(model)
+    assert (stem.source, conv.source) == (None, Source("fork", 0))
+    assert [follower.core.name for follower in stem.followers] == ["fork"]
+    assert [core.name for core in conv.streams] == ["padding", "window"]
+    add, bank = conv.followers
+    assert (add.source, add.port, add.joins) == (Source("conv", 0), 0, ((1, Source("fork", 1)),))
+    assert (bank.source, bank.joins) == (Source("add", 0), ())
+
+
+def test_followers_take_the_lanes_and_keep_up() -> None:
+    layers = read_layers(residual_graph())
+    stem, conv = fold_for_target(layers, TARGET)
+    pe = conv.core.pe  # type: ignore[attr-defined]
+    add, bank = conv.followers
+    assert [stream.lanes for stream in add.inputs] == [pe, pe]
+    assert bank.inputs[0].lanes == add.outputs[0].lanes == pe * 4
+    assert bank.cycles <= conv.core.cycles < bank.cycles * 2
+    assert conv.cycles <= TARGET
+    # The converter from the fork to the other input of the addition is in the estimate where the lanes differ.
+    assert stem.output_lanes != pe
+    apart = conv.resources(stem.cores).lut - conv.resources({}).lut
+    same = conv.resources({"fork": stem.followers[0].with_lanes(pe)}).lut
+    assert apart > 0
+    assert plan_resources((stem, conv)).lut == stem.resources({}).lut + conv.resources(stem.cores).lut
+    assert same < conv.resources(stem.cores).lut
+
+
+def test_the_graph_branches_and_joins(run: RunFolder) -> None:
+    names = read_manifest(run.path / "rtl").edge_names
+    assert sum("(output 0)" in name for name in names) == 1
+    assert sum("(output 1)" in name for name in names) == 1
+    assert sum("(input 0)" in name for name in names) == 1
+    assert sum("(input 1)" in name for name in names) == 1
+
+
+def test_finns_execution_gives_the_composed_reference_models(run: RunFolder, expected: np.ndarray) -> None:
+    model = ModelWrapper(str(run.path / "graph.onnx")).transform(SetExecMode("cppsim"))
+    for image, spikes in zip(IMAGES[:2], expected, strict=False):
+        (given,) = execute_onnx(model, {"image": image[np.newaxis].astype(np.float32)}).values()
+        np.testing.assert_array_equal(given.reshape(-1), spikes)
+
+
+def test_csim_gives_the_composed_reference_models(run: RunFolder, expected: np.ndarray) -> None:
+    result = run_csim(run, IMAGES)
+    np.testing.assert_array_equal(result.logits, expected)
+    graph = read_graph(run.path / "graph.onnx")
+    computing = [node for node in graph.nodes if node.op in ("StreamFork_rtl", "ResidualAdd_rtl", "NeuronBank_rtl")]
+    assert {node.name: result.trips[node.name] for node in computing} == {
+        node.name: node.core.cycles for node in computing
+    }
+
+
+@pytest.mark.parametrize(
+    ("stall_in", "stall_out", "seed"), [(0.0, 0.0, 0), (0.4, 0.6, 1), (0.9, 0.1, 2), (0.1, 0.9, 3)]
+)
+def test_rtl_gives_the_composed_reference_models(
+    run: RunFolder, expected: np.ndarray, stall_in: float, stall_out: float, seed: int
+) -> None:
+    result = run_rtlsim(run, IMAGES, stall_in=stall_in, stall_out=stall_out, seed=seed)
+    np.testing.assert_array_equal(result.logits, expected)
+
+
+def test_a_fifo_that_is_too_small_is_a_deadlock_between_named_streams(tmp_path: Path) -> None:
+    run = save(folded([2, 4]), tmp_path / "small")
+    with pytest.raises(SimulationError, match="is in a deadlock after") as caught:
+        run_rtlsim(run, IMAGES)
+    full, empty = re.fullmatch(r".*of its streams, full: (.*); empty: (.*)", str(caught.value)).groups()  # type: ignore[union-attr]
+    # The shortcut is full up to the fork, which starves the branch: the addition waits for it.
+    assert "(output 1)" in full and "ResidualAdd_rtl_0 (input 1)" in full
+    assert "(output 0)" in empty and "ResidualAdd_rtl_0 (input 0)" in empty
+
+
+def test_verilator_lint_is_clean(run: RunFolder, tmp_path: Path) -> None:
+    rtl = run.path / "rtl"
+    manifest = read_manifest(rtl)
+    waivers = write_waivers(rtl, manifest, tmp_path / "waivers.vlt")
+    command = [verilator_program(), "--lint-only", "-Wall", "--top-module", manifest.top, waivers, *manifest.files]
+    lint = subprocess.run(command, cwd=rtl, capture_output=True, text=True)
+    assert lint.returncode == 0, lint.stderr
