@@ -67,6 +67,13 @@ CORES: dict[str, dict[str, Any]] = {
     "map_sum_1x1": {**MAP_SUM, "simd": 1, "pe": 1},
     "map_sum_1x4": {**MAP_SUM, "simd": 4, "pe": 1},
     "map_sum_2x8_block": {**MAP_SUM, "simd": 8, "pe": 2, "memory_style": "block"},
+    "counts_2x16_3bit": {"pe": 2, "step_bits": 3, "acc_bits": 14, "potential_bits": 19},
+    "counts_4x8_3bit_tp1": {"simd": 8, "tp": 1, "step_bits": 3, "acc_bits": 14, "potential_bits": 19},
+    "events_4x2_8bit": {
+        "mw": 18, "simd": 2, "weight_bits": 8, "step_bits": 8, "acc_bits": 20, "potential_bits": 26,
+        "bias_bits": 18, "threshold_bits": 20, "memory_style": "distributed",
+    },
+    "counts_last_1x4": {**MLP_LAST, "simd": 4, "pe": 1, "step_bits": 3, "acc_bits": 16, "output_bits": 17},
 }  # fmt: skip
 
 

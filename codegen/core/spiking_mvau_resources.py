@@ -21,6 +21,9 @@ CONTROL_LUTS = 80
 SPIKE_LANE_LUTS_PER_BIT = 0.8
 """LUTs of one weight lane and time step, for each bit of weight width + 1 (mean width in the adder tree)."""
 
+COUNT_LANE_LUTS_PER_BIT = 0.5
+"""The same for each bit of a step where a step has several."""
+
 PRODUCT_LUTS_PER_BIT = 0.65
 """LUTs of a product of two integers, for each partial product bit, with its share of the adder tree."""
 
@@ -35,8 +38,8 @@ def mvau_resources(core: SpikingMVAU) -> Resources:
         if core.dynamics is None:
             lane_luts += core.simd * core.timesteps * core.step_bits * 0.75 + map_counter_luts(core)  # spike counters
     else:
-        lane_luts = SPIKE_LANE_LUTS_PER_BIT * (core.weight_bits + 1) * lanes * core.tp * core.step_bits
-        lane_luts += plane_sum_luts(core)
+        per_bit = SPIKE_LANE_LUTS_PER_BIT if core.step_bits == 1 else COUNT_LANE_LUTS_PER_BIT
+        lane_luts = per_bit * (core.weight_bits + 1) * lanes * core.tp * core.step_bits + plane_sum_luts(core)
     accumulators = 0 if core.synapse_folds == 1 else core.pe * core.acc_bits * (1 if core.sums_once else core.tp) / 2
     lut = CONTROL_LUTS + lane_luts + accumulators + neuron_luts(core) + replay_buffer_luts(core)
     ff = lut  # pipeline registers follow every carry chain

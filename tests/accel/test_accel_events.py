@@ -48,10 +48,7 @@ def test_csim_gives_onnx_runtimes_logits(network: TinyNetwork, golden: np.ndarra
 
 
 def test_rtl_gives_onnx_runtimes_logits(network: TinyNetwork, golden: np.ndarray) -> None:
-    result = run_rtlsim(network.run, network.images)
-    np.testing.assert_array_equal(result.logits, golden)
-    assert result.interval is not None
-    assert result.interval <= 1.05 * read_graph(network.run.path / "graph.onnx").bound
+    np.testing.assert_array_equal(run_rtlsim(network.run, network.images).logits, golden)
     stalled = run_rtlsim(network.run, network.images[:2], stall_in=0.4, stall_out=0.6, seed=3)
     np.testing.assert_array_equal(stalled.logits, golden[:2])
 
