@@ -53,14 +53,14 @@ def measure_depths(
 ) -> MeasuredDepths:
     """Set the FIFOs before the joins of an unfolded graph to what a run of ``images`` needs of them.
 
-    Renders and simulates below ``folder`` three times: with FIFOs deep enough never to be full, with the depths that
-    these had reached, and with those and random back-pressure. Three images or more reach the steady state. Raises
+    Renders below ``folder`` and simulates with FIFOs deep enough never to be full, with the depths that these had
+    reached, and with those and random back-pressure. Three images or more reach the steady state. Raises
     SimulationError where a FIFO was full after all, where a run differs from the first one, or as ``run_rtlsim``.
     """
     names = [node.name for node in model.graph.node if core_class(node.op_type).input_ports > 1]
     unfilled = from_model(_folded(model, folding, part))
     deep = {
-        name: [FRAMES_HELD * stream.words for stream in join.core.inputs]
+        name: [max(FRAMES_HELD * stream.words, NO_FIFO + 1) for stream in join.core.inputs]
         for name, join in zip(names, _joins(unfilled), strict=True)
     }
     run = _render(model, _with_depths(folding, deep), part, folder / "unbounded")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import subprocess
+from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +34,10 @@ from codegen.finn.folding.plan import NO_FIFO
 from codegen.finn.folding.solver import fold_for_target, plan_resources
 from codegen.finn.passes.check_streams import CheckStreams
 from codegen.run_folder import RunFolder
+from codegen.verify import fifo_depths
 from codegen.verify.csim import run_csim, vendor_headers
 from codegen.verify.fifo_depths import measure_depths
-from codegen.verify.rtlsim import run_rtlsim, verilator_program, write_waivers
+from codegen.verify.rtlsim import RtlResult, run_rtlsim, verilator_program, write_waivers
 
 PART = "xc7z020clg400-1"
 IMAGES = np.random.default_rng(3).integers(0, 256, (6, SIZE, SIZE, 3)).astype(np.uint8)
@@ -239,6 +242,24 @@ def test_depths_before_a_join_are_guessed_and_measured(expected: np.ndarray, tmp
     assert NO_FIFO < guess[1] <= found.depths["add"][1] < 2 * 144
     guessed = save(fold(residual_graph(), plan_folding(plan), PART), tmp_path / "guessed")
     result = run_rtlsim(guessed, IMAGES)
-    print(guess, found.depths, result.interval, found.unbounded.interval)
     np.testing.assert_array_equal(result.logits, expected)
     assert result.interval == found.unbounded.interval
+
+
+def test_a_measurement_that_says_nothing_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = residual_graph()
+    folding = plan_folding(fold_for_target(read_layers(model), TARGET))
+    result = RtlResult(np.zeros((1, 1), np.int32), 1, 1, 1, 1, 1.0, 1.0)
+    most = {"first": 288}
+    monkeypatch.setattr(fifo_depths, "count_occupancy", lambda *_: (result, defaultdict(lambda: most["first"])))
+    with pytest.raises(SimulationError, match=r"^the FIFO of 288 words before input 0 of add was full$"):
+        measure_depths(model, folding, PART, IMAGES, tmp_path / "full")
+    most["first"] = 5
+    other = replace(result, logits=result.logits + 1)
+    monkeypatch.setattr(fifo_depths, "run_rtlsim", lambda *_, stall_in=0.0, **__: other if stall_in else result)
+    with pytest.raises(SimulationError, match=r"gives other results under back-pressure$"):
+        measure_depths(model, folding, PART, IMAGES, tmp_path / "other")
+    graph = read_graph(tmp_path / "other" / "measured" / "graph.onnx")
+    add = next(node for node in graph.nodes if len(node.core.inputs) > 1)
+    before = [graph.edges[edge].producer for edge in graph.inputs_of(add)]
+    assert [node and node.core.stream_depth for node in before] == [6, 6]
