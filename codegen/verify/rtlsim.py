@@ -59,7 +59,10 @@ class StreamCounts:
 
 @dataclass(frozen=True)
 class ModelOptions:
-    """What is compiled into a Verilator model beside the accelerator: stream assertions, stall counters, a waveform."""
+    """What is compiled into a Verilator model beside the accelerator.
+
+    Stream assertions, counters of each stream's stalls and each FIFO's words, a waveform.
+    """
 
     assertions: bool = True
     counters: bool = False
@@ -102,6 +105,13 @@ def count_stalls(run: RunFolder, images: NDArray[np.uint8]) -> tuple[StreamCount
     return tuple(
         StreamCounts(names[int(i)], int(moved), int(stalled), int(starved)) for _, i, moved, stalled, starved in lines
     )
+
+
+def count_occupancy(run: RunFolder, images: NDArray[np.uint8]) -> tuple[RtlResult, dict[str, int]]:
+    """A run, and the most words that each FIFO held in it, by the FIFO's name; errors as ``run_rtlsim``."""
+    result, output = simulate(run, images, ModelOptions(assertions=False, counters=True))
+    lines = [line.split() for line in output if line.startswith("occupancy ")]
+    return result, {name: int(words) for _, name, words in lines}
 
 
 def simulate(

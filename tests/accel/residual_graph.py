@@ -13,20 +13,22 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from codegen.accel.graph import DataflowGraph
 from codegen.arithmetic.ranges import layer_widths
+from codegen.core import core_class
 from codegen.core.core import Frame
 from codegen.core.neuron_bank import NeuronBank
+from codegen.dialect import DATAFLOW_DOMAIN
 from codegen.neurons import IF, Constants
 
-RTL_DOMAIN = "finn.custom_op.fpgadataflow.rtl"
 SIZE, CHANNELS, TIMESTEPS = 6, 4, 4
 MAP = (1, SIZE, SIZE)
 NEURON = IF(reset="hard", frac_bits=4)
 
 
 class GraphBuilder:
-    """Appends nodes of the RTL back end, each with its output tensors."""
+    """Appends nodes, each with its output tensors; those of our own cores are of a back end, "rtl" or "hls"."""
 
-    def __init__(self) -> None:
+    def __init__(self, back_end: str) -> None:
+        self._back_end = back_end
         self._nodes: list[onnx.NodeProto] = []
         self._constants: dict[str, tuple[NDArray[Any], str]] = {}
         self._tensors: dict[str, tuple[tuple[int, ...], str]] = {}
@@ -40,8 +42,15 @@ class GraphBuilder:
         return name
 
     def node(self, op: str, name: str, inputs: list[str], outputs: list[str], **attributes: Any) -> None:
+        back_end = self._back_end if core_class(op).attributes else "rtl"
         proto = helper.make_node(
-            f"{op}_rtl", inputs, outputs, name=name, domain=RTL_DOMAIN, backend="fpgadataflow", **attributes
+            f"{op}_{back_end}",
+            inputs,
+            outputs,
+            name=name,
+            domain=f"{DATAFLOW_DOMAIN}.{back_end}",
+            backend="fpgadataflow",
+            **attributes,
         )
         self._nodes.append(proto)
 
@@ -108,10 +117,10 @@ def _mvau(
     )
 
 
-def residual_graph(seed: int = 0) -> ModelWrapper:
+def residual_graph(seed: int = 0, back_end: str = "rtl") -> ModelWrapper:
     """Image, 1x1 convolution, fork to a 3x3 convolution and a shortcut, 2 * branch + shortcut, neurons with signs."""
     rng = np.random.default_rng(seed)
-    builder = GraphBuilder()
+    builder = GraphBuilder(back_end)
     train = f"UINT{TIMESTEPS}"
     builder.tensor("image", (*MAP, 3), "UINT8")
     _mvau(builder, rng, "stem", "image", "stem_out", mw=3, image=True)

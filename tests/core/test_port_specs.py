@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from bench.residual_luts import MEASUREMENTS
-from codegen.core import core_class
-from codegen.core.core import FollowerCore
+from codegen.core import CORES, core_class
+from codegen.core.core import Core, FollowerCore
 from codegen.core.neuron_bank import BankConstants, NeuronBank
 from codegen.core.residual_add import ResidualAdd
 from codegen.core.stream_fork import StreamFork
@@ -143,3 +143,15 @@ def test_estimates_are_near_what_was_synthesised(measured: dict[str, Any]) -> No
     assert estimate.lut == pytest.approx(measured["lut"], rel=0.3, abs=2)
     assert estimate.ff == pytest.approx(measured["ff"], rel=0.15, abs=2)
     assert (estimate.bram36, estimate.dsp) == (measured["bram36"], measured["dsp"])
+
+
+@pytest.mark.parametrize("core", [core for core in CORES if core.examples()], ids=lambda core: core.op)
+def test_a_core_says_how_many_streams_it_has(core: type[Core]) -> None:
+    for example in core.examples():
+        assert len(example.inputs) == len(example.input_tensors) == core.input_ports
+        names = [name for name, _ in example.function_ports]
+        several = {"in": len(example.inputs) > 1, "out": len(example.outputs) > 1}
+        assert names[0] == ("in0" if several["in"] else "in")
+        assert names[-1] == (f"out{len(example.outputs) - 1}" if several["out"] else "out")
+        for tensor, stream in zip(example.output_tensors, example.outputs, strict=True):
+            assert np.prod(tensor.shape) == stream.words * stream.lanes

@@ -12,6 +12,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from codegen.core import find_core
 from codegen.core.core import FIFO_DEPTHS, Core, Fold
 from codegen.errors import FoldingError
+from codegen.finn.folding.joins import join_depths
 from codegen.finn.folding.solver import Plan
 from sca_train.files import write_text
 
@@ -21,12 +22,18 @@ NodeFolding = Mapping[str, Mapping[str, Any]]
 
 def plan_folding(plan: Plan) -> NodeFolding:
     """The node attributes of a plan."""
-    return {core.name: _attributes(core, depth) for layer_plan in plan for core, depth in layer_plan.fifo_depths}
+    before_joins = join_depths(plan)
+    folding = {}
+    for layer_plan in plan:
+        for core, depth in layer_plan.fifo_depths:
+            depths = before_joins.get(core.name) or ([depth] if depth is not None else None)
+            folding[core.name] = _attributes(core, depths)
+    return folding
 
 
-def _attributes(core: Core, depth: int | None) -> dict[str, Any]:
-    """What a folding sets at one node, with the depth of the FIFO before it where the plan has one."""
-    values = core.folding() | ({} if depth is None else {FIFO_DEPTHS: [depth]})
+def _attributes(core: Core, depths: list[int] | None) -> dict[str, Any]:
+    """What a folding sets at one node, with the depths of the FIFOs before it where the plan has some."""
+    values = core.folding() | ({} if depths is None else {FIFO_DEPTHS: depths})
     return {fold.attribute: values[fold.attribute] for fold in core.folds if fold.attribute in values}
 
 

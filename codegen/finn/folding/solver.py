@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from codegen.core.core import MAX_STREAM_BITS, Core
 from codegen.errors import FoldingError
+from codegen.finn.folding.joins import join_resources
 from codegen.finn.folding.layers import Layer
 from codegen.finn.folding.plan import LayerPlan, plan_layer
 from codegen.fit import Resources, total
@@ -26,7 +27,7 @@ def plan_resources(plan: Plan) -> Resources:
     for layer_plan in plan:
         parts.append(layer_plan.resources(before))
         before.update(layer_plan.cores)
-    return total(parts)
+    return total([*parts, join_resources(plan)])
 
 
 def plan_cycles(plan: Plan) -> int:
