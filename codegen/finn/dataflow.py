@@ -26,10 +26,14 @@ from codegen.finn.passes.check_mappable import CheckMappable
 from codegen.finn.passes.check_streams import CheckStreams
 from codegen.finn.passes.convert_to_spike_trains import ConvertToSpikeTrains
 from codegen.finn.passes.flatten_into_mat_mul import FlattenIntoMatMul
+from codegen.finn.passes.graph import timesteps_of
+from codegen.finn.passes.infer_neuron_bank import InferNeuronBank
 from codegen.finn.passes.infer_padding import InferPadding
 from codegen.finn.passes.infer_pools import InferPools
+from codegen.finn.passes.infer_residual_add import InferResidualAdd
 from codegen.finn.passes.infer_sliding_window import InferSlidingWindow
 from codegen.finn.passes.infer_spiking_mvau import InferSpikingMVAU
+from codegen.finn.passes.insert_forks import InsertForks
 
 Implementation = Literal["hls", "rtl"]
 
@@ -58,15 +62,19 @@ def to_dataflow(model: ModelWrapper, implementation: Implementation, part: str) 
 
     Raises MappingError naming every node that cannot be mapped.
     """
+    model = _apply(model, CheckMappable())
+    timesteps = timesteps_of(model)
     model = _apply(
         model,
-        CheckMappable(),
         ConvertToSpikeTrains(),
         InferPadding(),
         InferSlidingWindow(),
         FlattenIntoMatMul(),
         InferPools(),
         InferSpikingMVAU(),
+        InferResidualAdd(),
+        InferNeuronBank(),
+        InsertForks(timesteps),
     )
     _drop_functions(model)
     for node in model.graph.node:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -104,6 +105,32 @@ def events(seed: int = 0, timesteps: int = 3) -> IntegerNetwork:
         integer_layer(rng, "readout", "conv2", (10, 6), neuron="none", map_pixels=16),
     )
     return IntegerNetwork((8, 8, 2), False, timesteps, 4, 10, layers)
+
+
+def residual(
+    seed: int = 0, *, before_addition: bool, timesteps: int = 4, static: bool = True, neuron: str = "IF",
+    reset: ResetKind = "hard", half_start: bool = False,
+) -> IntegerNetwork:  # fmt: skip
+    """Two residual blocks on 8x8 images or event frames, the second with a projection of stride 2, and sum pooling.
+
+    ``before_addition``: neurons before the additions, as in a PreResNet; the sum of the stem goes on to that of block1.
+    """
+    rng = np.random.default_rng(seed)
+    kind = {"neuron": neuron, "reset": reset, "half_start": half_start}
+    stem = integer_layer(rng, "stem", IMAGE, (4, 2, 3, 3), bits=8, padding=1, **kind)
+    inner1 = integer_layer(rng, "block1a", "stem", (4, 4, 3, 3), padding=1, **kind)
+    block1 = integer_layer(rng, "block1", "block1a", (4, 4, 3, 3), padding=1, **kind)
+    if before_addition:
+        block1 = replace(block1, residual="stem", threshold=block1.threshold + stem.threshold)
+    else:
+        identity = IntegerConnection("block1_identity", "stem", "identity", None, 1, 1, 0, 4)
+        block1 = replace(block1, inputs=(*block1.inputs, identity))
+    inner2 = integer_layer(rng, "block2a", "block1", (6, 4, 3, 3), padding=1, stride=2, **kind)
+    block2 = integer_layer(rng, "block2", "block2a", (6, 6, 3, 3), padding=1, pool=4, pool_kind="avg", **kind)
+    shortcut = IntegerConnection("block2_shortcut", "block1", "conv", rng.integers(-7, 8, (6, 4, 1, 1)), 4, 2, 0, 2)
+    block2 = replace(block2, inputs=(*block2.inputs, shortcut), sign=np.array([1, -1, 0, 1, -1, 1]))
+    readout = integer_layer(rng, "readout", "block2", (10, 6), neuron="none")
+    return IntegerNetwork((8, 8, 2), static, timesteps, 4, 10, (stem, inner1, block1, inner2, block2, readout))
 
 
 def vgg16(ratio: float) -> IntegerNetwork:

@@ -4,24 +4,17 @@ from __future__ import annotations
 
 from functools import partial
 
+import numpy as np
 import onnx
 from onnx import NodeProto
-from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.transformation.base import Transformation
 
-from codegen.core.sum_pool import sum_step_bits
-from codegen.dialect import (
-    EVENT_DIMENSIONS,
-    FRAME_DIMENSIONS,
-    MAX_STEP_BITS,
-    MAX_TIMESTEPS,
-    PIXEL_BITS,
-    SUM_SUFFIX,
-)
+from codegen.dialect import EVENT_DIMENSIONS, MAX_TIMESTEPS
 from codegen.errors import MappingError
-from codegen.finn.passes.graph import attribute, is_neuron, is_read_out
+from codegen.finn.passes.graph import attribute, data_inputs, describe, is_neuron, is_read_out
 from codegen.finn.passes.infer_pools import POOLS
+from codegen.finn.passes.stream_kinds import graph_problems
 from codegen.neurons import NEURONS
 
 IMAGE_TO_FEATURE_MAP = (0, 3, 1, 2)
@@ -36,36 +29,28 @@ CHANNEL_AXIS = 2
 MAP_AXES = (2, 3)
 """Of a feature map [T, channels, height, width]."""
 
-ARITHMETIC = ("Conv", "MatMul")
 GLUE = ("Cast", "Identity", "Transpose", "Reshape", "Unsqueeze", "Expand")
 
 
 class CheckMappable(Transformation):
     """Raise one MappingError that names every node which cannot be mapped, each with its reason.
 
-    Where the network has parts that the exporter writes and no core implements yet, those are named instead.
-
-    The graph must be a chain from one image, or its event frames, to one logits tensor, made of Conv and MatMul with
-    constant integer weights, functions of neurons and ReadOut, non-overlapping MaxPool, LpPool with p = 1, a ReduceSum
-    over the map before the read-out, and the reshapes that carry time as a leading axis (codegen.export.onnx_writer).
-    Shapes must have been inferred for a batch of one. Changes nothing.
+    The graph must lead from one image, or its event frames, to one logits tensor, made of Conv and MatMul with
+    constant integer weights, functions of neurons and ReadOut, additions of sums and spikes times powers of two with a
+    sign per channel behind them, non-overlapping MaxPool, LpPool with p = 1, a ReduceSum over the map before the
+    read-out, and the reshapes that carry time as a leading axis (codegen.export.onnx_writer). Shapes must have been
+    inferred for a batch of one. Changes nothing.
     """
 
     def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
-        parts = _parts_without_core(model)
-        if parts:
-            raise MappingError(
-                f"the network has parts for which there is no hardware core yet: {'; '.join(parts)} (it runs in ONNX "
-                "Runtime only)"
-            )
         problems: list[str] = []
         for node in model.graph.node:
             # Shapes behind a node that cannot be mapped follow from it and are no problems of their own.
             reason = _node_problem(model, node) or (None if problems else _shape_problem(model, node))
             if reason:
-                problems.append(f"{_describe(node)}: {reason}")
-        # The chain only means something once every node does.
-        problems = problems or _chain_problems(model)
+                problems.append(f"{describe(node)}: {reason}")
+        # The graph only means something once every node does.
+        problems = problems or graph_problems(model)
         if problems:
             raise MappingError(
                 f"{len(problems)} node{'s' * (len(problems) > 1)} of the ONNX graph cannot be mapped to hardware: "
@@ -74,26 +59,11 @@ class CheckMappable(Transformation):
         return model, False
 
 
-def _parts_without_core(model: ModelWrapper) -> list[str]:
-    """Parts of a network of ours that only ONNX Runtime computes, in the words of who trained it."""
-    graph = model.graph
-    additions = [
-        node.name.removesuffix(SUM_SUFFIX)
-        for node in graph.node
-        if node.op_type == "Add" and node.name.endswith(SUM_SUFFIX) and len(_data_inputs(model, node)) > 1
-    ]
-    return [f"residual addition {', '.join(map(repr, additions))}"] if additions else []
-
-
-def _describe(node: NodeProto) -> str:
-    operator = f"{node.domain}::{node.op_type}" if node.domain else node.op_type
-    return f"{operator} {(node.name or node.output[0])!r}"
-
-
 def _node_problem(model: ModelWrapper, node: NodeProto) -> str | None:
     """Why the node cannot be mapped whatever its shapes, or None."""
-    if len(_data_inputs(model, node)) != 1:
-        return "it joins several streams, only chains are supported"
+    expected = 2 if node.op_type == "Add" and not node.domain else 1
+    if len(data_inputs(model, node)) != expected:
+        return f"it reads {len(data_inputs(model, node))} streams, {expected} can be"
     if is_neuron(node) or is_read_out(node):
         return _neuron_problem(model, node)
     if node.domain:
@@ -106,7 +76,9 @@ def _node_problem(model: ModelWrapper, node: NodeProto) -> str | None:
         return _pool_problem(node)
     if node.op_type == "ReduceSum":
         return _map_sum_problem(model, node)
-    return None if node.op_type in GLUE else "unsupported operator"
+    if node.op_type == "Mul":
+        return _factor_problem(model, node)
+    return None if node.op_type in ("Add", *GLUE) else "unsupported operator"
 
 
 def _shape_problem(model: ModelWrapper, node: NodeProto) -> str | None:
@@ -118,11 +90,12 @@ def _shape_problem(model: ModelWrapper, node: NodeProto) -> str | None:
     if node.op_type == "ReduceSum":
         shape = model.get_tensor_shape(node.input[0])
         return None if shape is not None and len(shape) == 4 else f"its input {shape} is not a batch of feature maps"
+    if node.op_type == "Add":
+        shapes = [model.get_tensor_shape(name) for name in node.input]
+        return None if shapes[0] == shapes[1] else f"it adds {shapes[0]} and {shapes[1]}, which differ"
+    if node.op_type == "Mul":
+        return _sign_shape_problem(model, node)
     return _glue_problem(model, node) if node.op_type in GLUE else None
-
-
-def _data_inputs(model: ModelWrapper, node: NodeProto) -> list[str]:
-    return [name for name in node.input if name and model.get_initializer(name) is None]
 
 
 def _weights_problem(model: ModelWrapper, node: NodeProto) -> str | None:
@@ -196,6 +169,26 @@ def _map_sum_problem(model: ModelWrapper, node: NodeProto) -> str | None:
     return None
 
 
+def _factor_problem(model: ModelWrapper, node: NodeProto) -> str | None:
+    """Either one power of two, or -1, 0 or 1 for each channel."""
+    values = model.get_initializer(node.input[1])
+    if values is None:
+        return "it multiplies by something that is no constant behind its input"
+    if values.ndim == 0:
+        factor = int(values)
+        return None if factor > 0 and factor & (factor - 1) == 0 else f"its factor {values} is no power of two"
+    return None if np.isin(values, (-1, 0, 1)).all() else "its signs are not all -1, 0 or 1"
+
+
+def _sign_shape_problem(model: ModelWrapper, node: NodeProto) -> str | None:
+    values, shape = model.get_initializer(node.input[1]), model.get_tensor_shape(node.input[0])
+    if values.ndim == 0:
+        return None
+    if shape is None or len(shape) <= CHANNEL_AXIS or values.size != shape[CHANNEL_AXIS]:
+        return f"its {values.size} signs are not one per channel of {shape}"
+    return None
+
+
 def _neuron_problem(model: ModelWrapper, node: NodeProto) -> str | None:
     expected = 3 if is_neuron(node) else 2
     if len(node.input) != expected or any(model.get_initializer(name) is None for name in node.input[1:]):
@@ -241,65 +234,3 @@ def _glue_problem(model: ModelWrapper, node: NodeProto) -> str | None:
     if splits_time or joins_time or flattens:
         return None
     return f"{before} to {after} neither moves the time axis nor flattens a feature map"
-
-
-def _chain_problems(model: ModelWrapper) -> list[str]:
-    """Branches, and layers whose neuron is missing or in the wrong place."""
-    graph = model.graph
-    inputs = [entry.name for entry in graph.input if model.get_initializer(entry.name) is None]
-    if len(inputs) != 1 or len(graph.output) != 1:
-        return [f"the graph has inputs {inputs} and {len(graph.output)} outputs, one of each is supported"]
-    if len(model.get_tensor_shape(inputs[0]) or ()) not in (1 + FRAME_DIMENSIONS, EVENT_DIMENSIONS):
-        return [
-            f"input {inputs[0]!r} has shape {model.get_tensor_shape(inputs[0])}, not [batch, height, width, channels] "
-            "or [batch, T, height, width, channels]"
-        ]
-    datatype = model.get_tensor_datatype(inputs[0])
-    if datatype.is_integer() and datatype != DataType[f"UINT{PIXEL_BITS}"]:
-        return [f"input {inputs[0]!r} is annotated {datatype}, only UINT{PIXEL_BITS} is possible"]
-    for node in graph.node:
-        consumers = model.find_consumers(node.output[0]) or []
-        if len(consumers) > 1:
-            names = ", ".join(_describe(consumer) for consumer in consumers)
-            return [f"{_describe(node)}: its output branches to {names}, only chains are supported"]
-    problems = []
-    pending: NodeProto | None = None
-    summed: NodeProto | None = None
-    layout_given = static_done = False
-    step_bits = 1
-    for node in graph.node:
-        if node.op_type == "Transpose":
-            if layout_given or pending or static_done:
-                problems.append(f"{_describe(node)}: only the image may be transposed, once")
-            layout_given = True
-        if node.op_type in ARITHMETIC and not node.domain:
-            if pending is not None:
-                problems.append(f"{_describe(pending)}: no neuron follows it")
-            pending = node
-        elif is_neuron(node) or is_read_out(node):
-            if pending is None:
-                problems.append(f"{_describe(node)}: no Conv or MatMul before it")
-            if summed is not None and is_neuron(node):
-                problems.append(f"{_describe(summed)}: only a read-out can follow it, not {_describe(node)}")
-            pending, summed, static_done, step_bits = None, None, True, 1
-        elif node.op_type in (*POOLS, "ReduceSum") and (pending or summed or not static_done):
-            what = "pooled" if node.op_type in POOLS else "summed over the map"
-            problems.append(f"{_describe(node)}: only spikes can be {what}, it must follow a neuron")
-        elif node.op_type == "ReduceSum":
-            summed = node
-        elif node.op_type == "MaxPool" and step_bits > 1:
-            problems.append(f"{_describe(node)}: only spikes can be pooled by their maximum, not their sums")
-        elif node.op_type == "LpPool":
-            step_bits = sum_step_bits(attribute(node, "kernel_shape")[0], step_bits)
-            if step_bits > MAX_STEP_BITS:
-                problems.append(
-                    f"{_describe(node)}: its sums take {step_bits} bits of each step, {MAX_STEP_BITS} are possible"
-                )
-    if pending is not None:
-        problems.append(f"{_describe(pending)}: no neuron follows it")
-    if not layout_given:
-        problems.append(f"input {inputs[0]!r}: it is not transposed to channels first")
-    last = model.find_producer(graph.output[0].name)
-    if last is None or not is_read_out(last):
-        problems.append(f"output {graph.output[0].name!r}: it is not a ReadOut")
-    return problems

@@ -10,7 +10,7 @@ from qonnx.transformation.base import Transformation
 from codegen.core.sum_pool import sum_step_bits
 from codegen.dialect import EVENT_DIMENSIONS, PIXEL_BITS
 from codegen.finn.passes.check_mappable import GLUE
-from codegen.finn.passes.graph import attribute, is_neuron, is_read_out, set_tensor, timesteps_of
+from codegen.finn.passes.graph import attribute, data_inputs, is_neuron, is_read_out, set_tensor, timesteps_of
 from codegen.finn.passes.infer_pools import POOLS
 
 
@@ -18,40 +18,52 @@ class ConvertToSpikeTrains(Transformation):
     """Remove the nodes that carry the time axis; tensors become NHWC spike trains of one frame, UINT{T}.
 
     Behind sum pooling they have B bits of each step, UINT{T * B}, and event frames have 8.
-    Expects what CheckMappable let pass. Afterwards Conv, MatMul, ReduceSum, neurons, ReadOut, MaxPool and LpPool are
-    left, reading and writing [1, H, W, C] maps or [1, C] vectors; Conv, ReduceSum and pools then mean their NHWC form,
-    until the passes that follow have replaced them. A MatMul that reads a map still has its weights in (c, h, w) order.
+    Expects what CheckMappable let pass. Afterwards Conv, MatMul, ReduceSum, neurons, ReadOut, MaxPool, LpPool, Add and
+    Mul are left, reading and writing [1, H, W, C] maps or [1, C] vectors; Conv, ReduceSum and pools then mean their
+    NHWC form, until the passes that follow have replaced them. A MatMul that reads a map still has its weights in
+    (c, h, w) order.
     """
 
     def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
         graph = model.graph
-        nodes = [node for node in graph.node if node.op_type not in GLUE]
-        x = next(entry.name for entry in graph.input if model.get_initializer(entry.name) is None)
-        shape = tuple(model.get_tensor_shape(x))
+        image = next(entry.name for entry in graph.input if model.get_initializer(entry.name) is None)
+        shape = tuple(model.get_tensor_shape(image))
         timesteps = timesteps_of(model)
         events = len(shape) == EVENT_DIMENSIONS
         if events:
             shape = (shape[0], *shape[2:])
         datatype = DataType[f"UINT{PIXEL_BITS * (timesteps if events else 1)}"]
-        _declare_input(model, x, shape, datatype)
-        for node in nodes:
+        _declare_input(model, image, shape, datatype)
+        # Of each tensor of model.onnx: the tensor that is left of it, with its shape and datatype.
+        left = {image: (image, shape, datatype)}
+        glue = [node for node in graph.node if node.op_type in GLUE]
+        for node in list(graph.node):
+            read = data_inputs(model, node)
+            x, shape, datatype = left[read[0]]
+            if node.op_type in GLUE:
+                left[node.output[0]] = x, shape, datatype
+                continue
             shape = _output_shape(model, node, shape)
             if is_neuron(node):
                 datatype = DataType[f"UINT{timesteps}"]
             elif node.op_type == "LpPool":
                 kernel, step_bits = attribute(node, "kernel_shape")[0], datatype.bitwidth() // timesteps
                 datatype = DataType[f"UINT{timesteps * sum_step_bits(kernel, step_bits)}"]
-            node.input[0] = x
+            for port, name in enumerate(node.input):
+                if name in read:
+                    node.input[port] = left[name][0]
             x = node.output[0]
+            left[x] = x, shape, datatype
             _forget(model, x)
             if not is_read_out(node):
                 set_tensor(model, x, shape)
                 if is_neuron(node) or node.op_type in POOLS:
                     model.set_tensor_datatype(x, datatype)
-        for node in [node for node in graph.node if node.op_type in GLUE]:
+        for node in glue:
             for name in node.output:
                 _forget(model, name)
             graph.node.remove(node)
+        x, shape, _ = left[graph.output[0].name]
         graph.output[0].CopyFrom(helper.make_tensor_value_info(x, TensorProto.FLOAT, list(shape)))
         return model, False
 

@@ -34,6 +34,17 @@ def is_read_out(node: NodeProto) -> bool:
     return node.domain == DOMAIN and node.op_type == READ_OUT
 
 
+def data_inputs(model: ModelWrapper, node: NodeProto) -> list[str]:
+    """The inputs of a node that are no constants."""
+    return [name for name in node.input if name and model.get_initializer(name) is None]
+
+
+def describe(node: NodeProto) -> str:
+    """A node by operator and name, as messages have it."""
+    operator = f"{node.domain}::{node.op_type}" if node.domain else node.op_type
+    return f"{operator} {(node.name or node.output[0])!r}"
+
+
 def timesteps_of(model: ModelWrapper) -> int:
     """T of the network, before its neurons and its read-out have been replaced."""
     return next(attribute(node, "timesteps") for node in model.graph.node if is_neuron(node) or is_read_out(node))
