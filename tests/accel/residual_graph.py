@@ -79,8 +79,7 @@ def _mvau(
     bias = threshold // 3
     widths = layer_widths(
         Constants(weights, bias, threshold),
-        static_input=image,
-        input_bits=8 if image else 1,
+        largest_input=255 if image else 1,
         timesteps=TIMESTEPS,
         neuron=NEURON,
     )
