@@ -42,6 +42,7 @@ class LayerWidths:
     read-out the logit.
     ``bias_bits``: the biases, in the read-out times T.  ``threshold_bits``: the thresholds, 1 in the read-out.
     ``output_bits``: a signed logit in the read-out, else T (the spike train).
+    Of a layer that sends its sums on, ``potential_bits`` and ``output_bits`` are ``acc_bits``, the others 1.
     """
 
     acc_bits: int
@@ -157,6 +158,13 @@ def layer_widths(
     """
     acc = acc_range(constants.weights, largest_input * map_pixels)
     return widths_of_sum(acc, timesteps, neuron, constants.bias, constants.threshold)
+
+
+def sum_widths(weights: Integers, largest_input: int) -> LayerWidths:
+    """Minimal widths of a layer that sends its sums on, weights as a matrix [MH, MW], inputs 0..``largest_input``."""
+    acc = acc_range(weights, largest_input)
+    bits = signed_bits(acc.low, acc.high)
+    return LayerWidths(acc_bits=bits, potential_bits=bits, bias_bits=1, threshold_bits=1, output_bits=bits)
 
 
 def widths_of_sum(

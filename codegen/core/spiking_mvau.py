@@ -1,4 +1,4 @@
-"""SpikingMVAU: matrix-vector product of spike trains, counts or a static image with neurons, or the read-out."""
+"""SpikingMVAU: matrix-vector product of spike trains, counts or a static image: neurons, the read-out, or sums."""
 
 from __future__ import annotations
 
@@ -27,10 +27,11 @@ from codegen.core.core import (
 from codegen.core.memory import MemoryStyle, choose_memory_style
 from codegen.core.rendering import Language
 from codegen.core.spiking_mvau_resources import mvau_resources
+from codegen.core.steps import step_stream, step_tensor
 from codegen.dialect import MAX_STEP_BITS, MAX_TIMESTEPS
-from codegen.errors import FoldingError, RenderError
+from codegen.errors import FoldingError, RenderError, SimulationError
 from codegen.fit import Resources
-from codegen.neurons import NEURONS, NO_NEURON, Constants, Neuron, ResetKind, neuron_of
+from codegen.neurons import NEURONS, NO_NEURON, SUMS, Constants, Neuron, ResetKind, neuron_of
 from codegen.words import split_steps
 
 
@@ -43,7 +44,9 @@ class SpikingMVAU(LayerCore):
     static_input: elements are unsigned ``input_bits``-bit integers, the same at every step; else UINT{T * step_bits},
     unsigned ``step_bits``-bit integers of each step: 1 are spike trains, 2..8 are counts.
     vectors: output pixels per frame.
-    neuron "none" is the read-out: one signed ``output_bits`` logit per channel; else the output is UINT{T} trains.
+    neuron "none" is the read-out: one signed ``output_bits`` logit per channel. "sums" sends the sums of the weights as
+    they are, ``acc_bits`` each: T signed integers per channel, or one where the input is static (codegen.core.steps);
+    its only constants are the weights. Else the output is UINT{T} trains.
     use_dsp: products of static inputs and of the read-out in DSP slices; else in look-up tables, radix-4 digits.
     half_start: the potential starts at ``threshold >> 1`` instead of 0.
     map_pixels: pixels over which a read-out counts the spikes of each input before it multiplies, once a frame.
@@ -65,7 +68,7 @@ class SpikingMVAU(LayerCore):
         Attribute("potentialBits", "i", ("potential_bits",), 0),
         Attribute("biasBits", "i", ("bias_bits",), 0),
         Attribute("thresholdBits", "i", ("threshold_bits",), 0),
-        Attribute("neuron", "s", ("neuron",), next(iter(NEURONS)), allowed=frozenset({NO_NEURON, *NEURONS})),
+        Attribute("neuron", "s", ("neuron",), next(iter(NEURONS)), allowed=frozenset({NO_NEURON, SUMS, *NEURONS})),
         Attribute("leakShift", "i", ("leak_shift",), 0, required=False),
         Attribute("resetMode", "s", ("reset",), "hard", required=False, allowed=frozenset({"hard", "soft"})),
         Attribute("fracBits", "i", ("frac_bits",), 0),
@@ -159,12 +162,14 @@ class SpikingMVAU(LayerCore):
         if self.sums_once and self.tp != self.timesteps:
             raise FoldingError(f"{where}: TP={self.tp} must equal T={self.timesteps}, its sums are shared by all steps")
         reads_map = self.neuron == NO_NEURON and not self.static_input and self.vectors == 1
+        if self.neuron == SUMS and self.output_bits != self.acc_bits:
+            raise FoldingError(f"{where}: its sums have {self.acc_bits} bits, its output {self.output_bits}")
         if self.map_pixels < 1 or (self.map_pixels > 1 and not reads_map):
             raise FoldingError(f"{where}: only a read-out of spikes, of one vector a frame, can sum a map")
 
     @property
     def dynamics(self) -> Neuron | None:
-        """The neuron behind the sums; None for the read-out."""
+        """The neuron behind the sums; None for the read-out, and where the sums are sent on."""
         return neuron_of(self.neuron, self.leak_shift, self.reset, self.half_start, self.frac_bits)
 
     @property
@@ -195,9 +200,9 @@ class SpikingMVAU(LayerCore):
         return (1 << (self.input_bits if self.static_input else self.step_bits)) - 1
 
     @property
-    def output_element_bits(self) -> int:
-        """Width of one output element on the stream."""
-        return self.output_bits if self.neuron == NO_NEURON else self.timesteps
+    def output_steps(self) -> int:
+        """Steps of a channel's result: the bits of a spike train, or integers beside each other."""
+        return 1 if self.sums_once and self.dynamics is None else self.timesteps
 
     @property
     def count_bits(self) -> int:
@@ -217,8 +222,9 @@ class SpikingMVAU(LayerCore):
 
     @property
     def outputs(self) -> tuple[Stream, ...]:
-        words = self.vectors * self.neuron_folds
-        return (Stream(self.pe, self.output_element_bits, self.neuron == NO_NEURON, words),)
+        integers = self.dynamics is None
+        bits = self.output_bits if integers else 1
+        return (step_stream(self.pe, self.output_steps, bits, integers, self.vectors * self.neuron_folds),)
 
     @property
     def input_tensors(self) -> tuple[Tensor, ...]:
@@ -229,18 +235,19 @@ class SpikingMVAU(LayerCore):
     @property
     def output_tensors(self) -> tuple[Tensor, ...]:
         vectors = self.vector_shape or (self.vectors,)
-        return (Tensor((*vectors, self.mh), vectors),)
+        return (step_tensor(vectors, self.mh, self.output_steps, self.dynamics is None),)
 
     @property
     def constant_inputs(self) -> tuple[Constant, ...]:
-        return (
-            Constant("weights", (self.mw, self.mh), f"INT{self.weight_bits}"),
-            Constant("bias", (self.mh,), f"INT{self.bias_bits}"),
-            Constant("threshold", (self.mh,), f"INT{self.threshold_bits}"),
-        )
+        """Weights, and bias and threshold where sums are not sent on as they are."""
+        weights = Constant("weights", (self.mw, self.mh), f"INT{self.weight_bits}")
+        bias = Constant("bias", (self.mh,), f"INT{self.bias_bits}")
+        threshold = Constant("threshold", (self.mh,), f"INT{self.threshold_bits}")
+        return (weights,) if self.neuron == SUMS else (weights, bias, threshold)
 
     def with_constants(self, *values: NDArray[Any]) -> Self:
-        weights, bias, threshold = (value.astype(np.int64) for value in values)
+        weights, *rest = (value.astype(np.int64) for value in values)
+        bias, threshold = rest or np.zeros((2, self.mh), np.int64)
         return replace(self, constants=Constants(weights.T.copy(), bias, threshold))
 
     @property
@@ -251,7 +258,7 @@ class SpikingMVAU(LayerCore):
         return {
             f"op_ac_{self.element_bits}bx{self.weight_bits}b": self.work,
             f"param_weight_{self.weight_bits}b": self.mw * self.mh,
-            f"param_threshold_{self.threshold_bits}b": 0 if self.neuron == NO_NEURON else self.mh,
+            f"param_threshold_{self.threshold_bits}b": self.mh if self.dynamics else 0,
         }
 
     @property
@@ -280,10 +287,11 @@ class SpikingMVAU(LayerCore):
         return self.synapse_folds
 
     def foldings(self) -> Iterator[Self]:
-        """SIMD, PE and TP, with the weights where they cost least; a weight word is no wider than a stream's."""
+        """SIMD, PE and TP, with the weights where they cost least; no word is wider than a stream's may be."""
+        result_bits = self.outputs[0].bits // self.pe
         for simd in divisors(self.mw):
             for pe in divisors(self.mh):
-                if simd * pe * self.weight_bits > MAX_STREAM_BITS:
+                if pe * max(simd * self.weight_bits, result_bits) > MAX_STREAM_BITS:
                     continue
                 style = choose_memory_style(self.mw // simd * (self.mh // pe), simd * pe * self.weight_bits)
                 for tp in (self.timesteps,) if self.sums_once else divisors(self.timesteps):
@@ -309,8 +317,9 @@ class SpikingMVAU(LayerCore):
         return examples()
 
     def reference(self, *frames: Frame) -> tuple[Frame, ...]:
+        """Raises SimulationError where a sum that is sent on does not fit ``acc_bits``."""
         elements = frames[0].reshape(self.vectors * self.map_pixels, self.mw)
-        return (_outputs(self, elements, self._constants()).reshape(-1, self.pe),)
+        return (_outputs(self, elements, self._constants()).reshape(-1, self.outputs[0].lanes),)
 
     def resources(self) -> Resources:
         return mvau_resources(self)
@@ -327,11 +336,14 @@ class SpikingMVAU(LayerCore):
 
 
 def _outputs(core: SpikingMVAU, elements: Frame, constants: Constants) -> NDArray[np.int64]:
-    """Step by step, elements [vectors * map_pixels, MW] to [vectors, MH]: spike trains UINT{T}, or logits."""
+    """Step by step, elements [vectors * map_pixels, MW] to [vectors, MH] spike trains UINT{T} or logits, or to
+    [vectors, MH, steps] sums."""
     steps = range(core.timesteps)
     values = [elements] * core.timesteps
     if not core.static_input:
         values = list(np.moveaxis(split_steps(elements, core.timesteps, core.step_bits), -1, 0))
+    if core.neuron == SUMS:
+        return _sums(core, values[: core.output_steps], constants)
     neuron = core.dynamics
     matrix, bias, levels = constants.weights.T, constants.bias, constants.threshold
     if neuron is None:
@@ -345,3 +357,14 @@ def _outputs(core: SpikingMVAU, elements: Frame, constants: Constants) -> NDArra
         spiked, potential = neuron.step(potential, neuron.drive(values[t] @ matrix, bias), levels)
         trains |= spiked.astype(np.int64) << t
     return trains
+
+
+def _sums(core: SpikingMVAU, values: list[Frame], constants: Constants) -> NDArray[np.int64]:
+    """[vectors, MH, steps] sums of the elements [vectors, MW] of each step."""
+    sums = np.stack([step @ constants.weights.T for step in values], axis=-1)
+    low, high = -(1 << (core.acc_bits - 1)), (1 << (core.acc_bits - 1)) - 1
+    if sums.min() < low or sums.max() > high:
+        raise SimulationError(
+            f"SpikingMVAU {core.name!r}: sums from {sums.min()} to {sums.max()} do not fit {core.acc_bits} signed bits"
+        )
+    return sums

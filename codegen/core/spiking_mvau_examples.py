@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from codegen.arithmetic.ranges import layer_widths
+from codegen.arithmetic.ranges import layer_widths, sum_widths
 from codegen.core.spiking_mvau import SpikingMVAU
-from codegen.neurons import Constants
+from codegen.neurons import SUMS, Constants
 
 _SPIKES = SpikingMVAU(
     name="lint_if",
@@ -37,7 +37,8 @@ _SPIKES = SpikingMVAU(
 
 def examples() -> tuple[SpikingMVAU, ...]:
     """One core for each way it is built: spikes, time folds, leak, resets, half start, image, several bits a step,
-    read-out."""
+    read-out, sums."""
+    sums = replace(_SPIKES, neuron=SUMS, output_bits=_SPIKES.acc_bits)
     configurations = (
         _SPIKES,
         replace(_SPIKES, name="lint_lif_folded", neuron="LIF", leak_shift=2, reset="soft", tp=2, weight_bits=2),
@@ -52,6 +53,10 @@ def examples() -> tuple[SpikingMVAU, ...]:
         replace(_SPIKES, name="lint_map_readout", neuron="none", simd=4, pe=2, map_pixels=16, vectors=1),
         replace(_SPIKES, name="lint_map_counts", neuron="none", step_bits=2, simd=4, pe=2, map_pixels=4, vectors=1),
         replace(_SPIKES, name="lint_map_one_fold", neuron="none", simd=16, pe=8, map_pixels=3, vectors=1),
+        replace(sums, name="lint_sums"),
+        replace(sums, name="lint_sums_folded", tp=2, step_bits=3),
+        replace(sums, name="lint_sums_one_fold", tp=1, simd=16, pe=8),
+        replace(sums, name="lint_sums_image", static_input=True, input_bits=8, weight_bits=8),
     )
     return tuple(map(_with_random_constants, configurations))
 
@@ -63,6 +68,8 @@ def _with_random_constants(core: SpikingMVAU) -> SpikingMVAU:
     weights = generator.integers(-largest, largest + 1, (core.mh, core.mw))
     bias, threshold = generator.integers(-20, 21, core.mh), generator.integers(1, 500, core.mh)
     constants = Constants(weights, bias, threshold)
+    if core.neuron == SUMS:
+        return replace(core, **vars(sum_widths(weights, core.largest_input)), constants=constants)
     widths = layer_widths(
         constants,
         largest_input=core.largest_input,

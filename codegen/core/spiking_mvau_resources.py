@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from codegen.core.memory import rom_resources
 from codegen.fit import Resources
+from codegen.neurons import NO_NEURON, SUMS
 
 if TYPE_CHECKING:
     from codegen.core.spiking_mvau import SpikingMVAU
@@ -35,20 +36,17 @@ def mvau_resources(core: SpikingMVAU) -> Resources:
         # One product of element (pixel, or spike count) and weight for each lane, shared by all steps.
         element = core.input_bits if core.static_input else core.count_bits
         lane_luts = 0 if core.use_dsp else PRODUCT_LUTS_PER_BIT * element * core.weight_bits * lanes
-        if core.dynamics is None:
+        if core.neuron == NO_NEURON:
             lane_luts += core.simd * core.timesteps * core.step_bits * 0.75 + map_counter_luts(core)  # spike counters
     else:
         per_bit = SPIKE_LANE_LUTS_PER_BIT if core.step_bits == 1 else COUNT_LANE_LUTS_PER_BIT
         lane_luts = per_bit * (core.weight_bits + 1) * lanes * core.tp * core.step_bits + plane_sum_luts(core)
     accumulators = 0 if core.synapse_folds == 1 else core.pe * core.acc_bits * (1 if core.sums_once else core.tp) / 2
     lut = CONTROL_LUTS + lane_luts + accumulators + neuron_luts(core) + replay_buffer_luts(core)
-    ff = lut  # pipeline registers follow every carry chain
+    ff = lut + sum_register_bits(core)  # pipeline registers follow every carry chain
     rom = rom_resources(lanes * core.weight_bits, core.synapse_folds * core.neuron_folds, core.memory_style)
-    neuron_rom = rom_resources(
-        core.pe * (core.bias_bits + (core.threshold_bits if core.dynamics else 0)),
-        core.neuron_folds,
-        "distributed",
-    )
+    constant_bits = 0 if core.neuron == SUMS else core.bias_bits + (core.threshold_bits if core.dynamics else 0)
+    neuron_rom = rom_resources(core.pe * constant_bits, core.neuron_folds, "distributed")
     dsp = lanes if core.sums_once and core.use_dsp else 0
     return Resources(lut=round(lut), ff=round(ff), bram36=0, dsp=dsp) + rom + neuron_rom
 
@@ -63,9 +61,17 @@ def neuron_luts(core: SpikingMVAU) -> float:
     """Neurons of PE outputs: as many steps in hardware as must happen per cycle to be done within a fold."""
     neuron = core.dynamics
     if neuron is None:
-        return core.pe * core.output_bits
+        return core.pe * core.output_bits if core.neuron == NO_NEURON else 0
     steps = next(u for u in range(1, core.tp + 1) if core.tp % u == 0 and core.tp // u <= core.synapse_folds)
     return core.pe * neuron.luts_per_bit * core.potential_bits * steps
+
+
+def sum_register_bits(core: SpikingMVAU) -> int:
+    """Registers of sums that are sent on: those of the earlier time folds, and the word at the output."""
+    if core.neuron != SUMS:
+        return 0
+    earlier = core.timesteps - core.tp if core.time_folds > 1 else 0
+    return core.pe * core.acc_bits * (earlier + core.output_steps)
 
 
 def replay_buffer_luts(core: SpikingMVAU) -> float:

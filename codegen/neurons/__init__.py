@@ -12,12 +12,15 @@ NEURONS: dict[str, type[Neuron]] = {neuron.kind: neuron for neuron in (IF, LIF)}
 NO_NEURON = "none"
 """In place of a kind, for the read-out."""
 
+SUMS = "sums"
+"""In place of a kind, for a product whose sums are sent on as they are."""
+
 
 def neuron_of(kind: str, leak_shift: int, reset: ResetKind, half_start: bool, frac_bits: int) -> Neuron | None:
-    """The neuron of that kind and those parameters; None for NO_NEURON."""
-    if kind == NO_NEURON:
+    """The neuron of that kind and those parameters; None for NO_NEURON and SUMS."""
+    if kind in (NO_NEURON, SUMS):
         return None
     return NEURONS[kind](leak_shift=leak_shift, reset=reset, half_start=half_start, frac_bits=frac_bits)
 
 
-__all__ = ["IF", "LIF", "NEURONS", "NO_NEURON", "Constants", "Neuron", "ResetKind", "neuron_of"]
+__all__ = ["IF", "LIF", "NEURONS", "NO_NEURON", "SUMS", "Constants", "Neuron", "ResetKind", "neuron_of"]

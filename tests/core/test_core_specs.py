@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 from core_cases import mvau_case, pool_case, sum_pool_case
 
+from codegen.core.core import MAX_STREAM_BITS
 from codegen.core.memory import choose_memory_style
 from codegen.core.spike_pool import SpikePool
 from codegen.core.spiking_mvau import SpikingMVAU
 from codegen.core.sum_pool import SumPool
-from codegen.errors import FoldingError, RenderError
-from codegen.neurons import Constants
+from codegen.errors import FoldingError, RenderError, SimulationError
+from codegen.neurons import SUMS, Constants
 
 CASE = mvau_case("conv", 0, mw=12, mh=6, simd=4, pe=3, timesteps=4, tp=2)
 assert isinstance(CASE.core, SpikingMVAU)
@@ -41,6 +42,7 @@ def test_cycles_are_the_product_of_the_folds() -> None:
             {"static_input": True, "tp": 4, "step_bits": 2},
             "SpikingMVAU 'conv': an input that is the same at every step has no bits of each step",
         ),
+        ({"neuron": SUMS, "acc_bits": 9}, "SpikingMVAU 'conv': its sums have 9 bits, its output 8"),
         ({"static_input": True}, "SpikingMVAU 'conv': TP=2 must equal T=4, its sums are shared by all steps"),
     ],
 )
@@ -131,6 +133,35 @@ def test_reference_of_counts_by_hand() -> None:
     # 3 * 13 - 8, and the bias in each of four steps.
     assert outputs_of(read_out, inputs, [[3, -1]], [5], [0]) == [[39 - 8 + 20]]
     assert read_out.count_bits == 5
+
+
+def test_sums_by_hand() -> None:
+    """The same inputs, and their second vector, with weights 3 and -1 for channel 0, -8 and 7 for channel 1."""
+    core = replace(
+        CORE, vectors=2, vector_shape=(1, 2, 1), mw=2, mh=2, simd=2, pe=1, timesteps=4, tp=2, step_bits=3, neuron=SUMS,
+        acc_bits=8, output_bits=8,
+    )  # fmt: skip
+    assert [constant.name for constant in core.constant_inputs] == ["weights"]
+    weights = np.array([[3, -1], [-8, 7]])
+    core = core.with_constants(weights.T)
+    # Steps of input 0: 7 0 2 4, then 1 0 0 0; of input 1: 0 5 1 2, then 0 0 0 1.
+    (given,) = core.reference(np.array([[0o4207, 0o2150], [0o0001, 0o1000]]))
+    assert given.tolist() == [[21, -5, 5, 10], [-56, 35, -9, -18], [3, 0, 0, -1], [-8, 0, 0, 7]]
+    assert (core.outputs[0].datatype, core.outputs[0].lanes) == ("INT8", 4)
+    assert core.output_tensors[0].shape == (1, 2, 1, 2 * 4)
+    narrow = replace(core, acc_bits=6, output_bits=6)
+    with pytest.raises(SimulationError, match=r"^SpikingMVAU 'conv': sums from -56 to 35 do not fit 6 signed bits$"):
+        narrow.reference(np.array([[0o4207, 0o2150], [0o0001, 0o1000]]))
+    image = replace(core, static_input=True, input_bits=8, tp=4, step_bits=1, acc_bits=12, output_bits=12)
+    (given,) = image.reference(np.array([[200, 3], [0, 255]]))
+    assert given.tolist() == [[597], [-1579], [-255], [1785]], "an image has one sum for all steps"
+    assert (image.outputs[0].lanes, image.output_tensors[0].shape) == (1, (1, 2, 1, 2))
+
+
+def test_foldings_of_sums_are_no_wider_than_a_stream() -> None:
+    core = replace(CORE, mw=8, mh=1024, simd=1, pe=2, timesteps=4, tp=4, neuron=SUMS, acc_bits=8, output_bits=8)
+    widest = max(folding.outputs[0].bits for folding in core.foldings())
+    assert widest == 128 * 4 * 8 <= MAX_STREAM_BITS < 256 * 4 * 8
 
 
 def test_elements_wider_than_a_machine_word() -> None:
