@@ -1,10 +1,11 @@
-"""``python -m codegen`` on an event network with residual additions, which no hardware core implements yet."""
+"""``python -m codegen`` on an event network with residual additions."""
 
 from __future__ import annotations
 
 import json
 
 import numpy as np
+import onnx
 import pytest
 from random_graphs import residual_description
 
@@ -66,11 +67,16 @@ def test_simulate_takes_event_frames(run, tmp_path, description, frames, capsys)
 
 
 def test_hls_names_what_it_cannot_map_and_writes_nothing(run, capsys):
+    path = run.path / "model.onnx"
+    model = onnx.load(str(path))
+    pool = next(node for node in model.graph.node if node.op_type == "LpPool")
+    next(entry for entry in pool.attribute if entry.name == "p").i = 2
+    onnx.save(model, str(path))
     before = sorted(path.name for path in run.path.rglob("*"))
     capsys.readouterr()
     assert main(["hls", str(run.path)]) == 2
     assert capsys.readouterr().err == (
-        "error: the network has parts for which there is no hardware core yet: residual addition 'block1', 'block2', "
-        "'block3' (it runs in ONNX Runtime only)\n"
+        f"error: 1 node of the ONNX graph cannot be mapped to hardware: LpPool {pool.name!r}: a norm of p=2 is not "
+        "supported, only sums (p=1)\n"
     )
     assert sorted(path.name for path in run.path.rglob("*")) == before

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import onnx
 import pytest
-from finn_networks import events, integer_layer, map_sum, mini, run_of, summed
+from finn_networks import events, integer_layer, map_sum, mini, residual, run_of, summed
 from onnx import TensorProto, helper, numpy_helper
 
 from codegen.errors import MappingError
@@ -98,21 +100,64 @@ def test_a_grouped_convolution_is_named(tmp_path):
     assert "Conv 'conv2': grouped convolution (group=2) is not supported" in refused(edited(tmp_path, edit))
 
 
-def test_a_branch_is_named_with_both_consumers(tmp_path):
+def test_a_second_output_is_named(tmp_path):
     def edit(model, nodes):
         model.graph.node.append(helper.make_node("Cast", ["neuron3_out"], ["tap"], name="tap", to=TensorProto.FLOAT))
         model.graph.output.append(helper.make_tensor_value_info("tap", TensorProto.FLOAT, ["a", "b", "c", "d", "e"]))
 
     assert "2 outputs, one of each is supported" in refused(edited(tmp_path, edit))
 
-    def edit_inside(model, nodes):
+
+def test_an_output_that_nothing_reads_is_named(tmp_path):
+    def edit(model, nodes):
+        model.graph.node.append(helper.make_node("Cast", ["neuron3_out"], ["tap"], name="tap", to=TensorProto.FLOAT))
+
+    assert "Cast 'tap': nothing reads its output" in refused(edited(tmp_path, edit))
+
+
+def test_an_addition_without_neurons_is_named(tmp_path):
+    def edit(model, nodes):
         model.graph.node.insert(
             list(model.graph.node).index(nodes["neuron3"]) + 1,
             helper.make_node("Add", ["neuron3_out", "neuron3_out"], ["sum"], name="shortcut"),
         )
         nodes["neuron3_fold"].input[0] = "sum"
 
-    assert "Add 'shortcut': it joins several streams" in refused(edited(tmp_path / "inside", edit_inside))
+    assert "Add 'shortcut': no neuron follows it" in refused(edited(tmp_path, edit))
+
+
+def initializer(model, name, values):
+    entry = next(entry for entry in model.graph.initializer if entry.name == name)
+    entry.CopyFrom(numpy_helper.from_array(np.asarray(values, np.int32), name))
+
+
+@pytest.mark.parametrize(
+    ("constant", "values", "reason"),
+    [
+        ("block2_shortcut_factor", 3, "Mul 'block2_shortcut_scaled': its factor 3 is no power of two"),
+        ("block2_shortcut_factor", -2, "Mul 'block2_shortcut_scaled': its factor -2 is no power of two"),
+        (
+            "block2_sign",
+            np.array([1, -1, 0, 2, -1, 1]).reshape(-1, 1, 1),
+            "Mul 'block2_signed': its signs are not all -1, 0 or 1",
+        ),
+    ],
+)
+def test_factors_and_signs_that_no_core_has_are_named(tmp_path, constant, values, reason):
+    message = refused(
+        edited(tmp_path, lambda model, nodes: initializer(model, constant, values), residual(before_addition=True))
+    )
+    assert reason in message
+
+
+def test_terms_of_different_shapes_are_named(tmp_path):
+    def edit(model, nodes):
+        set_attribute(nodes["block2_shortcut"], "strides", [4, 4])
+        shape = next(entry for entry in model.graph.initializer if entry.name == "block2_shortcut_steps_shape")
+        shape.CopyFrom(numpy_helper.from_array(np.array([4, -1, 6, 2, 2]), shape.name))
+
+    message = refused(edited(tmp_path, edit, residual(before_addition=False)))
+    assert "Add 'block2_sum': it adds [4, 1, 6, 4, 4] and [4, 1, 6, 2, 2], which differ" in message
 
 
 def test_a_start_at_another_fraction_is_named(tmp_path):
@@ -243,16 +288,15 @@ def refused_network(tmp_path, layers, last: int) -> str:
     return refused(run_of(network, tmp_path / "run"))
 
 
-def test_residual_additions_are_named_by_their_layers(tmp_path):
-    stem = connected("stem", convolution("stem", IMAGE, 2))
-    identity = IntegerConnection("skip", "stem", "identity", None, 1, 1, 0)
-    block = connected("block1", convolution("block1", "stem", 4), identity)
-    stream = connected("block2", convolution("block2", "block1", 4), residual="block1", pool=4, pool_kind="avg")
-    message = refused_network(tmp_path, (stem, block, stream), 16)
-    assert message == (
-        "the network has parts for which there is no hardware core yet: residual addition 'block1', 'block2' "
-        "(it runs in ONNX Runtime only)"
+def test_an_addition_of_pixels_is_named(tmp_path):
+    identity = IntegerConnection("skip", IMAGE, "identity", None, 1, 1, 0)
+    stem = connected(
+        "stem", IntegerConnection("stem", IMAGE, "conv", np.ones((2, 2, 3, 3), np.int64), 8, 1, 1), identity
     )
+    two = np.ones(2, np.int64)
+    stem = replace(stem, sign=two, bias=two * 0, threshold=two, pool=4, pool_kind="avg")
+    message = refused_network(tmp_path, (stem,), 8)
+    assert "Add 'stem_sum': it adds something that is neither spikes nor sums of a Conv or MatMul" in message
 
 
 def test_an_image_of_other_pixels_is_named(tmp_path):

@@ -29,8 +29,8 @@ class _Holds:
     kind: Kind
     origin: NodeProto | None = None
     step_bits: int = 1
-    of_map: bool = False
-    """A product of a map's sum, which only a read-out takes."""
+    map_sum: NodeProto | None = None
+    """The sum of a map that it is made of, which only a read-out takes."""
 
 
 def graph_problems(model: ModelWrapper) -> list[str]:
@@ -71,13 +71,13 @@ def _output(model: ModelWrapper, node: NodeProto, read: list[_Holds]) -> _Holds:
     if is_neuron(node) or is_read_out(node):
         return _Holds("spikes", node)
     if node.op_type in ARITHMETIC:
-        return _Holds("sum", node, of_map=first.kind == "map sum")
+        return _Holds("sum", node, map_sum=first.map_sum)
     if node.op_type == "Add":
         return _Holds("sum", node)
     if node.op_type == "Mul":
         return replace(first, kind="term" if factor_of(model, node) else "signed", origin=node)
     if node.op_type == "ReduceSum":
-        return _Holds("map sum", node)
+        return _Holds("map sum", node, map_sum=node)
     if node.op_type == "LpPool":
         return _Holds("spikes", node, sum_step_bits(attribute(node, "kernel_shape")[0], first.step_bits))
     return first
@@ -86,8 +86,6 @@ def _output(model: ModelWrapper, node: NodeProto, read: list[_Holds]) -> _Holds:
 def _problems(model: ModelWrapper, node: NodeProto, read: list[_Holds]) -> Iterator[tuple[NodeProto, str]]:
     """Nodes and what is wrong with them, seen from what ``node`` reads."""
     first = read[0]
-    if first.kind == "map sum" and first.origin is not None and is_neuron(node):
-        yield first.origin, f"only a read-out can follow it, not {describe(node)}"
     if node.op_type == "Transpose" and first.kind != "image":
         yield node, "only the image may be transposed, once"
     elif node.op_type in ARITHMETIC and first.kind in ("sum", "term", "signed"):
@@ -106,11 +104,11 @@ def _problems(model: ModelWrapper, node: NodeProto, read: list[_Holds]) -> Itera
             yield node, f"its sums take {step_bits} bits of each step, {MAX_STEP_BITS} are possible"
     elif node.op_type == "Add":
         for entry in read:
-            if entry.kind not in ("spikes", "sum", "term") or entry.of_map:
+            if entry.kind not in ("spikes", "sum", "term") or entry.map_sum:
                 yield node, "it adds something that is neither spikes nor sums of a Conv or MatMul"
     elif node.op_type == "Mul":
         allowed = ("spikes", "sum") if factor_of(model, node) else ("sum",)
-        if first.kind not in allowed or first.of_map:
+        if first.kind not in allowed or first.map_sum:
             yield node, f"it multiplies something that is not {' or '.join(allowed)}"
 
 
@@ -118,9 +116,8 @@ def _neuron_problems(node: NodeProto, read: _Holds) -> Iterator[tuple[NodeProto,
     allowed = ("sum", "signed") if is_neuron(node) else ("sum",)
     if read.kind not in allowed:
         yield node, "no Conv or MatMul before it"
-    elif read.of_map and is_neuron(node):
-        assert read.origin is not None
-        yield read.origin, f"only a read-out can follow it, not {describe(node)}"
+    elif read.map_sum and is_neuron(node):
+        yield read.map_sum, f"only a read-out can follow it, not {describe(node)}"
     elif is_read_out(node) and read.origin is not None and read.origin.op_type == "Add":
         yield node, "a read-out takes one fully connected layer, not an addition"
 
