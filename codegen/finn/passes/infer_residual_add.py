@@ -31,7 +31,7 @@ class InferResidualAdd(Transformation):
         timesteps, shape = timesteps_of(model), model.get_tensor_shape(node.output[0])
         scaled = [model.find_producer(name) for name in node.input]
         multiplications = [entry for entry in scaled if entry is not None and entry.op_type == "Mul"]
-        factors = [factor_of(model, entry) if entry in multiplications else 1 for entry in scaled]
+        factors = [(factor_of(model, entry) or 1) if entry in multiplications else 1 for entry in scaled]
         terms = [
             entry.input[0] if entry in multiplications else name for entry, name in zip(scaled, node.input, strict=True)
         ]
