@@ -12,12 +12,12 @@ from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
 
 from codegen.accel.graph import DataflowGraph
-from codegen.arithmetic.ranges import layer_widths
+from codegen.arithmetic.ranges import acc_range, widths_of_sum
 from codegen.core import core_class
 from codegen.core.core import Frame
 from codegen.core.neuron_bank import NeuronBank
 from codegen.dialect import DATAFLOW_DOMAIN
-from codegen.neurons import IF, Constants
+from codegen.neurons import IF
 
 SIZE, CHANNELS, TIMESTEPS = 6, 4, 4
 MAP = (1, SIZE, SIZE)
@@ -77,12 +77,7 @@ def _mvau(
     weights = rng.integers(-5, 8, (CHANNELS, mw))
     threshold = weights.clip(0).sum(axis=1) * (8 * 256 if image else 8)
     bias = threshold // 3
-    widths = layer_widths(
-        Constants(weights, bias, threshold),
-        largest_input=255 if image else 1,
-        timesteps=TIMESTEPS,
-        neuron=NEURON,
-    )
+    widths = widths_of_sum(acc_range(weights, 255 if image else 1), TIMESTEPS, NEURON, bias, threshold)
     inputs = [
         source,
         builder.constant(f"{name}_weights", weights.T, "INT4"),
