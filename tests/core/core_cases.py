@@ -177,12 +177,13 @@ def mvau_case(
 
 
 def extreme_sums_case(name: str, seed: int, **parameters: Any) -> Case:
-    """A ``mvau_case`` of sums whose inputs reach the lowest and the highest sum of a channel."""
-    case = mvau_case(name, seed, frames=2, **parameters)
-    core = case.core
+    """A ``mvau_case`` of sums whose inputs reach the lowest and the highest sum that the weights can give."""
+    core = mvau_case(name, seed, frames=2, **parameters).core
     assert isinstance(core, SpikingMVAU) and core.neuron == SUMS and core.constants
-    weights = core.constants.weights[seed % core.mh]
-    vectors = core.largest_input * np.stack([weights < 0, weights > 0, weights != 0])[np.arange(2 * core.vectors) % 3]
+    weights = core.constants.weights
+    lowest = np.minimum(weights, 0)[np.minimum(weights, 0).sum(axis=1).argmin()] != 0
+    highest = np.maximum(weights, 0)[np.maximum(weights, 0).sum(axis=1).argmax()] != 0
+    vectors = core.largest_input * np.stack([lowest, highest])[np.arange(2 * core.vectors) % 2]
     if core.static_input:
         return case_of(core, 2, vectors)
     # The first and the last step; the others are empty.
@@ -349,6 +350,40 @@ def random_count_case(name: str, seed: int) -> Case:
         map_pixels=map_pixels,
         step_bits=step_bits,
         largest_step=draw.choice([0, 0, 1 << (step_bits - 1), draw.randint(1, (1 << step_bits) - 1)]),
+    )
+
+
+def random_sums_case(name: str, seed: int) -> Case:
+    """Any SpikingMVAU that sends its sums on, of spikes, counts or an image; the same seed gives the same case."""
+    draw = random.Random(seed)
+    mode: Mode = draw.choice(["sums", "sums", "sums", "static sums"])
+    step_bits = draw.choice([1, 1, 1, 2, 3, 8]) if mode == "sums" else 1
+    while True:
+        mw, mh = draw.randint(1, 40), draw.randint(1, 12)
+        simd, pe = draw.choice(divisors(mw)), draw.choice(divisors(mh))
+        timesteps = draw.choice([1, 2, 3, 4, 4, 5, 6, 8, 12, 16, 20, 31, 32])
+        tp = draw.choice(divisors(timesteps)) if mode == "sums" else timesteps
+        lanes = tp * step_bits if mode == "sums" else 4
+        if simd * pe * lanes <= MAX_LANES and mw // simd * (mh // pe) * (timesteps // tp) <= MAX_CYCLES:
+            break
+    build = draw.choice([mvau_case, mvau_case, mvau_case, extreme_sums_case])
+    return build(
+        name,
+        seed,
+        mw=mw,
+        mh=mh,
+        simd=simd,
+        pe=pe,
+        timesteps=timesteps,
+        tp=tp,
+        mode=mode,
+        weight_bits=draw.choice([2, 4, 8]),
+        frac_bits=draw.choice([0, 4]),
+        input_bits=draw.choice([1, 4, 8, 8]),
+        vectors=draw.randint(1, 3),
+        block=draw.random() < 0.5,
+        use_dsp=draw.random() < 0.3,
+        step_bits=step_bits,
     )
 
 
