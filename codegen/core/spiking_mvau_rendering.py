@@ -12,7 +12,7 @@ from codegen.core.core import Rendered
 from codegen.core.neuron_memory import constant_lines
 from codegen.core.rendering import hex_lines, render, uint64_rows
 from codegen.errors import RenderError
-from codegen.neurons import NO_NEURON, Constants
+from codegen.neurons import NO_NEURON, SUMS, Constants
 from codegen.words import pack_lanes, word_bytes
 
 if TYPE_CHECKING:
@@ -20,27 +20,30 @@ if TYPE_CHECKING:
 
 
 def write_rtl(core: SpikingMVAU, constants: Constants, folder: Path) -> Rendered:
-    """Write <name>.sv, <name>_weights.hex and <name>_neurons.hex.
+    """Write <name>.sv, <name>_weights.hex and, but for sums, <name>_neurons.hex.
 
     The wrapper's parameters WEIGHT_FILE and NEURON_FILE default to the bare file names.
     Raises RenderError when a constant does not fit its width.
     """
     _check(core, constants)
     word_bits = core.pe * core.simd * core.weight_bits
-    weight_file, neuron_file = f"{core.name}_weights.hex", f"{core.name}_neurons.hex"
+    weight_file = f"{core.name}_weights.hex"
     weights = _weight_words(core, constants.weights, word_bytes(word_bits))
     (folder / weight_file).write_text(hex_lines(weights, word_bits))
 
-    initial_bits = _initial_bits(core)
-    threshold_bits = 0 if core.neuron == NO_NEURON else core.threshold_bits
-    fields = (constants.bias * _bias_factor(core), initial_bits), (constants.threshold, threshold_bits)
-    (folder / neuron_file).write_text(constant_lines(fields, core.neuron_folds))
+    initial_bits, data_files = _initial_bits(core), [weight_file]
+    if core.neuron != SUMS:
+        threshold_bits = core.threshold_bits if core.dynamics else 0
+        fields = (constants.bias * _bias_factor(core), initial_bits), (constants.threshold, threshold_bits)
+        data_files.append(f"{core.name}_neurons.hex")
+        (folder / data_files[-1]).write_text(constant_lines(fields, core.neuron_folds))
 
     values: dict[str, object] = _template_values(core) | {
         "in_padded": core.inputs[0].padded_bits,
         "out_padded": core.outputs[0].padded_bits,
         "static_input": int(core.static_input),
-        "neuron": int(core.neuron != NO_NEURON),
+        "neuron": int(core.dynamics is not None),
+        "sums": core.neuron == SUMS,
         "leak": int(core.dynamics is not None and core.dynamics.leaks),
         "soft_reset": int(core.reset == "soft"),
         "half_start": int(core.half_start),
@@ -50,7 +53,7 @@ def write_rtl(core: SpikingMVAU, constants: Constants, folder: Path) -> Rendered
     }
     wrapper = f"{core.name}.sv"
     render("rtl", "spiking_mvau_wrapper.sv.j2", values, folder / wrapper)
-    return Rendered((wrapper,), (weight_file, neuron_file))
+    return Rendered((wrapper,), tuple(data_files))
 
 
 def write_hls(core: SpikingMVAU, constants: Constants, folder: Path) -> Rendered:
@@ -114,6 +117,8 @@ def _check(core: SpikingMVAU, constants: Constants) -> None:
         ("biases", constants.bias * _bias_factor(core), _initial_bits(core)),
         ("thresholds", constants.threshold, core.threshold_bits),
     ):
+        if label != "weights" and core.neuron == SUMS:
+            continue
         if label != "weights" and np.shape(values) != (core.mh,):
             raise RenderError(f"{where}: {label} of shape {np.shape(values)} were given, it needs ({core.mh},)")
         low, high = -(1 << (bits - 1)), (1 << (bits - 1)) - 1

@@ -6,7 +6,7 @@
 
 namespace spikefold {
 
-enum Neuron { NEURON_NONE = 0, NEURON_IF = 1, NEURON_LIF = 2 };
+enum Neuron { NEURON_NONE = 0, NEURON_IF = 1, NEURON_LIF = 2, NEURON_SUMS = 3 };
 
 // KIND            NEURON_IF or NEURON_LIF
 // LEAK_SHIFT      k: the leak is V >> k (arithmetic); not used by IF

@@ -1,4 +1,4 @@
-// Matrix-vector product of spike trains, counts or a static image, followed by integer neurons, or the read-out.
+// Matrix-vector product of spike trains, counts or a static image: integer neurons behind it, the read-out, or its sums.
 #ifndef SPIKEFOLD_SPIKING_MVAU_HPP
 #define SPIKEFOLD_SPIKING_MVAU_HPP
 
@@ -19,33 +19,49 @@ namespace spikefold {
 //   STATIC_INPUT           elements are unsigned INPUT_BITS integers, the same at every step; else T integers
 //                          of STEP_BITS (a template argument of its own): 1 are spike trains, more are counts
 //   INPUT_BITS             width of a static element
-//   NEURON                 NEURON_NONE (read-out), NEURON_IF or NEURON_LIF
+//   NEURON                 NEURON_NONE (read-out), NEURON_SUMS (the sums are the results), NEURON_IF or NEURON_LIF
 //   LEAK_SHIFT, SOFT_RESET see neuron.hpp
 //   HALF_START             potentials start at threshold >> 1, else at 0
 //   FRAC_BITS              fractional bits of bias, threshold and potential
 //   WEIGHT_BITS            2, 4 or 8
-//   ACC_BITS, POTENTIAL_BITS, OUTPUT_BITS   widths of sums, potentials and logits, from exact range analysis
+//   ACC_BITS, POTENTIAL_BITS, OUTPUT_BITS   widths of sums, potentials and logits (or sums that are results), from
+//                          exact range analysis
 //   WEIGHT_WORDS           64-bit words per weight word of PE*SIMD lanes
 // weights[nf*SF + sf]: lane pe*SIMD + simd, packed from the low bits up. initial[channel]: the bias, or for the
-// read-out T*bias. threshold[channel]: not used by the read-out.
-// One call reads VECTORS*SF words of SIMD elements and writes VECTORS*NF words of PE results.
+// read-out T*bias. threshold[channel]: not used by the read-out. Sums as results use neither.
+// One call reads VECTORS*SF words of SIMD elements and writes VECTORS*NF words of PE results: spike trains, logits, or
+// the sums of all steps beside each other, step 0 in the low bits (one sum where the input is static).
+
+// Integers of a result that is no spike train.
+template <typename P>
+constexpr int result_steps() {
+    return P::NEURON == NEURON_SUMS && !P::STATIC_INPUT ? P::T : 1;
+}
+
+// Width of a result.
+template <typename P>
+constexpr int result_bits() {
+    return P::NEURON == NEURON_NONE || P::NEURON == NEURON_SUMS ? result_steps<P>() * P::OUTPUT_BITS : P::T;
+}
+
 template <typename P, int STEP_BITS = 1, typename Constant>
 void spiking_mvau(hls::stream<ap_uint<P::SIMD * (P::STATIC_INPUT     ? P::INPUT_BITS
                                                  : P::MAP_PIXELS > 1 ? P::COUNT_BITS
                                                                      : P::T * STEP_BITS)>>& in,
-                  hls::stream<ap_uint<P::PE * (P::NEURON == NEURON_NONE ? P::OUTPUT_BITS : P::T)>>& out,
+                  hls::stream<ap_uint<P::PE * result_bits<P>()>>& out,
                   const std::uint64_t (&weights)[(P::MW / P::SIMD) * (P::MH / P::PE)][P::WEIGHT_WORDS],
                   const Constant (&initial)[P::MH], const Constant (&threshold)[P::MH]) {
     constexpr int SF = P::MW / P::SIMD;
     constexpr int NF = P::MH / P::PE;
     constexpr int TF = P::T / P::TP;
     constexpr bool READ_OUT = P::NEURON == NEURON_NONE;
+    constexpr bool SUMS = P::NEURON == NEURON_SUMS;
     constexpr bool SUMS_ONCE = P::STATIC_INPUT || READ_OUT;
     constexpr int LANES = SUMS_ONCE ? 1 : P::TP;         // sums per row and fold
     constexpr int BUFFER_LANES = SUMS_ONCE ? 1 : P::T;   // factors per element
     constexpr bool COUNTED = P::MAP_PIXELS > 1;
     constexpr int ELEMENT_BITS = P::STATIC_INPUT ? P::INPUT_BITS : COUNTED ? P::COUNT_BITS : P::T * STEP_BITS;
-    constexpr int RESULT_BITS = READ_OUT ? P::OUTPUT_BITS : P::T;
+    constexpr int RESULT_BITS = result_bits<P>();
     constexpr int FACTOR_BITS = P::STATIC_INPUT || COUNTED ? ELEMENT_BITS + 1 : (SUMS_ONCE ? P::COUNT_BITS : STEP_BITS) + 1;
     using Factor = factor_int<FACTOR_BITS>;
     using Weight = factor_int<P::WEIGHT_BITS>;
@@ -62,6 +78,7 @@ void spiking_mvau(hls::stream<ap_uint<P::SIMD * (P::STATIC_INPUT     ? P::INPUT_
 #pragma HLS ARRAY_PARTITION variable = sums complete dim = 0
     Potential potential[P::PE];
 #pragma HLS ARRAY_PARTITION variable = potential complete
+    ap_uint<P::PE * RESULT_BITS> result = 0;
     Train train[P::PE];
 #pragma HLS ARRAY_PARTITION variable = train complete
 
@@ -116,7 +133,6 @@ void spiking_mvau(hls::stream<ap_uint<P::SIMD * (P::STATIC_INPUT     ? P::INPUT_
         }
 
         if (sf == SF - 1) {
-            ap_uint<P::PE * RESULT_BITS> result = 0;
             for (int pe = 0; pe < P::PE; ++pe) {
 #pragma HLS UNROLL
                 const int channel = nf * P::PE + pe;
@@ -124,6 +140,13 @@ void spiking_mvau(hls::stream<ap_uint<P::SIMD * (P::STATIC_INPUT     ? P::INPUT_
                     const signed_int<P::OUTPUT_BITS> logit =
                         static_cast<signed_int<P::OUTPUT_BITS>>(sums[pe][0] + initial[channel]);
                     result.range((pe + 1) * RESULT_BITS - 1, pe * RESULT_BITS) = ap_int<RESULT_BITS>(logit);
+                } else if (SUMS) {
+                    for (int t = 0; t < LANES; ++t) {
+#pragma HLS UNROLL
+                        const int lane = pe * result_steps<P>() + tf * LANES + t;
+                        result.range((lane + 1) * P::OUTPUT_BITS - 1, lane * P::OUTPUT_BITS) =
+                            ap_int<P::OUTPUT_BITS>(sums[pe][t]);
+                    }
                 } else {
                     if (tf == 0) {
                         potential[pe] = P::HALF_START ? static_cast<Potential>(threshold[channel] >> 1) : Potential(0);
@@ -159,6 +182,15 @@ void spiking_mvau(hls::stream<ap_uint<P::SIMD * (P::STATIC_INPUT     ? P::INPUT_
             }
         }
     }
+}
+
+// The same where the sums are the results.
+template <typename P, int STEP_BITS = 1>
+void spiking_mvau(hls::stream<ap_uint<P::SIMD * (P::STATIC_INPUT ? P::INPUT_BITS : P::T * STEP_BITS)>>& in,
+                  hls::stream<ap_uint<P::PE * result_bits<P>()>>& out,
+                  const std::uint64_t (&weights)[(P::MW / P::SIMD) * (P::MH / P::PE)][P::WEIGHT_WORDS]) {
+    static const std::int32_t unused[P::MH] = {};
+    spiking_mvau<P, STEP_BITS>(in, out, weights, unused, unused);
 }
 
 }  // namespace spikefold

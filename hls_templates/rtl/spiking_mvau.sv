@@ -1,4 +1,4 @@
-// Matrix-vector product of spike trains, counts or a static image, followed by integer neurons, or the read-out.
+// Matrix-vector product of spike trains, counts or a static image: integer neurons behind it, the read-out, or its sums.
 //
 // Reads vectors of MW elements, SIMD per stream word, and writes MH results, PE per stream word. Folds, outermost
 // first: neuron folds MH/PE, time folds T/TP, synapse folds MW/SIMD; one fold per clock cycle. A vector is read from
@@ -8,9 +8,11 @@
 //   static    STATIC_INPUT = 1, NEURON = 1: elements are unsigned INPUT_BITS integers, the same at every step
 //   read-out  NEURON = 0: results are OUTPUT_BITS logits, W.(sum of the steps) + initial value; with MAP_PIXELS > 1 the
 //             steps of so many vectors are summed first (map_counter.sv), while the sums before are multiplied
+//   sums      SUMS = 1, NEURON = 0: results are W.(elements of a step), OUTPUT_BITS = ACC_BITS each, for all T steps beside
+//             each other, step 0 in the low bits; with STATIC_INPUT = 1 one sum, the same at every step
 // Weight ROM: MW/SIMD * MH/PE words, address nf*(MW/SIMD) + sf, lane (pe*SIMD + simd)*WEIGHT_BITS.
 // Neuron ROM: MH/PE words, per pe {threshold, bias} (THRESHOLD_BITS, BIAS_BITS; bias in the low bits), scaled by
-// 2^FRAC_BITS; for the read-out only the initial value T*bias of BIAS_BITS, not scaled.
+// 2^FRAC_BITS; for the read-out only the initial value T*bias of BIAS_BITS, not scaled. There is none for sums.
 // HALF_START: the potential starts at threshold >>> 1, else at 0.
 //
 // Handshake: AXI streams. in_ready_o does not depend on in_valid_i. out_valid_o and out_data_o come from registers and
@@ -30,6 +32,7 @@ module spiking_mvau #(
     parameter int unsigned INPUT_BITS     = 8,
     parameter int unsigned STEP_BITS      = 1,
     parameter bit          NEURON         = 1'b1,
+    parameter bit          SUMS           = 1'b0,
     parameter bit          LEAK           = 1'b0,
     parameter int unsigned LEAK_SHIFT     = 1,
     parameter bit          SOFT_RESET     = 1'b0,
@@ -46,7 +49,7 @@ module spiking_mvau #(
     parameter              WEIGHT_FILE    = "weights.hex",
     parameter              NEURON_FILE    = "neurons.hex",
     localparam int unsigned IN_BITS  = SIMD * (STATIC_INPUT ? INPUT_BITS : T * STEP_BITS),
-    localparam int unsigned OUT_BITS = PE * (NEURON ? T : OUTPUT_BITS)
+    localparam int unsigned OUT_BITS = PE * (NEURON ? T : SUMS && !STATIC_INPUT ? T * OUTPUT_BITS : OUTPUT_BITS)
 ) (
     input  logic                clk_i,
     input  logic                rst_ni,
@@ -60,7 +63,7 @@ module spiking_mvau #(
     localparam int unsigned SF = MW / SIMD;
     localparam int unsigned NF = MH / PE;
     localparam int unsigned TF = T / TP;
-    localparam bit SUMS_ONCE = STATIC_INPUT || !NEURON;
+    localparam bit SUMS_ONCE = STATIC_INPUT || !(NEURON || SUMS);
     localparam int unsigned LANES = SUMS_ONCE ? 1 : TP;
     localparam int unsigned SF_BITS = SF > 1 ? $clog2(SF) : 1;
     localparam int unsigned NF_BITS = NF > 1 ? $clog2(NF) : 1;
@@ -290,17 +293,23 @@ module spiking_mvau #(
             if (pass_done) pass_tf_q <= pass_tf_last ? '0 : pass_tf_q + TF_BITS'(TF > 1);
         end
     end
-    constant_rom #(
-        .DEPTH(NF),
-        .WIDTH(NEURON_WORD),
-        .BLOCK(1'b0),
-        .FILE (NEURON_FILE)
-    ) i_constants (
-        .clk_i,
-        .en_i  (en),
-        .addr_i(pass_nf_d),
-        .data_o(constants)
-    );
+    if (SUMS) begin : gen_no_constants
+        logic unused;
+        assign unused = ^pass_nf_d;
+        assign constants = '0;
+    end else begin : gen_constants
+        constant_rom #(
+            .DEPTH(NF),
+            .WIDTH(NEURON_WORD),
+            .BLOCK(1'b0),
+            .FILE (NEURON_FILE)
+        ) i_constants (
+            .clk_i,
+            .en_i  (en),
+            .addr_i(pass_nf_d),
+            .data_o(constants)
+        );
+    end
 
     logic [PE*LANES*CURRENT_BITS-1:0] sums;
     localparam int unsigned LANE_BITS = WEIGHT_BITS + $clog2(SIMD)
@@ -342,7 +351,19 @@ module spiking_mvau #(
     logic result_valid;
     logic [OUT_BITS-1:0] result;
 
-    if (!NEURON) begin : gen_readout
+    if (SUMS && TF > 1) begin : gen_collected_sums
+        // The sums of earlier time folds, of each output the latest at the top.
+        localparam int unsigned FOLD_BITS = TP * OUTPUT_BITS;
+        localparam int unsigned RESULT_BITS = TF * FOLD_BITS;
+        for (genvar pe = 0; pe < int'(PE); pe++) begin : gen_pe_result
+            logic [RESULT_BITS-FOLD_BITS-1:0] earlier_q;
+            logic [RESULT_BITS-1:0] all;
+            assign all = {sums[pe*FOLD_BITS+:FOLD_BITS], earlier_q};
+            always_ff @(posedge clk_i) if (en && pass_done) earlier_q <= all[RESULT_BITS-1:FOLD_BITS];
+            assign result[pe*RESULT_BITS+:RESULT_BITS] = all;
+        end
+        assign result_valid = pass_done && pass_tf_last;
+    end else if (!NEURON) begin : gen_readout
         assign result_valid = pass_done;
         assign result = sums;
     end else begin : gen_neurons

@@ -15,9 +15,11 @@ from codegen.core.core import Core, divisors
 from codegen.core.spike_pool import SpikePool
 from codegen.core.spiking_mvau import SpikingMVAU
 from codegen.core.sum_pool import SumPool
-from codegen.neurons import Constants
+from codegen.neurons import NO_NEURON, SUMS, Constants
 from codegen.words import join_steps
 
+Mode = Literal["spikes", "static", "readout", "sums", "static sums"]
+"""What a SpikingMVAU reads and writes: spikes or counts, or an image; trains, the read-out of spikes, or sums."""
 MAX_LANES = 128
 """Bound of SIMD*PE*TP for random configurations, so that a batch compiles in reasonable time."""
 MAX_CYCLES = 160
@@ -84,7 +86,7 @@ def mvau_case(
     pe: int,
     timesteps: int,
     tp: int | None = None,
-    mode: Literal["spikes", "static", "readout"] = "spikes",
+    mode: Mode = "spikes",
     neuron: Literal["IF", "LIF"] = "IF",
     leak_shift: int = 1,
     reset: Literal["hard", "soft"] = "hard",
@@ -107,7 +109,8 @@ def mvau_case(
     rng = np.random.default_rng(seed)
     limit = 1 << (weight_bits - 1)
     weights = rng.integers(-limit, limit, size=(mh, mw))
-    largest = (1 << input_bits) - 1 if mode == "static" else largest_step or (1 << step_bits) - 1
+    static, sums = mode in ("static", "static sums"), mode in ("sums", "static sums")
+    largest = (1 << input_bits) - 1 if static else largest_step or (1 << step_bits) - 1
     high = np.maximum(weights, 0).sum(axis=1) * largest
     low = np.minimum(weights, 0).sum(axis=1) * largest
     if mode == "readout":
@@ -122,6 +125,9 @@ def mvau_case(
         output_bits = signed_bits(
             *(low + timesteps * bias).tolist(), *(high + timesteps * bias).tolist(), *(timesteps * bias).tolist()
         )
+    elif sums:
+        # Bias and threshold stay what they are, and must not matter.
+        output_bits = potential_bits = signed_bits(*low.tolist(), *high.tolist())
     else:
         output_bits = 8
         potential_bits = _potential_bits(
@@ -140,10 +146,10 @@ def mvau_case(
         simd=simd,
         pe=pe,
         timesteps=timesteps,
-        tp=timesteps if mode != "spikes" or tp is None else tp,
-        static_input=mode == "static",
+        tp=timesteps if mode not in ("spikes", "sums") or tp is None else tp,
+        static_input=static,
         input_bits=input_bits,
-        neuron="none" if mode == "readout" else neuron,
+        neuron=NO_NEURON if mode == "readout" else SUMS if sums else neuron,
         leak_shift=leak_shift if neuron == "LIF" else 0,
         reset=reset,
         frac_bits=frac_bits,
@@ -156,18 +162,34 @@ def mvau_case(
         vectors=vectors,
         memory_style="block" if block else "distributed",
         use_dsp=use_dsp,
-        half_start=half_start and mode != "readout",
+        half_start=half_start and mode in ("spikes", "static"),
         map_pixels=map_pixels if mode == "readout" else 1,
-        step_bits=1 if mode == "static" else step_bits,
+        step_bits=1 if static else step_bits,
         constants=Constants(weights, bias, threshold),
     )
     rows = frames * vectors * core.map_pixels
     density = rng.choice([0.1, 0.5, 0.9])
-    if mode == "static":
+    if static:
         return case_of(core, frames, rng.integers(0, largest + 1, size=(rows, mw)))
     kept = rng.random((rows, mw, timesteps)) < density
     elements = join_steps(kept * rng.integers(1, largest + 1, kept.shape), step_bits)
     return case_of(core, frames, elements)
+
+
+def extreme_sums_case(name: str, seed: int, **parameters: Any) -> Case:
+    """A ``mvau_case`` of sums whose inputs reach the lowest and the highest sum that the weights can give."""
+    core = mvau_case(name, seed, frames=2, **parameters).core
+    assert isinstance(core, SpikingMVAU) and core.neuron == SUMS and core.constants
+    weights = core.constants.weights
+    lowest = np.minimum(weights, 0)[np.minimum(weights, 0).sum(axis=1).argmin()] != 0
+    highest = np.maximum(weights, 0)[np.maximum(weights, 0).sum(axis=1).argmax()] != 0
+    vectors = core.largest_input * np.stack([lowest, highest])[np.arange(2 * core.vectors) % 2]
+    if core.static_input:
+        return case_of(core, 2, vectors)
+    # The first and the last step; the others are empty.
+    steps = np.zeros((*vectors.shape, core.timesteps), np.int64)
+    steps[..., 0] = steps[..., -1] = vectors
+    return case_of(core, 2, join_steps(steps, core.step_bits))
 
 
 def pool_case(
@@ -328,6 +350,40 @@ def random_count_case(name: str, seed: int) -> Case:
         map_pixels=map_pixels,
         step_bits=step_bits,
         largest_step=draw.choice([0, 0, 1 << (step_bits - 1), draw.randint(1, (1 << step_bits) - 1)]),
+    )
+
+
+def random_sums_case(name: str, seed: int) -> Case:
+    """Any SpikingMVAU that sends its sums on, of spikes, counts or an image; the same seed gives the same case."""
+    draw = random.Random(seed)
+    mode: Mode = draw.choice(["sums", "sums", "sums", "static sums"])
+    step_bits = draw.choice([1, 1, 1, 2, 3, 8]) if mode == "sums" else 1
+    while True:
+        mw, mh = draw.randint(1, 40), draw.randint(1, 12)
+        simd, pe = draw.choice(divisors(mw)), draw.choice(divisors(mh))
+        timesteps = draw.choice([1, 2, 3, 4, 4, 5, 6, 8, 12, 16, 20, 31, 32])
+        tp = draw.choice(divisors(timesteps)) if mode == "sums" else timesteps
+        lanes = tp * step_bits if mode == "sums" else 4
+        if simd * pe * lanes <= MAX_LANES and mw // simd * (mh // pe) * (timesteps // tp) <= MAX_CYCLES:
+            break
+    build = draw.choice([mvau_case, mvau_case, mvau_case, extreme_sums_case])
+    return build(
+        name,
+        seed,
+        mw=mw,
+        mh=mh,
+        simd=simd,
+        pe=pe,
+        timesteps=timesteps,
+        tp=tp,
+        mode=mode,
+        weight_bits=draw.choice([2, 4, 8]),
+        frac_bits=draw.choice([0, 4]),
+        input_bits=draw.choice([1, 4, 8, 8]),
+        vectors=draw.randint(1, 3),
+        block=draw.random() < 0.5,
+        use_dsp=draw.random() < 0.3,
+        step_bits=step_bits,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from core_cases import Case, case_parameters, mvau_case, random_case, random_count_case
+from core_cases import Case, case_parameters, mvau_case, random_case, random_count_case, random_sums_case
 from core_checks import check_hls, check_rtl
 from hls_bench import run_hls
 from hypothesis import HealthCheck, Phase, given, settings
@@ -16,6 +16,7 @@ BATCHES = 13
 BATCH_SIZE = 24
 """312 configurations of spikes and images in all."""
 COUNT_BATCHES = 4
+SUMS_BATCHES = 4
 
 
 @pytest.mark.parametrize("batch", range(BATCHES))
@@ -31,6 +32,15 @@ def test_random_counts(batch: int, tmp_path: Path) -> None:
     """The same of cores with several bits a step; seeds are 100000 + batch * 1000 + index."""
     first = 100_000 + 1000 * batch
     cases = [random_count_case(f"core_{index}", seed=first + index) for index in range(BATCH_SIZE)]
+    print(f"seeds {first}..{first + BATCH_SIZE - 1}")
+    check(cases, tmp_path, seed=batch)
+
+
+@pytest.mark.parametrize("batch", range(SUMS_BATCHES))
+def test_random_sums(batch: int, tmp_path: Path) -> None:
+    """The same of cores that send their sums on; seeds are 200000 + batch * 1000 + index."""
+    first = 200_000 + 1000 * batch
+    cases = [random_sums_case(f"core_{index}", seed=first + index) for index in range(BATCH_SIZE)]
     print(f"seeds {first}..{first + BATCH_SIZE - 1}")
     check(cases, tmp_path, seed=batch)
 
