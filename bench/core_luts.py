@@ -43,6 +43,7 @@ MAP_SUM = {
     "memory_style": "distributed",
 }  # fmt: skip
 MLP_LAST = {"mw": 64, "mh": 10, "timesteps": 16, "tp": 16, "neuron": "none", "memory_style": "distributed"}
+SUMS = {"neuron": "sums", "output_bits": 12}
 
 CORES: dict[str, dict[str, Any]] = {
     "spikes_2x4": {"simd": 4, "pe": 2},
@@ -72,6 +73,12 @@ CORES: dict[str, dict[str, Any]] = {
     "events_4x2_8bit": {
         "mw": 18, "simd": 2, "weight_bits": 8, "step_bits": 8, "acc_bits": 20, "potential_bits": 26,
         "bias_bits": 18, "threshold_bits": 20, "memory_style": "distributed",
+    },
+    "sums_4x16": SUMS,
+    "sums_4x16_tp2": {**SUMS, "tp": 2},
+    "sums_static_4x9_8bit": {
+        **SUMS, "mw": 27, "simd": 9, "static_input": True, "weight_bits": 8, "acc_bits": 21, "output_bits": 21,
+        "memory_style": "distributed",
     },
     "counts_last_1x4": {**MLP_LAST, "simd": 4, "pe": 1, "step_bits": 3, "acc_bits": 16, "output_bits": 17},
 }  # fmt: skip

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def write_rtl(core: SpikingMVAU, constants: Constants, folder: Path) -> Rendered:
     """Write <name>.sv, <name>_weights.hex and, but for sums, <name>_neurons.hex.
 
-    The wrapper's parameters WEIGHT_FILE and NEURON_FILE default to the bare file names.
+    The wrapper's parameters WEIGHT_FILE and, with the latter, NEURON_FILE default to the bare file names.
     Raises RenderError when a constant does not fit its width.
     """
     _check(core, constants)

@@ -1,4 +1,4 @@
-// Matrix-vector product of spike trains, counts or a static image: integer neurons behind it, the read-out, or its sums.
+// Matrix-vector product of spike trains, counts or a static image: with integer neurons, as read-out, or its sums.
 #ifndef SPIKEFOLD_SPIKING_MVAU_HPP
 #define SPIKEFOLD_SPIKING_MVAU_HPP
 

@@ -1,4 +1,4 @@
-// Matrix-vector product of spike trains, counts or a static image: integer neurons behind it, the read-out, or its sums.
+// Matrix-vector product of spike trains, counts or a static image: with integer neurons, as read-out, or its sums.
 //
 // Reads vectors of MW elements, SIMD per stream word, and writes MH results, PE per stream word. Folds, outermost
 // first: neuron folds MH/PE, time folds T/TP, synapse folds MW/SIMD; one fold per clock cycle. A vector is read from
@@ -8,8 +8,8 @@
 //   static    STATIC_INPUT = 1, NEURON = 1: elements are unsigned INPUT_BITS integers, the same at every step
 //   read-out  NEURON = 0: results are OUTPUT_BITS logits, W.(sum of the steps) + initial value; with MAP_PIXELS > 1 the
 //             steps of so many vectors are summed first (map_counter.sv), while the sums before are multiplied
-//   sums      SUMS = 1, NEURON = 0: results are W.(elements of a step), OUTPUT_BITS = ACC_BITS each, for all T steps beside
-//             each other, step 0 in the low bits; with STATIC_INPUT = 1 one sum, the same at every step
+//   sums      SUMS = 1, NEURON = 0: results are the sums W.(elements of a step), OUTPUT_BITS = ACC_BITS each, of all T
+//             steps beside each other, step 0 in the low bits; with STATIC_INPUT = 1 one sum, the same at every step
 // Weight ROM: MW/SIMD * MH/PE words, address nf*(MW/SIMD) + sf, lane (pe*SIMD + simd)*WEIGHT_BITS.
 // Neuron ROM: MH/PE words, per pe {threshold, bias} (THRESHOLD_BITS, BIAS_BITS; bias in the low bits), scaled by
 // 2^FRAC_BITS; for the read-out only the initial value T*bias of BIAS_BITS, not scaled. There is none for sums.

@@ -12,16 +12,24 @@ from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
 
 from codegen.accel.graph import DataflowGraph
-from codegen.arithmetic.ranges import acc_range, widths_of_sum
+from codegen.arithmetic.ranges import (
+    Interval,
+    LayerWidths,
+    acc_range,
+    layer_widths,
+    signed_bits,
+    sum_widths,
+    widths_of_sum,
+)
 from codegen.core import core_class
 from codegen.core.core import Frame
-from codegen.core.neuron_bank import NeuronBank
 from codegen.dialect import DATAFLOW_DOMAIN
-from codegen.neurons import IF
+from codegen.neurons import IF, LIF, SUMS, Constants
 
 SIZE, CHANNELS, TIMESTEPS = 6, 4, 4
 MAP = (1, SIZE, SIZE)
 NEURON = IF(reset="hard", frac_bits=4)
+LEAKY = LIF(reset="soft", frac_bits=4, leak_shift=2, half_start=True)
 
 
 class GraphBuilder:
@@ -71,24 +79,32 @@ class GraphBuilder:
 
 
 def _mvau(
-    builder: GraphBuilder, rng: np.random.Generator, name: str, source: str, target: str, *, mw: int, image: bool
+    builder: GraphBuilder,
+    name: str,
+    source: str,
+    target: str,
+    weights: NDArray[np.int64],
+    widths: LayerWidths,
+    neuron_constants: tuple[NDArray[np.int64], ...] = (),
+    image: bool = False,
 ) -> None:
-    """Random weights, and thresholds that the positive ones alone would reach in every step."""
-    weights = rng.integers(-5, 8, (CHANNELS, mw))
-    threshold = weights.clip(0).sum(axis=1) * (8 * 256 if image else 8)
-    bias = threshold // 3
-    widths = widths_of_sum(acc_range(weights, 255 if image else 1), TIMESTEPS, NEURON, bias, threshold)
-    inputs = [
-        source,
-        builder.constant(f"{name}_weights", weights.T, "INT4"),
-        builder.constant(f"{name}_bias", bias, f"INT{widths.bias_bits}"),
-        builder.constant(f"{name}_threshold", threshold, f"INT{widths.threshold_bits}"),
-    ]
+    """Neurons with these constants, bias and threshold, or without any the sums."""
+    mw = weights.shape[1]
+    bits = (widths.bias_bits, widths.threshold_bits)
+    named = zip(("bias", "threshold"), neuron_constants, bits, strict=False)
+    if neuron_constants:
+        builder.tensor(target, (*MAP, CHANNELS), f"UINT{TIMESTEPS}")
+    else:
+        builder.tensor(target, (*MAP, CHANNELS * TIMESTEPS), f"INT{widths.acc_bits}")
     builder.node(
         "SpikingMVAU",
         name,
-        inputs,
-        [builder.tensor(target, (*MAP, CHANNELS), f"UINT{TIMESTEPS}")],
+        [
+            source,
+            builder.constant(f"{name}_weights", weights.T, "INT4"),
+            *(builder.constant(f"{name}_{label}", values, f"INT{width}") for label, values, width in named),
+        ],
+        [target],
         MW=mw,
         MH=CHANNELS,
         SIMD=1,
@@ -97,12 +113,12 @@ def _mvau(
         TP=TIMESTEPS,
         inputDataType="UINT8" if image else f"UINT{TIMESTEPS}",
         weightDataType="INT4",
-        outputDataType=f"UINT{TIMESTEPS}",
+        outputDataType=f"UINT{TIMESTEPS}" if neuron_constants else f"INT{widths.acc_bits}",
         accBits=widths.acc_bits,
         potentialBits=widths.potential_bits,
         biasBits=widths.bias_bits,
         thresholdBits=widths.threshold_bits,
-        neuron="IF",
+        neuron=NEURON.kind if neuron_constants else SUMS,
         fracBits=NEURON.frac_bits,
         staticInput=int(image),
         inputShape=[*MAP, mw],
@@ -112,12 +128,18 @@ def _mvau(
 
 
 def residual_graph(seed: int = 0, back_end: str = "rtl") -> ModelWrapper:
-    """Image, 1x1 convolution, fork to a 3x3 convolution and a shortcut, 2 * branch + shortcut, neurons with signs."""
+    """Image, 1x1 convolution with neurons, fork to a 3x3 convolution and a shortcut, 2 * the convolution's sums + the
+    shortcut's spikes, neurons with signs."""
     rng = np.random.default_rng(seed)
     builder = GraphBuilder(back_end)
     train = f"UINT{TIMESTEPS}"
     builder.tensor("image", (*MAP, 3), "UINT8")
-    _mvau(builder, rng, "stem", "image", "stem_out", mw=3, image=True)
+    # Thresholds that the positive weights alone would reach in every step.
+    weights = rng.integers(-5, 8, (CHANNELS, 3))
+    threshold = weights.clip(0).sum(axis=1) * (8 * 256)
+    bias = threshold // 3
+    widths = layer_widths(Constants(weights, bias, threshold), largest_input=255, timesteps=TIMESTEPS, neuron=NEURON)
+    _mvau(builder, "stem", "image", "stem_out", weights, widths, (bias, threshold), image=True)
     for name in ("branch_in", "shortcut"):
         builder.tensor(name, (*MAP, CHANNELS), train)
     builder.node(
@@ -135,28 +157,31 @@ def residual_graph(seed: int = 0, back_end: str = "rtl") -> ModelWrapper:
         ConvKernelDim=[3, 3], IFMChannels=CHANNELS, IFMDim=[SIZE + 2, SIZE + 2], OFMDim=[SIZE, SIZE], SIMD=1,
         Stride=[1, 1], Dilation=[1, 1], inputDataType=train, outputDataType=train, depthwise=0,
     )  # fmt: skip
-    _mvau(builder, rng, "conv", "windows", "branch", mw=9 * CHANNELS, image=False)
-    builder.tensor("sums", (*MAP, CHANNELS * TIMESTEPS), "INT4")
+    weights = rng.integers(-5, 8, (CHANNELS, 9 * CHANNELS))
+    conv = sum_widths(weights, 1)
+    _mvau(builder, "conv", "windows", "branch", weights, conv)
+    branch = acc_range(weights, 1)
+    total = Interval(2 * branch.low, 2 * branch.high + 1)
+    sums = f"INT{signed_bits(total.low, total.high)}"
+    builder.tensor("sums", (*MAP, CHANNELS * TIMESTEPS), sums)
     builder.node(
         "ResidualAdd", "add", ["branch", "shortcut"], ["sums"],
-        NumChannels=CHANNELS, PE=1, T=TIMESTEPS, firstDataType="UINT1", secondDataType="UINT1", factors=[2, 1],
-        outputDataType="INT4", numInputVectors=list(MAP),
+        NumChannels=CHANNELS, PE=1, T=TIMESTEPS, firstDataType=f"INT{conv.acc_bits}", secondDataType="UINT1",
+        factors=[2, 1], outputDataType=sums, numInputVectors=list(MAP),
     )  # fmt: skip
-    bank = NeuronBank(
-        "bank", SIZE * SIZE, CHANNELS, 1, TIMESTEPS, 1, 4, False, True, "LIF", 2, "soft", True, 4, 1, 1, 1
-    ).with_random_constants(seed)
-    assert bank.constants is not None
-    # Thresholds that sums of 0..3 reach now and then, and every sign.
+    # Thresholds that the sums reach now and then, and every sign.
     sign = np.array([1, -1, 1, 0])
-    bias, threshold = np.array([-3, 40, 5, 20]), np.array([30, 25, 28, 33])
+    bias, threshold = np.array([60, 500, 50, 20]), np.array([400, 200, 1200, 33])
+    bank = widths_of_sum(total.times(sign), TIMESTEPS, LEAKY, bias, threshold)
     constants = (("bias", bias, bank.bias_bits), ("threshold", threshold, bank.threshold_bits), ("sign", sign, 2))
     inputs = [builder.constant(f"bank_{label}", values, f"INT{bits}") for label, values, bits in constants]
     builder.tensor("spikes", (*MAP, CHANNELS), train)
     builder.node(
         "NeuronBank", "bank", ["sums", *inputs], ["spikes"],
-        NumChannels=CHANNELS, PE=1, T=TIMESTEPS, TP=1, inputDataType="INT4", signs=1,
-        potentialBits=bank.potential_bits + 2, biasBits=bank.bias_bits, thresholdBits=bank.threshold_bits,
-        neuron="LIF", leakShift=2, resetMode="soft", fracBits=4, halfStart=1, numInputVectors=list(MAP),
+        NumChannels=CHANNELS, PE=1, T=TIMESTEPS, TP=1, inputDataType=sums, signs=1,
+        potentialBits=bank.potential_bits, biasBits=bank.bias_bits, thresholdBits=bank.threshold_bits,
+        neuron=LEAKY.kind, leakShift=LEAKY.leak_shift, resetMode=LEAKY.reset, fracBits=LEAKY.frac_bits,
+        halfStart=int(LEAKY.half_start), numInputVectors=list(MAP),
     )  # fmt: skip
     return builder.model("image", "spikes")
 

@@ -89,7 +89,7 @@ def test_followers_take_the_lanes_and_keep_up() -> None:
     stem, conv = fold_for_target(layers, TARGET)
     pe = conv.core.pe  # type: ignore[attr-defined]
     add, bank = conv.followers
-    assert [stream.lanes for stream in add.inputs] == [pe, pe]
+    assert [stream.lanes for stream in add.inputs] == [pe * 4, pe]
     assert bank.inputs[0].lanes == add.outputs[0].lanes == pe * 4
     assert bank.cycles <= conv.core.cycles < bank.cycles * 2
     assert conv.cycles <= TARGET

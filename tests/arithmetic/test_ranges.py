@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codegen.arithmetic.ranges import acc_range, drive_range, layer_widths, potential_range, signed_bits
+from codegen.arithmetic.ranges import acc_range, drive_range, layer_widths, potential_range, signed_bits, sum_widths
 from codegen.neurons import Constants, neuron_of
 
 
@@ -120,3 +120,15 @@ def test_static_image_sums_use_the_whole_pixel_range():
 )
 def test_signed_bits(values, bits):
     assert signed_bits(np.array(values)) == bits
+
+
+@settings(max_examples=60, deadline=None)
+@given(weights=st.lists(st.integers(-7, 7), min_size=1, max_size=3), largest_input=st.integers(1, 3))
+def test_sums_that_are_sent_on_have_the_width_of_the_largest(weights, largest_input):
+    inputs = product(range(largest_input + 1), repeat=len(weights))
+    reached = np.array([np.dot(weights, values) for values in inputs])
+    widths = sum_widths(np.array([weights]), largest_input)
+    bound = 1 << (widths.acc_bits - 1)
+    assert -bound <= reached.min() <= reached.max() < bound
+    assert widths.acc_bits == 1 or reached.min() < -(bound >> 1) or reached.max() >= bound >> 1
+    assert widths.output_bits == widths.acc_bits
