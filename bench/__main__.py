@@ -93,9 +93,9 @@ def print_table(name: str, run: Path, seconds: dict[str, float]) -> None:
         ("ratio, T, weight bits, seed", "{ratio}, {timesteps}, {weight_bits}, {seed}".format(**report)),
         ("parameters dense, compact", "{dense:,}, {compact:,}".format(**report["params"])),
     ]
-    rows += [(f"accuracy {rung}", value) for rung, value in report["accuracy"].items()]
-    rows += [(f"images {rung}", value) for rung, value in report["images"].items()]
-    rows += [(f"mismatches {rung}", value) for rung, value in report["mismatches"].items()]
+    rows += [(f"accuracy {stage}", value) for stage, value in report["accuracy"].items()]
+    rows += [(f"images {stage}", value) for stage, value in report["images"].items()]
+    rows += [(f"mismatches {stage}", value) for stage, value in report["mismatches"].items()]
     rows += [(f"cycles {kind}", value) for kind, value in report["cycles"].items()]
     rows += [(f"resources {kind}", report["resources"][kind]) for kind in ("lut", "ff", "bram36", "dsp", "fits")]
     rows += [

@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from codegen.core.core import Core
-from codegen.core.spiking_mvau import SpikingMVAU
+from codegen.cores.core import Core
+from codegen.cores.spiking_mvau import SpikingMVAU
 from codegen.neurons import Constants
-from codegen.synth.yosys import CoreSources, start_yosys, synthesise_core
+from codegen.synthesis.yosys import CoreSources, start_yosys, synthesise_core
 from hls_templates import RTL_DIR
 
 MEASUREMENTS = Path(__file__).with_suffix(".json")

@@ -14,8 +14,8 @@ from typing import Any
 from tqdm import tqdm
 
 from bench.core_luts import BASE, measure_core
-from codegen.core.spiking_mvau import SpikingMVAU
-from codegen.synth.yosys import start_yosys
+from codegen.cores.spiking_mvau import SpikingMVAU
+from codegen.synthesis.yosys import start_yosys
 
 STATIC = {
     "mw": 27, "simd": 9, "static_input": True, "weight_bits": 8, "acc_bits": 21, "potential_bits": 26,

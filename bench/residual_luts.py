@@ -15,11 +15,11 @@ from typing import Any
 from tqdm import tqdm
 
 from bench.core_luts import measure_rendered
-from codegen.core.core import Core
-from codegen.core.neuron_bank import NeuronBank
-from codegen.core.residual_add import ResidualAdd
-from codegen.core.stream_fork import StreamFork
-from codegen.synth.yosys import start_yosys
+from codegen.cores.core import Core
+from codegen.cores.neuron_bank import NeuronBank
+from codegen.cores.residual_add import ResidualAdd
+from codegen.cores.stream_fork import StreamFork
+from codegen.synthesis.yosys import start_yosys
 
 MEASUREMENTS = Path(__file__).with_suffix(".json")
 

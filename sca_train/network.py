@@ -421,7 +421,7 @@ class Network(nn.Module):
             total = layer.sums(spikes, sums.get(spec.residual))
             spikes[spec.name] = layer(total)
             sums[spec.name] = total
-            # What no later layer reads is let go here; only autograd may still hold it.
+            # What no later layer reads is deleted here; only autograd may still hold it.
             for name in [name for name in spikes if self._last_use.get((False, name), index) <= index]:
                 del spikes[name]
             for name in [name for name in sums if self._last_use.get((True, name), index) <= index]:

@@ -3,7 +3,7 @@
 Every network here is a list of spiking layers in an order in which each layer comes after what it reads. A layer adds
 up the currents of its connections, normalises the sum, and spikes. That covers chains (one connection each), residual
 networks with the neuron behind the addition (a second connection, an identity or a 1x1 convolution) and with the neuron
-before it (``residual``: the sum goes on from layer to layer without ever being a spike train).
+before it (``residual``: the sum continues from layer to layer without ever being a spike train).
 """
 
 from __future__ import annotations

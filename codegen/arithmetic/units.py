@@ -4,8 +4,8 @@ The real value of a term is ``scale * unit(source) * (weights . x)`` with intege
 input scale, the sum of a pooling window of p x p spikes in units of 1/p^2 (average pooling is sum pooling with the
 factor folded away), spikes in units of 1. What a read-out with a global sum reads counts in units of its source over
 the pixels of the map. Where terms meet, those units are powers of two of each other by training (up to the rounding of
-the input scale): the smallest is the unit of the sum, and every term is shifted to it. A sum that goes on from layer to
-layer (``residual``) has one unit in all of them.
+the input scale): the smallest is the unit of the sum, and every term is shifted to it. A sum that continues from layer
+to layer (``residual``) has one unit in all of them.
 """
 
 from __future__ import annotations

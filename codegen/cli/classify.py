@@ -1,4 +1,4 @@
-"""``classify``: one picture in, the classes with their counts out, from whichever back end computes."""
+"""``classify``: one picture in, the classes with their counts out, from whichever backend computes."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ class Classified:
 
 
 def classify(run: RunFolder, image: Path, backend: str) -> Classified:
-    """What a back end of a run (onnx, csim or rtl) makes of one image file.
+    """What a backend of a run (onnx, csim or rtl) makes of one image file.
 
     Of equal counts the first class comes first, which is the one the network decides for. Raises TrainError for a file
-    that is no image, RunFolderError where the back end has not been generated.
+    that is no image, RunFolderError where the backend has not been generated.
     """
     properties = read_properties(run.require("model.onnx"))
     picture = read_picture(image, properties.input_shape)
     logits = compute_logits(run, backend, picture.pixels[np.newaxis])
     if logits.shape != (1, properties.classes):
-        raise SimulationError(f"back end {backend} gave logits of shape {list(logits.shape)} for one image")
+        raise SimulationError(f"backend {backend} gave logits of shape {list(logits.shape)} for one image")
     names = properties.class_names or tuple(str(number) for number in range(properties.classes))
     order = np.argsort(-logits[0].astype(np.int64), kind="stable")
     counts = tuple((names[label], int(logits[0, label])) for label in order)
@@ -44,7 +44,7 @@ def classify(run: RunFolder, image: Path, backend: str) -> Classified:
 
 
 def print_classified(result: Classified, image: Path, backend: str) -> None:
-    """Print one line per class, and before them the picture, what was done to it, and the back end."""
+    """Print one line per class, and before them the picture, what was done to it, and the backend."""
     print(f"{image}: {', '.join((*result.changes, f'by {backend} ({BACKENDS[backend]})'))}")
     if not result.named:
         print("the network names no classes, so these are numbers")

@@ -21,8 +21,8 @@ def hls(options: Namespace) -> bool:
     """FINN graph and folding, then HLS C++ and RTL."""
     run = open_run(options.run)
     run.require("model.onnx")
-    from codegen.accel.render import render_sources, target_of
-    from codegen.finn.build import build_graph
+    from codegen.dataflow.build import build_graph
+    from codegen.render.render import render_sources, target_of
     from codegen.results import FoldingResult
 
     build_graph(run, options.board, options.target_cycles, options.folding, options.impl, options.lut_share)
@@ -36,7 +36,7 @@ def hls(options: Namespace) -> bool:
 
 
 def simulate(options: Namespace) -> bool:
-    """Logits of an image file from one back end."""
+    """Logits of an image file from one backend."""
     from codegen.cli.simulate import simulate_file
 
     simulate_file(open_run(options.run), options.backend, options.images, options.out)
@@ -45,7 +45,7 @@ def simulate(options: Namespace) -> bool:
 
 
 def classify(options: Namespace) -> bool:
-    """Class names and counts of one image file from one back end."""
+    """Class names and counts of one image file from one backend."""
     from codegen.cli.classify import classify, print_classified
 
     print_classified(classify(open_run(options.run), options.image, options.backend), options.image, options.backend)
@@ -82,7 +82,7 @@ def synth(options: Namespace) -> bool:
     """Resources per core, against the board."""
     run = open_run(options.run)
     run.require("rtl")
-    from codegen.synth import synthesise
+    from codegen.synthesis import synthesise
 
     synthesise(run, options.board)
     return True

@@ -6,8 +6,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from codegen.core import CORES
-from codegen.core.core import Core
+from codegen.cores import CORES
+from codegen.cores.core import Core
 from codegen.errors import RenderError
 from codegen.verify.rtlsim import verilator_program
 from hls_templates import RTL_DIR

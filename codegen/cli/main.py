@@ -87,7 +87,7 @@ def _add_hls(stages: _Stages) -> None:
 
 
 def _add_simulate(stages: _Stages) -> None:
-    stage = stages.add_parser("simulate", help="logits of an image array from one back end")
+    stage = stages.add_parser("simulate", help="logits of an image array from one backend")
     _add_run(stage)
     stage.add_argument("--backend", choices=BACKENDS, required=True, help="which implementation computes")
     stage.add_argument(
@@ -100,7 +100,7 @@ def _add_simulate(stages: _Stages) -> None:
 
 
 def _add_classify(stages: _Stages) -> None:
-    stage = stages.add_parser("classify", help="class names and counts of one picture from one back end")
+    stage = stages.add_parser("classify", help="class names and counts of one picture from one backend")
     _add_run(stage)
     stage.add_argument(
         "--image",

@@ -1,4 +1,4 @@
-"""``simulate``: an image file in, a logit file out, whichever back end computes."""
+"""``simulate``: an image file in, a logit file out, whichever backend computes."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ def simulate_file(run: RunFolder, backend: str, images_file: Path, out: Path) ->
     logits = compute_logits(run, backend, images)
     wanted = (len(images), properties.classes)
     if logits.shape != wanted:
-        raise SimulationError(f"back end {backend} gave logits of shape {list(logits.shape)} instead of {list(wanted)}")
+        raise SimulationError(f"backend {backend} gave logits of shape {list(logits.shape)} instead of {list(wanted)}")
     save_array(out, logits.astype(np.int32))
 
 
 def compute_logits(run: RunFolder, backend: str, images: NDArray[np.uint8]) -> NDArray[np.int32]:
-    """Logits int32 [N, classes] from one back end of a run."""
+    """Logits int32 [N, classes] from one backend of a run."""
     if backend == "onnx":
         return run_onnx(run.require("model.onnx"), images)
     if backend == "finn":
         run.require("graph.onnx")
-        from codegen.finn.execute import run_finn
+        from codegen.dataflow.execute import run_finn
 
         return run_finn(run, images)
     if backend == "csim":
@@ -51,4 +51,4 @@ def compute_logits(run: RunFolder, backend: str, images: NDArray[np.uint8]) -> N
         from codegen.verify.rtlsim import run_rtlsim
 
         return run_rtlsim(run, images, stall_in=0.0, stall_out=0.0, seed=0, waveform=None).logits
-    raise SimulationError(f"unknown back end {backend!r}; there are onnx, finn, csim and rtl")
+    raise SimulationError(f"unknown backend {backend!r}; there are onnx, finn, csim and rtl")

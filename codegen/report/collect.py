@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from codegen.core import core_class
-from codegen.core.core import LayerCore, StreamCore
+from codegen.cores import core_class
+from codegen.cores.core import LayerCore, StreamCore
 from codegen.fit import find_board
 from codegen.pruning import reached_ratio
 from codegen.report.current import Results, load_results

@@ -14,7 +14,7 @@ from codegen.run_folder import RunFolder, fresh_folder
 from sca_train.files import write_text
 
 TEMPLATE = Path(__file__).parent / "page.html.j2"
-LADDER = (
+CHECKS = (
     ("float", "float network, torch"),
     ("onnx", "integer network, ONNX Runtime"),
     ("csim", "HLS C++, g++"),
@@ -80,7 +80,7 @@ def render_page(run_name: str, measured: Measured, plots: dict[str, str]) -> str
         run=run_name,
         report=report,
         plots={name: inline(svg, name) for name, svg in plots.items()},
-        ladder=LADDER,
+        checks=CHECKS,
         passages=[(PASSAGES[key], accuracy) for key, accuracy in measured.passages.items()],
         speed=measured.images_per_second,
         rtl_speed=measured.rtl_cycles_per_second,

@@ -1,4 +1,4 @@
-"""``csim`` and ``rtlsim``: a simulator on test images of the run, held against the logits of ONNX Runtime."""
+"""``csim`` and ``rtlsim``: a simulator on test images of the run, compared with the logits of ONNX Runtime."""
 
 from __future__ import annotations
 

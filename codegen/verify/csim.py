@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from codegen.accel.build import CachedBuild, Command, content_key, run_tool, run_tools
-from codegen.accel.manifest import HLS_STREAMS, read_hls_streams
-from codegen.accel.render_hls import CSIM_FOLDER, INCLUDE_FOLDER, NODE_FOLDER
 from codegen.errors import SimulationError
 from codegen.progress import Progress
+from codegen.render.build import CachedBuild, Command, content_key, run_tool, run_tools
+from codegen.render.manifest import HLS_STREAMS, read_hls_streams
+from codegen.render.render_hls import CSIM_FOLDER, INCLUDE_FOLDER, NODE_FOLDER
 from codegen.run_folder import RunFolder
 from codegen.verify.stream_words import image_words, logits_of_words
 

@@ -15,15 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 from qonnx.core.modelwrapper import ModelWrapper
 
-from codegen.accel.graph import DataflowGraph, Node, from_model, read_graph
-from codegen.accel.render import render_sources
-from codegen.core import core_class
-from codegen.core.core import FIFO_DEPTHS
+from codegen.cores import core_class
+from codegen.cores.core import FIFO_DEPTHS
+from codegen.dataflow.dataflow import fold
+from codegen.dataflow.environment import quiet
+from codegen.dataflow.folding.file import NodeFolding
+from codegen.dataflow.folding.plan import NO_FIFO
 from codegen.errors import SimulationError
-from codegen.finn.dataflow import fold
-from codegen.finn.environment import quiet
-from codegen.finn.folding.file import NodeFolding
-from codegen.finn.folding.plan import NO_FIFO
+from codegen.render.graph import DataflowGraph, Node, from_model, read_graph
+from codegen.render.render import render_sources
 from codegen.run_folder import RunFolder
 from codegen.verify.rtlsim import RtlResult, count_occupancy, run_rtlsim
 
@@ -31,7 +31,7 @@ FRAMES_HELD = 2
 """Frames that a FIFO of the measurement holds; a branch has less than one in it."""
 
 _STALL = 0.3
-"""Probability per cycle that the source pauses, and that the sink refuses, in the run that checks the depths."""
+"""Probability per cycle that the source pauses, and that the sink stalls, in the run that checks the depths."""
 
 
 @dataclass(frozen=True)

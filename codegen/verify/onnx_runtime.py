@@ -106,7 +106,7 @@ def load_network(path: Path, with_spikes: bool = False) -> OnnxNetwork:
     try:
         session = onnxruntime.InferenceSession(model.SerializeToString(), options, ["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's exceptions share no base class of their own
-        raise ExportError(f"{path}: ONNX Runtime refuses it ({_first_line(error)}); run the export again") from error
+        raise ExportError(f"{path}: ONNX Runtime rejects it ({_first_line(error)}); run the export again") from error
     return OnnxNetwork(properties=properties, session=session, spike_tensors=tuple(spikes))
 
 

@@ -1,4 +1,4 @@
-"""The integer network in plain numpy, step by step: the naive model that tests compare ONNX Runtime with."""
+"""The integer network in plain numpy, step by step: the reference model that tests compare ONNX Runtime with."""
 
 from __future__ import annotations
 

@@ -13,18 +13,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from codegen.accel.build import CachedBuild, Command, content_key, run_tool
-from codegen.accel.manifest import Manifest, read_manifest
-from codegen.core import core_class
+from codegen.cores import core_class
 from codegen.errors import SimulationError
 from codegen.progress import Progress
+from codegen.render.build import CachedBuild, Command, content_key, run_tool
+from codegen.render.manifest import Manifest, read_manifest
 from codegen.run_folder import RunFolder
 from codegen.verify.stream_words import image_words, logits_of_words
 from hls_templates import RTL_DIR
 
 _GAVE_UP = 3
-_PATIENCE_FRAMES = 4
-_PATIENCE_CYCLES = 20_000
+_TIMEOUT_FRAMES = 4
+_TIMEOUT_CYCLES = 20_000
 _OUTPUT_SPLIT = "6000"
 
 
@@ -86,7 +86,7 @@ def run_rtlsim(
 ) -> RtlResult:
     """Stream images [N, H, W, C] uint8 through the RTL of a run.
 
-    stall_in, stall_out: probability per cycle that the source pauses and that the sink refuses, from ``seed``.
+    stall_in, stall_out: probability per cycle that the source pauses and that the sink stalls, from ``seed``.
     waveform: FST file to write. assertions: check the stream rules in every cycle.
     Raises SimulationError when the tool is missing, the model does not build, or it stops moving words (the sentence
     names the full and the empty streams by producer and consumer).
@@ -134,7 +134,7 @@ def simulate(
     build = build_model(run, options)
     slack = (1 - stall_in) * (1 - stall_out)
     frame = sum(node.cycles for node in manifest.nodes)
-    patience = int((_PATIENCE_FRAMES * frame + _PATIENCE_CYCLES) / slack)
+    timeout = int((_TIMEOUT_FRAMES * frame + _TIMEOUT_CYCLES) / slack)
     with tempfile.TemporaryDirectory(prefix="spikefold-") as scratch:
         image_file, result_file, time_file = (Path(scratch) / name for name in ("images", "results", "times"))
         words.tofile(image_file)
@@ -143,7 +143,7 @@ def simulate(
             *(str(file) for file in (image_file, result_file, time_file)),
             *(str(n) for n in (len(words), manifest.input.words, manifest.input.bytes)),
             *(str(n) for n in (manifest.output.words, manifest.output.bytes)),
-            *(str(n) for n in (stall_in, stall_out, seed, patience)),
+            *(str(n) for n in (stall_in, stall_out, seed, timeout)),
             *([str(waveform.resolve())] if waveform is not None else []),
         ]
         start = time.monotonic()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from codegen.accel.graph import Stream
 from codegen.errors import SimulationError
+from codegen.render.graph import Stream
 from codegen.verify.images import check_images, input_steps
 from codegen.words import pack_words, unpack_words
 

@@ -9,7 +9,7 @@
 // HALF_START: the potential starts at threshold >>> 1, else at 0.
 //
 // Handshake: AXI streams. in_ready_o does not depend on in_valid_i. out_valid_o and out_data_o come from registers and
-// stay until out_ready_i. The pipeline stands still only while a finished word finds the output register occupied; with
+// stay until out_ready_i. The pipeline stalls only while a finished word finds the output register occupied; with
 // TP = T in_ready_o follows out_ready_i within the cycle, otherwise no combinational path crosses the module.
 // Sustained rate: one word every T/TP cycles.
 module neuron_bank #(

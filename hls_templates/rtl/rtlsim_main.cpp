@@ -1,13 +1,13 @@
 // Streams images through the Verilated accelerator and measures when words move.
 //
 // Images are streamed back to back; with stall probabilities above zero the source pauses before a word and the sink
-// refuses to take one, at random cycles. Valid, once raised, stays until the word has moved.
+// stalls, at random cycles. Valid, once raised, stays until the word has moved.
 //
-// Arguments: IMAGES RESULTS TIMES COUNT IN_WORDS IN_BYTES OUT_WORDS OUT_BYTES STALL_IN STALL_OUT SEED PATIENCE [FST]
+// Arguments: IMAGES RESULTS TIMES COUNT IN_WORDS IN_BYTES OUT_WORDS OUT_BYTES STALL_IN STALL_OUT SEED TIMEOUT [FST]
 //   IMAGES   file of COUNT * IN_WORDS input words of IN_BYTES bytes
 //   RESULTS  file to write COUNT * OUT_WORDS output words of OUT_BYTES bytes to
 //   TIMES    file to write, per image, the cycle of its first input word and of its last output word to (2 x uint64)
-//   PATIENCE cycles without any word moving after which the run is given up
+//   TIMEOUT cycles without any word moving after which the run is given up
 // Standard output: "progress IMAGES_DONE CYCLES" lines, then "cycles CYCLES". Exit status 3: gave up.
 #include <chrono>
 #include <cstdint>
@@ -88,8 +88,8 @@ int main(int argc, char** argv) {
     const std::size_t out_words = std::strtoull(argv[7], nullptr, 10);
     const std::size_t out_bytes = std::strtoull(argv[8], nullptr, 10);
     const std::uint64_t seed = std::strtoull(argv[11], nullptr, 10);
-    Coin pause(std::atof(argv[9]), 2 * seed), refuse(std::atof(argv[10]), 2 * seed + 1);
-    const std::uint64_t patience = std::strtoull(argv[12], nullptr, 10);
+    Coin pause(std::atof(argv[9]), 2 * seed), reject(std::atof(argv[10]), 2 * seed + 1);
+    const std::uint64_t timeout = std::strtoull(argv[12], nullptr, 10);
 
     const std::vector<std::uint8_t> images = read_file(argv[1], count * in_words * in_bytes);
     std::vector<std::uint8_t> results(count * out_words * out_bytes);
@@ -148,7 +148,7 @@ int main(int argc, char** argv) {
             model.s_axis_0_tvalid = 0;
         }
         if (takes || gives) last_move = cycle;
-        if (cycle - last_move > patience) {
+        if (cycle - last_move > timeout) {
             gave_up = true;
             break;
         }

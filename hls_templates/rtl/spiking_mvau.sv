@@ -16,7 +16,7 @@
 // HALF_START: the potential starts at threshold >>> 1, else at 0.
 //
 // Handshake: AXI streams. in_ready_o does not depend on in_valid_i. out_valid_o and out_data_o come from registers and
-// stay until out_ready_i. The pipeline stands still only while a finished result finds the output register
+// stay until out_ready_i. The pipeline stalls only while a finished result finds the output register
 // occupied; with one result per cycle (MW = SIMD and T = TP) in_ready_o follows out_ready_i within the cycle,
 // otherwise no combinational path crosses the module. Sustained rate: one fold per cycle, across vectors; with
 // MAP_PIXELS > 1 also at most one word per cycle, so that a map takes MW/SIMD * max(MAP_PIXELS, MH/PE) cycles.

@@ -23,7 +23,7 @@ _FORMAT = 2
 """Part of every key: raise it when the same sources would give other arrays."""
 _CLASSES_FILE = "classes.json"
 _LOCK_FILE = ".lock"
-_PATIENCE_SECONDS = 2.0
+_TIMEOUT_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def only_one_prepares(cache: Path) -> Iterator[None]:
         cache.mkdir(parents=True, exist_ok=True)
         lock = FileLock(cache / _LOCK_FILE)
         try:
-            lock.acquire(timeout=_PATIENCE_SECONDS)
+            lock.acquire(timeout=_TIMEOUT_SECONDS)
         except Timeout:
             print(f"waiting for another process that prepares data in {cache}")
             lock.acquire()

@@ -40,7 +40,7 @@ def picture(folder: Path, size: tuple[int, int] = (8, 8), name: str = "it's a pi
     return folder / name
 
 
-def refused(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+def rejected(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
     assert main(["classify", *map(str, arguments)]) == 2
     output = capsys.readouterr()
     assert output.err.startswith("error: ") and output.err.count("\n") == 1
@@ -98,7 +98,7 @@ def test_what_is_no_image(run, tmp_path, capsys) -> None:
         ("gone.png", "there is no image file"),
         ("run", "is a folder"),
     ):
-        message = refused(capsys, run, "--image", tmp_path / name)
+        message = rejected(capsys, run, "--image", tmp_path / name)
         assert sentence in message and name in message
 
 
@@ -111,20 +111,20 @@ def test_no_file_named(run, capsys) -> None:
 
 @pytest.mark.parametrize("backend", ["csim", "rtl"])
 def test_a_back_end_that_was_not_generated_names_the_command(run, tmp_path, capsys, backend: str) -> None:
-    message = refused(capsys, run, "--image", picture(tmp_path), "--backend", backend)
+    message = rejected(capsys, run, "--image", picture(tmp_path), "--backend", backend)
     assert "run `make hls RUN=run` first" in message
 
 
 def test_a_network_without_model_names_the_command(tmp_path, capsys) -> None:
     (tmp_path / "my run").mkdir()
-    message = refused(capsys, tmp_path / "my run", "--image", picture(tmp_path))
+    message = rejected(capsys, tmp_path / "my run", "--image", picture(tmp_path))
     assert "has no model.onnx; run `make export RUN='my run'` first" in message
 
 
 def test_event_networks_take_no_picture(tmp_path, capsys) -> None:
     description = residual_description(3, before_addition=True, events=True, timesteps=5)
     onnx.save(build_model(fold_network(description)), tmp_path / "model.onnx")
-    assert "the network takes event frames [5, 8, 8, 2]" in refused(capsys, tmp_path, "--image", picture(tmp_path))
+    assert "the network takes event frames [5, 8, 8, 2]" in rejected(capsys, tmp_path, "--image", picture(tmp_path))
 
 
 def test_names_must_be_as_many_as_the_classes(tmp_path, network) -> None:

@@ -1,4 +1,4 @@
-"""Networks that are no chains: exact in ONNX Runtime, folded as the float network spikes, and refused in sentences."""
+"""Networks that are no chains: exact in ONNX Runtime, folded as the float network spikes, and rejected in sentences."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""model.onnx in stock ONNX Runtime against the naive numpy model, and what other readers need of the file."""
+"""model.onnx in stock ONNX Runtime against the numpy reference model, and what other readers need of the file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A trained network that starts at half its threshold and sums the last map: every back end gives the same logits."""
+"""A trained network that starts at half its threshold and sums the last map: every backend gives the same logits."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def test_report_holds_the_measured_figures(run: Path) -> None:
 
 
 def test_all_back_ends_give_the_same_logits(run: Path, tmp_path: Path) -> None:
-    """Images that no data set holds, through every back end of the fixed command."""
+    """Images that no data set holds, through every backend of the fixed command."""
     images = np.random.default_rng(7).integers(0, 256, (5, 16, 16, 1), dtype=np.uint8)
     np.save(tmp_path / "images.npy", images)
     logits = {}

@@ -61,9 +61,9 @@ def test_budgets_rise_to_what_fits(monkeypatch: pytest.MonkeyPatch) -> None:
     blocks = budget.weight_blocks(network)
     half = budget.weight_bits(blocks, [spec.channels for spec in network.specs]) // 2
     monkeypatch.setattr(budget, "board_memory_bits", lambda _board: half)
-    twin = make_network(config)
-    recorded(twin, config).update()
-    needed = int((masks_of(twin) == 0.0).sum())
+    same = make_network(config)
+    recorded(same, config).update()
+    needed = int((masks_of(same) == 0.0).sum())
     assert needed > 10
     pruner = recorded(network, config)
     pruner.update(0.5)

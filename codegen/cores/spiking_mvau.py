@@ -1,0 +1,370 @@
+"""SpikingMVAU: matrix-vector product of spike trains, counts or a static image: neurons, the read-out, or sums."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codegen.cores import spiking_mvau_rendering as rendering
+from codegen.cores.core import (
+    FIFO_DEPTHS,
+    MAX_STREAM_BITS,
+    Attribute,
+    Constant,
+    Fold,
+    Frame,
+    LayerCore,
+    Rendered,
+    Stream,
+    Tensor,
+    divisors,
+)
+from codegen.cores.memory import MemoryStyle, choose_memory_style
+from codegen.cores.rendering import Language
+from codegen.cores.spiking_mvau_resources import mvau_resources
+from codegen.cores.steps import step_stream, step_tensor
+from codegen.dialect import MAX_STEP_BITS, MAX_TIMESTEPS
+from codegen.errors import FoldingError, RenderError, SimulationError
+from codegen.fit import Resources
+from codegen.neurons import NEURONS, NO_NEURON, SUMS, Constants, Neuron, ResetKind, neuron_of
+from codegen.words import split_steps
+
+
+@dataclass(frozen=True)
+class SpikingMVAU(LayerCore):
+    """One core. All widths are in bits; accumulator, potential, bias, threshold and logits are signed.
+
+    mw, mh: matrix width (inputs of a vector) and height (output channels); simd divides mw, pe divides mh.
+    timesteps T in 1..32; tp time steps per cycle, divides T (static input and read-out: tp = T, the sums are shared).
+    static_input: elements are unsigned ``input_bits``-bit integers, the same at every step; else UINT{T * step_bits},
+    unsigned ``step_bits``-bit integers of each step: 1 are spike trains, 2..8 are counts.
+    vectors: output pixels per frame.
+    neuron "none" is the read-out: one signed ``output_bits`` logit per channel. "sums" sends the sums of the weights as
+    they are, ``acc_bits`` each: T signed integers per channel, or one where the input is static (codegen.cores.steps);
+    its only constants are the weights. Else the output is UINT{T} trains.
+    use_dsp: products of static inputs and of the read-out in DSP slices; else in look-up tables, radix-4 digits.
+    half_start: the potential starts at ``threshold >> 1`` instead of 0.
+    map_pixels: pixels over which a read-out counts the spikes of each input before it multiplies, once a frame.
+    reads_events: the input is event frames from memory, which can wait.
+    """
+
+    op: ClassVar[str] = "SpikingMVAU"
+    attributes: ClassVar[tuple[Attribute, ...]] = (
+        Attribute("MW", "i", ("mw",), 0),
+        Attribute("MH", "i", ("mh",), 0),
+        Attribute("SIMD", "i", ("simd",), 1),
+        Attribute("PE", "i", ("pe",), 1),
+        Attribute("T", "i", ("timesteps",), 1),
+        Attribute("TP", "i", ("tp",), 1),
+        Attribute("inputDataType", "bits", ("input_bits",), ""),
+        Attribute("weightDataType", "bits", ("weight_bits",), ""),
+        Attribute("outputDataType", "bits", ("output_bits",), ""),
+        Attribute("accBits", "i", ("acc_bits",), 0),
+        Attribute("potentialBits", "i", ("potential_bits",), 0),
+        Attribute("biasBits", "i", ("bias_bits",), 0),
+        Attribute("thresholdBits", "i", ("threshold_bits",), 0),
+        Attribute("neuron", "s", ("neuron",), next(iter(NEURONS)), allowed=frozenset({NO_NEURON, SUMS, *NEURONS})),
+        Attribute("leakShift", "i", ("leak_shift",), 0, required=False),
+        Attribute("resetMode", "s", ("reset",), "hard", required=False, allowed=frozenset({"hard", "soft"})),
+        Attribute("fracBits", "i", ("frac_bits",), 0),
+        Attribute("staticInput", "flag", ("static_input",), 0),
+        Attribute("inputShape", "shape", ("input_shape",), []),
+        Attribute("numInputVectors", "count", ("vectors",), [1]),
+        Attribute("numInputVectors", "shape", ("vector_shape",), [1]),  # leading 1: the batch
+        Attribute("layer", "s", (), "", required=False),  # name of the layer in model.onnx
+        Attribute(
+            "memStyle", "s", ("memory_style",), "block", required=False, allowed=frozenset({"block", "distributed"})
+        ),
+        Attribute("useDsp", "flag", ("use_dsp",), 0, required=False),
+        Attribute("halfStart", "flag", ("half_start",), 0, required=False),
+        Attribute("mapPixels", "i", ("map_pixels",), 1, required=False),
+        Attribute("stepBits", "i", ("step_bits",), 1, required=False),
+        Attribute("readsEvents", "flag", ("reads_events",), 0, required=False),
+    )
+    folds: ClassVar[tuple[Fold, ...]] = (
+        Fold("SIMD", "simd", "mw", "inputs"),
+        Fold("PE", "pe", "mh", "output channels"),
+        Fold("TP", "tp", "timesteps", "time steps"),
+        Fold("memStyle", "memory_style", choices=("block", "distributed")),
+        Fold("useDsp", "use_dsp", choices=(0, 1)),
+        Fold(FIFO_DEPTHS),
+    )
+    sources: ClassVar[Mapping[Language, tuple[str, ...]]] = {
+        "hls": ("trip_count.hpp", "integers.hpp", "neuron.hpp", "map_counter.hpp", "spiking_mvau.hpp"),
+        "rtl": (
+            "delay_line.sv",
+            "constant_rom.sv",
+            "sum_tree.sv",
+            "adder_tree.sv",
+            "popcount.sv",
+            "step_sum.sv",
+            "map_counter.sv",
+            "spike_dot.sv",
+            "plane_tree.sv",
+            "plane_sum.sv",
+            "product_dot.sv",
+            "neuron_serial.sv",
+            "neuron_chain.sv",
+            "spiking_mvau.sv",
+        ),
+    }
+
+    mw: int
+    mh: int
+    simd: int
+    pe: int
+    timesteps: int
+    tp: int
+    static_input: bool
+    input_bits: int
+    neuron: str
+    leak_shift: int
+    reset: ResetKind
+    frac_bits: int
+    weight_bits: int
+    acc_bits: int
+    potential_bits: int
+    bias_bits: int
+    threshold_bits: int
+    output_bits: int
+    vectors: int
+    memory_style: MemoryStyle
+    use_dsp: bool = False
+    half_start: bool = False
+    map_pixels: int = 1
+    step_bits: int = 1
+    reads_events: bool = field(default=False, compare=False)
+    input_shape: tuple[int, ...] = field(default=(), compare=False, repr=False)
+    """Of the input in the dataflow graph, where it is not [vectors, mw]."""
+    vector_shape: tuple[int, ...] = field(default=(), compare=False, repr=False)
+    """``vectors`` as the dataflow graph has them, [1, rows, columns] of a map."""
+    constants: Constants | None = field(default=None, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        where = f"SpikingMVAU {self.name!r}"
+        if self.simd < 1 or self.mw % self.simd:
+            raise FoldingError(f"{where}: SIMD={self.simd} does not divide the {self.mw} inputs of the layer")
+        if self.pe < 1 or self.mh % self.pe:
+            raise FoldingError(f"{where}: PE={self.pe} does not divide the {self.mh} output channels of the layer")
+        if not 1 <= self.timesteps <= MAX_TIMESTEPS:
+            raise FoldingError(f"{where}: T={self.timesteps} is outside 1..{MAX_TIMESTEPS}")
+        if self.tp < 1 or self.timesteps % self.tp:
+            raise FoldingError(f"{where}: TP={self.tp} does not divide T={self.timesteps}")
+        if not 1 <= self.step_bits <= MAX_STEP_BITS:
+            raise FoldingError(f"{where}: {self.step_bits} bits of each step are outside 1..{MAX_STEP_BITS}")
+        if self.static_input and self.step_bits > 1:
+            raise FoldingError(f"{where}: an input that is the same at every step has no bits of each step")
+        if self.sums_once and self.tp != self.timesteps:
+            raise FoldingError(f"{where}: TP={self.tp} must equal T={self.timesteps}, its sums are shared by all steps")
+        reads_map = self.neuron == NO_NEURON and not self.static_input and self.vectors == 1
+        if self.neuron == SUMS and self.output_bits != self.acc_bits:
+            raise FoldingError(f"{where}: its sums have {self.acc_bits} bits, its output {self.output_bits}")
+        if self.map_pixels < 1 or (self.map_pixels > 1 and not reads_map):
+            raise FoldingError(f"{where}: only a read-out of spikes, of one vector a frame, can sum a map")
+
+    @property
+    def dynamics(self) -> Neuron | None:
+        """The neuron behind the sums; None for the read-out, and where the sums are sent on."""
+        return neuron_of(self.neuron, self.leak_shift, self.reset, self.half_start, self.frac_bits)
+
+    @property
+    def sums_once(self) -> bool:
+        """Whether one sum per vector serves all time steps (static image, or read-out over spike counts)."""
+        return self.static_input or self.neuron == NO_NEURON
+
+    @property
+    def synapse_folds(self) -> int:
+        return self.mw // self.simd
+
+    @property
+    def neuron_folds(self) -> int:
+        return self.mh // self.pe
+
+    @property
+    def time_folds(self) -> int:
+        return self.timesteps // self.tp
+
+    @property
+    def element_bits(self) -> int:
+        """Width of one input element on the stream."""
+        return self.input_bits if self.static_input else self.timesteps * self.step_bits
+
+    @property
+    def largest_input(self) -> int:
+        """The largest value of an input at a step that its bits hold."""
+        return (1 << (self.input_bits if self.static_input else self.step_bits)) - 1
+
+    @property
+    def output_steps(self) -> int:
+        """Steps of a channel's result: the bits of a spike train, or integers beside each other."""
+        return 1 if self.sums_once and self.dynamics is None else self.timesteps
+
+    @property
+    def count_bits(self) -> int:
+        """Width of the sum of one input over all steps and pixels of the map: the number of its spikes."""
+        return (self.map_pixels * self.timesteps * ((1 << self.step_bits) - 1)).bit_length()
+
+    @property
+    def cycles(self) -> int:
+        """Cycles per frame at full throughput; a map is counted while the counts of the one before are multiplied."""
+        folds = max(self.map_pixels, self.neuron_folds * self.time_folds)
+        return self.vectors * self.synapse_folds * folds
+
+    @property
+    def inputs(self) -> tuple[Stream, ...]:
+        words = self.vectors * self.map_pixels * self.synapse_folds
+        return (Stream(self.simd, self.element_bits, False, words),)
+
+    @property
+    def outputs(self) -> tuple[Stream, ...]:
+        integers = self.dynamics is None
+        bits = self.output_bits if integers else 1
+        return (step_stream(self.pe, self.output_steps, bits, integers, self.vectors * self.neuron_folds),)
+
+    @property
+    def input_tensors(self) -> tuple[Tensor, ...]:
+        shape = self.input_shape or (self.vectors * self.map_pixels, self.mw)
+        # A map that is summed comes pixel by pixel, and is one vector.
+        return (Tensor(shape, shape[:-1] if self.map_pixels > 1 else self.vector_shape or (self.vectors,)),)
+
+    @property
+    def output_tensors(self) -> tuple[Tensor, ...]:
+        vectors = self.vector_shape or (self.vectors,)
+        return (step_tensor(vectors, self.mh, self.output_steps, self.dynamics is None),)
+
+    @property
+    def constant_inputs(self) -> tuple[Constant, ...]:
+        """Weights, and bias and threshold where sums are not sent on as they are."""
+        weights = Constant("weights", (self.mw, self.mh), f"INT{self.weight_bits}")
+        bias = Constant("bias", (self.mh,), f"INT{self.bias_bits}")
+        threshold = Constant("threshold", (self.mh,), f"INT{self.threshold_bits}")
+        return (weights,) if self.neuron == SUMS else (weights, bias, threshold)
+
+    def with_constants(self, *values: NDArray[Any]) -> Self:
+        weights, *rest = (value.astype(np.int64) for value in values)
+        bias, threshold = rest or np.zeros((2, self.mh), np.int64)
+        return replace(self, constants=Constants(weights.T.copy(), bias, threshold))
+
+    @property
+    def memory_bits(self) -> int:
+        return self.mw * self.mh * self.weight_bits
+
+    def operation_counts(self) -> dict[str, int]:
+        return {
+            f"op_ac_{self.element_bits}bx{self.weight_bits}b": self.work,
+            f"param_weight_{self.weight_bits}b": self.mw * self.mh,
+            f"param_threshold_{self.threshold_bits}b": self.mh if self.dynamics else 0,
+        }
+
+    @property
+    def work(self) -> int:
+        return self.mw * self.mh * self.vectors
+
+    @property
+    def vector_words(self) -> int:
+        return self.synapse_folds
+
+    @property
+    def vector_cycles(self) -> int:
+        return self.synapse_folds * self.neuron_folds * self.time_folds
+
+    @property
+    def reads_image(self) -> bool:
+        return self.static_input or self.reads_events
+
+    @property
+    def burst_words(self) -> int:
+        """A vector: the core reads each input once and then works on the vector that it has."""
+        if self.neuron_folds * self.time_folds == 1:
+            return 0
+        if self.neuron_folds <= self.map_pixels:
+            return 0  # it counts the next map while it multiplies
+        return self.synapse_folds
+
+    def foldings(self) -> Iterator[Self]:
+        """SIMD, PE and TP, with the weights where they cost least; no word is wider than a stream's may be."""
+        result_bits = self.outputs[0].bits // self.pe
+        for simd in divisors(self.mw):
+            for pe in divisors(self.mh):
+                if pe * max(simd * self.weight_bits, result_bits) > MAX_STREAM_BITS:
+                    continue
+                style = choose_memory_style(self.mw // simd * (self.mh // pe), simd * pe * self.weight_bits)
+                for tp in (self.timesteps,) if self.sums_once else divisors(self.timesteps):
+                    yield replace(self, simd=simd, pe=pe, tp=tp, memory_style=style)
+
+    def folding(self) -> dict[str, Any]:
+        return {**super().folding(), "memStyle": self.memory_style}
+
+    def fold(self, asked: Mapping[str, Any], where: str) -> Self:
+        tp = int(asked.get("TP", self.timesteps))
+        if self.sums_once and tp != self.timesteps:
+            image = "its image is the same at every step"
+            reason = image if self.static_input else "the read-out counts the spikes first"
+            raise FoldingError(f"{where}: TP={tp} is not possible, {reason}; valid is {self.timesteps}")
+        folded = super().fold(asked, where)
+        depth, width = folded.synapse_folds * folded.neuron_folds, folded.simd * folded.pe * folded.weight_bits
+        return replace(folded, memory_style=asked.get("memStyle", choose_memory_style(depth, width)))
+
+    @classmethod
+    def examples(cls) -> tuple[SpikingMVAU, ...]:
+        from codegen.cores.spiking_mvau_examples import examples
+
+        return examples()
+
+    def reference(self, *frames: Frame) -> tuple[Frame, ...]:
+        """Raises SimulationError where a sum that is sent on does not fit ``acc_bits``."""
+        elements = frames[0].reshape(self.vectors * self.map_pixels, self.mw)
+        return (_outputs(self, elements, self._constants()).reshape(-1, self.outputs[0].lanes),)
+
+    def resources(self) -> Resources:
+        return mvau_resources(self)
+
+    def render(self, language: Language, folder: Path) -> Rendered:
+        """The instance with its weights; raises RenderError when a constant does not fit its width."""
+        write = rendering.write_rtl if language == "rtl" else rendering.write_hls
+        return write(self, self._constants(), folder)
+
+    def _constants(self) -> Constants:
+        if self.constants is None:
+            raise RenderError(f"SpikingMVAU {self.name!r} has no weights")
+        return self.constants
+
+
+def _outputs(core: SpikingMVAU, elements: Frame, constants: Constants) -> NDArray[np.int64]:
+    """Step by step, elements [vectors * map_pixels, MW] to [vectors, MH] spike trains UINT{T} or logits, or to
+    [vectors, MH, steps] sums."""
+    steps = range(core.timesteps)
+    values = [elements] * core.timesteps
+    if not core.static_input:
+        values = list(np.moveaxis(split_steps(elements, core.timesteps, core.step_bits), -1, 0))
+    if core.neuron == SUMS:
+        return _sums(core, values[: core.output_steps], constants)
+    neuron = core.dynamics
+    matrix, bias, levels = constants.weights.T, constants.bias, constants.threshold
+    if neuron is None:
+        logits = np.zeros((core.vectors, core.mh), dtype=np.int64)
+        for t in steps:
+            logits += values[t].reshape(-1, core.map_pixels, core.mw).sum(axis=1) @ matrix + bias
+        return logits
+    potential = np.broadcast_to(neuron.initial(levels), (len(elements), core.mh))
+    trains = np.zeros((len(elements), core.mh), dtype=np.int64)
+    for t in steps:
+        spiked, potential = neuron.step(potential, neuron.drive(values[t] @ matrix, bias), levels)
+        trains |= spiked.astype(np.int64) << t
+    return trains
+
+
+def _sums(core: SpikingMVAU, values: list[Frame], constants: Constants) -> NDArray[np.int64]:
+    """[vectors, MH, steps] sums of the elements [vectors, MW] of each step."""
+    sums = np.stack([step @ constants.weights.T for step in values], axis=-1)
+    low, high = -(1 << (core.acc_bits - 1)), (1 << (core.acc_bits - 1)) - 1
+    if sums.min() < low or sums.max() > high:
+        raise SimulationError(
+            f"SpikingMVAU {core.name!r}: sums from {sums.min()} to {sums.max()} do not fit {core.acc_bits} signed bits"
+        )
+    return sums

@@ -1,0 +1,130 @@
+"""Rendering of SpikingMVAU: parameters, weights and neuron constants around the hand-written logic."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codegen.cores.core import Rendered
+from codegen.cores.neuron_memory import constant_lines
+from codegen.cores.rendering import hex_lines, render, uint64_rows
+from codegen.errors import RenderError
+from codegen.neurons import NO_NEURON, SUMS, Constants
+from codegen.words import pack_lanes, word_bytes
+
+if TYPE_CHECKING:
+    from codegen.cores.spiking_mvau import SpikingMVAU
+
+
+def write_rtl(core: SpikingMVAU, constants: Constants, folder: Path) -> Rendered:
+    """Write <name>.sv, <name>_weights.hex and, but for sums, <name>_neurons.hex.
+
+    The wrapper's parameters WEIGHT_FILE and, with the latter, NEURON_FILE default to the bare file names.
+    Raises RenderError when a constant does not fit its width.
+    """
+    _check(core, constants)
+    word_bits = core.pe * core.simd * core.weight_bits
+    weight_file = f"{core.name}_weights.hex"
+    weights = _weight_words(core, constants.weights, word_bytes(word_bits))
+    (folder / weight_file).write_text(hex_lines(weights, word_bits))
+
+    initial_bits, data_files = _initial_bits(core), [weight_file]
+    if core.neuron != SUMS:
+        threshold_bits = core.threshold_bits if core.dynamics else 0
+        fields = (constants.bias * _bias_factor(core), initial_bits), (constants.threshold, threshold_bits)
+        data_files.append(f"{core.name}_neurons.hex")
+        (folder / data_files[-1]).write_text(constant_lines(fields, core.neuron_folds))
+
+    values: dict[str, object] = _template_values(core) | {
+        "in_padded": core.inputs[0].padded_bits,
+        "out_padded": core.outputs[0].padded_bits,
+        "static_input": int(core.static_input),
+        "neuron": int(core.dynamics is not None),
+        "sums": core.neuron == SUMS,
+        "leak": int(core.dynamics is not None and core.dynamics.leaks),
+        "soft_reset": int(core.reset == "soft"),
+        "half_start": int(core.half_start),
+        "bias_bits": initial_bits,
+        "block_rom": int(core.memory_style == "block"),
+        "use_dsp": int(core.use_dsp),
+    }
+    wrapper = f"{core.name}.sv"
+    render("rtl", "spiking_mvau_wrapper.sv.j2", values, folder / wrapper)
+    return Rendered((wrapper,), tuple(data_files))
+
+
+def write_hls(core: SpikingMVAU, constants: Constants, folder: Path) -> Rendered:
+    """Write <name>.hpp with the parameters, the weights and the function ``<name>(in, out)`` for one frame.
+
+    Raises RenderError when a constant does not fit its width.
+    """
+    _check(core, constants)
+    weight_words = -(-core.pe * core.simd * core.weight_bits // 64)
+    initial = constants.bias * _bias_factor(core)
+    wide = max(_initial_bits(core), core.threshold_bits) > 32
+    values: dict[str, object] = _template_values(core) | {
+        "static_input": core.static_input,
+        "neuron": core.neuron.upper(),
+        "soft_reset": core.reset == "soft",
+        "weight_words": weight_words,
+        "depth": core.synapse_folds * core.neuron_folds,
+        "weights": uint64_rows(_weight_words(core, constants.weights, 8 * weight_words)),
+        "constant_type": "std::int64_t" if wide else "std::int32_t",
+        "initial": ", ".join(map(str, initial.tolist())),
+        "threshold": ", ".join(map(str, constants.threshold.tolist())),
+        "in_words": core.inputs[0].words,
+        "out_words": core.outputs[0].words,
+        "block_rom": core.memory_style == "block",
+        "step_argument": f", {core.step_bits}" if core.step_bits > 1 else "",
+    }
+    header = f"{core.name}.hpp"
+    render("hls", "spiking_mvau_instance.hpp.j2", values, folder / header)
+    return Rendered((header,))
+
+
+def _template_values(core: SpikingMVAU) -> dict[str, object]:
+    bits = {"in_bits": core.inputs[0].bits, "out_bits": core.outputs[0].bits, "count_bits": core.count_bits}
+    return core.parameters() | bits
+
+
+def _bias_factor(core: SpikingMVAU) -> int:
+    """The read-out adds its bias once for all steps."""
+    return core.timesteps if core.neuron == NO_NEURON else 1
+
+
+def _initial_bits(core: SpikingMVAU) -> int:
+    """Width of the bias in the neuron ROM; the read-out's T*bias may take as much as a logit."""
+    return core.output_bits if core.neuron == NO_NEURON else core.bias_bits
+
+
+def _weight_words(core: SpikingMVAU, weights: NDArray[np.int64], bytes_per_word: int) -> NDArray[np.uint8]:
+    """ROM words as little-endian bytes [SF*NF, bytes_per_word]: address nf*SF + sf, lane pe*SIMD + simd."""
+    folds = weights.reshape(core.neuron_folds, core.pe, core.synapse_folds, core.simd)
+    lanes = folds.transpose(0, 2, 1, 3).reshape(core.neuron_folds * core.synapse_folds, core.pe * core.simd)
+    return pack_lanes(lanes, core.weight_bits, bytes_per_word)
+
+
+def _check(core: SpikingMVAU, constants: Constants) -> None:
+    where = f"SpikingMVAU {core.name!r}"
+    shape = np.shape(constants.weights)
+    if shape != (core.mh, core.mw):
+        raise RenderError(f"{where}: weights of shape {shape} were given, it needs ({core.mh}, {core.mw})")
+    for label, values, bits in (
+        ("weights", constants.weights, core.weight_bits),
+        ("biases", constants.bias * _bias_factor(core), _initial_bits(core)),
+        ("thresholds", constants.threshold, core.threshold_bits),
+    ):
+        if label != "weights" and core.neuron == SUMS:
+            continue
+        if label != "weights" and np.shape(values) != (core.mh,):
+            raise RenderError(f"{where}: {label} of shape {np.shape(values)} were given, it needs ({core.mh},)")
+        low, high = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
+        if label == "thresholds" and core.neuron == NO_NEURON:
+            continue
+        if np.min(values) < low or np.max(values) > high:
+            raise RenderError(
+                f"{where}: {label} from {np.min(values)} to {np.max(values)} do not fit {bits} signed bits"
+            )

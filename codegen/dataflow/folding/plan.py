@@ -1,0 +1,141 @@
+"""A folding of one layer: lanes of its core and of the nodes around it, FIFOs between them, and what it all costs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from codegen.cores.core import Core, FollowerCore, LayerCore, StreamCore
+from codegen.cores.fifo import fifo_resources
+from codegen.cores.width_converter import converter_resources
+from codegen.dataflow.folding.layers import Layer
+from codegen.fit import NO_RESOURCES, Resources, total
+
+NO_FIFO = 2
+"""FINN's InsertFIFO creates no FIFO of this depth or less."""
+
+
+@dataclass(frozen=True)
+class LayerPlan:
+    """The folding of one layer: its cores, folded, and the FIFOs that keep them from waiting for each other."""
+
+    layer: Layer
+    core: LayerCore
+    streams: tuple[StreamCore, ...]
+    followers: tuple[FollowerCore, ...]
+    input_fifo: int
+    """Words between the width converter (or whatever is before) and the first node of the layer."""
+    vector_fifo: int
+    """Words between the window and the core; without a window ``input_fifo`` is before the core."""
+
+    @property
+    def nodes(self) -> tuple[Core, ...]:
+        """All of the layer's cores in stream order."""
+        return (*self.streams, self.core, *self.followers)
+
+    @property
+    def fifo_depths(self) -> tuple[tuple[Core, int | None], ...]:
+        """Each of the layer's cores, and the depth of the FIFO before it where the plan has one."""
+        depths: dict[str, int] = {self.core.name: self.vector_fifo}
+        depths[self.nodes[0].name] = self.input_fifo
+        return tuple((core, depths.get(core.name)) for core in self.nodes)
+
+    @property
+    def cores(self) -> dict[str, Core]:
+        """The layer's cores by name."""
+        return {core.name: core for core in self.nodes}
+
+    @property
+    def output_lanes(self) -> int:
+        """Elements in a word that the layer's core writes; those behind it have as many."""
+        return self.core.outputs[0].lanes
+
+    @property
+    def cycles(self) -> int:
+        """Cycles per frame of the slowest node of the layer."""
+        return max(core.cycles for core in self.nodes)
+
+    def resources(self, before: Mapping[str, Core]) -> Resources:
+        """Estimate of the layer's nodes, with the width converters from the cores of the layers before.
+
+        ``before``: these cores by name; there is no converter behind one that is missing.
+        """
+        parts = [core.resources() for core in self.nodes]
+        first = self.nodes[0].inputs[0]
+        if self.streams:
+            parts.append(converter_resources(self.streams[-1].outputs[0].bits, self.core.inputs[0].bits))
+            parts.append(_fifo(self.core.inputs[0].bits, self.vector_fifo))
+        parts.append(_fifo(first.bits, self.input_fifo))
+        writers = {**before, **self.cores}
+        read = [(self.layer.source, first)] if self.layer.source else []
+        for follower, core in zip(self.layer.followers, self.followers, strict=True):
+            read += [(source, core.inputs[port]) for port, source in follower.joins]
+        for source, stream in read:
+            if source.core in writers:
+                parts.append(converter_resources(writers[source.core].outputs[source.output].bits, stream.bits))
+        return total(parts)
+
+
+def _fifo(width: int, depth: int) -> Resources:
+    return fifo_resources(width, depth) if depth > NO_FIFO else NO_RESOURCES
+
+
+def plan_layer(
+    layer: Layer, core: LayerCore, stream_lanes: int, asked: Mapping[str, Mapping[str, Any]] | None = None
+) -> LayerPlan:
+    """A layer's plan for a folded core, with ``stream_lanes`` in the padding and window before it.
+
+    ``asked``: attributes of a folding file by node, for the followers. Raises FoldingError where they do not divide.
+    """
+    followers = _fold_followers(layer, core, asked or {})
+    streams = tuple(stream.with_lanes(stream_lanes) for stream in layer.streams)
+    if not streams:
+        wait = NO_FIFO if core.reads_image else max(NO_FIFO, core.burst_words)
+        return LayerPlan(layer, core, (), followers, input_fifo=wait, vector_fifo=NO_FIFO)
+    return LayerPlan(
+        layer,
+        core,
+        streams,
+        followers,
+        input_fifo=NO_FIFO if core.reads_image else _frame_gap_fifo(streams),
+        vector_fifo=_vector_fifo(streams[-1], core),
+    )
+
+
+def _fold_followers(layer: Layer, core: LayerCore, asked: Mapping[str, Mapping[str, Any]]) -> tuple[FollowerCore, ...]:
+    """Each with the lanes of what it reads, and as many cycles as the layer's core or fewer, but for what is asked."""
+    cores: dict[str, Core] = {core.name: core}
+    followers = []
+    for follower in layer.followers:
+        lanes = cores[follower.source.core].outputs[follower.source.output].lanes
+        folded = follower.core.with_lanes(lanes, follower.port).within(core.cycles)
+        name = folded.name
+        folded = folded.fold(asked.get(name, {}), f"{name} of layer {layer.name!r} ({core.name})")
+        cores[name] = folded
+        followers.append(folded)
+    return tuple(followers)
+
+
+def _frame_gap_fifo(streams: tuple[StreamCore, ...]) -> int:
+    """Words of input that arrive while the window works off the padding below a frame and cannot start the next.
+
+    The last rows of windows of a frame need only padding, and the window takes no more of the next frame than its
+    buffer has spare: for that time the layer before would stall, and then refill the first rows at its own slow rate.
+    """
+    closing = sum(stream.closing_words for stream in streams)
+    return closing + sum(stream.opening_words for stream in streams) if closing else NO_FIFO
+
+
+def _vector_fifo(window: StreamCore, core: LayerCore) -> int:
+    """Words that let the window run ahead of a core which reads a vector in a burst and then works on it.
+
+    Needed where the window is narrower than the core, and where it needs longer to start a frame than the core is busy.
+    """
+    idle = core.vector_cycles - core.vector_words
+    behind = core.inputs[0].lanes > window.outputs[0].lanes and idle > 0
+    vectors = 1 if behind else 0
+    if idle > 0:
+        vectors = max(vectors, math.ceil((window.fill_words - idle) / core.vector_cycles))
+    return max(NO_FIFO, vectors * core.vector_words)

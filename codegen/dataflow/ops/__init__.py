@@ -1,0 +1,1 @@
+"""FINN operators of this project: one file for an operator, one for each of its backends."""

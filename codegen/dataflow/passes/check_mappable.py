@@ -1,0 +1,236 @@
+"""CheckMappable: name everything that no hardware core implements, before anything is generated."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import onnx
+from onnx import NodeProto
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.transformation.base import Transformation
+
+from codegen.dataflow.passes.graph import attribute, data_inputs, describe, is_neuron, is_read_out
+from codegen.dataflow.passes.infer_pools import POOLS
+from codegen.dataflow.passes.stream_kinds import graph_problems
+from codegen.dialect import EVENT_DIMENSIONS, MAX_TIMESTEPS
+from codegen.errors import MappingError
+from codegen.neurons import NEURONS
+
+IMAGE_TO_FEATURE_MAP = (0, 3, 1, 2)
+"""NHWC pixels to the NCHW that ONNX convolutions read."""
+
+EVENTS_TO_FEATURE_MAP = (1, 0, 4, 2, 3)
+"""The same of event frames [N, T, H, W, C], with time in front."""
+
+CHANNEL_AXIS = 2
+"""Of a current [T, batch, channels, ...]."""
+
+MAP_AXES = (2, 3)
+"""Of a feature map [T, channels, height, width]."""
+
+GLUE = ("Cast", "Identity", "Transpose", "Reshape", "Unsqueeze", "Expand")
+
+
+class CheckMappable(Transformation):
+    """Raise one MappingError that names every node which cannot be mapped, each with its reason.
+
+    The graph must lead from one image, or its event frames, to one logits tensor, made of Conv and MatMul with
+    constant integer weights, functions of neurons and ReadOut, additions of sums and spikes times powers of two with a
+    sign per channel behind them, non-overlapping MaxPool, LpPool with p = 1, a ReduceSum over the map before the
+    read-out, and the reshapes that carry time as a leading axis (codegen.export.onnx_writer). Shapes must have been
+    inferred for a batch of one. Changes nothing.
+    """
+
+    def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
+        problems: list[str] = []
+        for node in model.graph.node:
+            # Shapes behind a node that cannot be mapped follow from it and are no problems of their own.
+            reason = _node_problem(model, node) or (None if problems else _shape_problem(model, node))
+            if reason:
+                problems.append(f"{describe(node)}: {reason}")
+        # The graph only means something once every node does.
+        problems = problems or graph_problems(model)
+        if problems:
+            raise MappingError(
+                f"{len(problems)} node{'s' * (len(problems) > 1)} of the ONNX graph cannot be mapped to hardware: "
+                + "; ".join(problems)
+            )
+        return model, False
+
+
+def _node_problem(model: ModelWrapper, node: NodeProto) -> str | None:
+    """Why the node cannot be mapped whatever its shapes, or None."""
+    expected = 2 if node.op_type == "Add" and not node.domain else 1
+    if len(data_inputs(model, node)) != expected:
+        return f"it reads {len(data_inputs(model, node))} streams, {expected} can be"
+    if is_neuron(node) or is_read_out(node):
+        return _neuron_problem(model, node)
+    if node.domain:
+        return "unknown operator"
+    if node.op_type == "Conv":
+        return _convolution_problem(model, node)
+    if node.op_type == "MatMul":
+        return _weights_problem(model, node)
+    if node.op_type in POOLS:
+        return _pool_problem(node)
+    if node.op_type == "ReduceSum":
+        return _map_sum_problem(model, node)
+    if node.op_type == "Mul":
+        return _factor_problem(model, node)
+    return None if node.op_type in ("Add", *GLUE) else "unsupported operator"
+
+
+def _shape_problem(model: ModelWrapper, node: NodeProto) -> str | None:
+    """Why the node cannot be mapped with the shapes it has, or None."""
+    if is_neuron(node) or is_read_out(node):
+        return _neuron_shape_problem(model, node)
+    if node.op_type == "Conv":
+        return _map_problem(model, node)
+    if node.op_type == "ReduceSum":
+        shape = model.get_tensor_shape(node.input[0])
+        return None if shape is not None and len(shape) == 4 else f"its input {shape} is not a batch of feature maps"
+    if node.op_type == "Add":
+        shapes = [model.get_tensor_shape(name) for name in node.input]
+        return None if shapes[0] == shapes[1] else f"it adds {shapes[0]} and {shapes[1]}, which differ"
+    if node.op_type == "Mul":
+        return _sign_shape_problem(model, node)
+    return _glue_problem(model, node) if node.op_type in GLUE else None
+
+
+def _weights_problem(model: ModelWrapper, node: NodeProto) -> str | None:
+    weights = model.get_initializer(node.input[1])
+    if weights is None:
+        return "its weights are not a constant"
+    datatype = model.get_tensor_datatype(node.input[1])
+    if not (datatype.is_integer() and datatype.signed()):
+        return f"its weights are annotated {datatype}, not as signed integers"
+    if not datatype.allowed(weights).all():
+        return f"its weights are not all {datatype}"
+    return None
+
+
+def _convolution_problem(model: ModelWrapper, node: NodeProto) -> str | None:
+    if len(node.input) > 2:
+        return "a bias on the convolution is not supported, it belongs to the neuron"
+    if attribute(node, "group", 1) != 1:
+        return f"grouped convolution (group={attribute(node, 'group')}) is not supported"
+    if any(step != 1 for step in attribute(node, "dilations", ())):
+        return f"dilation {attribute(node, 'dilations')} is not supported"
+    if attribute(node, "auto_pad", "NOTSET") != "NOTSET":
+        return f"auto_pad={attribute(node, 'auto_pad')} is not supported, write pads"
+    weights = model.get_initializer(node.input[1])
+    if weights is None:
+        return "its weights are not a constant"
+    if weights.ndim != 4:
+        return f"a convolution over {weights.ndim - 2} dimensions is not supported, only over two"
+    kernel, strides = weights.shape[2:], attribute(node, "strides", (1, 1))
+    pads = attribute(node, "pads", (0, 0, 0, 0))
+    if kernel[0] != kernel[1]:
+        return f"a {kernel[0]}x{kernel[1]} kernel is not supported, only square ones"
+    if strides[0] != strides[1]:
+        return f"strides {strides} are not supported, only equal ones"
+    if len(set(pads)) != 1:
+        return f"pads {pads} are not supported, only the same on all four sides"
+    return _weights_problem(model, node)
+
+
+def _map_problem(model: ModelWrapper, node: NodeProto) -> str | None:
+    kernel = model.get_initializer(node.input[1]).shape[2:]
+    strides, pads = attribute(node, "strides", (1, 1)), attribute(node, "pads", (0, 0, 0, 0))
+    shape = model.get_tensor_shape(node.input[0])
+    if shape is None or len(shape) != 4:
+        return f"its input {shape} is not a batch of feature maps"
+    if min(shape[2:]) + 2 * pads[0] < max(kernel[0], strides[0]):
+        return f"kernel {kernel[0]} or stride {strides[0]} is larger than its padded {shape[2]}x{shape[3]} map"
+    return None
+
+
+def _pool_problem(node: NodeProto) -> str | None:
+    if node.op_type == "LpPool" and attribute(node, "p", 2) != 1:
+        return f"a norm of p={attribute(node, 'p', 2)} is not supported, only sums (p=1)"
+    kernel = attribute(node, "kernel_shape")
+    strides = attribute(node, "strides", (1,) * len(kernel))
+    if len(kernel) != 2 or kernel[0] != kernel[1]:
+        return f"a pooling window {kernel} is not supported, only square ones"
+    if tuple(strides) != tuple(kernel):
+        return f"overlapping pooling (window {kernel}, strides {strides}) is not supported"
+    if any(attribute(node, "pads", ())) or attribute(node, "auto_pad", "NOTSET") not in ("NOTSET", "VALID"):
+        return "padding in the pooling is not supported"
+    if attribute(node, "ceil_mode", 0) or any(step != 1 for step in attribute(node, "dilations", ())):
+        return "ceil_mode and dilations in the pooling are not supported"
+    return None
+
+
+def _map_sum_problem(model: ModelWrapper, node: NodeProto) -> str | None:
+    axes = model.get_initializer(node.input[1]) if len(node.input) > 1 else None
+    if axes is None or tuple(sorted(axes.tolist())) != MAP_AXES or attribute(node, "keepdims", 1):
+        return f"only sums over the axes {MAP_AXES} of a map, without keepdims, are supported"
+    return None
+
+
+def _factor_problem(model: ModelWrapper, node: NodeProto) -> str | None:
+    """Either one power of two, or -1, 0 or 1 for each channel."""
+    values = model.get_initializer(node.input[1])
+    if values is None:
+        return "it multiplies by something that is no constant behind its input"
+    if values.ndim == 0:
+        factor = int(values)
+        return None if factor > 0 and factor & (factor - 1) == 0 else f"its factor {values} is no power of two"
+    return None if np.isin(values, (-1, 0, 1)).all() else "its signs are not all -1, 0 or 1"
+
+
+def _sign_shape_problem(model: ModelWrapper, node: NodeProto) -> str | None:
+    values, shape = model.get_initializer(node.input[1]), model.get_tensor_shape(node.input[0])
+    if values.ndim == 0:
+        return None
+    if shape is None or len(shape) <= CHANNEL_AXIS or values.size != shape[CHANNEL_AXIS]:
+        return f"its {values.size} signs are not one per channel of {shape}"
+    return None
+
+
+def _neuron_problem(model: ModelWrapper, node: NodeProto) -> str | None:
+    expected = 3 if is_neuron(node) else 2
+    if len(node.input) != expected or any(model.get_initializer(name) is None for name in node.input[1:]):
+        return f"it needs {expected - 1} constants after the current"
+    timesteps = attribute(node, "timesteps")
+    if timesteps is None or not 1 <= timesteps <= MAX_TIMESTEPS:
+        return f"timesteps={timesteps} is outside 1..{MAX_TIMESTEPS}"
+    return NEURONS[node.op_type].attribute_problem(partial(attribute, node)) if is_neuron(node) else None
+
+
+def _neuron_shape_problem(model: ModelWrapper, node: NodeProto) -> str | None:
+    timesteps = attribute(node, "timesteps")
+    shape = model.get_tensor_shape(node.input[0])
+    if shape is None or tuple(shape[:2]) != (timesteps, 1):
+        return f"its input {shape} does not lead with its {timesteps} time steps of one frame"
+    channels = shape[CHANNEL_AXIS]
+    if any(model.get_initializer(name).size != channels for name in node.input[1:]):
+        return f"its constants are not one per channel ({channels})"
+    return None
+
+
+def _glue_problem(model: ModelWrapper, node: NodeProto) -> str | None:
+    """Reshapes may only move the time axis or flatten a feature map (batch of one)."""
+    before, after = (model.get_tensor_shape(name) for name in (node.input[0], node.output[0]))
+    if before is None or after is None:
+        return "its shapes cannot be inferred"
+    if node.op_type == "Cast":
+        exact = (onnx.TensorProto.FLOAT, onnx.TensorProto.INT32)
+        return None if attribute(node, "to") in exact else "it casts to a type that does not hold the integers"
+    if node.op_type == "Identity":
+        return None
+    if node.op_type == "Transpose":
+        expected = EVENTS_TO_FEATURE_MAP if len(before) == EVENT_DIMENSIONS else IMAGE_TO_FEATURE_MAP
+        allowed = attribute(node, "perm") == expected
+        return None if allowed else f"perm={attribute(node, 'perm')} is not supported, only {expected}"
+    if node.op_type == "Unsqueeze":
+        return None if after == [1, *before] else f"{before} to {after} does not add the time axis"
+    if node.op_type == "Expand":
+        return None if after[1:] == before[1:] and before[0] == 1 else f"{before} to {after} does not repeat time steps"
+    splits_time = len(after) >= 2 and after[1] == 1 and [after[0], *after[2:]] == before
+    joins_time = len(before) >= 2 and before[1] == 1 and [before[0], *before[2:]] == after
+    flattens = len(before) == 4 and len(after) == 2 and after[0] == before[0]
+    if splits_time or joins_time or flattens:
+        return None
+    return f"{before} to {after} neither moves the time axis nor flattens a feature map"

@@ -1,1 +1,0 @@
-"""FINN operators of this project: one file for an operator, one for each of its back ends."""

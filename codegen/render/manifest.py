@@ -1,0 +1,173 @@
+"""rtl/nodes.json and hls/streams.json: what simulators and synthesis know of a rendered accelerator.
+
+nodes.json is what the RTL tree consists of, for the simulator and for synthesis of each node on its own (paths relative
+to rtl/, which is also the working folder of simulation and synthesis: memory files are read by bare file name):
+
+    {"top": "accelerator",
+     "bound": cycles per frame of the slowest node,
+     "input": STREAM, "output": STREAM,
+     "files": [every source in compile order, the top last],
+     "nodes": [{"name": ..., "op": FINN op type, "module": module name,
+                "files": [the sources this node needs, in compile order],
+                "data_files": [its memory files],
+                "inputs": [STREAM, ...], "outputs": [STREAM, ...], "cycles": expected cycles per frame,
+                "parameters": {the core's spec}}, ...],
+     "edges": [{"producer": node name, "output": port, "consumer": node name, "input": port}, ...]}
+    STREAM = {"lanes", "element_bits", "signed", "words" per frame, "bits", "padded_bits" of TDATA}
+
+Nodes are in topological order. Every node module has the ports ap_clk, ap_rst_n, and in<i>_V_TDATA/TVALID/TREADY and
+out<i>_V_TDATA/TVALID/TREADY for each of its streams. An edge is one stream of the top level, whose signals carry its
+index (data_<i>, valid_<i>, ready_<i>); its producer or consumer is null where it is the accelerator's own port.
+
+streams.json is what the C simulation needs beside the sources:
+
+    {"input": STREAM, "output": STREAM, "max_width": bits of the widest ap_uint}
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from codegen.cores.core import Stream, port_name
+from sca_train.files import write_text
+
+MANIFEST = "nodes.json"
+HLS_STREAMS = "streams.json"
+
+
+@dataclass(frozen=True)
+class RenderedNode:
+    """One node's module and the files it needs."""
+
+    name: str
+    op: str
+    module: str
+    files: tuple[str, ...]
+    data_files: tuple[str, ...]
+    inputs: tuple[Stream, ...]
+    outputs: tuple[Stream, ...]
+    cycles: int
+    parameters: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class RenderedEdge:
+    """A stream of the top level from a node's output to a node's input; None for the accelerator's own ports."""
+
+    producer: str | None
+    output: int
+    consumer: str | None
+    input: int
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Everything in an rtl/ folder."""
+
+    top: str
+    bound: int
+    input: Stream
+    output: Stream
+    files: tuple[str, ...]
+    nodes: tuple[RenderedNode, ...]
+    edges: tuple[RenderedEdge, ...]
+
+    @property
+    def edge_names(self) -> tuple[str, ...]:
+        """What messages call the edges: ``producer -> consumer``, with the port of a node that has several."""
+        nodes = {node.name: node for node in self.nodes}
+
+        def end(name: str | None, kind: Literal["input", "output"], port: int) -> str:
+            if name is None:
+                return f"the {'output' if kind == 'input' else 'input'}"
+            streams = nodes[name].inputs if kind == "input" else nodes[name].outputs
+            return port_name(name, kind, port, len(streams) > 1)
+
+        return tuple(
+            f"{end(edge.producer, 'output', edge.output)} -> {end(edge.consumer, 'input', edge.input)}"
+            for edge in self.edges
+        )
+
+
+@dataclass(frozen=True)
+class HlsStreams:
+    """The two streams of the HLS C++, and AP_INT_MAX_W: the bits of the widest integer in it."""
+
+    input: Stream
+    output: Stream
+    max_width: int
+
+
+def write_hls_streams(streams: HlsStreams, folder: Path) -> Path:
+    """Write streams.json into an hls/ folder."""
+    content = {"input": _stream(streams.input), "output": _stream(streams.output), "max_width": streams.max_width}
+    target = folder / HLS_STREAMS
+    write_text(target, json.dumps(content, indent=1) + "\n")
+    return target
+
+
+def read_hls_streams(file: Path) -> HlsStreams:
+    """Read the streams.json of an hls/ folder."""
+    content = json.loads(file.read_text())
+    return HlsStreams(_read_stream(content["input"]), _read_stream(content["output"]), content["max_width"])
+
+
+def write_manifest(manifest: Manifest, folder: Path) -> Path:
+    """Write nodes.json into the folder."""
+    content = {
+        "top": manifest.top,
+        "bound": manifest.bound,
+        "input": _stream(manifest.input),
+        "output": _stream(manifest.output),
+        "files": list(manifest.files),
+        "nodes": [
+            {
+                **asdict(node),
+                "inputs": [_stream(stream) for stream in node.inputs],
+                "outputs": [_stream(stream) for stream in node.outputs],
+            }
+            for node in manifest.nodes
+        ],
+        "edges": [asdict(edge) for edge in manifest.edges],
+    }
+    target = folder / MANIFEST
+    write_text(target, json.dumps(content, indent=1) + "\n")
+    return target
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read nodes.json of an rtl/ folder."""
+    content = json.loads((folder / MANIFEST).read_text())
+    return Manifest(
+        top=content["top"],
+        bound=content["bound"],
+        input=_read_stream(content["input"]),
+        output=_read_stream(content["output"]),
+        files=tuple(content["files"]),
+        nodes=tuple(
+            RenderedNode(
+                name=node["name"],
+                op=node["op"],
+                module=node["module"],
+                files=tuple(node["files"]),
+                data_files=tuple(node["data_files"]),
+                inputs=tuple(_read_stream(stream) for stream in node["inputs"]),
+                outputs=tuple(_read_stream(stream) for stream in node["outputs"]),
+                cycles=node["cycles"],
+                parameters=node["parameters"],
+            )
+            for node in content["nodes"]
+        ),
+        edges=tuple(RenderedEdge(**edge) for edge in content["edges"]),
+    )
+
+
+def _stream(stream: Stream) -> dict[str, Any]:
+    return {**asdict(stream), "bits": stream.bits, "padded_bits": stream.padded_bits}
+
+
+def _read_stream(content: dict[str, Any]) -> Stream:
+    return Stream(content["lanes"], content["element_bits"], content["signed"], content["words"])

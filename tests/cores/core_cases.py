@@ -1,0 +1,446 @@
+"""Core configurations with weights, inputs and expected outputs, drawn at random from a printed seed."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from hypothesis import assume
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from codegen.cores.core import Core, divisors
+from codegen.cores.spike_pool import SpikePool
+from codegen.cores.spiking_mvau import SpikingMVAU
+from codegen.cores.sum_pool import SumPool
+from codegen.neurons import NO_NEURON, SUMS, Constants
+from codegen.words import join_steps
+
+Mode = Literal["spikes", "static", "readout", "sums", "static sums"]
+"""What a SpikingMVAU reads and writes: spikes or counts, or an image; trains, the read-out of spikes, or sums."""
+MAX_LANES = 128
+"""Bound of SIMD*PE*TP for random configurations, so that a batch compiles in reasonable time."""
+MAX_CYCLES = 160
+"""Bound of the cycles per vector for random configurations, so that a batch simulates in reasonable time."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One core with the elements of its input and output streams, each [words, lanes] for all frames back to back."""
+
+    core: Core
+    frames: int
+    inputs: tuple[NDArray[Any], ...]
+    outputs: tuple[NDArray[Any], ...]
+
+    @property
+    def name(self) -> str:
+        return self.core.name
+
+    @property
+    def input_words(self) -> list[list[int]]:
+        """Of each input."""
+        return [
+            join_lanes(lanes, stream.element_bits) for lanes, stream in zip(self.inputs, self.core.inputs, strict=True)
+        ]
+
+    @property
+    def output_words(self) -> list[int]:
+        """Of all outputs, one behind the other."""
+        streams = zip(self.outputs, self.core.outputs, strict=True)
+        return [word for lanes, stream in streams for word in join_lanes(lanes, stream.element_bits)]
+
+
+def case_of(core: Core, frames: int, *elements: NDArray[Any]) -> Case:
+    """A core on elements of so many frames for each of its inputs, and what its reference model gives."""
+    inputs = [
+        values.reshape(frames, stream.words, stream.lanes) for values, stream in zip(elements, core.inputs, strict=True)
+    ]
+    outputs = [core.reference(*frame) for frame in zip(*inputs, strict=True)]
+    shapes = [(stream.words, stream.lanes) for stream in core.outputs]
+    assert all([frame.shape for frame in given] == shapes for given in outputs)
+    joined = tuple(np.concatenate(port) for port in zip(*outputs, strict=True))
+    return Case(core, frames, tuple(np.concatenate(port) for port in inputs), joined)
+
+
+def join_lanes(lanes: NDArray[Any], bits: int) -> list[int]:
+    """Stream words of rows of lanes, lane 0 in the low bits."""
+    mask = (1 << bits) - 1
+    return [sum((int(value) & mask) << (i * bits) for i, value in enumerate(row)) for row in lanes]
+
+
+def signed_bits(*values: int) -> int:
+    """Smallest two's complement width that holds all values."""
+    return max((value if value >= 0 else ~value).bit_length() + 1 for value in values)
+
+
+def mvau_case(
+    name: str,
+    seed: int,
+    *,
+    mw: int,
+    mh: int,
+    simd: int,
+    pe: int,
+    timesteps: int,
+    tp: int | None = None,
+    mode: Mode = "spikes",
+    neuron: Literal["IF", "LIF"] = "IF",
+    leak_shift: int = 1,
+    reset: Literal["hard", "soft"] = "hard",
+    weight_bits: int = 4,
+    frac_bits: int = 4,
+    input_bits: int = 8,
+    vectors: int = 2,
+    frames: int = 3,
+    block: bool = False,
+    use_dsp: bool = False,
+    half_start: bool = False,
+    map_pixels: int = 1,
+    step_bits: int = 1,
+    largest_step: int = 0,
+) -> Case:
+    """A SpikingMVAU with random constants and the narrowest widths that these constants allow.
+
+    ``largest_step``: the largest input at a step where that is less than ``step_bits`` hold.
+    """
+    rng = np.random.default_rng(seed)
+    limit = 1 << (weight_bits - 1)
+    weights = rng.integers(-limit, limit, size=(mh, mw))
+    static, sums = mode in ("static", "static sums"), mode in ("sums", "static sums")
+    largest = (1 << input_bits) - 1 if static else largest_step or (1 << step_bits) - 1
+    high = np.maximum(weights, 0).sum(axis=1) * largest
+    low = np.minimum(weights, 0).sum(axis=1) * largest
+    if mode == "readout":
+        low, high = low * timesteps * map_pixels, high * timesteps * map_pixels
+    spread = max(2, int((high - low).max()) << frac_bits)
+    bias = rng.integers(-spread // 4, spread // 4 + 1, size=mh)
+    threshold = rng.integers(1, max(2, spread // 2), size=mh)
+    threshold[rng.random(mh) < 0.05] *= -1
+    leak = leak_shift if neuron == "LIF" else None
+    if mode == "readout":
+        potential_bits = 8
+        output_bits = signed_bits(
+            *(low + timesteps * bias).tolist(), *(high + timesteps * bias).tolist(), *(timesteps * bias).tolist()
+        )
+    elif sums:
+        # Bias and threshold stay what they are, and must not matter.
+        output_bits = potential_bits = signed_bits(*low.tolist(), *high.tolist())
+    else:
+        output_bits = 8
+        potential_bits = _potential_bits(
+            (low << frac_bits) + bias,
+            (high << frac_bits) + bias,
+            threshold,
+            timesteps,
+            leak,
+            reset == "soft",
+            half_start,
+        )
+    core = SpikingMVAU(
+        name=name,
+        mw=mw,
+        mh=mh,
+        simd=simd,
+        pe=pe,
+        timesteps=timesteps,
+        tp=timesteps if mode not in ("spikes", "sums") or tp is None else tp,
+        static_input=static,
+        input_bits=input_bits,
+        neuron=NO_NEURON if mode == "readout" else SUMS if sums else neuron,
+        leak_shift=leak_shift if neuron == "LIF" else 0,
+        reset=reset,
+        frac_bits=frac_bits,
+        weight_bits=weight_bits,
+        acc_bits=signed_bits(*low.tolist(), *high.tolist()),
+        potential_bits=potential_bits,
+        bias_bits=signed_bits(*bias.tolist()),
+        threshold_bits=signed_bits(*threshold.tolist()),
+        output_bits=output_bits,
+        vectors=vectors,
+        memory_style="block" if block else "distributed",
+        use_dsp=use_dsp,
+        half_start=half_start and mode in ("spikes", "static"),
+        map_pixels=map_pixels if mode == "readout" else 1,
+        step_bits=1 if static else step_bits,
+        constants=Constants(weights, bias, threshold),
+    )
+    rows = frames * vectors * core.map_pixels
+    density = rng.choice([0.1, 0.5, 0.9])
+    if static:
+        return case_of(core, frames, rng.integers(0, largest + 1, size=(rows, mw)))
+    kept = rng.random((rows, mw, timesteps)) < density
+    elements = join_steps(kept * rng.integers(1, largest + 1, kept.shape), step_bits)
+    return case_of(core, frames, elements)
+
+
+def extreme_sums_case(name: str, seed: int, **parameters: Any) -> Case:
+    """A ``mvau_case`` of sums whose inputs reach the lowest and the highest sum that the weights can give."""
+    core = mvau_case(name, seed, frames=2, **parameters).core
+    assert isinstance(core, SpikingMVAU) and core.neuron == SUMS and core.constants
+    weights = core.constants.weights
+    lowest = np.minimum(weights, 0)[np.minimum(weights, 0).sum(axis=1).argmin()] != 0
+    highest = np.maximum(weights, 0)[np.maximum(weights, 0).sum(axis=1).argmax()] != 0
+    vectors = core.largest_input * np.stack([lowest, highest])[np.arange(2 * core.vectors) % 2]
+    if core.static_input:
+        return case_of(core, 2, vectors)
+    # The first and the last step; the others are empty.
+    steps = np.zeros((*vectors.shape, core.timesteps), np.int64)
+    steps[..., 0] = steps[..., -1] = vectors
+    return case_of(core, 2, join_steps(steps, core.step_bits))
+
+
+def pool_case(
+    name: str,
+    seed: int,
+    *,
+    height: int,
+    width: int,
+    channels: int,
+    kernel: int,
+    pe: int,
+    timesteps: int,
+    frames: int = 3,
+) -> Case:
+    """A SpikePool with sparse random spike trains."""
+    rng = np.random.default_rng(seed)
+    core = SpikePool(
+        name=name, height=height, width=width, channels=channels, kernel=kernel, pe=pe, timesteps=timesteps
+    )
+    kept = rng.random((frames, height, width, channels, timesteps)) < 0.2
+    return case_of(core, frames, join_steps(kept.astype(np.int64), 1))
+
+
+def sum_pool_case(
+    name: str,
+    seed: int,
+    *,
+    height: int,
+    width: int,
+    channels: int,
+    kernel: int,
+    pe: int,
+    timesteps: int,
+    step_bits: int = 1,
+    frames: int = 3,
+) -> Case:
+    """A SumPool with random inputs, many of them the largest."""
+    rng = np.random.default_rng(seed)
+    core = SumPool(
+        name=name,
+        height=height,
+        width=width,
+        channels=channels,
+        kernel=kernel,
+        pe=pe,
+        timesteps=timesteps,
+        step_bits=step_bits,
+    )
+    largest = (1 << step_bits) - 1
+    steps = rng.integers(0, largest + 1, (frames, height, width, channels, timesteps))
+    steps[rng.random(steps.shape) < rng.choice([0.2, 0.9])] = largest
+    return case_of(core, frames, join_steps(steps, step_bits))
+
+
+def random_case(name: str, seed: int) -> Case:
+    """Any core of spikes or an image, of any shape, fold and mode; the same seed gives the same case."""
+    draw = random.Random(seed)
+    if draw.random() < 0.15:
+        kernel = draw.choice([1, 2, 2, 3])
+        channels = draw.randint(1, 8)
+        return pool_case(
+            name,
+            seed,
+            height=draw.randint(kernel, 7),
+            width=draw.randint(kernel, 7),
+            channels=channels,
+            kernel=kernel,
+            pe=draw.choice(divisors(channels)),
+            timesteps=draw.randint(1, 32),
+            frames=2,
+        )
+    mode: Literal["spikes", "static", "readout"] = draw.choice(["spikes", "spikes", "spikes", "static", "readout"])
+    while True:
+        mw, mh = draw.randint(1, 40), draw.randint(1, 12)
+        simd, pe = draw.choice(divisors(mw)), draw.choice(divisors(mh))
+        timesteps = draw.choice([1, 2, 3, 4, 4, 5, 6, 8, 12, 16, 20, 31, 32])
+        tp = draw.choice(divisors(timesteps))
+        map_pixels = draw.choice([1, 2, 3, 4, 9, 16, 25, 64]) if mode == "readout" else 1
+        lanes, folds = (tp, timesteps // tp) if mode == "spikes" else (4, 1)
+        cycles = (mw // simd) * max(mh // pe * folds, map_pixels)
+        if simd * pe * lanes <= MAX_LANES and cycles <= MAX_CYCLES:
+            break
+    return mvau_case(
+        name,
+        seed,
+        mw=mw,
+        mh=mh,
+        simd=simd,
+        pe=pe,
+        timesteps=timesteps,
+        tp=tp,
+        mode=mode,
+        neuron=draw.choice(["IF", "LIF"]),
+        leak_shift=draw.randint(1, 4),
+        reset=draw.choice(["hard", "soft"]),
+        weight_bits=draw.choice([2, 4, 8]),
+        frac_bits=draw.choice([0, 2, 4, 4, 7]),
+        input_bits=draw.choice([1, 4, 8, 8]),
+        vectors=draw.randint(1, 3) if map_pixels == 1 else 1,
+        frames=2,
+        block=draw.random() < 0.5,
+        use_dsp=draw.random() < 0.3,
+        half_start=draw.random() < 0.5,
+        map_pixels=map_pixels,
+    )
+
+
+def random_count_case(name: str, seed: int) -> Case:
+    """Any core that reads or writes several bits of each step; the same seed gives the same case."""
+    draw = random.Random(seed)
+    if draw.random() < 0.25:
+        kernel = draw.choice([1, 2, 2, 3, 4])
+        channels = draw.randint(1, 6)
+        return sum_pool_case(
+            name,
+            seed,
+            height=draw.randint(kernel, 9),
+            width=draw.randint(kernel, 9),
+            channels=channels,
+            kernel=kernel,
+            pe=draw.choice(divisors(channels)),
+            timesteps=draw.choice([1, 2, 4, 5, 8, 20, 32]),
+            step_bits=draw.randint(1, 4),
+            frames=2,
+        )
+    mode: Literal["spikes", "readout"] = draw.choice(["spikes", "spikes", "readout"])
+    step_bits = draw.randint(2, 8)
+    while True:
+        mw, mh = draw.randint(1, 24), draw.randint(1, 8)
+        simd, pe = draw.choice(divisors(mw)), draw.choice(divisors(mh))
+        timesteps = draw.choice([1, 2, 3, 4, 5, 8, 20, 31, 32])
+        tp = draw.choice(divisors(timesteps)) if mode == "spikes" else timesteps
+        map_pixels = draw.choice([1, 2, 4, 9, 25]) if mode == "readout" else 1
+        lanes = tp * step_bits if mode == "spikes" else 4
+        cycles = (mw // simd) * max(mh // pe * (timesteps // tp), map_pixels)
+        if simd * pe * lanes <= MAX_LANES and cycles <= MAX_CYCLES:
+            break
+    return mvau_case(
+        name,
+        seed,
+        mw=mw,
+        mh=mh,
+        simd=simd,
+        pe=pe,
+        timesteps=timesteps,
+        tp=tp,
+        mode=mode,
+        neuron=draw.choice(["IF", "LIF"]),
+        leak_shift=draw.randint(1, 4),
+        reset=draw.choice(["hard", "soft"]),
+        weight_bits=draw.choice([2, 4, 8]),
+        frac_bits=draw.choice([0, 2, 4]),
+        vectors=draw.randint(1, 3) if map_pixels == 1 else 1,
+        frames=2,
+        block=draw.random() < 0.5,
+        use_dsp=draw.random() < 0.3,
+        half_start=draw.random() < 0.5,
+        map_pixels=map_pixels,
+        step_bits=step_bits,
+        largest_step=draw.choice([0, 0, 1 << (step_bits - 1), draw.randint(1, (1 << step_bits) - 1)]),
+    )
+
+
+def random_sums_case(name: str, seed: int) -> Case:
+    """Any SpikingMVAU that sends its sums on, of spikes, counts or an image; the same seed gives the same case."""
+    draw = random.Random(seed)
+    mode: Mode = draw.choice(["sums", "sums", "sums", "static sums"])
+    step_bits = draw.choice([1, 1, 1, 2, 3, 8]) if mode == "sums" else 1
+    while True:
+        mw, mh = draw.randint(1, 40), draw.randint(1, 12)
+        simd, pe = draw.choice(divisors(mw)), draw.choice(divisors(mh))
+        timesteps = draw.choice([1, 2, 3, 4, 4, 5, 6, 8, 12, 16, 20, 31, 32])
+        tp = draw.choice(divisors(timesteps)) if mode == "sums" else timesteps
+        lanes = tp * step_bits if mode == "sums" else 4
+        if simd * pe * lanes <= MAX_LANES and mw // simd * (mh // pe) * (timesteps // tp) <= MAX_CYCLES:
+            break
+    build = draw.choice([mvau_case, mvau_case, mvau_case, extreme_sums_case])
+    return build(
+        name,
+        seed,
+        mw=mw,
+        mh=mh,
+        simd=simd,
+        pe=pe,
+        timesteps=timesteps,
+        tp=tp,
+        mode=mode,
+        weight_bits=draw.choice([2, 4, 8]),
+        frac_bits=draw.choice([0, 4]),
+        input_bits=draw.choice([1, 4, 8, 8]),
+        vectors=draw.randint(1, 3),
+        block=draw.random() < 0.5,
+        use_dsp=draw.random() < 0.3,
+        step_bits=step_bits,
+    )
+
+
+@st.composite
+def case_parameters(draw: st.DrawFn) -> dict[str, Any]:
+    """Arguments of mvau_case for neurons that start at half their threshold, or for a read-out that sums its map."""
+    mode = draw(st.sampled_from(["spikes", "static", "readout"]))
+    timesteps = draw(st.sampled_from([1, 2, 3, 4, 6, 8, 20, 32]))
+    mw, mh = draw(st.integers(1, 24)), draw(st.integers(1, 12))
+    simd, pe = draw(st.sampled_from(divisors(mw))), draw(st.sampled_from(divisors(mh)))
+    tp = draw(st.sampled_from(divisors(timesteps))) if mode == "spikes" else timesteps
+    map_pixels = draw(st.integers(2, 40)) if mode == "readout" else 1
+    assume(simd * pe * (tp if mode == "spikes" else 4) <= MAX_LANES)
+    assume(mw // simd * max(mh // pe * (timesteps // tp), map_pixels) <= MAX_CYCLES)
+    return {
+        "mode": mode,
+        "mw": mw,
+        "mh": mh,
+        "simd": simd,
+        "pe": pe,
+        "timesteps": timesteps,
+        "tp": tp,
+        "neuron": draw(st.sampled_from(["IF", "LIF"])),
+        "leak_shift": draw(st.integers(1, 4)),
+        "reset": draw(st.sampled_from(["hard", "soft"])),
+        "weight_bits": draw(st.sampled_from([2, 4, 8])),
+        "frac_bits": draw(st.sampled_from([0, 2, 4, 7])),
+        "vectors": draw(st.integers(1, 3)) if map_pixels == 1 else 1,
+        "block": draw(st.booleans()),
+        "use_dsp": draw(st.booleans()),
+        "half_start": True,
+        "map_pixels": map_pixels,
+    }
+
+
+def _potential_bits(
+    low: NDArray[np.int64],
+    high: NDArray[np.int64],
+    threshold: NDArray[np.int64],
+    timesteps: int,
+    leak: int | None,
+    soft: bool,
+    half_start: bool,
+) -> int:
+    """Width of step currents low, high [MH], and by intervals of the potential before and after each reset."""
+    bits = 1
+    for current_low, current_high, level in zip(low.tolist(), high.tolist(), threshold.tolist(), strict=True):
+        least = most = level // 2 if half_start else 0
+        bits = max(bits, signed_bits(least, current_low, current_high))
+        for _ in range(timesteps):
+            if leak is not None:
+                least, most = least - (least >> leak), most - (most >> leak)
+            least, most = least + current_low, most + current_high
+            bits = max(bits, signed_bits(least, most))
+            ends = [] if least >= level else [least, min(most, level - 1)]
+            if most >= level:
+                ends += [max(least, level) - level, most - level] if soft else [0]
+            least, most = min(ends), max(ends)
+            bits = max(bits, signed_bits(least, most))
+    return bits

@@ -1,0 +1,197 @@
+"""Named configurations of the cores that compute, and a check that the benches notice a wrong weight."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from core_cases import Case, mvau_case, pool_case, sum_pool_case
+from core_checks import check_hls, check_rtl
+from hls_bench import HlsResult, run_hls
+from rtl_bench import RtlResult, run_rtl
+
+from codegen.cores.spiking_mvau import SpikingMVAU
+
+CASES: dict[str, Case] = {
+    case.name: case
+    for case in [
+        mvau_case("spikes_if_hard", 1, mw=16, mh=8, simd=4, pe=2, timesteps=4),
+        mvau_case("spikes_if_soft", 2, mw=16, mh=8, simd=4, pe=2, timesteps=4, reset="soft"),
+        mvau_case("spikes_lif_hard", 3, mw=16, mh=8, simd=4, pe=2, timesteps=4, neuron="LIF"),
+        mvau_case(
+            "spikes_lif_soft", 4, mw=16, mh=8, simd=4, pe=2, timesteps=4, neuron="LIF", reset="soft", leak_shift=3
+        ),
+        mvau_case("static_if", 5, mw=27, mh=8, simd=9, pe=4, timesteps=4, mode="static", weight_bits=8),
+        mvau_case("static_lif", 6, mw=16, mh=4, simd=4, pe=4, timesteps=16, mode="static", weight_bits=8, neuron="LIF"),
+        mvau_case("static_dsp", 7, mw=16, mh=4, simd=8, pe=2, timesteps=4, mode="static", weight_bits=8, use_dsp=True),
+        mvau_case("static_two_bit_weights", 8, mw=8, mh=4, simd=8, pe=2, timesteps=4, mode="static", weight_bits=2),
+        mvau_case("readout", 9, mw=32, mh=10, simd=4, pe=2, timesteps=16, mode="readout"),
+        mvau_case("readout_one_fold", 10, mw=8, mh=5, simd=8, pe=5, timesteps=4, mode="readout"),
+        mvau_case("time_folds", 11, mw=16, mh=8, simd=4, pe=2, timesteps=8, tp=2, neuron="LIF"),
+        mvau_case("time_folds_unrolled_steps", 12, mw=8, mh=4, simd=8, pe=2, timesteps=12, tp=4, neuron="LIF"),
+        mvau_case("one_step_a_cycle", 13, mw=6, mh=4, simd=3, pe=2, timesteps=6, tp=1, reset="soft"),
+        mvau_case("one_neuron_fold", 14, mw=12, mh=4, simd=3, pe=4, timesteps=4),
+        mvau_case("one_synapse_fold", 15, mw=8, mh=6, simd=8, pe=2, timesteps=4),
+        mvau_case("fully_unfolded", 16, mw=8, mh=4, simd=8, pe=4, timesteps=4, vectors=5),
+        mvau_case("one_timestep", 17, mw=10, mh=4, simd=5, pe=2, timesteps=1),
+        mvau_case("thirty_two_timesteps", 18, mw=8, mh=4, simd=2, pe=2, timesteps=32, neuron="LIF"),
+        mvau_case("chain_of_units", 19, mw=6, mh=4, simd=2, pe=2, timesteps=8, neuron="LIF", reset="soft"),
+        mvau_case("block_memory", 20, mw=64, mh=16, simd=8, pe=2, timesteps=4, block=True),
+        mvau_case("one_input_one_output", 21, mw=1, mh=1, simd=1, pe=1, timesteps=3, vectors=7),
+        mvau_case("wide_tree", 22, mw=70, mh=2, simd=70, pe=1, timesteps=2),
+        mvau_case("half_start_if_hard", 31, mw=16, mh=8, simd=4, pe=2, timesteps=4, half_start=True),
+        mvau_case("half_start_if_soft", 32, mw=16, mh=8, simd=4, pe=2, timesteps=4, reset="soft", half_start=True),
+        mvau_case("half_start_lif_hard", 33, mw=16, mh=8, simd=4, pe=2, timesteps=4, neuron="LIF", half_start=True),
+        mvau_case(
+            "half_start_lif_soft",
+            34,
+            mw=16,
+            mh=8,
+            simd=16,
+            pe=2,
+            timesteps=8,
+            neuron="LIF",
+            reset="soft",
+            leak_shift=3,
+            half_start=True,
+        ),
+        mvau_case(
+            "half_start_static",
+            35,
+            mw=27,
+            mh=8,
+            simd=9,
+            pe=4,
+            timesteps=4,
+            mode="static",
+            weight_bits=8,
+            half_start=True,
+        ),
+        mvau_case(
+            "half_start_time_folds", 36, mw=16, mh=8, simd=4, pe=2, timesteps=8, tp=2, neuron="LIF", half_start=True
+        ),
+        mvau_case("half_start_one_step_a_cycle", 37, mw=6, mh=4, simd=3, pe=2, timesteps=6, tp=1, half_start=True),
+        mvau_case("map_readout", 41, mw=24, mh=10, simd=4, pe=1, timesteps=4, mode="readout", map_pixels=16, vectors=1),
+        mvau_case(
+            "map_readout_more_folds_than_pixels",
+            42,
+            mw=12,
+            mh=10,
+            simd=3,
+            pe=1,
+            timesteps=4,
+            mode="readout",
+            map_pixels=4,
+            vectors=1,
+        ),
+        mvau_case(
+            "map_readout_as_many",
+            43,
+            mw=12,
+            mh=9,
+            simd=2,
+            pe=1,
+            timesteps=5,
+            mode="readout",
+            map_pixels=9,
+            vectors=1,
+            weight_bits=8,
+            block=True,
+        ),
+        mvau_case(
+            "map_readout_one_fold",
+            44,
+            mw=8,
+            mh=5,
+            simd=8,
+            pe=5,
+            timesteps=32,
+            mode="readout",
+            map_pixels=64,
+            vectors=1,
+            frames=5,
+        ),
+        mvau_case(
+            "map_readout_one_synapse_fold",
+            45,
+            mw=6,
+            mh=6,
+            simd=6,
+            pe=2,
+            timesteps=1,
+            mode="readout",
+            map_pixels=2,
+            vectors=1,
+            frames=6,
+            use_dsp=True,
+        ),
+        mvau_case("counts", 51, mw=16, mh=8, simd=4, pe=2, timesteps=4, step_bits=3, largest_step=4),
+        mvau_case("counts_two_bits", 52, mw=12, mh=4, simd=6, pe=2, timesteps=6, tp=3, step_bits=2, neuron="LIF"),
+        mvau_case("counts_five_bits", 53, mw=9, mh=4, simd=9, pe=2, timesteps=2, step_bits=5, reset="soft"),
+        mvau_case("counts_six_bits", 54, mw=6, mh=4, simd=3, pe=1, timesteps=4, tp=1, step_bits=6, half_start=True),
+        mvau_case("events", 55, mw=18, mh=4, simd=2, pe=1, timesteps=20, tp=5, step_bits=8, weight_bits=8),
+        mvau_case("events_fully_unfolded", 56, mw=4, mh=2, simd=4, pe=2, timesteps=4, step_bits=8, vectors=5),
+        mvau_case("events_of_32_steps", 57, mw=6, mh=2, simd=3, pe=1, timesteps=32, tp=4, step_bits=8, weight_bits=2),
+        mvau_case("count_readout", 58, mw=32, mh=10, simd=4, pe=2, timesteps=20, mode="readout", step_bits=3),
+        mvau_case(
+            "count_map_readout",
+            59,
+            mw=24,
+            mh=10,
+            simd=4,
+            pe=1,
+            timesteps=8,
+            mode="readout",
+            map_pixels=9,
+            vectors=1,
+            step_bits=4,
+        ),
+        pool_case("pool", 23, height=6, width=6, channels=4, kernel=2, pe=2, timesteps=4),
+        pool_case("pool_odd_map", 24, height=5, width=7, channels=3, kernel=2, pe=1, timesteps=20),
+        pool_case("pool_copy", 25, height=3, width=3, channels=2, kernel=1, pe=2, timesteps=4),
+        pool_case("pool_one_window", 26, height=4, width=4, channels=2, kernel=3, pe=1, timesteps=32),
+        sum_pool_case("pool_sums", 61, height=6, width=6, channels=4, kernel=2, pe=2, timesteps=4),
+        sum_pool_case("pool_sums_odd_map", 62, height=5, width=7, channels=3, kernel=3, pe=3, timesteps=20),
+        sum_pool_case("pool_sums_counts", 63, height=7, width=4, channels=2, kernel=2, pe=1, timesteps=32, step_bits=6),
+        sum_pool_case("pool_sums_copy", 64, height=2, width=3, channels=2, kernel=1, pe=1, timesteps=4),
+        sum_pool_case("pool_sums_one_window", 65, height=15, width=15, channels=1, kernel=15, pe=1, timesteps=3),
+    ]
+}
+
+
+@dataclass(frozen=True)
+class Results:
+    hls: dict[str, HlsResult]
+    rtl: dict[str, RtlResult]
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    folder = tmp_path_factory.mktemp("cores")
+    cases = list(CASES.values())
+    return Results(hls=run_hls(cases, folder / "hls"), rtl=run_rtl(cases, folder / "rtl", seed=7))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_hls_equals_model(name: str, results: Results) -> None:
+    assert not check_hls(CASES[name], results.hls[name])
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_rtl_equals_model(name: str, results: Results) -> None:
+    assert not check_rtl(CASES[name], results.rtl[name])
+
+
+def test_a_wrong_weight_is_noticed(tmp_path: Path) -> None:
+    """One weight off by one in the rendered sources, with every input spiking, moves a logit in both simulations."""
+    case = mvau_case("mutant", 30, mw=8, mh=2, simd=4, pe=1, timesteps=4, mode="readout")
+    assert isinstance(case.core, SpikingMVAU) and case.core.constants
+    weights = case.core.constants.weights.copy()
+    weights[1, 5] += 1 if weights[1, 5] < 0 else -1
+    mutant = replace(case, core=replace(case.core, constants=replace(case.core.constants, weights=weights)))
+    assert case.inputs[0].any()
+    assert any("HLS: word" in fault for fault in check_hls(mutant, run_hls([mutant], tmp_path / "hls")["mutant"]))
+    faults = check_rtl(mutant, run_rtl([mutant], tmp_path / "rtl", seed=1)["mutant"])
+    assert any("without gaps: word" in fault for fault in faults)
+    assert any("random gaps: word" in fault for fault in faults)

@@ -1,0 +1,207 @@
+"""Foldings: from a target, a budget, a file in FINN's format; and the sentences for those that are not possible."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from finn.analysis.fpgadataflow.exp_cycles_per_layer import exp_cycles_per_layer
+from finn.transformation.general import ApplyConfig
+from finn.util.basic import getHWCustomOp
+from finn_networks import map_sum, mini, run_of, vgg16, write_json
+
+from codegen.cores.core import divisors
+from codegen.dataflow.build import build_graph
+from codegen.dataflow.dataflow import load_model, to_dataflow
+from codegen.dataflow.folding.layers import read_layers
+from codegen.dataflow.folding.solver import (
+    fold_for_budget,
+    fold_for_target,
+    layer_options,
+    plan_cycles,
+    plan_resources,
+)
+from codegen.errors import FoldingError, UnknownBoardError
+from codegen.fit import Resources
+
+PART = "xc7z020clg400-1"
+
+
+@pytest.fixture
+def run(tmp_path):
+    return run_of(mini(), tmp_path / "run")
+
+
+@pytest.fixture
+def layers(run):
+    return read_layers(to_dataflow(load_model(run.path / "model.onnx"), "rtl", PART))
+
+
+def cores(graph):
+    return {
+        node.name: getHWCustomOp(node).core() for node in graph.graph.node if node.op_type.startswith("SpikingMVAU")
+    }
+
+
+def test_divisors():
+    assert divisors(12) == (1, 2, 3, 4, 6, 12)
+    assert divisors(1) == (1,)
+    assert divisors(13) == (1, 13)
+
+
+@pytest.mark.parametrize("target", [650, 1000, 2000, 10_000, 1_000_000])
+def test_every_node_meets_the_target(run, target):
+    graph = build_graph(run, target_cycles=target)
+    assert max(graph.analysis(exp_cycles_per_layer).values()) <= target
+
+
+@pytest.mark.parametrize("target", [96, 10_000])
+def test_a_summed_map_is_folded_by_its_pixels_and_classes(tmp_path, target):
+    """16 pixels of 6 channels take 96 / SIMD cycles whatever PE is: one class at a time is as fast and the cheapest."""
+    layers = read_layers(to_dataflow(load_model(run_of(map_sum(), tmp_path / "run").path / "model.onnx"), "rtl", PART))
+    readout = fold_for_target(layers[-1:], target)[0].core
+    assert (readout.mw, readout.mh, readout.map_pixels) == (6, 10, 16)
+    assert readout.cycles == 6 // readout.simd * 16 <= target
+    assert (readout.simd, readout.pe) == (1, 1)
+    with pytest.raises(FoldingError, match=r"layer 'readout' needs at least 16 cycles .* the target is 15"):
+        fold_for_target(layers[-1:], 15)
+
+
+def test_the_folding_for_a_target_is_the_cheapest_per_layer(layers):
+    plan = fold_for_target(layers, 2000)
+    first = plan[0]
+    fast_enough = [option for option in layer_options(layers[0]) if option.cycles <= 2000]
+    assert len(fast_enough) > 5
+    assert first.resources({}).lut == min(option.resources({}).lut for option in fast_enough)
+    assert plan_resources(plan).lut < plan_resources(fold_for_target(layers, 700)).lut
+
+
+def test_a_larger_budget_is_never_slower(layers):
+    speeds = []
+    for lut in (1_500, 1_700, 1_900, 40_000):
+        plan = fold_for_budget(layers, Resources(lut, 10**6, 100, 0))
+        if plan is not None:
+            assert plan_resources(plan).lut <= lut
+            speeds.append(plan_cycles(plan))
+    assert len(speeds) > 2
+    assert speeds == sorted(speeds, reverse=True)
+    assert speeds[0] > speeds[-1]
+    assert fold_for_budget(layers, Resources(100, 10**6, 100, 0)) is None
+
+
+def test_folding_file_round_trip(run, tmp_path):
+    first = build_graph(run, target_cycles=1000)
+    written = (run.path / "folding.json").read_text()
+    assert json.loads(written)["Defaults"] == {}
+    copy = tmp_path / "copy.json"
+    copy.write_text(written)
+    again = build_graph(run, folding_file=copy)
+    assert cores(again) == cores(first)
+    assert (run.path / "folding.json").read_text() == written
+    assert [node.op_type for node in again.graph.node] == [node.op_type for node in first.graph.node]
+
+
+def test_finn_reads_the_folding_file(run):
+    folded = build_graph(run, target_cycles=1000)
+    unfolded = to_dataflow(load_model(run.path / "model.onnx"), "rtl", PART)
+    configured = unfolded.transform(ApplyConfig(str(run.path / "folding.json")))
+    assert cores(configured) == cores(folded)
+
+
+def test_defaults_of_a_file_apply_where_nodes_say_nothing(run, tmp_path):
+    content = {"Defaults": {"PE": [2, "all"]}, "SpikingMVAU_rtl_1": {"PE": 3, "SIMD": 4, "TP": 2}}
+    graph = build_graph(run, folding_file=write_json(tmp_path / "f.json", content))
+    found = [(core.simd, core.pe, core.tp) for core in cores(graph).values()]
+    assert found == [(1, 2, 4), (4, 3, 2), (1, 2, 4), (1, 2, 4)]
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (
+            {"SpikingMVAU_rtl_1": {"PE": 5}},
+            r"layer 'conv2' \(SpikingMVAU_rtl_1\): PE=5 does not divide its 6 output channels; valid are 1, 2, 3, 6$",
+        ),
+        (
+            {"SpikingMVAU_rtl_2": {"SIMD": 7}},
+            r"layer 'conv3' .*: SIMD=7 does not divide its 54 inputs; valid are 1, 2, 3, 6, 9, 18, 27, 54$",
+        ),
+        (
+            {"SpikingMVAU_rtl_1": {"TP": 3}},
+            r"layer 'conv2' .*: TP=3 does not divide its 4 time steps; valid are 1, 2, 4$",
+        ),
+        (
+            {"SpikingMVAU_rtl_0": {"TP": 2}},
+            r"layer 'conv1' .*: TP=2 is not possible, its image is the same at every step; valid is 4$",
+        ),
+        (
+            {"SpikingMVAU_rtl_3": {"TP": 1}},
+            r"layer 'readout' .*: TP=1 is not possible, the read-out counts the spikes first; valid is 4$",
+        ),
+        (
+            {"ConvolutionInputGenerator_rtl_1": {"SIMD": 3}},
+            r"ConvolutionInputGenerator_rtl_1 of layer 'conv2' .*: SIMD=3 does not divide its 4 channels; valid are",
+        ),
+        (
+            {"SpikePool_rtl_0": {"PE": 3}},
+            r"SpikePool_rtl_0 of layer 'conv1' .*: PE=3 does not divide its 4 channels; valid are 1, 2, 4$",
+        ),
+        ({"MVAU_rtl_0": {"PE": 1}}, r"names 'MVAU_rtl_0', which the graph does not have; it has .*SpikingMVAU_rtl_3"),
+        ({"SpikingMVAU_rtl_0": {"M": 1}}, r"'SpikingMVAU_rtl_0' has no attribute 'M'; valid are SIMD, PE, TP"),
+        ({"SpikingMVAU_rtl_0": {"PE": 0}}, r"PE=0 is not a positive integer"),
+        ({"SpikingMVAU_rtl_0": {"PE": "2"}}, r"PE='2' is not a positive integer"),
+        ({"SpikingMVAU_rtl_0": {"memStyle": "ultra"}}, r"memStyle='ultra' is not one of block, distributed"),
+        ({"SpikingMVAU_rtl_0": 3}, r"'SpikingMVAU_rtl_0' must hold an object of attributes"),
+        ({"Defaults": {"PE": 2}}, r"default 'PE' must be \[value, "),
+        ([1], r"must hold an object of node names, it holds a list"),
+    ],
+)
+def test_impossible_foldings_are_one_sentence(run, tmp_path, content, sentence):
+    with pytest.raises(FoldingError, match=sentence) as caught:
+        build_graph(run, folding_file=write_json(tmp_path / "f.json", content))
+    assert "\n" not in str(caught.value)
+    assert [path.name for path in run.path.iterdir()] == ["model.onnx"]
+
+
+def test_files_that_cannot_be_read_are_one_sentence(run, tmp_path):
+    with pytest.raises(FoldingError, match=r"folding file .*nowhere.json cannot be read: No such file"):
+        build_graph(run, folding_file=tmp_path / "nowhere.json")
+    broken = tmp_path / "broken.json"
+    broken.write_text("{")
+    with pytest.raises(FoldingError, match=r"broken.json is not JSON"):
+        build_graph(run, folding_file=broken)
+
+
+def test_a_target_that_no_folding_meets_is_one_sentence(run):
+    with pytest.raises(FoldingError, match=r"layer 'conv1' needs at least 590 cycles per frame .* the target is 10$"):
+        build_graph(run, target_cycles=10)
+    with pytest.raises(FoldingError, match=r"a target of 0 cycles per frame is not possible, it must be at least 1"):
+        build_graph(run, target_cycles=0)
+
+
+def test_a_share_of_the_board_is_kept_or_refused(run):
+    build_graph(run, lut_share=0.3)
+    before = (run.path / "graph.onnx").read_bytes()
+    assert json.loads((run.path / "results" / "folding.json").read_text())["estimate"]["lut"] <= 0.3 * 53_200
+    with pytest.raises(
+        FoldingError, match=r"no folding stays within 53 LUTs, the share 0\.001 of Pynq-Z2; the smallest"
+    ):
+        build_graph(run, lut_share=0.001)
+    with pytest.raises(FoldingError, match=r"a share of a board's LUTs was asked for without a board"):
+        build_graph(run, board="none", lut_share=0.5)
+    assert (run.path / "graph.onnx").read_bytes() == before
+
+
+def test_a_network_too_large_for_the_board_says_by_how_much_and_what_would_fit(tmp_path):
+    run = run_of(vgg16(0.5), tmp_path / "run")
+    # Pruned to half by the memory of another board: the advice is scaled from there, not from the option's value.
+    (run.path / "config.toml").write_text('ratio = 0.0\nbudget = "ZCU104"\nweight_bits = 4\n')
+    write_json(run.path / "metrics.json", {"ratio": 0.5})
+    with pytest.raises(FoldingError, match=r"does not fit Pynq-Z2: it needs .* of 140 BRAM36 .* too many.*RATIO=0\.7"):
+        build_graph(run, board="Pynq-Z2")
+    assert not (run.path / "graph.onnx").exists()
+
+
+def test_an_unknown_board_is_refused(run):
+    with pytest.raises(UnknownBoardError, match=r"Pynq-Z9.*known boards are Pynq-Z1"):
+        build_graph(run, board="Pynq-Z9")

@@ -1,0 +1,3 @@
+"""FINN must be prepared before a test module imports it."""
+
+import codegen.dataflow  # noqa: F401
