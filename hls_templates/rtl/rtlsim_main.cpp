@@ -88,7 +88,7 @@ int main(int argc, char** argv) {
     const std::size_t out_words = std::strtoull(argv[7], nullptr, 10);
     const std::size_t out_bytes = std::strtoull(argv[8], nullptr, 10);
     const std::uint64_t seed = std::strtoull(argv[11], nullptr, 10);
-    Coin pause(std::atof(argv[9]), 2 * seed), reject(std::atof(argv[10]), 2 * seed + 1);
+    Coin pause(std::atof(argv[9]), 2 * seed), stall(std::atof(argv[10]), 2 * seed + 1);
     const std::uint64_t timeout = std::strtoull(argv[12], nullptr, 10);
 
     const std::vector<std::uint8_t> images = read_file(argv[1], count * in_words * in_bytes);
@@ -133,7 +133,7 @@ int main(int argc, char** argv) {
             put(model.s_axis_0_tdata, &images[sent * in_bytes], in_bytes);
             model.s_axis_0_tvalid = 1;
         }
-        model.m_axis_0_tready = !refuse.toss();
+        model.m_axis_0_tready = !stall.toss();
         step(0);
         const bool takes = model.s_axis_0_tvalid && model.s_axis_0_tready;
         const bool gives = model.m_axis_0_tvalid && model.m_axis_0_tready;
