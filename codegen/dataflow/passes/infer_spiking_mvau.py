@@ -11,7 +11,7 @@ from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.transformation.base import Transformation
 
-from codegen.arithmetic.ranges import acc_range, layer_widths, signed_bits
+from codegen.arithmetic.ranges import LayerWidths, layer_widths, sum_widths
 from codegen.dataflow.passes.bounds import carries_spikes, largest_value
 from codegen.dataflow.passes.graph import (
     attribute,
@@ -53,8 +53,7 @@ class InferSpikingMVAU(Transformation):
         x, weights_name = product.input
         weights = model.get_initializer(weights_name)
         timesteps, out_shape = timesteps_of(model), model.get_tensor_shape(product.output[0])
-        bounds = acc_range(weights.T.astype(np.int64), largest_value(model, x))
-        acc_bits = signed_bits(bounds.low, bounds.high)
+        widths = sum_widths(weights.T.astype(np.int64), largest_value(model, x))
         inputs = _input_attributes(model, x, timesteps)
         node = dataflow_node(
             "SpikingMVAU",
@@ -69,21 +68,17 @@ class InferSpikingMVAU(Transformation):
             T=timesteps,
             TP=timesteps,
             weightDataType=model.get_tensor_datatype(weights_name).name,
-            outputDataType=f"INT{acc_bits}",
-            accBits=acc_bits,
-            potentialBits=acc_bits,
-            biasBits=1,
-            thresholdBits=1,
-            **neuron_attributes(None),
+            outputDataType=f"INT{widths.output_bits}",
+            **_width_attributes(widths),
+            **{**neuron_attributes(None), "neuron": SUMS},
             **inputs,
             numInputVectors=list(out_shape[:-1]),
             memStyle="block",
         )
-        next(entry for entry in node.attribute if entry.name == "neuron").s = SUMS.encode()
         replace(model.graph, [product], [node])
         steps = 1 if inputs["staticInput"] else timesteps
         set_tensor(model, product.output[0], (*out_shape[:-1], out_shape[-1] * steps))
-        model.set_tensor_datatype(product.output[0], DataType[f"INT{acc_bits}"])
+        model.set_tensor_datatype(product.output[0], DataType[f"INT{widths.output_bits}"])
 
     def _fuse(self, model: ModelWrapper, product: NodeProto, neuron: NodeProto) -> None:
         x, weights_name = product.input
@@ -124,10 +119,7 @@ class InferSpikingMVAU(Transformation):
             TP=timesteps,
             weightDataType=weight_datatype.name,
             outputDataType=out_datatype.name,
-            accBits=widths.acc_bits,
-            potentialBits=widths.potential_bits,
-            biasBits=widths.bias_bits,
-            thresholdBits=widths.threshold_bits,
+            **_width_attributes(widths),
             **neuron_attributes(dynamics),
             **_input_attributes(model, x, timesteps),
             numInputVectors=list(out_shape[:-1]),
@@ -160,6 +152,15 @@ def neuron_attributes(neuron: Neuron | None) -> dict[str, str | int]:
         "resetMode": neuron.reset,
         "fracBits": neuron.frac_bits,
         "halfStart": int(neuron.half_start),
+    }
+
+
+def _width_attributes(widths: LayerWidths) -> dict[str, int]:
+    return {
+        "accBits": widths.acc_bits,
+        "potentialBits": widths.potential_bits,
+        "biasBits": widths.bias_bits,
+        "thresholdBits": widths.threshold_bits,
     }
 
 
