@@ -27,9 +27,9 @@ class Interval:
     def plus(self, other: Interval) -> Interval:
         return Interval(self.low + other.low, self.high + other.high)
 
-    def times(self, sign: Integers) -> Interval:
-        """Bounds of the values times -1, 0 or +1 per channel."""
-        ends = self.low * sign, self.high * sign
+    def times(self, factor: Integers | int) -> Interval:
+        """Bounds of the values times a factor, such as a sign -1, 0 or +1 per channel."""
+        ends = self.low * factor, self.high * factor
         return Interval(np.minimum(*ends), np.maximum(*ends))
 
 
@@ -90,7 +90,7 @@ def sum_range(
             term = Interval(zero, zero + largest[connection.source])
         else:
             term = acc_range(weight_matrix(connection.weights), largest[connection.source] * map_pixels)
-        total = total.plus(Interval(term.low * connection.factor, term.high * connection.factor))
+        total = total.plus(term.times(connection.factor))
     return total
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codegen.cores.core import Frame, Stream, Tensor
+from codegen.words import split_steps
 
 MAX_ELEMENT_BITS = 62
 """Widest element that the reference models compute with."""
@@ -30,4 +31,4 @@ def step_values(frame: Frame, steps: int, bits: int, signed: bool) -> NDArray[np
     """[words, pe, steps] of the elements of a frame."""
     if signed:
         return frame.reshape(len(frame), -1, steps)
-    return (frame[..., np.newaxis] >> (np.arange(steps) * bits)) & ((1 << bits) - 1)
+    return split_steps(frame, steps, bits)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from onnx import NodeProto
 from qonnx.core.modelwrapper import ModelWrapper
 
 from codegen.arithmetic.ranges import Interval, acc_range
@@ -18,7 +19,7 @@ def largest_value(model: ModelWrapper, tensor: str) -> int:
     producer = model.find_producer(tensor)
     if producer is None:
         return PIXEL_MAX
-    if is_neuron(producer) or producer.op_type in ("SpikingMVAU", "NeuronBank"):
+    if _holds_neurons(producer):
         return 1
     largest = largest_value(model, producer.input[0])
     return largest * attribute(producer, "KernelSize") ** 2 if producer.op_type == "SumPool" else largest
@@ -28,10 +29,15 @@ def carries_spikes(model: ModelWrapper, tensor: str) -> bool:
     """Whether a neuron stands somewhere before the tensor; else it holds pixels."""
     producer = model.find_producer(tensor)
     while producer is not None:
-        if is_neuron(producer) or producer.op_type in ("SpikingMVAU", "NeuronBank"):
+        if _holds_neurons(producer):
             return True
         producer = model.find_producer(producer.input[0])
     return False
+
+
+def _holds_neurons(node: NodeProto) -> bool:
+    """Whether the node is a neuron, or a core that has neurons in it."""
+    return is_neuron(node) or node.op_type in ("SpikingMVAU", "NeuronBank")
 
 
 def is_sum(model: ModelWrapper, tensor: str) -> bool:
@@ -68,7 +74,5 @@ def sum_bounds(model: ModelWrapper, tensor: str, channels: int) -> Interval:
 
 def added_bounds(terms: Sequence[Interval], factors: Sequence[int]) -> Interval:
     """Bounds of the sum of two terms, each times its factor."""
-    first, second = (
-        Interval(term.low * factor, term.high * factor) for term, factor in zip(terms, factors, strict=True)
-    )
+    first, second = (term.times(factor) for term, factor in zip(terms, factors, strict=True))
     return first.plus(second)

@@ -8,6 +8,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.transformation.base import Transformation
 
 from codegen.arithmetic.ranges import signed_bits
+from codegen.cores.residual_add import Operand
 from codegen.dataflow.passes.bounds import added_bounds, is_static, is_sum, sum_bounds
 from codegen.dataflow.passes.graph import dataflow_node, replace, set_tensor, timesteps_of
 from codegen.dataflow.passes.stream_kinds import factor_of
@@ -35,19 +36,11 @@ class InferResidualAdd(Transformation):
         terms = [
             entry.input[0] if entry in multiplications else name for entry, name in zip(scaled, node.input, strict=True)
         ]
-        static = [is_static(model, term) for term in terms]
-        step_types = []
-        for term in terms:
-            datatype = model.get_tensor_datatype(term)
-            summed = is_sum(model, term)
-            step_types.append(datatype if summed else DataType[f"UINT{datatype.bitwidth() // timesteps}"])
+        operands = [_operand(model, term, factor, timesteps) for term, factor in zip(terms, factors, strict=True)]
         bounds = added_bounds([sum_bounds(model, term, shape[-1]) for term in terms], factors)
         # The core takes no operand that is wider than its result, reached or not.
-        operands = (
-            kind.bitwidth() + (0 if kind.signed() else 1) + factor.bit_length() - 1
-            for kind, factor in zip(step_types, factors, strict=True)
-        )
-        bits = max(signed_bits(bounds.low, bounds.high), *operands)
+        bits = max(signed_bits(bounds.low, bounds.high), *(operand.shifted_bits for operand in operands))
+        first, second = operands
         added = dataflow_node(
             "ResidualAdd",
             terms,
@@ -57,10 +50,10 @@ class InferResidualAdd(Transformation):
             NumChannels=shape[-1],
             PE=1,
             T=timesteps,
-            firstDataType=step_types[0].name,
-            secondDataType=step_types[1].name,
-            firstStatic=int(static[0]),
-            secondStatic=int(static[1]),
+            firstDataType=_step_datatype(first),
+            secondDataType=_step_datatype(second),
+            firstStatic=int(first.static),
+            secondStatic=int(second.static),
             factors=factors,
             outputDataType=f"INT{bits}",
             numInputVectors=list(shape[:-1]),
@@ -69,6 +62,17 @@ class InferResidualAdd(Transformation):
             if len(model.find_consumers(entry.output[0])) == 1:
                 model.graph.node.remove(entry)
         replace(model.graph, [node], [added])
-        steps = 1 if all(static) else timesteps
+        steps = 1 if first.static and second.static else timesteps
         set_tensor(model, node.output[0], (*shape[:-1], shape[-1] * steps))
         model.set_tensor_datatype(node.output[0], DataType[f"INT{bits}"])
+
+
+def _operand(model: ModelWrapper, term: str, factor: int, timesteps: int) -> Operand:
+    """What the core reads of a term: sums as they are, of spikes and counts the bits of one step."""
+    bits = model.get_tensor_datatype(term).bitwidth()
+    summed = is_sum(model, term)
+    return Operand(bits if summed else bits // timesteps, summed, is_static(model, term), factor)
+
+
+def _step_datatype(operand: Operand) -> str:
+    return f"{'INT' if operand.signed else 'UINT'}{operand.bits}"

@@ -54,31 +54,20 @@ class InferSpikingMVAU(Transformation):
         weights = model.get_initializer(weights_name)
         timesteps, out_shape = timesteps_of(model), model.get_tensor_shape(product.output[0])
         widths = sum_widths(weights.T.astype(np.int64), largest_value(model, x))
-        inputs = _input_attributes(model, x, timesteps)
+        out_datatype = DataType[f"INT{widths.output_bits}"]
         node = dataflow_node(
             "SpikingMVAU",
             [x, weights_name],
             product.output[0],
             product.name,
-            layer=product.name,
-            MW=weights.shape[0],
-            MH=weights.shape[1],
-            SIMD=1,
-            PE=1,
-            T=timesteps,
-            TP=timesteps,
-            weightDataType=model.get_tensor_datatype(weights_name).name,
-            outputDataType=f"INT{widths.output_bits}",
-            **_width_attributes(widths),
+            **_product_attributes(model, product, x, timesteps, widths),
+            outputDataType=out_datatype.name,
             **{**neuron_attributes(None), "neuron": SUMS},
-            **inputs,
-            numInputVectors=list(out_shape[:-1]),
-            memStyle="block",
         )
         replace(model.graph, [product], [node])
-        steps = 1 if inputs["staticInput"] else timesteps
+        steps = 1 if attribute(node, "staticInput") else timesteps
         set_tensor(model, product.output[0], (*out_shape[:-1], out_shape[-1] * steps))
-        model.set_tensor_datatype(product.output[0], DataType[f"INT{widths.output_bits}"])
+        model.set_tensor_datatype(product.output[0], out_datatype)
 
     def _fuse(self, model: ModelWrapper, product: NodeProto, neuron: NodeProto) -> None:
         x, weights_name = product.input
@@ -90,7 +79,6 @@ class InferSpikingMVAU(Transformation):
             map_pixels = int(np.prod(model.get_tensor_shape(x)[1:3]))
         bias_name = neuron.input[1]
         out_shape = model.get_tensor_shape(product.output[0])
-        weight_datatype = model.get_tensor_datatype(weights_name)
         weights = model.get_initializer(weights_name)
         bias = constant_values(model, bias_name)
         threshold_name = neuron.input[2] if is_neuron(neuron) else f"{neuron.name}_threshold"
@@ -110,20 +98,9 @@ class InferSpikingMVAU(Transformation):
             [x, weights_name, bias_name, threshold_name],
             neuron.output[0],
             product.name,
-            layer=product.name,
-            MW=weights.shape[0],
-            MH=weights.shape[1],
-            SIMD=1,
-            PE=1,
-            T=timesteps,
-            TP=timesteps,
-            weightDataType=weight_datatype.name,
+            **_product_attributes(model, product, x, timesteps, widths),
             outputDataType=out_datatype.name,
-            **_width_attributes(widths),
             **neuron_attributes(dynamics),
-            **_input_attributes(model, x, timesteps),
-            numInputVectors=list(out_shape[:-1]),
-            memStyle="block",
             mapPixels=map_pixels,
         )
         replace(model.graph, [*before, product, neuron], [fused])
@@ -155,12 +132,28 @@ def neuron_attributes(neuron: Neuron | None) -> dict[str, str | int]:
     }
 
 
-def _width_attributes(widths: LayerWidths) -> dict[str, int]:
+def _product_attributes(
+    model: ModelWrapper, product: NodeProto, x: str, timesteps: int, widths: LayerWidths
+) -> dict[str, Any]:
+    """The attributes of the unfolded product of ``x``, whatever its sums go into."""
+    weights_name = product.input[1]
+    mw, mh = model.get_initializer(weights_name).shape
     return {
+        "layer": product.name,
+        "MW": mw,
+        "MH": mh,
+        "SIMD": 1,
+        "PE": 1,
+        "T": timesteps,
+        "TP": timesteps,
+        "weightDataType": model.get_tensor_datatype(weights_name).name,
         "accBits": widths.acc_bits,
         "potentialBits": widths.potential_bits,
         "biasBits": widths.bias_bits,
         "thresholdBits": widths.threshold_bits,
+        **_input_attributes(model, x, timesteps),
+        "numInputVectors": list(model.get_tensor_shape(product.output[0])[:-1]),
+        "memStyle": "block",
     }
 
 
