@@ -13,6 +13,7 @@ from sca_train.config import TrainConfig, changed_options, config_to_dict
 from sca_train.data import Dataset
 from sca_train.errors import TrainError
 from sca_train.files import write_whole
+from sca_train.finished_run import FinishedRun
 from sca_train.measure.measurement import Measurement
 from sca_train.models import model_layers
 from sca_train.network import Network
@@ -20,7 +21,6 @@ from sca_train.optimizer import make_optimizer
 from sca_train.parallel import rank
 from sca_train.pruning.compact import with_channels
 from sca_train.pruning.sca import activity
-from sca_train.teacher import Teacher
 
 CHECKPOINT_FILE = "checkpoint.pt"
 
@@ -32,8 +32,9 @@ class TrainState:
     ``ratio`` is the share of channels that compaction removed; ``dense`` and ``masked`` were measured just before it,
     ``scores`` at the last structure update. ``rates`` and ``converted`` are the rate-equivalent network at the end of
     its epochs and the spiking one of the same parameters. ``average`` is the moving average of the network over
-    ``averaged_steps`` steps, and ``teacher`` what is learned from beside the labels, where there is one. History and
-    measurements are those of the first process only.
+    ``averaged_steps`` steps, and ``teacher`` what is learned from beside the labels, where there is one; ``init``
+    is the SHA-256 of the network that the first weights come from. History and measurements are those of the first
+    process only.
     """
 
     network: Network
@@ -51,7 +52,8 @@ class TrainState:
     converted: Measurement | None = None
     average: Network | None = None
     averaged_steps: int = 0
-    teacher: Teacher | None = None
+    teacher: FinishedRun | None = None
+    init: str = ""
 
     @property
     def measured(self) -> Network:
@@ -64,7 +66,9 @@ class TrainState:
 
 
 # Those of TrainState's fields that are plain values.
-_PLAIN_FIELDS = ("epoch", "seconds", "compacted", "ratio", "peak_memory_mib", "history", "scores", "averaged_steps")
+_PLAIN_FIELDS = (
+    "init", "epoch", "seconds", "compacted", "ratio", "peak_memory_mib", "history", "scores", "averaged_steps"
+)  # fmt: skip
 _MEASUREMENTS = ("dense", "masked", "rates", "converted")
 _KEYS = {"config", "channels", "network", "average", "teacher", "optimizer", "random", *_PLAIN_FIELDS, *_MEASUREMENTS}
 

@@ -61,6 +61,9 @@ class TrainConfig:
     first_init: str = _option(
         "random", "weights that read the image: random, or whitening (principal components of its patches, held fixed)"
     )
+    init: str = _option(
+        "", "finished run (runs/NAME) or folder of zoo/ with the same layers, whose weights are the first ones"
+    )
     norm_init: float = _option(
         1.0, "initial gamma of batch norm, in thresholds: below 1 fewer currents lie beyond what spikes can tell"
     )
@@ -146,7 +149,7 @@ class TrainConfig:
 
 
 # Fields that say where and how, not what: a checkpoint continues under other values of these.
-_PLACE_FIELDS = ("name", "data", "cache", "download", "teacher", "device", "threads")
+_PLACE_FIELDS = ("name", "data", "cache", "download", "teacher", "init", "device", "threads")
 
 
 def config_fields() -> dict[str, Field[Any]]:

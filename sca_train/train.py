@@ -19,6 +19,7 @@ from sca_train.data import Dataset, load_dataset
 from sca_train.device import choose_device, keep_freed_memory, peak_memory_mib, use_bf16, use_kernels
 from sca_train.errors import TrainError
 from sca_train.files import write_text
+from sca_train.initial import initialise
 from sca_train.logs import log_epoch, progress, tensorboard
 from sca_train.loss import loss_sum
 from sca_train.measure.metrics import METRICS_FILE, write_results
@@ -35,12 +36,11 @@ from sca_train.parallel import (
     synchronise_norms,
     world_size,
 )
-from sca_train.precision import follow_weights, set_precision, start_scales
+from sca_train.precision import follow_weights, set_precision
 from sca_train.pruning.compact import COMPACT_FILE
 from sca_train.pruning.compaction import compact_state, test_subset
 from sca_train.pruning.sca import Pruner, ramp_after, sparsity
 from sca_train.teacher import check_same_teacher, load_teacher, teacher_logits
-from sca_train.whitening import whiten_first_layers
 
 CONFIG_FILE = "config.toml"
 # Looking at a loss makes the host wait for the GPU, so there it is done for several steps at once.
@@ -69,7 +69,7 @@ def train(
         teacher = load_teacher(config, run, dataset, device)
         if saved:
             check_same_teacher(saved, teacher, config)
-        state = restore(saved, config, dataset, device) if saved else initial_state(config, dataset, device)
+        state = restore(saved, config, dataset, device) if saved else initial_state(config, run, dataset, device)
         state.teacher = teacher
         if rank() == 0:
             prepare_folder(run, config, fresh=saved is None)
@@ -81,18 +81,16 @@ def train(
         return write_results(state, config, dataset, device, run) if rank() == 0 else None
 
 
-def initial_state(config: TrainConfig, dataset: Dataset, device: torch.device) -> TrainState:
-    """The untrained network by the configured seed; TrainError for a ratio or budget that it cannot meet."""
+def initial_state(config: TrainConfig, run: Path, dataset: Dataset, device: torch.device) -> TrainState:
+    """The network before its first epoch; TrainError as ``initialise``, and for a ratio or budget it cannot meet."""
     torch.manual_seed(config.seed)
     network = Network(model_layers(config), config, dataset.input_shape, len(dataset.classes))
-    if config.first_init == "whitening":
-        whiten_first_layers(network, dataset.train_images)
+    init = initialise(network, config, run, dataset)
     network.to(device)
-    start_scales(network, config)
     pruner = Pruner(network, config)
     if config.structure == "random" and prunes(config):
         pruner.choose_randomly(ramp_after(config, 0))
-    return TrainState(network, make_optimizer(network, config))
+    return TrainState(network, make_optimizer(network, config), init=init)
 
 
 def prepare_folder(run: Path, config: TrainConfig, fresh: bool) -> None:

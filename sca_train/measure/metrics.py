@@ -65,6 +65,7 @@ def write_results(
         "seconds": state.seconds,
         "images_per_second": mean_speed(state, len(dataset.train_labels)),
         "peak_memory_mib": state.peak_memory_mib,
+        "init": state.init,
         "teacher": state.teacher.digest if state.teacher else "",
         "processes": world_size(),
         "bf16": use_bf16(config, device),

@@ -48,7 +48,7 @@ def compact(network: Network) -> Network:
             if entry.kind != "identity" and entry.source != IMAGE:
                 _keep_inputs(state, f"{prefix}connections.{entry.name}.weight", keeps[entry.source])
     _keep_inputs(state, "readout.weight.weight", keeps[network.specs[-1].name])
-    _load(small, state)
+    load_state(small, state)
     return small.to(device)
 
 
@@ -62,9 +62,10 @@ def _is_search_buffer(key: str) -> bool:
     return key.rsplit(".", 1)[-1] in _SEARCH_BUFFERS
 
 
-def _load(network: Network, state: dict[str, Tensor]) -> None:
-    fresh = {key: value for key, value in network.state_dict().items() if _is_search_buffer(key)}
-    network.load_state_dict({**state, **fresh})
+def load_state(network: Network, state: dict[str, Tensor]) -> None:
+    """Give a network the weights and batch norm of another; what it recorded in a search stays its own."""
+    own = {key: value for key, value in network.state_dict().items() if _is_search_buffer(key)}
+    network.load_state_dict({**state, **own})
 
 
 def save_compact(network: Network, classes: tuple[str, ...], path: Path) -> None:
@@ -73,7 +74,7 @@ def save_compact(network: Network, classes: tuple[str, ...], path: Path) -> None
     about = {
         "format": FORMAT,
         # Where this machine keeps its data and runs is nobody else's business; config.toml knows it.
-        "config": config_to_dict(replace(network.config, data="", cache=TrainConfig().cache, teacher="")),
+        "config": config_to_dict(replace(network.config, data="", cache=TrainConfig().cache, teacher="", init="")),
         "channels": [spec.channels for spec in network.specs],
         "input_shape": network.input_shape,
         "classes": classes,
@@ -103,7 +104,7 @@ def load_compact(run_dir: Path) -> tuple[TrainConfig, Network]:
         height, width, channels = about["input_shape"]
         specs = with_channels(model_layers(config), about["channels"])
         network = Network(specs, config, (height, width, channels), len(about["classes"]))
-        _load(network, state)
+        load_state(network, state)
     except (KeyError, ValueError, TypeError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise TrainError(f"{path} does not describe the network it holds ({reason}); train the run again") from None

@@ -187,20 +187,21 @@ def is_finished(trial: Trial) -> bool:
     metrics = _metrics(trial)
     if metrics is None:
         return False
-    if metrics.get("teacher", "") != _teacher_digest(trial.config):
-        raise TrainError(
-            f"{trial.folder} was trained with another teacher; "
-            "use another folder, or --restart to train all trials anew"
-        )
+    for option in ("teacher", "init"):
+        if metrics.get(option, "") != _digest_of(option, getattr(trial.config, option)):
+            raise TrainError(
+                f"{trial.folder} was trained with another {option}; "
+                "use another folder, or --restart to train all trials anew"
+            )
     return True
 
 
-def _teacher_digest(config: TrainConfig) -> str:
-    if not config.teacher:
+def _digest_of(option: str, folder: str) -> str:
+    if not folder:
         return ""
-    from sca_train.teacher import teacher_digest  # torch takes seconds to import
+    from sca_train.finished_run import digest_of_run  # torch takes seconds to import
 
-    return teacher_digest(Path(config.teacher))
+    return digest_of_run(option, Path(folder))
 
 
 def _metrics(trial: Trial) -> dict[str, Any] | None:

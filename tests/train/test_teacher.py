@@ -17,11 +17,12 @@ from sca_train.__main__ import main
 from sca_train.config import TrainConfig
 from sca_train.data import Dataset, load_dataset
 from sca_train.errors import TrainError
+from sca_train.finished_run import digest_of_run
 from sca_train.loss import loss_sum
 from sca_train.network import to_input
 from sca_train.pruning.compact import COMPACT_FILE, compact, load_compact, save_compact
 from sca_train.sweep.sweep import Trial, is_finished
-from sca_train.teacher import load_teacher, teacher_digest, teacher_logits
+from sca_train.teacher import load_teacher, teacher_logits
 from sca_train.train import CHECKPOINT_FILE, METRICS_FILE, train
 from tests.train.conftest import make_network, small
 from tests.train.test_train import equal, untimed
@@ -106,7 +107,7 @@ def test_folders_move_and_teachers_may_not_change(finished_run: Path, tmp_path: 
     config = small(teacher=str(teacher), epochs=3, finetune=1)
     metrics = train(config, straight)
     assert metrics is not None
-    assert metrics["teacher"] == teacher_digest(finished_run)
+    assert metrics["teacher"] == digest_of_run("teacher", finished_run)
     assert str(tmp_path).encode() not in (straight / COMPACT_FILE).read_bytes()
     train(config, paused, stop_after=1)
     teacher.rename(moved)
@@ -144,14 +145,14 @@ def damaged(folder: Path) -> Path:
     [
         (lambda folder: folder, "cannot be read (No such file or directory"),
         (damaged, "is not a whole safetensors file"),
-        (lambda folder: kept(folder, small(), DIGITS[:7]), "knows 7 classes, and digits has 10; a teacher knows the"),
+        (lambda folder: kept(folder, small(), DIGITS[:7]), "knows 7 classes, and digits has 10; they must be the same"),
         (
             lambda folder: kept(folder, small(), (*DIGITS[:8], "nine", "eight")),
             "class 8 is 'nine' to teacher",
         ),
         (
             lambda folder: kept(folder, small(image_size=16)),
-            "takes images of 16x16 pixels and 1 channel, and digits has images of 8x8 pixels and 1 channel; a teacher",
+            "takes images of 16x16 pixels and 1 channel, and digits has images of 8x8 pixels and 1 channel; they must",
         ),
         (lambda folder: kept(folder, small(dataset="folder")), "takes images of 8x8 pixels and 3 channels, and digits"),
         (
@@ -197,7 +198,7 @@ def test_sweeps_train_anew_under_another_teacher(finished_run: Path, tmp_path: P
     config = small(teacher=str(finished_run), epochs=1, finetune=0, train_images=50)
     run = tmp_path / "run"
     train(config, run)
-    assert json.loads((run / METRICS_FILE).read_text())["teacher"] == teacher_digest(finished_run)
+    assert json.loads((run / METRICS_FILE).read_text())["teacher"] == digest_of_run("teacher", finished_run)
     assert is_finished(Trial(config, run))
     other = kept(tmp_path / "other", small(seed=5))
     for folder in (str(other), ""):

@@ -40,7 +40,7 @@ def trained(config: TrainConfig) -> dict[str, Any]:
     sca_train.train.to_input = lambda images, device: to_input(images, device).double()
     try:
         dataset = load_dataset(config)
-        state = initial_state(config, dataset, CPU)
+        state = initial_state(config, Path(), dataset, CPU)
         model = trainable(state, CPU, fast=False)
         figures = []
         for _ in range(2):
