@@ -32,7 +32,7 @@ TRAIN_OPTIONS = $(if $(PRESET),--config '$(PRESET)',--model '$(MODEL)') $(call o
 	$(call option,--dataset,$(DATASET)) $(DATA_OPTION) \
 	$(call option,--timesteps,$(TIMESTEPS)) $(call option,--weight-bits,$(WBITS)) $(call option,--epochs,$(EPOCHS)) \
 	$(call option,--structure,$(STRUCTURE)) $(call option,--score,$(SCORE)) $(call option,--rate-l1,$(RATE_L1)) \
-	$(call option,--teacher,$(TEACHER)) \
+	$(call option,--teacher,$(TEACHER)) $(call option,--init,$(INIT)) \
 	$(TRAIN_ARGS)
 # Several processes (one a GPU, or some on CPUs) train one network together.
 TRAINER = $(BIN)/$(if $(PROCESSES),torchrun --standalone --nproc-per-node '$(PROCESSES)',python) -m sca_train
@@ -41,7 +41,7 @@ SWEEP_OPTIONS = $(call option,--ratios,$(RATIOS)) $(call option,--seeds,$(SEEDS)
 # What `make figures` reads: the sweep of that name where there is one, else the run itself.
 RUNS ?= $(or $(wildcard $(RUN_DIR)-sweep),"$$RUN_DIR")
 HLS_OPTIONS = --board '$(BOARD)' --impl '$(IMPL)' $(call option,--target-cycles,$(CYCLES)) $(call option,--folding,$(FOLDING)) \
-	$(call option,--lut-share,$(LUT_SHARE))
+	$(call option,--lut-share,$(LUT_SHARE)) $(call option,--fifo-depths,$(FIFO_DEPTHS))
 
 # A kept network is not trained over.
 KEPT_STAYS = case "$$RUN_DIR" in runs/zoo/*) \
@@ -69,6 +69,7 @@ help: ## this list
 	@echo "  STRUCTURE   prune-regrow, prune-only, random        [preset]"
 	@echo "  SCORE       membrane, spikes, gamma, weight-l1      [preset]"
 	@echo "  TEACHER     run or zoo folder whose logits are learned [none]"
+	@echo "  INIT        run or zoo folder whose network training starts from [none]"
 	@echo "  RATE_L1     weight of the firing rate in the loss   [preset]"
 	@echo "  SEED        seed of everything random               [preset]"
 	@echo "  PROCESSES   train in so many processes (torchrun)   [1]"
@@ -85,6 +86,7 @@ help: ## this list
 	@echo "  CYCLES      target cycles per frame to fold for"
 	@echo "  FOLDING     folding JSON (FINN's format) instead of CYCLES"
 	@echo "  LUT_SHARE   or: the fastest within this share of the board's LUTs  [0.15]"
+	@echo "  FIFO_DEPTHS planned, measured (in Verilator), or auto: measured where streams join [auto]"
 	@echo "  IMAGES      images to simulate                      [csim: whole test set, rtlsim: 32]"
 	@echo "  IMAGE       picture that classify takes: PNG, JPEG, BMP, GIF, PPM, WebP"
 	@echo "  BACKEND     what classifies it: onnx, csim, rtl     [$(BACKEND)]"

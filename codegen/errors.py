@@ -33,6 +33,10 @@ class SimulationError(CodegenError):
     """A simulator did not build, did not finish, or was given images of the wrong shape or type."""
 
 
+class DeadlockError(SimulationError):
+    """A simulated accelerator stopped moving words."""
+
+
 class SynthesisError(CodegenError):
     """The synthesis tool failed, or the network does not fit the board."""
 

@@ -24,8 +24,18 @@ def hls(options: Namespace) -> bool:
     from codegen.dataflow.build import build_graph
     from codegen.render.render import render_sources, target_of
     from codegen.results import FoldingResult
+    from codegen.verify.fifo_depths import measure_depths
 
-    build_graph(run, options.board, options.target_cycles, options.folding, options.impl, options.lut_share)
+    build_graph(
+        run,
+        options.board,
+        options.target_cycles,
+        options.folding,
+        options.impl,
+        options.lut_share,
+        options.fifo_depths,
+        measure_depths,
+    )
     render_sources(run, target_of(options.board))
     run.discard("results/csim.json", "results/rtl.json", "results/rtl_stalled.json", "results/synth.json")
     folding = FoldingResult.load(run)

@@ -82,6 +82,12 @@ def _add_hls(stages: _Stages) -> None:
     folding.add_argument(
         "--lut-share", type=_share, metavar="S", help="the fastest within this share of the board's LUTs (default 0.15)"
     )
+    stage.add_argument(
+        "--fifo-depths",
+        choices=("auto", "planned", "measured"),
+        default="auto",
+        help="FIFOs by formula, or measured in Verilator; auto measures where streams join (default)",
+    )
     stage.add_argument("--impl", choices=("hls", "rtl"), default="rtl", help="variant FINN's graph names (default rtl)")
     stage.set_defaults(command=commands.hls)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from codegen.cores.core import Frame, Rendered, Stream, StreamCore
-from codegen.cores.finn_rtl import PatchStep, Replacement, render_finn
+from codegen.cores.finn_rtl import LIBRARY_FOLDER, PatchStep, Replacement, render_finn
 from codegen.cores.memory import block_rams, lut_ram
 from codegen.cores.rendering import Language
 from codegen.errors import FoldingError, RenderError
@@ -16,6 +16,9 @@ from codegen.fit import Resources
 from codegen.words import padded_bits
 
 MIN_DEPTH = 2
+
+FIFO_FILE = f"{LIBRARY_FOLDER}/fifo.sv"
+"""FINN's module in a rendered tree; simulations that size FIFOs put one of their own in its place."""
 
 # FINN's FIFO (fifo.sv): a shift register up to 33 words, LUT RAM up to 257, block RAM above.
 _SHIFT_REGISTER_WORDS = 33

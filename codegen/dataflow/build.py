@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from finn.analysis.fpgadataflow.exp_cycles_per_layer import exp_cycles_per_layer
 from finn.analysis.fpgadataflow.res_estimation import res_estimation
@@ -13,7 +14,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from codegen.dataflow.dataflow import Implementation, fold, load_model, to_dataflow
 from codegen.dataflow.environment import quiet
-from codegen.dataflow.folding.file import NodeFolding, plan_folding, read_folding, write_folding
+from codegen.dataflow.folding.file import NodeFolding, depths_of, plan_folding, read_folding, with_depths, write_folding
 from codegen.dataflow.folding.from_file import explicit, plan_from_file
 from codegen.dataflow.folding.layers import read_layers
 from codegen.dataflow.folding.solver import (
@@ -26,8 +27,8 @@ from codegen.dataflow.folding.solver import (
 )
 from codegen.digests import file_digest
 from codegen.errors import FoldingError
-from codegen.fit import NO_BOARD, advise, budget, find_board
-from codegen.pruning import pruning_of
+from codegen.fit import NO_BOARD, Resources, advise, budget, find_board
+from codegen.pruning import Pruning, pruning_of
 from codegen.results import FoldedNode, FoldingResult
 from codegen.run_folder import RunFolder
 from fpga.boards import Board
@@ -44,6 +45,13 @@ DEFAULT_SHARE = 0.15
 
 DEFAULT_LANES = 1024
 """Multiply lanes that a folding without board, target and file aims at."""
+
+
+FifoDepths = Literal["auto", "planned", "measured"]
+"""Where FIFO depths come from: analytic ones, measured ones, or measured ones where streams join (auto)."""
+
+MeasureDepths = Callable[[ModelWrapper, NodeFolding, str], Mapping[str, list[int]]]
+"""FIFO depths, by node and input, that an unfolded graph needs with a folding on a part."""
 
 
 @dataclass(frozen=True)
@@ -66,13 +74,16 @@ def build_graph(
     folding_file: Path | None = None,
     impl: Implementation = "rtl",
     lut_share: float | None = None,
+    fifo_depths: FifoDepths = "planned",
+    measure: MeasureDepths | None = None,
 ) -> ModelWrapper:
     """Write graph.onnx, folding.json and results/folding.json of a run and return the graph.
 
     ``board`` names a board of fpga.boards; "none" or None is no budget. Without ``target_cycles`` and ``folding_file``
     the folding is the fastest within ``lut_share`` of the board's LUTs (None: DEFAULT_SHARE, or more where that is too
-    little). Raises MappingError for nodes without a core, FoldingError for foldings that do not divide, meet the
-    target, stay within the share or fit the board, UnknownBoardError.
+    little), with planned FIFO depths. Measured ones, from ``measure``, then take their place where ``fifo_depths`` says
+    so, but for those that a file names. Raises MappingError for nodes without a core, FoldingError for foldings that do
+    not divide, meet the target, stay within the share or fit the board, UnknownBoardError, and what ``measure`` raises.
     """
     target_board = None if board is None or board.lower() == NO_BOARD else find_board(board)
     source = run.require("model.onnx")
@@ -81,17 +92,23 @@ def build_graph(
     request = FoldingRequest(target_board, target_cycles, folding_file, lut_share)
     part = target_board.part if target_board else DEFAULT_PART
     model_digest = file_digest(source)
+    pruning = pruning_of(run)
     with quiet():
         model = to_dataflow(load_model(source), impl, part)
-        pruning = pruning_of(run)
-        plan, folding = choose_folding(model, request, pruning.ratio, pruning.weight_bits)
+        plan, asked = choose_folding(model, request, pruning)
+    folding = explicit(plan_folding(plan), asked)
+    if measure is not None and _measures(fifo_depths, plan, asked):
+        folding = explicit(with_depths(folding, measure(model, folding, part)), asked)
+    estimate = plan_resources(plan, depths_of(folding))
+    _require_fit(estimate, target_board, pruning)
+    with quiet():
         model = fold(model, folding, part)
         nodes = analyse(model, part)
     write_whole(run.path / "graph.onnx", lambda aside: model.save(str(aside)))
     write_folding(folding, run.path / "folding.json")
     FoldingResult(
         target_cycles=target_cycles,
-        estimate=plan_resources(plan),
+        estimate=estimate,
         bound=max(node.cycles for node in nodes),
         nodes=nodes,
         model_sha256=model_digest,
@@ -100,31 +117,33 @@ def build_graph(
     return model
 
 
-def choose_folding(
-    model: ModelWrapper, request: FoldingRequest, ratio: float, weight_bits: int
-) -> tuple[Plan, NodeFolding]:
-    """The plan of an unfolded graph for a request, and its node attributes.
+def _measures(fifo_depths: FifoDepths, plan: Plan, asked: NodeFolding) -> bool:
+    """Whether depths are measured: on demand, or where streams join at a node for which a file names none."""
+    joins = [core.name for layer_plan in plan for core in layer_plan.nodes if len(core.inputs) > 1]
+    unnamed = [name for name in joins if name not in depths_of(asked)]
+    return fifo_depths == "measured" or (fifo_depths == "auto" and bool(unnamed))
 
-    Raises FoldingError, with advice from ``ratio`` and ``weight_bits`` of the network where a board is too small.
+
+def choose_folding(model: ModelWrapper, request: FoldingRequest, pruning: Pruning) -> tuple[Plan, NodeFolding]:
+    """The plan of an unfolded graph for a request, and what a file names outright.
+
+    Raises FoldingError, with advice for a network pruned like that where a board is too small.
     """
     layers = read_layers(model)
     if request.file is not None:
         asked = read_folding(request.file, model)
-        plan = plan_from_file(layers, asked)
-        _require_fit(plan, request.board, ratio, weight_bits)
-        return plan, explicit(plan_folding(plan), asked)
+        return plan_from_file(layers, asked), asked
     if request.target_cycles is not None:
         plan = fold_for_target(layers, request.target_cycles)
-        _require_fit(plan, request.board, ratio, weight_bits)
     elif request.board is not None and request.share is not None:
         plan = _within_share(layers, request.board, request.share)
     elif request.board is not None:
-        plan = _largest(layers, request.board, ratio, weight_bits)
+        plan = _largest(layers, request.board, pruning)
     elif request.share is not None:
         raise FoldingError("a share of a board's LUTs was asked for without a board; name one, such as BOARD=Pynq-Z2")
     else:
         plan = _fold_for_lanes(layers, DEFAULT_LANES)
-    return plan, plan_folding(plan)
+    return plan, {}
 
 
 def _fold_for_share(layers: Any, board: Board, share: float) -> Plan | None:
@@ -143,7 +162,7 @@ def _within_share(layers: Any, board: Board, share: float) -> Plan:
     return plan
 
 
-def _largest(layers: Any, board: Board, ratio: float, weight_bits: int) -> Plan:
+def _largest(layers: Any, board: Board, pruning: Pruning) -> Plan:
     """The fastest plan within the default share of the board's LUTs, or within the usable ones where that is too
     little."""
     for share in (DEFAULT_SHARE, BUDGET_SHARE):
@@ -151,17 +170,15 @@ def _largest(layers: Any, board: Board, ratio: float, weight_bits: int) -> Plan:
         if plan is not None:
             return plan
     plan = smallest_plan(layers)
-    _require_fit(plan, board, ratio, weight_bits, slower_fits=False)
+    _require_fit(plan_resources(plan), board, pruning, slower_fits=False)
     return plan
 
 
-def _require_fit(plan: Plan, board: Board | None, ratio: float, weight_bits: int, slower_fits: bool = True) -> None:
+def _require_fit(needed: Resources, board: Board | None, pruning: Pruning, slower_fits: bool = True) -> None:
     """Raise FoldingError with advice when the estimate exceeds the whole board."""
-    if board is None:
-        return
-    needed = plan_resources(plan)
-    if not within(needed, budget(board)):
-        raise FoldingError(f"by estimate, {advise(replace(needed, ff=0), board, ratio, weight_bits, slower_fits)}")
+    if board is not None and not within(needed, budget(board)):
+        advice = advise(replace(needed, ff=0), board, pruning.ratio, pruning.weight_bits, slower_fits)
+        raise FoldingError(f"by estimate, {advice}")
 
 
 def _fold_for_lanes(layers: Any, lanes: int) -> Plan:

@@ -46,7 +46,6 @@ def render_rtl(graph: DataflowGraph, folder: Path, progress: Callable[[str], Non
         "output_edge": graph.output_edge,
         "streams": [edge.stream for edge in graph.edges],
         "instances": instances,
-        "fifos": [instance for instance, node in zip(instances, graph.nodes, strict=True) if node.core.stream_depth],
     }
     render("rtl", f"{top}.j2", values, folder / top)
     sources = list(dict.fromkeys(file for node in rendered for file in node.files))

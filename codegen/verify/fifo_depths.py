@@ -1,107 +1,206 @@
-"""Depths of the FIFOs before joins, measured: what is the most that waits there where nothing is ever full.
+"""Depths of FIFOs, measured: the least with which a simulation of the RTL keeps the rate that its slowest node allows.
 
-That is enough for the full rate, and may be more than it takes: a fork runs ahead as far as the longer branch takes
-words.
+One Verilator model in which every FIFO is a gauge of any depth (``hls_templates/rtl/fifo_gauge.sv``) serves all runs.
+In the first one no FIFO is ever full, and the source offers an image's words evenly over the cycles of the slowest
+node: what the FIFOs hold then is enough. In those that follow, FIFOs are halved or left out while the rate stays, all
+at once where that is possible. The last one proves the depths under random back-pressure.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from qonnx.core.modelwrapper import ModelWrapper
 
-from codegen.cores import core_class
-from codegen.cores.core import FIFO_DEPTHS
+from codegen.cores.core import FIFO_DEPTHS, Stream
+from codegen.cores.fifo import fifo_resources
 from codegen.dataflow.dataflow import fold
 from codegen.dataflow.environment import quiet
 from codegen.dataflow.folding.file import NodeFolding
 from codegen.dataflow.folding.plan import NO_FIFO
-from codegen.errors import SimulationError
-from codegen.render.graph import DataflowGraph, Node, from_model, read_graph
+from codegen.dataflow.folding.solver import cost
+from codegen.errors import DeadlockError, SimulationError
+from codegen.progress import Progress
+from codegen.render.graph import DataflowGraph, from_model
 from codegen.render.render import render_sources
 from codegen.run_folder import RunFolder
-from codegen.verify.rtlsim import RtlResult, count_occupancy, run_rtlsim
+from codegen.verify.images import input_steps
+from codegen.verify.rtlsim import RtlResult, run_gauged
 
-FRAMES_HELD = 2
-"""Frames that a FIFO of the measurement holds; a branch has less than one in it."""
+MAX_SLOWDOWN = 1.01
+"""Cycles between frames with measured depths, over those with FIFOs that are never full, or of the slowest node."""
 
+_FRAMES = 5
+"""Images of a run: those that fill a deep network, and some at its steady rate."""
+_SEARCH_RUNS = 40
+"""Runs that look for smaller FIFOs; each takes a second or two for a residual network of 20 layers."""
+_UNLIMITED = 1 << 30
+_SMALL = 10
+"""Words up to which a FIFO is left out whole or not at all."""
+_MEMORY_WORDS = 33
+_MEMORY_MARGIN = 2
+"""Words more in FIFOs beyond _MEMORY_WORDS: FINN's take two cycles longer from their input to their output."""
 _STALL = 0.3
 """Probability per cycle that the source pauses, and that the sink stalls, in the run that checks the depths."""
+
+Port = tuple[str, int]
+"""A core's name and the index of its input."""
+Depths = Mapping[Port, int]
 
 
 @dataclass(frozen=True)
 class MeasuredDepths:
-    """A folding with its measured depths, and its two runs.
+    """Depths in words (NO_FIFO: none) before the inputs of each core, by its name, and the interval they give."""
 
-    unbounded: with FIFOs that were never full; measured: with the depths set.
-    """
-
-    folding: NodeFolding
     depths: dict[str, list[int]]
-    """Before each input of the joins, by the join's name."""
-    unbounded: RtlResult
-    measured: RtlResult
+    interval: int
+    runs: int
 
 
-def measure_depths(
-    model: ModelWrapper, folding: NodeFolding, part: str, images: NDArray[np.uint8], folder: Path
-) -> MeasuredDepths:
-    """Set the FIFOs before the joins of an unfolded graph to what a run of ``images`` needs of them.
+def measure_depths(model: ModelWrapper, folding: NodeFolding, part: str) -> dict[str, list[int]]:
+    """The depths of ``search_depths``."""
+    return search_depths(model, folding, part).depths
 
-    Renders below ``folder`` and simulates with FIFOs deep enough never to be full, with the depths that these had
-    reached, and with those and random back-pressure. Three images or more reach the steady state. Raises
-    SimulationError where a FIFO was full after all, where a run differs from the first one, or as ``run_rtlsim``.
+
+def search_depths(model: ModelWrapper, folding: NodeFolding, part: str) -> MeasuredDepths:
+    """The depths of all FIFOs that a folding may set, for the lanes of an unfolded graph of FINN's node names.
+
+    Raises SimulationError where the network does not run at all or a run gives other results, or as ``run_rtlsim``.
     """
-    names = [node.name for node in model.graph.node if core_class(node.op_type).input_ports > 1]
-    unfilled = from_model(_folded(model, folding, part))
-    deep = {
-        name: [max(FRAMES_HELD * stream.words, NO_FIFO + 1) for stream in join.core.inputs]
-        for name, join in zip(names, _joins(unfilled), strict=True)
+    with tempfile.TemporaryDirectory(prefix="spikefold-") as scratch:
+        return _GaugedModel.build(model, folding, part, Path(scratch)).search()
+
+
+@dataclass
+class _GaugedModel:
+    """A rendered graph with a gauge before each input that a folding may give a FIFO, and runs of it."""
+
+    run: RunFolder
+    gauges: Mapping[Port, str]
+    """Their names."""
+    streams: Mapping[Port, Stream]
+    images: NDArray[np.uint8]
+    bound: int
+    """Cycles a frame of the slowest node."""
+    runs: int = 0
+    patience: int | None = None
+    limit: int = 0
+    """Most cycles between frames that a run of the search may take."""
+    expected: NDArray[np.int32] | None = None
+    progress: Progress = field(default_factory=lambda: Progress("measuring FIFO depths", "runs"))
+
+    @classmethod
+    def build(cls, model: ModelWrapper, folding: NodeFolding, part: str, folder: Path) -> _GaugedModel:
+        gauged = {name: dict(attributes) for name, attributes in folding.items()}
+        for name, port in _ports(from_model(_folded(model, folding, part))):
+            # Deep enough that FINN inserts a FIFO; the gauge's depth is that of a run.
+            gauged.setdefault(name, {})[FIFO_DEPTHS] = [NO_FIFO + 1] * (port + 1)
+        folded = _folded(model, gauged, part)
+        folded.save(str(folder / "graph.onnx"))
+        run = RunFolder(folder)
+        render_sources(run)
+        graph = from_model(folded)
+        gauges = {port: graph.edges[edge].producer for port, edge in _ports(graph).items()}
+        names = {port: gauge.name for port, gauge in gauges.items() if gauge}
+        streams = {port: gauge.core.inputs[0] for port, gauge in gauges.items() if gauge}
+        return cls(run, names, streams, _random_images(graph.input), graph.bound)
+
+    def search(self) -> MeasuredDepths:
+        """The smallest depths that are found in _SEARCH_RUNS runs."""
+        unlimited, held = self._run(dict.fromkeys(self.gauges, _UNLIMITED), pace=self.bound)
+        assert unlimited.interval is not None
+        self.expected = unlimited.logits
+        self.patience = 2 * unlimited.latency + self.bound
+        self.limit = int(MAX_SLOWDOWN * max(self.bound, unlimited.interval))
+        depths: Depths = {port: words if words > NO_FIFO else 0 for port, words in held.items()}
+        if not self._keeps(depths):
+            # With room for every word that ever waited, and for one more, the schedule is that of the first run.
+            depths = {port: max(words, NO_FIFO) + 1 for port, words in held.items()}
+        for smaller in (_without_small, _halved, _halved, _halved):
+            dearest = sorted(depths, key=lambda port: -self._cost(port, depths[port]))
+            depths = self._reduce(depths, dearest, smaller)
+        depths = {port: depth + _MEMORY_MARGIN * (depth > _MEMORY_WORDS) for port, depth in depths.items()}
+        result, _ = self._run(depths)
+        self._run(depths, stall=_STALL)
+        assert result.interval is not None
+        self.progress.show(self.runs, self.runs)
+        return MeasuredDepths(_by_name(depths), result.interval, self.runs)
+
+    def _reduce(self, depths: Depths, ports: Sequence[Port], smaller: Callable[[int], int]) -> Depths:
+        """The depths with ``smaller`` ones for as many of the ports as keep the rate: for all at once, or for parts."""
+        ports = [port for port in ports if smaller(depths[port]) < depths[port]]
+        if not ports or self.runs >= _SEARCH_RUNS:
+            return depths
+        reduced = {**depths, **{port: smaller(depths[port]) for port in ports}}
+        if self._keeps(reduced):
+            return reduced
+        if len(ports) == 1:
+            return depths
+        middle = len(ports) // 2
+        return self._reduce(self._reduce(depths, ports[:middle], smaller), ports[middle:], smaller)
+
+    def _keeps(self, depths: Depths) -> bool:
+        """Whether the network runs with those depths, at no less than the rate of its slowest node, or nearly."""
+        try:
+            result, _ = self._run(depths)
+        except DeadlockError:
+            return False
+        assert result.interval_max is not None
+        return result.interval_max <= self.limit
+
+    def _run(self, depths: Depths, pace: int = 0, stall: float = 0.0) -> tuple[RtlResult, dict[Port, int]]:
+        """A run with those depths, and the most words that each FIFO held."""
+        self.progress.show(self.runs, _SEARCH_RUNS + 2)
+        self.runs += 1
+        words = {name: depths[port] for port, name in self.gauges.items()}
+        result, held = run_gauged(self.run, self.images, words, pace=pace, stall=stall, patience=self.patience)
+        if self.expected is not None and not np.array_equal(result.logits, self.expected):
+            raise SimulationError("the accelerator gives other results with other FIFO depths")
+        return result, {port: held[name] for port, name in self.gauges.items()}
+
+    def _cost(self, port: Port, depth: int) -> float:
+        return cost(fifo_resources(self.streams[port].bits, depth)) if depth > NO_FIFO else 0.0
+
+
+def _without_small(depth: int) -> int:
+    """No FIFO in place of a small one."""
+    return 0 if depth <= _SMALL else depth
+
+
+def _halved(depth: int) -> int:
+    return depth // 2 if depth > _SMALL else depth
+
+
+def _ports(graph: DataflowGraph) -> dict[Port, int]:
+    """The inputs that a folding may give a FIFO, and their edges."""
+    return {
+        (node.name, port): edge
+        for node in graph.nodes
+        if any(fold.attribute == FIFO_DEPTHS for fold in node.core.folds)
+        for port, edge in enumerate(graph.inputs_of(node))
     }
-    run = _render(model, _with_depths(folding, deep), part, folder / "unbounded")
-    unbounded, occupancy = count_occupancy(run, images)
-    graph = read_graph(run.path / "graph.onnx")
-    depths = {}
-    for name, join in zip(names, _joins(graph), strict=True):
-        fifos = [graph.edges[edge].producer for edge in graph.inputs_of(join)]
-        most = [occupancy[fifo.name] if fifo else 0 for fifo in fifos]
-        for port, (words, limit) in enumerate(zip(most, deep[name], strict=True)):
-            if words >= limit:
-                raise SimulationError(f"the FIFO of {limit} words before input {port} of {name} was full")
-        # A full FIFO takes no word in the cycle in which it gives one: one more than was ever in it.
-        depths[name] = [max(words, NO_FIFO) + 1 if words else NO_FIFO for words in most]
-    chosen = _with_depths(folding, depths)
-    run = _render(model, chosen, part, folder / "measured")
-    measured = run_rtlsim(run, images)
-    stalled = run_rtlsim(run, images, stall_in=_STALL, stall_out=_STALL)
-    for what, result in (("without back-pressure", measured), ("under back-pressure", stalled)):
-        if not np.array_equal(result.logits, unbounded.logits):
-            raise SimulationError(f"with measured FIFO depths {folder} gives other results {what}")
-    return MeasuredDepths(chosen, depths, unbounded, measured)
 
 
-def _with_depths(folding: NodeFolding, depths: Mapping[str, list[int]]) -> dict[str, Mapping[str, Any]]:
-    return {**folding, **{name: {**folding.get(name, {}), FIFO_DEPTHS: values} for name, values in depths.items()}}
+def _by_name(depths: Depths) -> dict[str, list[int]]:
+    """The depths as a folding has them; the ports of a core are in order."""
+    found: dict[str, list[int]] = {}
+    for (name, _), depth in sorted(depths.items()):
+        found.setdefault(name, []).append(max(depth, NO_FIFO))
+    return found
 
 
-def _joins(graph: DataflowGraph) -> list[Node]:
-    """The nodes that read several streams, in topological order."""
-    return [node for node in graph.nodes if len(node.core.inputs) > 1]
+def _random_images(stream: Stream) -> NDArray[np.uint8]:
+    """Images of the input's number of elements; cycles do not depend on what is in them."""
+    elements, steps = stream.lanes * stream.words, input_steps(stream.element_bits)
+    shape = (_FRAMES, steps, elements) if steps > 1 else (_FRAMES, elements)
+    return np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
 
 
 def _folded(model: ModelWrapper, folding: NodeFolding, part: str) -> ModelWrapper:
     with quiet():
         return fold(ModelWrapper(model.model, make_deepcopy=True), folding, part)
-
-
-def _render(model: ModelWrapper, folding: NodeFolding, part: str, folder: Path) -> RunFolder:
-    folder.mkdir(parents=True)
-    _folded(model, folding, part).save(str(folder / "graph.onnx"))
-    run = RunFolder(folder)
-    render_sources(run)
-    return run

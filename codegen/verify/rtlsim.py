@@ -7,6 +7,7 @@ import os
 import subprocess
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codegen.cores import core_class
-from codegen.errors import SimulationError
+from codegen.cores.fifo import FIFO_FILE
+from codegen.errors import DeadlockError, SimulationError
 from codegen.progress import Progress
 from codegen.render.build import CachedBuild, Command, content_key, run_tool
 from codegen.render.manifest import Manifest, read_manifest
@@ -61,16 +63,17 @@ class StreamCounts:
 class ModelOptions:
     """What is compiled into a Verilator model beside the accelerator.
 
-    Stream assertions, counters of each stream's stalls and each FIFO's words, a waveform.
+    Stream assertions, counters of each stream's stalls, a waveform; gauges in the place of FIFOs.
     """
 
     assertions: bool = True
     counters: bool = False
     waveform: bool = False
+    gauges: bool = False
 
     @property
     def variant(self) -> str:
-        chosen = [name for name in ("assertions", "counters", "waveform") if getattr(self, name)]
+        chosen = [name for name in ("assertions", "counters", "waveform", "gauges") if getattr(self, name)]
         return "-".join(chosen) or "plain"
 
 
@@ -107,11 +110,36 @@ def count_stalls(run: RunFolder, images: NDArray[np.uint8]) -> tuple[StreamCount
     )
 
 
-def count_occupancy(run: RunFolder, images: NDArray[np.uint8]) -> tuple[RtlResult, dict[str, int]]:
-    """A run, and the most words that each FIFO held in it, by the FIFO's name; errors as ``run_rtlsim``."""
-    result, output = simulate(run, images, ModelOptions(assertions=False, counters=True))
+def run_gauged(
+    run: RunFolder,
+    images: NDArray[np.uint8],
+    depths: Mapping[str, int],
+    *,
+    pace: int = 0,
+    stall: float = 0.0,
+    patience: int | None = None,
+) -> tuple[RtlResult, dict[str, int]]:
+    """A run with FIFOs of other ``depths`` in words (0: none), by name, and the most words that each of these held.
+
+    One compiled model serves all depths. pace: cycles over which the words of an image are spread before they are
+    offered; stall: probability per cycle that the source pauses, and that the sink stalls; patience: cycles in which no
+    word enters or leaves after which this is a deadlock. Errors as ``run_rtlsim``.
+    """
+    paths = {f"accelerator.i_{name}.fifo": name for name in depths}
+    arguments = [f"+{path}={depths[name]}" for path, name in paths.items()]
+    options = ModelOptions(assertions=False, gauges=True)
+    result, output = simulate(
+        run,
+        images,
+        options,
+        stall_in=stall,
+        stall_out=stall,
+        pace=pace,
+        patience=patience,
+        arguments=arguments,
+    )
     lines = [line.split() for line in output if line.startswith("occupancy ")]
-    return result, {name: int(words) for _, name, words in lines}
+    return result, {paths[path]: int(words) for _, path, words in lines if path in paths}
 
 
 def simulate(
@@ -123,8 +151,14 @@ def simulate(
     stall_out: float = 0.0,
     seed: int = 0,
     waveform: Path | None = None,
+    pace: int = 0,
+    patience: int | None = None,
+    arguments: Sequence[str] = (),
 ) -> tuple[RtlResult, list[str]]:
-    """Build the model if need be and run it; returns the result and the lines it printed. Errors as ``run_rtlsim``."""
+    """Build the model if need be and run it; returns the result and the lines it printed.
+
+    pace, patience: as ``run_gauged``; arguments: of the Verilog. Errors as ``run_rtlsim``.
+    """
     for name, probability in (("stall_in", stall_in), ("stall_out", stall_out)):
         if not 0 <= probability < 1:
             raise SimulationError(f"{name}={probability} is outside [0, 1)")
@@ -133,25 +167,26 @@ def simulate(
     words = image_words(images, manifest.input)
     build = build_model(run, options)
     slack = (1 - stall_in) * (1 - stall_out)
-    frame = sum(node.cycles for node in manifest.nodes)
-    timeout = int((_TIMEOUT_FRAMES * frame + _TIMEOUT_CYCLES) / slack)
+    frame = sum(node.cycles for node in manifest.nodes) + pace
+    timeout = int((patience or _TIMEOUT_FRAMES * frame + _TIMEOUT_CYCLES) / slack)
     with tempfile.TemporaryDirectory(prefix="spikefold-") as scratch:
         image_file, result_file, time_file = (Path(scratch) / name for name in ("images", "results", "times"))
         words.tofile(image_file)
-        arguments = [
+        command = [
             str(build.program.resolve()),
             *(str(file) for file in (image_file, result_file, time_file)),
             *(str(n) for n in (len(words), manifest.input.words, manifest.input.bytes)),
             *(str(n) for n in (manifest.output.words, manifest.output.bytes)),
-            *(str(n) for n in (stall_in, stall_out, seed, timeout)),
-            *([str(waveform.resolve())] if waveform is not None else []),
+            *(str(n) for n in (stall_in, stall_out, seed, timeout, pace)),
+            "-" if waveform is None else str(waveform.resolve()),
+            *arguments,
         ]
         start = time.monotonic()
-        status, output, errors = _run(arguments, rtl, len(words))
+        status, output, errors = _run(command, rtl, len(words))
         seconds = time.monotonic() - start
         cycles = next((int(line.split()[1]) for line in output if line.startswith("cycles ")), 0)
         if status == _GAVE_UP:
-            raise SimulationError(
+            raise DeadlockError(
                 f"the accelerator of {run.path} is in a deadlock after {cycles} cycles; of its streams, "
                 f"{_waiting(manifest, output)}"
             )
@@ -193,7 +228,9 @@ def build_model(run: RunFolder, options: ModelOptions) -> CachedBuild:
     folder = run.path / "build" / "rtlsim" / options.variant
     main = RTL_DIR / "rtlsim_main.cpp"
     arguments = _verilator_arguments(manifest, options)
-    sources = [rtl / name for name in manifest.files]
+    gauge = str(RTL_DIR / "fifo_gauge.sv")
+    files = [gauge if options.gauges and name == FIFO_FILE else name for name in manifest.files]
+    sources = [rtl / name for name in files]
     build = CachedBuild(folder, folder / "Vaccelerator", content_key([*sources, main], arguments))
     if build.is_current():
         return build
@@ -201,9 +238,7 @@ def build_model(run: RunFolder, options: ModelOptions) -> CachedBuild:
     waivers = write_waivers(rtl, manifest, folder / "waivers.vlt")
     command = [str(verilator), *arguments, "--Mdir", str(folder.resolve()), str(waivers.resolve())]
     Progress("verilating the RTL", "models").show(0, 1)
-    run_tool(
-        Command([*command, *manifest.files, str(main.resolve())], "verilating the RTL", folder / "verilator.log", rtl)
-    )
+    run_tool(Command([*command, *files, str(main.resolve())], "verilating the RTL", folder / "verilator.log", rtl))
     units = len(list(folder.glob("*.cpp")))
     progress = Progress("compiling the RTL simulator", "files")
     progress.show(0, units)

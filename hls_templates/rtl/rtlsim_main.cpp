@@ -3,11 +3,14 @@
 // Images are streamed back to back; with stall probabilities above zero the source pauses before a word and the sink
 // stalls, at random cycles. Valid, once raised, stays until the word has moved.
 //
-// Arguments: IMAGES RESULTS TIMES COUNT IN_WORDS IN_BYTES OUT_WORDS OUT_BYTES STALL_IN STALL_OUT SEED TIMEOUT [FST]
+// Arguments: IMAGES RESULTS TIMES COUNT IN_WORDS IN_BYTES OUT_WORDS OUT_BYTES STALL_IN STALL_OUT SEED TIMEOUT PACE FST
+//   then the model's own (+NAME=VALUE)
 //   IMAGES   file of COUNT * IN_WORDS input words of IN_BYTES bytes
 //   RESULTS  file to write COUNT * OUT_WORDS output words of OUT_BYTES bytes to
 //   TIMES    file to write, per image, the cycle of its first input word and of its last output word to (2 x uint64)
-//   TIMEOUT cycles without any word moving after which the run is given up
+//   TIMEOUT  cycles without any word moving after which the run is given up
+//   PACE     cycles over which the words of an image are spread evenly before they are offered; 0: all at once
+//   FST      waveform file, - for none
 // Standard output: "progress IMAGES_DONE CYCLES" lines, then "cycles CYCLES". Exit status 3: gave up.
 #include <chrono>
 #include <cstdint>
@@ -78,8 +81,8 @@ void write_file(const char* name, const void* content, std::size_t size) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    if (argc < 13) {
-        std::fprintf(stderr, "12 or 13 arguments expected, %d given\n", argc - 1);
+    if (argc < 15) {
+        std::fprintf(stderr, "14 arguments or more expected, %d given\n", argc - 1);
         return 1;
     }
     const std::size_t count = std::strtoull(argv[4], nullptr, 10);
@@ -90,19 +93,21 @@ int main(int argc, char** argv) {
     const std::uint64_t seed = std::strtoull(argv[11], nullptr, 10);
     Coin pause(std::atof(argv[9]), 2 * seed), stall(std::atof(argv[10]), 2 * seed + 1);
     const std::uint64_t timeout = std::strtoull(argv[12], nullptr, 10);
+    const std::uint64_t pace = std::strtoull(argv[13], nullptr, 10);
 
     const std::vector<std::uint8_t> images = read_file(argv[1], count * in_words * in_bytes);
     std::vector<std::uint8_t> results(count * out_words * out_bytes);
     std::vector<std::uint64_t> times(2 * count);
 
     VerilatedContext context;
-    Vaccelerator model(&context);
+    context.commandArgs(argc, argv);
+    Vaccelerator model(&context, "");
 #if VM_TRACE
     VerilatedFstC trace;
-    if (argc > 13) {
+    if (std::strcmp(argv[14], "-") != 0) {
         context.traceEverOn(true);
         model.trace(&trace, 99);
-        trace.open(argv[13]);
+        trace.open(argv[14]);
     }
 #endif
     const auto step = [&](int clock) {
@@ -129,7 +134,8 @@ int main(int argc, char** argv) {
     bool gave_up = false;
     while (received < count * out_words) {
         // Drive after the rising edge, sample before the next one.
-        if (!model.s_axis_0_tvalid && sent < count * in_words && !pause.toss()) {
+        const bool offered = sent < count * in_words && cycle >= sent * pace / in_words;
+        if (!model.s_axis_0_tvalid && offered && !pause.toss()) {
             put(model.s_axis_0_tdata, &images[sent * in_bytes], in_bytes);
             model.s_axis_0_tvalid = 1;
         }

@@ -11,7 +11,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from codegen.cores import find_core
 from codegen.cores.core import FIFO_DEPTHS, Core, Fold
-from codegen.dataflow.folding.joins import join_depths
+from codegen.dataflow.folding.joins import planned_depths
 from codegen.dataflow.folding.solver import Plan
 from codegen.errors import FoldingError
 from sca_train.files import write_text
@@ -22,19 +22,24 @@ NodeFolding = Mapping[str, Mapping[str, Any]]
 
 def plan_folding(plan: Plan) -> NodeFolding:
     """The node attributes of a plan."""
-    before_joins = join_depths(plan)
-    folding = {}
-    for layer_plan in plan:
-        for core, depth in layer_plan.fifo_depths:
-            depths = before_joins.get(core.name) or ([depth] if depth is not None else None)
-            folding[core.name] = _attributes(core, depths)
-    return folding
+    depths = planned_depths(plan)
+    return {core.name: _attributes(core, depths.get(core.name)) for layer_plan in plan for core in layer_plan.nodes}
 
 
 def _attributes(core: Core, depths: list[int] | None) -> dict[str, Any]:
     """What a folding sets at one node, with the depths of the FIFOs before it where the plan has some."""
     values = core.folding() | ({} if depths is None else {FIFO_DEPTHS: depths})
     return {fold.attribute: values[fold.attribute] for fold in core.folds if fold.attribute in values}
+
+
+def with_depths(folding: NodeFolding, depths: Mapping[str, list[int]]) -> NodeFolding:
+    """The folding with other FIFO depths where ``depths`` has some, by node."""
+    return {**folding, **{name: {**folding.get(name, {}), FIFO_DEPTHS: values} for name, values in depths.items()}}
+
+
+def depths_of(folding: NodeFolding) -> dict[str, list[int]]:
+    """The FIFO depths that a folding sets before the inputs of its nodes."""
+    return {name: attributes[FIFO_DEPTHS] for name, attributes in folding.items() if FIFO_DEPTHS in attributes}
 
 
 def write_folding(folding: NodeFolding, target: Path) -> None:

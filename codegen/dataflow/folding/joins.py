@@ -1,24 +1,39 @@
-"""FIFOs before cores that join streams: the shorter way to a join holds what the longer one has in it.
+"""FIFOs of a plan; those before cores that join streams hold, on the shorter way, what the longer one has in it.
 
 A fork's branches take different numbers of words before they give one. What the longer branch has taken and not yet
 given waits before the join on the shorter one; without room for it the fork stops, and with it the longer branch, which
 is a deadlock. The depths here are a first guess from the fill of windows and vectors, on the safe side of that;
-``codegen.verify.fifo_depths`` measures what the join needs to keep its rate.
+``codegen.verify.fifo_depths`` measures what is needed to keep the rate.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from codegen.cores.core import Core
-from codegen.cores.fifo import fifo_resources
 from codegen.dataflow.folding.layers import Source
-from codegen.dataflow.folding.plan import NO_FIFO, LayerPlan
-from codegen.fit import NO_RESOURCES, Resources, total
+from codegen.dataflow.folding.plan import NO_FIFO, LayerPlan, fifo_of_depth
+from codegen.fit import Resources, total
 
 _IN_FLIGHT_WORDS = 8
 """Words in the pipelines and output registers of a branch."""
+
+
+def planned_depths(plan: Sequence[LayerPlan]) -> dict[str, list[int]]:
+    """Depths of the FIFOs before the inputs of the plan's cores, by the core's name; NO_FIFO where there is none."""
+    depths = {core.name: [depth] for layer_plan in plan for core, depth in layer_plan.fifo_depths if depth is not None}
+    return depths | join_depths(plan)
+
+
+def depths_resources(plan: Sequence[LayerPlan], depths: Mapping[str, Sequence[int]]) -> Resources:
+    """Estimate of FIFOs of these depths before the inputs of the plan's cores."""
+    cores = [core for layer_plan in plan for core in layer_plan.nodes]
+    return total(
+        fifo_of_depth(stream.bits, depth)
+        for core in cores
+        for stream, depth in zip(core.inputs, depths.get(core.name, ()), strict=False)
+    )
 
 
 def join_depths(plan: Sequence[LayerPlan]) -> dict[str, list[int]]:
@@ -41,16 +56,6 @@ def join_depths(plan: Sequence[LayerPlan]) -> dict[str, list[int]]:
                 ]
             lags[folded.name] = latest + _own_lag(folded)
     return depths
-
-
-def join_resources(plan: Sequence[LayerPlan]) -> Resources:
-    """Estimate of the FIFOs before the plan's joins."""
-    cores = {core.name: core for layer_plan in plan for core in layer_plan.followers}
-    return total(
-        fifo_resources(stream.bits, depth) if depth > NO_FIFO else NO_RESOURCES
-        for name, depths in join_depths(plan).items()
-        for stream, depth in zip(cores[name].inputs, depths, strict=True)
-    )
 
 
 def _lag_of(source: Source | None, lags: dict[str, float]) -> float:

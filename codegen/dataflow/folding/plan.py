@@ -58,18 +58,20 @@ class LayerPlan:
         return max(core.cycles for core in self.nodes)
 
     def resources(self, before: Mapping[str, Core]) -> Resources:
+        """Estimate of ``core_resources`` and the layer's own FIFOs, those before joins aside."""
+        fifos = [fifo_of_depth(core.inputs[0].bits, depth) for core, depth in self.fifo_depths if depth is not None]
+        return total([self.core_resources(before), *fifos])
+
+    def core_resources(self, before: Mapping[str, Core]) -> Resources:
         """Estimate of the layer's nodes, with the width converters from the cores of the layers before.
 
         ``before``: these cores by name; there is no converter behind one that is missing.
         """
         parts = [core.resources() for core in self.nodes]
-        first = self.nodes[0].inputs[0]
         if self.streams:
             parts.append(converter_resources(self.streams[-1].outputs[0].bits, self.core.inputs[0].bits))
-            parts.append(_fifo(self.core.inputs[0].bits, self.vector_fifo))
-        parts.append(_fifo(first.bits, self.input_fifo))
         writers = {**before, **self.cores}
-        read = [(self.layer.source, first)] if self.layer.source else []
+        read = [(self.layer.source, self.nodes[0].inputs[0])] if self.layer.source else []
         for follower, core in zip(self.layer.followers, self.followers, strict=True):
             read += [(source, core.inputs[port]) for port, source in follower.joins]
         for source, stream in read:
@@ -78,8 +80,9 @@ class LayerPlan:
         return total(parts)
 
 
-def _fifo(width: int, depth: int) -> Resources:
-    return fifo_resources(width, depth) if depth > NO_FIFO else NO_RESOURCES
+def fifo_of_depth(word_bits: int, depth: int) -> Resources:
+    """Estimate of the FIFO that a folding's depth gives."""
+    return fifo_resources(word_bits, depth) if depth > NO_FIFO else NO_RESOURCES
 
 
 def plan_layer(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from codegen.cores.core import MAX_STREAM_BITS, Core
-from codegen.dataflow.folding.joins import join_resources
+from codegen.dataflow.folding.joins import depths_resources, planned_depths
 from codegen.dataflow.folding.layers import Layer
 from codegen.dataflow.folding.plan import LayerPlan, plan_layer
 from codegen.errors import FoldingError
@@ -20,14 +22,14 @@ def cost(resources: Resources) -> float:
     return resources.lut + LUTS_PER_BRAM36 * resources.bram36
 
 
-def plan_resources(plan: Plan) -> Resources:
-    """Estimate of the whole accelerator."""
+def plan_resources(plan: Plan, depths: Mapping[str, Sequence[int]] | None = None) -> Resources:
+    """Estimate of the whole accelerator, with FIFOs of these ``depths`` by core; of the planned ones without."""
     before: dict[str, Core] = {}
-    parts = []
+    parts = [depths_resources(plan, planned_depths(plan) if depths is None else depths)]
     for layer_plan in plan:
-        parts.append(layer_plan.resources(before))
+        parts.append(layer_plan.core_resources(before))
         before.update(layer_plan.cores)
-    return total([*parts, join_resources(plan)])
+    return total(parts)
 
 
 def plan_cycles(plan: Plan) -> int:
