@@ -23,6 +23,7 @@ from codegen.dataflow.folding.solver import (
 )
 from codegen.errors import FoldingError, UnknownBoardError
 from codegen.fit import Resources
+from codegen.results import FoldingResult
 
 PART = "xc7z020clg400-1"
 
@@ -153,6 +154,14 @@ def test_defaults_of_a_file_apply_where_nodes_say_nothing(run, tmp_path):
         ({"SpikingMVAU_rtl_0": {"memStyle": "ultra"}}, r"memStyle='ultra' is not one of block, distributed"),
         ({"SpikingMVAU_rtl_0": 3}, r"'SpikingMVAU_rtl_0' must hold an object of attributes"),
         ({"Defaults": {"PE": 2}}, r"default 'PE' must be \[value, "),
+        ({"Defaults": {"SMID": [2, "all"]}}, r"no operator has the attribute 'SMID' of 'Defaults'; valid are .*SIMD"),
+        ({"Defaults": {"PE": [2, ["MVAU"]]}}, r"default 'PE' is for the unknown operator 'MVAU'"),
+        ({"Defaults": {"PE": [2, "SpikingMVAU"]}}, r"default 'PE' is for 'SpikingMVAU', which is neither"),
+        ({"Defaults": {"PE": [3, 5]}}, r"default 'PE' is for 5, which is neither \"all\" nor a list of operators"),
+        ({"SpikingMVAU_rtl_1": {"inFIFODepths": 4}}, r"inFIFODepths=4 is not a list of one depth$"),
+        ({"SpikingMVAU_rtl_1": {"inFIFODepths": [4, 4]}}, r"inFIFODepths=\[4, 4\] is not a list of one depth$"),
+        ({"SpikingMVAU_rtl_1": {"inFIFODepths": [10**30]}}, r"is not positive integers up to 1048576$"),
+        ({"SpikingMVAU_rtl_1": {"inFIFODepths": [True]}}, r"\[True\] is not positive integers up to 1048576$"),
         ([1], r"must hold an object of node names, it holds a list"),
     ],
 )
@@ -164,12 +173,48 @@ def test_impossible_foldings_are_one_sentence(run, tmp_path, content, sentence):
 
 
 def test_files_that_cannot_be_read_are_one_sentence(run, tmp_path):
+    file = tmp_path / "odd.json"
+    file.write_text('{"SpikingMVAU_rtl_0": {"PE": 1, "PE": 2}}')
+    with pytest.raises(FoldingError, match=r"odd.json is not JSON: it holds 'PE' 2 times$"):
+        build_graph(run, folding_file=file)
+    file.write_text("[" * 100_000)
+    with pytest.raises(FoldingError, match=r"odd.json is nested too deeply$"):
+        build_graph(run, folding_file=file)
     with pytest.raises(FoldingError, match=r"folding file .*nowhere.json cannot be read: No such file"):
         build_graph(run, folding_file=tmp_path / "nowhere.json")
     broken = tmp_path / "broken.json"
     broken.write_text("{")
     with pytest.raises(FoldingError, match=r"broken.json is not JSON"):
         build_graph(run, folding_file=broken)
+
+
+def test_measured_depths_are_those_of_graph_folding_and_estimate(run, tmp_path):
+    deep = {"SpikingMVAU_rtl_1": [5000]}
+    asked = []
+
+    def measure(model, folding, part):
+        asked.append((folding["SpikingMVAU_rtl_1"]["PE"], part))
+        return deep
+
+    build_graph(run, target_cycles=2000, fifo_depths="auto", measure=measure)
+    planned = FoldingResult.load(run)
+    assert not asked, "a chain keeps its rate with planned depths"
+    graph = build_graph(run, target_cycles=2000, fifo_depths="measured", measure=measure)
+    assert len(asked) == 1
+    assert 5000 in [
+        getHWCustomOp(node).get_nodeattr("depth") for node in graph.get_nodes_by_op_type("StreamingFIFO_rtl")
+    ]
+    folding = json.loads((run.path / "folding.json").read_text())
+    assert folding["SpikingMVAU_rtl_1"]["inFIFODepths"] == [5000]
+    measured = FoldingResult.load(run)
+    assert measured.estimate.bram36 > planned.estimate.bram36
+    # A file's own depths stand, and count; where they do not fit the board that is said.
+    file = write_json(tmp_path / "own.json", {"SpikingMVAU_rtl_1": {"inFIFODepths": [70]}})
+    build_graph(run, folding_file=file, fifo_depths="measured", measure=measure)
+    assert json.loads((run.path / "folding.json").read_text())["SpikingMVAU_rtl_1"]["inFIFODepths"] == [70]
+    write_json(file, {"SpikingMVAU_rtl_1": {"inFIFODepths": [1_000_000]}})
+    with pytest.raises(FoldingError, match=r"by estimate, .*BRAM36"):
+        build_graph(run, folding_file=file)
 
 
 def test_a_target_that_no_folding_meets_is_one_sentence(run):

@@ -53,6 +53,12 @@ def test_every_command_takes_the_run(asked, command: str) -> None:
     assert asked(command, "RUN=zoo/it's a run")[:4] == ["-m", module, command, "runs/zoo/it's a run"]
 
 
+def test_options_of_stages_have_variables(asked) -> None:
+    assert asked("hls", "FIFO_DEPTHS=measured")[-2:] == ["--fifo-depths", "measured"]
+    given = asked("train", "INIT=zoo/x", "TEACHER=runs/y")
+    assert given[given.index("--teacher") :][:4] == ["--teacher", "runs/y", "--init", "zoo/x"]
+
+
 def test_the_default_run_is_the_models(asked) -> None:
     assert asked("report")[3] == "runs/mini"
     assert asked("report", "MODEL=vgg9")[3] == "runs/vgg9"

@@ -9,12 +9,15 @@ from typing import Any
 
 from qonnx.core.modelwrapper import ModelWrapper
 
-from codegen.cores import find_core
+from codegen.cores import CORES, core_class, find_core
 from codegen.cores.core import FIFO_DEPTHS, Core, Fold
 from codegen.dataflow.folding.joins import planned_depths
 from codegen.dataflow.folding.solver import Plan
 from codegen.errors import FoldingError
 from sca_train.files import write_text
+
+MAX_FIFO_DEPTH = 1 << 20
+"""Words of the deepest FIFO that a file may ask for."""
 
 NodeFolding = Mapping[str, Mapping[str, Any]]
 """Node name -> attribute name -> value."""
@@ -55,9 +58,11 @@ def read_folding(path: Path, model: ModelWrapper) -> NodeFolding:
     value of the wrong kind.
     """
     try:
-        content = json.loads(path.read_text())
+        content = json.loads(path.read_text(), object_pairs_hook=_without_repeats)
     except OSError as error:
         raise FoldingError(f"folding file {path} cannot be read: {error.strerror}") from error
+    except RecursionError:
+        raise FoldingError(f"folding file {path} is nested too deeply") from None
     except ValueError as error:
         raise FoldingError(f"folding file {path} is not JSON: {error}") from error
     if not isinstance(content, dict):
@@ -80,22 +85,53 @@ def read_folding(path: Path, model: ModelWrapper) -> NodeFolding:
     return {name: attributes for name, attributes in folding.items() if attributes}
 
 
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    names = [name for name, _ in pairs]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"it holds {name!r} {names.count(name)} times")
+    return dict(pairs)
+
+
 def _defaults(defaults: Any, kind: str, path: Path) -> dict[str, Any]:
     """What the file's defaults say for one operator."""
     values = {}
     if not isinstance(defaults, dict):
         raise FoldingError(f"folding file {path}: 'Defaults' must hold an object of attributes")
     for attribute, entry in defaults.items():
-        if not isinstance(entry, list) or not entry or len(entry) % 2:
-            raise FoldingError(
-                f'folding file {path}: default {attribute!r} must be [value, "all"] or [value, [op types]]'
-            )
-        for value, op_types in zip(entry[::2], entry[1::2], strict=True):
-            named = op_types == "all" or any(find_core(str(op_type)) is find_core(kind) for op_type in op_types)
-            if attribute in _folds(kind) and named:
+        for value, cores in _pairs_of(attribute, entry, path):
+            if attribute in _folds(kind) and find_core(kind) in cores:
                 _check(path, "Defaults", kind, attribute, value)
                 values[attribute] = value
     return values
+
+
+def _pairs_of(attribute: str, entry: Any, path: Path) -> list[tuple[Any, list[type[Core]]]]:
+    """The values that a default gives an attribute, and the cores that each is for."""
+    having = [core for core in CORES if any(fold.attribute == attribute for fold in core.folds)]
+    if not having:
+        known = ", ".join(sorted({fold.attribute for core in CORES for fold in core.folds}))
+        raise FoldingError(
+            f"folding file {path}: no operator has the attribute {attribute!r} of 'Defaults'; valid are {known}"
+        )
+    if not isinstance(entry, list) or not entry or len(entry) % 2:
+        raise FoldingError(f'folding file {path}: default {attribute!r} must be [value, "all"] or [value, [op types]]')
+    pairs = []
+    for value, op_types in zip(entry[::2], entry[1::2], strict=True):
+        if op_types == "all":
+            pairs.append((value, having))
+            continue
+        if not isinstance(op_types, list) or not all(isinstance(op_type, str) for op_type in op_types):
+            raise FoldingError(
+                f'folding file {path}: default {attribute!r} is for {op_types!r}, which is neither "all" nor a list of '
+                "operators"
+            )
+        cores = [find_core(op_type) for op_type in op_types]
+        if None in cores:
+            unknown = op_types[cores.index(None)]
+            raise FoldingError(f"folding file {path}: default {attribute!r} is for the unknown operator {unknown!r}")
+        pairs.append((value, [core for core in cores if core is not None]))
+    return pairs
 
 
 def _folds(kind: str) -> dict[str, Fold]:
@@ -115,8 +151,23 @@ def _check(path: Path, node: str, kind: str, attribute: str, value: Any) -> None
             valid = ", ".join(map(str, choices))
             raise FoldingError(f"folding file {path}: {node!r} {attribute}={value!r} is not one of {valid}")
         return
-    numbers = value if attribute == FIFO_DEPTHS and isinstance(value, list) else [value]
-    if not numbers or not all(
-        isinstance(number, int) and not isinstance(number, bool) and number >= 1 for number in numbers
-    ):
+    if attribute == FIFO_DEPTHS:
+        _check_depths(path, node, kind, value)
+    elif not _is_positive(value):
         raise FoldingError(f"folding file {path}: {node!r} {attribute}={value!r} is not a positive integer")
+
+
+def _check_depths(path: Path, node: str, kind: str, value: Any) -> None:
+    ports = core_class(kind).input_ports
+    if not isinstance(value, list) or len(value) != ports:
+        wanted = "a list of one depth" if ports == 1 else f"a list of {ports} depths, one for each input"
+        raise FoldingError(f"folding file {path}: {node!r} {FIFO_DEPTHS}={value!r} is not {wanted}")
+    for depth in value:
+        if not _is_positive(depth) or depth > MAX_FIFO_DEPTH:
+            raise FoldingError(
+                f"folding file {path}: {node!r} {FIFO_DEPTHS}={value!r} is not positive integers up to {MAX_FIFO_DEPTH}"
+            )
+
+
+def _is_positive(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
