@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 from finn.analysis.fpgadataflow.exp_cycles_per_layer import exp_cycles_per_layer
 from finn.transformation.general import ApplyConfig
 from finn.util.basic import getHWCustomOp
-from finn_networks import map_sum, mini, run_of, vgg16, write_json
+from finn_networks import integer_layer, map_sum, mini, run_of, vgg16, write_json
 
 from codegen.cores.core import divisors
 from codegen.dataflow.build import build_graph
@@ -23,7 +24,12 @@ from codegen.dataflow.folding.solver import (
 )
 from codegen.errors import FoldingError, UnknownBoardError
 from codegen.fit import Resources
+from codegen.network import IntegerNetwork
+from codegen.render.render import render_sources
 from codegen.results import FoldingResult
+from codegen.verify.onnx_runtime import run_onnx
+from codegen.verify.rtlsim import run_rtlsim
+from sca_train.specs import IMAGE
 
 PART = "xc7z020clg400-1"
 
@@ -186,6 +192,25 @@ def test_files_that_cannot_be_read_are_one_sentence(run, tmp_path):
     broken.write_text("{")
     with pytest.raises(FoldingError, match=r"broken.json is not JSON"):
         build_graph(run, folding_file=broken)
+
+
+def test_a_product_straight_behind_a_pool_gets_a_row_in_advance(tmp_path):
+    """A pool gives a row at once and then nothing for as long as its rows are high; a window would hold that row."""
+    rng = np.random.default_rng(0)
+    layers = (
+        integer_layer(rng, "conv1", IMAGE, (8, 1, 3, 3), bits=8, padding=1, pool=2),
+        integer_layer(rng, "conv2", "conv1", (16, 8, 1, 1)),
+        integer_layer(rng, "readout", "conv2", (10, 16), neuron="none", map_pixels=64),
+    )
+    run = run_of(IntegerNetwork((16, 16, 1), True, 4, 4, 10, layers), tmp_path / "pooled")
+    build_graph(run, board=None, target_cycles=2400)
+    folding = json.loads((run.path / "folding.json").read_text())
+    assert folding["SpikingMVAU_rtl_1"]["inFIFODepths"] == [8 * 8 // folding["SpikingMVAU_rtl_1"]["SIMD"]]
+    render_sources(run)
+    images = rng.integers(0, 256, (4, 16, 16, 1), dtype=np.uint8)
+    result = run_rtlsim(run, images)
+    assert result.interval <= 1.02 * FoldingResult.load(run).bound
+    np.testing.assert_array_equal(result.logits, run_onnx(run.path / "model.onnx", images))
 
 
 def test_measured_depths_are_those_of_graph_folding_and_estimate(run, tmp_path):

@@ -9,6 +9,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from codegen.cores import core_of
 from codegen.cores.core import FollowerCore, LayerCore, StreamCore
+from codegen.cores.pool import Pool
 from codegen.errors import FoldingError
 
 
@@ -44,15 +45,21 @@ class Layer:
     """Cores behind it, such as pooling and the fork of its output, in topological order."""
     source: Source | None = None
     """What it reads, through its streams; None for the image."""
+    pooled_row: int = 0
+    """Elements of a row of the map that it reads straight from a pool, which gives them in one burst; 0 elsewhere."""
 
 
 @dataclass(frozen=True)
 class _Tensor:
-    """Where a tensor comes from: what writes it (None: the image), that one's layer, and the streams on the way."""
+    """Where a tensor comes from: what writes it (None: the image), that one's layer, and the streams on the way.
+
+    pooled_row: elements of a row of a map that a pool writes.
+    """
 
     source: Source | None
     layer: int
     streams: tuple[StreamCore, ...]
+    pooled_row: int = 0
 
 
 def read_layers(model: ModelWrapper) -> tuple[Layer, ...]:
@@ -68,17 +75,18 @@ def read_layers(model: ModelWrapper) -> tuple[Layer, ...]:
         core = core_of(operator)
         read = [tensors[name] for name in node.input[: len(core.inputs)]]
         if isinstance(core, StreamCore):
-            tensors[node.output[0]] = replace(read[0], streams=(*read[0].streams, core))
+            tensors[node.output[0]] = replace(read[0], streams=(*read[0].streams, core), pooled_row=0)
             continue
         if isinstance(core, LayerCore):
             name = str(operator.get_nodeattr("layer")) or core.name
-            layers.append(Layer(name, core, read[0].streams, source=read[0].source))
+            layers.append(Layer(name, core, read[0].streams, source=read[0].source, pooled_row=read[0].pooled_row))
             index = len(layers) - 1
         elif isinstance(core, FollowerCore):
             follower, index = _follower(core, read)
             layers[index] = replace(layers[index], followers=(*layers[index].followers, follower))
         for output, name in enumerate(node.output):
-            tensors[name] = _Tensor(Source(core.name, output), index, ())
+            row = core.out_size[1] * core.channels if isinstance(core, Pool) else 0
+            tensors[name] = _Tensor(Source(core.name, output), index, (), row)
     return tuple(layers)
 
 

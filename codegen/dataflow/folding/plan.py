@@ -95,7 +95,8 @@ def plan_layer(
     followers = _fold_followers(layer, core, asked or {})
     streams = tuple(stream.with_lanes(stream_lanes) for stream in layer.streams)
     if not streams:
-        wait = NO_FIFO if core.reads_image else max(NO_FIFO, core.burst_words)
+        row = layer.pooled_row // core.inputs[0].lanes if core.vector_cycles > core.vector_words else 0
+        wait = NO_FIFO if core.reads_image else max(NO_FIFO, core.burst_words, row)
         return LayerPlan(layer, core, (), followers, input_fifo=wait, vector_fifo=NO_FIFO)
     return LayerPlan(
         layer,
