@@ -11,7 +11,7 @@ from bench.cores.core_checks import batch_faults
 from bench.cores.finn_cases import random_converter, random_fifo, random_padding
 from bench.cores.port_cases import random_add, random_bank, random_fork
 from bench.cores.window_cases import random_window
-from codegen.errors import SimulationError
+from codegen.errors import CodegenError
 
 CORE_COUNT = 1008
 BATCH_SIZE = 24
@@ -73,7 +73,7 @@ def _wrong(cases: list[Case], seeds: range, build: Path) -> list[str]:
     """
     try:
         faults = batch_faults(cases, build, seed=seeds[0])
-    except SimulationError as error:
+    except CodegenError as error:
         faults = [str(error)]
     if not faults:
         return []

@@ -130,8 +130,7 @@ def random_networks(folder: Path, first: int, count: int | None) -> int:
     refused: Counter[str] = Counter()
     seed = first
     while len(checked) < wanted:
-        with redirect_stderr(StringIO()):  # the progress of every stage
-            outcome = check_network(seed, folder / "bench-random-networks")
+        outcome = _checked(seed, folder / "bench-random-networks")
         if outcome.faults:
             print(f"seed {seed}, {outcome.kind}: " + "; ".join(outcome.faults), flush=True)
         if outcome.refused:
@@ -145,6 +144,15 @@ def random_networks(folder: Path, first: int, count: int | None) -> int:
     wrong = sum(bool(outcome.faults) for outcome in checked)
     print(f"\nrandom-networks {wrong}", flush=True)
     return wrong
+
+
+def _checked(seed: int, folder: Path) -> Outcome:
+    """``check_network`` without the progress of its stages; an error of any kind is a fault of the seed's network."""
+    try:
+        with redirect_stderr(StringIO()):
+            return check_network(seed, folder)
+    except Exception as error:
+        return Outcome(kind_of(seed), faults=(f"{type(error).__name__}: {error}",))
 
 
 def _print_progress(checked: list[Outcome], wanted: int, first: int, last: int, seconds: float) -> None:

@@ -65,7 +65,7 @@ class HlsResult:
 def run_hls(cases: list[Case], folder: Path) -> dict[str, HlsResult]:
     """C-simulate every case in one program; returns the results by core name.
 
-    Raises SimulationError where it does not compile.
+    Raises SimulationError where it does not compile, or stops before its end.
     """
     folder.mkdir(parents=True, exist_ok=True)
     calls, inputs = [], []
@@ -95,7 +95,11 @@ def run_hls(cases: list[Case], folder: Path) -> dict[str, HlsResult]:
     built = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if built.returncode:
         raise SimulationError(f"the HLS C++ of the batch does not compile: {built.stderr[-4000:]}")
-    ran = subprocess.run(["./bench"], cwd=folder, capture_output=True, text=True, check=True)
+    ran = subprocess.run(["./bench"], cwd=folder, capture_output=True, text=True, check=False)
+    if ran.returncode:
+        raise SimulationError(
+            f"the HLS C++ of the batch stopped with exit status {ran.returncode}: {ran.stderr[-400:]}"
+        )
     results = {}
     for line in ran.stdout.splitlines():
         name, trips, unread, *hexes = line.split()
