@@ -91,7 +91,8 @@ help: ## this list
 	@echo "  IMAGE       picture that classify takes: PNG, JPEG, BMP, GIF, PPM, WebP"
 	@echo "  BACKEND     what classifies it: onnx, csim, rtl     [$(BACKEND)]"
 	@echo "  BOARD_NETWORK  network of zoo/ that demo-cifar takes        [$(BOARD_NETWORK)]"
-	@echo "  BENCH       train-speed, count-speed, sca-overhead, train-memory, mini, mlp, vgg16  [all]"
+	@echo "  BENCH       train-speed, count-speed, sca-overhead, train-memory, mini, mlp, vgg16,"
+	@echo "              random-networks, random-cores: any, with --first SEED and --count N  [all]"
 
 install: $(VENV)/.installed ## make the virtual environment and install everything
 

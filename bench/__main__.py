@@ -1,4 +1,5 @@
-"""`python -m bench [NAME ...]`: run whole pipelines (mini, mlp, vgg16) or measure training, and print the figures."""
+"""`python -m bench [NAME ...]`: run whole pipelines (mini, mlp, vgg16), measure training, or compare random
+networks and cores with their reference; print the figures."""
 
 from __future__ import annotations
 
@@ -14,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.machine import cpu_name, memory_gib
+from bench.random_cores import CORE_COUNT, random_cores
+from bench.random_networks import NETWORK_COUNT, random_networks
 from bench.training import count_speed, sca_overhead, train_memory, train_speed
 
 
@@ -43,7 +46,9 @@ MEASUREMENTS = {
     "count-speed": count_speed,
 }
 
-NAMES = (*MEASUREMENTS, *PIPELINES)
+COMPARISONS = {"random-networks": random_networks, "random-cores": random_cores}
+
+NAMES = (*MEASUREMENTS, *PIPELINES, *COMPARISONS)
 
 
 def run_stage(*arguments: str) -> float:
@@ -110,22 +115,30 @@ def print_table(name: str, run: Path, seconds: dict[str, float]) -> None:
     print(flush=True)
 
 
-def main() -> None:
+def main() -> int:
+    """Run what the command line names; returns the exit status, 1 where a random network or core is not right."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"which of {', '.join(NAMES)} (default: all)")
     parser.add_argument("--folder", type=Path, default=Path("runs"), help="where the run folders go")
+    parser.add_argument("--first", type=int, default=0, help="first seed of random networks and cores [%(default)s]")
+    parser.add_argument("--count", type=int, help=f"how many of them [{NETWORK_COUNT} networks, {CORE_COUNT} cores]")
     arguments = parser.parse_args()
     unknown = sorted(set(arguments.names) - set(NAMES))
     if unknown:
         parser.error(f"unknown bench {', '.join(unknown)}; valid are {', '.join(NAMES)}")
     print(f"{date.today()}, {cpu_name()}, {memory_gib():.0f} GiB, Python {platform.python_version()}")
+    wrong = 0
     for name in arguments.names or NAMES:
         if name in MEASUREMENTS:
             MEASUREMENTS[name]()
             continue
+        if name in COMPARISONS:
+            wrong += COMPARISONS[name](arguments.folder, arguments.first, arguments.count)
+            continue
         seconds = run_pipeline(name, PIPELINES[name], arguments.folder)
         print_table(name, arguments.folder / f"bench-{name}", seconds)
+    return 1 if wrong else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

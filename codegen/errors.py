@@ -37,6 +37,10 @@ class DeadlockError(SimulationError):
     """A simulated accelerator stopped moving words."""
 
 
+class PrecisionError(SimulationError):
+    """FINN's float32 tensors do not hold the elements of a graph."""
+
+
 class SynthesisError(CodegenError):
     """The synthesis tool failed, or the network does not fit the board."""
 

@@ -12,7 +12,7 @@ settings.register_profile("ci", derandomize=True)
 if os.environ.get("CI"):
     settings.load_profile("ci")
 
-INDEPENDENT = {"test_core_random.py"}
+INDEPENDENT = {"test_core_random.py", "test_random_networks.py"}
 """Files of long tests that share nothing; tests of other files may share fixtures that take minutes to make."""
 
 

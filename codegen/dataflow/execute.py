@@ -11,7 +11,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from codegen.dataflow.environment import quiet
 from codegen.dataflow.ops.operator import float_sentence
 from codegen.dialect import EVENT_DIMENSIONS, FLOAT_BITS, PIXEL_BITS
-from codegen.errors import SimulationError
+from codegen.errors import PrecisionError
 from codegen.run_folder import RunFolder
 from codegen.verify.images import check_images, input_steps
 from codegen.words import join_steps
@@ -20,8 +20,8 @@ from codegen.words import join_steps
 def run_finn(run: RunFolder, images: NDArray[np.uint8]) -> NDArray[np.int32]:
     """Logits [N, classes] of images [N, H, W, C] or event frames [N, T, H, W, C] uint8, one frame at a time.
 
-    Raises RunFolderError without graph.onnx, SimulationError for images of another shape or type and where FINN's
-    float32 tensors cannot hold the elements of event frames.
+    Raises RunFolderError without graph.onnx, SimulationError for images of another shape or type, PrecisionError
+    where FINN's float32 tensors cannot hold the elements of event frames.
     """
     return execute_graph(ModelWrapper(str(run.require("graph.onnx"))), images)
 
@@ -34,7 +34,7 @@ def execute_graph(model: ModelWrapper, images: NDArray[np.uint8]) -> NDArray[np.
     steps = input_steps(element_bits)
     check_images(images, (steps, *shape[1:]) if steps > 1 or images.ndim == EVENT_DIMENSIONS else shape[1:])
     if element_bits > FLOAT_BITS:
-        raise SimulationError(float_sentence(f"the input has {element_bits}"))
+        raise PrecisionError(float_sentence(f"the input has {element_bits}"))
     elements = join_steps(
         np.moveaxis(images.reshape(len(images), steps, *shape[1:]), 1, -1).astype(np.int64), PIXEL_BITS
     )

@@ -37,15 +37,16 @@ class CsimResult:
     trips: dict[str, int]
 
 
-def run_csim(run: RunFolder, images: NDArray[np.uint8]) -> CsimResult:
+def run_csim(run: RunFolder, images: NDArray[np.uint8], quick: bool = False) -> CsimResult:
     """Run images [N, H, W, C] uint8 through the HLS C++ of a run.
 
+    ``quick``: compiled in a quarter of the time to a program that is slow, for a few small images.
     Raises SimulationError when there is no compiler, the program does not compile, or it does not finish.
     """
     run.require("hls")
     streams = read_hls_streams(run.require(f"hls/{HLS_STREAMS}"))
     words = image_words(images, streams.input)
-    build = build_csim(run, streams.max_width)
+    build = build_csim(run, streams.max_width, quick)
     with tempfile.TemporaryDirectory(prefix="spikefold-") as scratch:
         image_file, result_file, trip_file = (Path(scratch) / name for name in ("images", "results", "trips"))
         words.tofile(image_file)
@@ -60,19 +61,22 @@ def run_csim(run: RunFolder, images: NDArray[np.uint8]) -> CsimResult:
     return CsimResult(logits=logits, seconds=seconds, trips=trips)
 
 
-def build_csim(run: RunFolder, max_width: int) -> CachedBuild:
+def build_csim(run: RunFolder, max_width: int, quick: bool = False) -> CachedBuild:
     """Compile the C simulation of a run, or find the program compiled from the same sources.
 
-    ``max_width``: AP_INT_MAX_W.
+    ``max_width``: AP_INT_MAX_W. ``quick``: as in ``run_csim``; all nodes in one unit, so that the vendor's headers are
+    read once.
 
     Raises SimulationError naming the log when it does not compile.
     """
     hls = run.require("hls")
-    folder = run.path / "build" / "csim"
-    units = [hls / "accelerator.cpp", hls / "csim_main.cpp", *sorted((hls / CSIM_FOLDER).glob("*.cpp"))]
-    flags = [_STANDARD, *_OPTIMISATION, *_WARNINGS, f"-I{INCLUDE_FOLDER}", f"-I{NODE_FOLDER}"]
-    flags += ["-isystem", str(vendor_headers()), f"-DAP_INT_MAX_W={max_width}"]
-    flags += ["-DSPIKEFOLD_CSIM", "-DSPIKEFOLD_SEPARATE_NODES"]
+    folder = run.path / "build" / ("csim-quick" if quick else "csim")
+    units = [hls / "accelerator.cpp", hls / "csim_main.cpp"]
+    flags = [_STANDARD, *_WARNINGS, f"-I{INCLUDE_FOLDER}", f"-I{NODE_FOLDER}"]
+    flags += ["-isystem", str(vendor_headers()), f"-DAP_INT_MAX_W={max_width}", "-DSPIKEFOLD_CSIM"]
+    if not quick:
+        units += sorted((hls / CSIM_FOLDER).glob("*.cpp"))
+        flags += [*_OPTIMISATION, "-DSPIKEFOLD_SEPARATE_NODES"]
     sources = [file for file in hls.rglob("*") if file.suffix in (".cpp", ".hpp")]
     build = CachedBuild(folder, folder / "csim", content_key(sources, [_COMPILER, *flags]))
     if build.is_current():

@@ -123,6 +123,9 @@ module neuron_bank #(
         end
         for (genvar t = 0; t < int'(STEPS); t++) begin : gen_step
             logic signed [SUM_BITS-1:0] sum, signed_sum;
+            // Where no sign lets the sum through, the current is narrower than it.
+            logic unused_sum;
+            assign unused_sum = ^signed_sum;
             assign sum = word_q[(pe*STEPS+t)*SUM_BITS+:SUM_BITS];
             assign signed_sum = (sum & {SUM_BITS{counts}}) ^ {SUM_BITS{inverts}};
             assign current[(pe*STEPS+t)*CURRENT_BITS+:CURRENT_BITS] =

@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from core_cases import Case, case_parameters, mvau_case, random_case, random_count_case, random_sums_case
-from core_checks import check_hls, check_rtl
-from hls_bench import run_hls
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from rtl_bench import run_rtl
+
+from bench.cores.core_cases import Case, case_parameters, mvau_case, random_case, random_count_case, random_sums_case
+from bench.cores.core_checks import batch_faults
 
 BATCHES = 13
 BATCH_SIZE = 24
@@ -58,11 +57,5 @@ def test_half_starts_and_summed_maps(tmp_path_factory: pytest.TempPathFactory, p
 
 def check(cases: list[Case], folder: Path, seed: int) -> None:
     """Both implementations of every case against the reference model, without gaps and with random ones."""
-    hls = run_hls(cases, folder / "hls")
-    rtl = run_rtl(cases, folder / "rtl", seed)
-    faults = [
-        f"{case.core}: {fault}"
-        for case in cases
-        for fault in check_hls(case, hls[case.name]) + check_rtl(case, rtl[case.name])
-    ]
+    faults = batch_faults(cases, folder, seed)
     assert not faults, "\n".join(faults)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from core_cases import mvau_case, pool_case, sum_pool_case
 
+from bench.cores.core_cases import mvau_case, pool_case, sum_pool_case
 from codegen.cores.core import MAX_STREAM_BITS
 from codegen.cores.memory import choose_memory_style
 from codegen.cores.spike_pool import SpikePool

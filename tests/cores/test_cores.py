@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from core_cases import Case, mvau_case, pool_case, sum_pool_case
-from core_checks import check_hls, check_rtl
-from hls_bench import HlsResult, run_hls
-from rtl_bench import RtlResult, run_rtl
 
+from bench.cores.core_cases import Case, mvau_case, pool_case, sum_pool_case
+from bench.cores.core_checks import check_hls, check_rtl
+from bench.cores.hls_bench import HlsResult, run_hls
+from bench.cores.rtl_bench import RtlResult, run_rtl
 from codegen.cores.spiking_mvau import SpikingMVAU
 
 CASES: dict[str, Case] = {

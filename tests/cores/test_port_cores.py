@@ -6,23 +6,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from core_cases import Case
-from core_checks import check_hls, check_rtl
-from hls_bench import run_hls
-from port_cases import random_add, random_bank, random_fork
-from rtl_bench import run_rtl
+
+from bench.cores.core_cases import Case
+from bench.cores.core_checks import batch_faults
+from bench.cores.port_cases import random_add, random_bank, random_fork
 
 BATCH_SIZE = 14
 
 
 def check(cases: list[Case], folder: Path, seed: int) -> None:
-    hls = run_hls(cases, folder / "hls")
-    rtl = run_rtl(cases, folder / "rtl", seed)
-    faults = [
-        f"{case.core}: {fault}"
-        for case in cases
-        for fault in check_hls(case, hls[case.name]) + check_rtl(case, rtl[case.name])
-    ]
+    faults = batch_faults(cases, folder, seed)
     assert not faults, "\n".join(faults)
 
 

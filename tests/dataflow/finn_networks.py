@@ -7,57 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import onnx
 from hypothesis import strategies as st
 
+from bench.networks import integer_layer
 from codegen.dialect import FLOAT_BITS, PIXEL_BITS
-from codegen.export.onnx_writer import build_model
-from codegen.network import IntegerConnection, IntegerLayer, IntegerNetwork, PoolKind
-from codegen.neurons import NEURONS, NO_NEURON, ResetKind
-from codegen.run_folder import RunFolder
+from codegen.network import IntegerConnection, IntegerLayer, IntegerNetwork
+from codegen.neurons import NEURONS, ResetKind
 from sca_train.specs import IMAGE
-
-FRAC_BITS = 4
-
-
-def integer_layer(
-    rng: np.random.Generator,
-    name: str,
-    source: str,
-    weight_shape: tuple[int, ...],
-    *,
-    neuron: str = "IF",
-    reset: ResetKind = "hard",
-    half_start: bool = False,
-    map_pixels: int = 1,
-    bits: int = 4,
-    stride: int = 1,
-    padding: int = 0,
-    pool: int = 1,
-    pool_kind: PoolKind = "max",
-) -> IntegerLayer:
-    """Random weights of ``bits``; thresholds that some inputs reach and some do not."""
-    largest = 2 ** (bits - 1) - 1
-    weights = rng.integers(-largest, largest + 1, weight_shape)
-    out = weight_shape[0]
-    reach = max(2, int(np.sqrt((weights**2).sum() / out) * (255 if source == IMAGE else 1))) << FRAC_BITS
-    read_out = neuron == NO_NEURON
-    kind = "conv" if len(weight_shape) == 4 else "linear"
-    return IntegerLayer(
-        name=name,
-        inputs=(IntegerConnection(name, source, kind, weights, bits, stride, padding),),
-        residual="",
-        sign=np.ones(out, np.int64),
-        neuron=neuron,
-        leak_shift=1 if neuron == "LIF" else 0,
-        reset=reset,
-        half_start=half_start,
-        bias=rng.integers(-reach // 4, reach // 4 + 1, out),
-        threshold=np.zeros(out, np.int64) if read_out else rng.integers(-reach // 8, reach, out),
-        pool=pool,
-        pool_kind=pool_kind,
-        map_pixels=map_pixels,
-    )
 
 
 def mini(seed: int = 0, timesteps: int = 4) -> IntegerNetwork:
@@ -209,19 +165,6 @@ def _drawn(draw, rng, name, source, shape, **options):
         bits=draw(st.sampled_from([2, 4, 8])),
         **options,
     )
-
-
-def run_of(network: IntegerNetwork, folder: Path) -> RunFolder:
-    """A run folder that holds the network's model.onnx."""
-    folder.mkdir(parents=True, exist_ok=True)
-    onnx.save(build_model(network), str(folder / "model.onnx"))
-    return RunFolder(folder)
-
-
-def random_images(network: IntegerNetwork, count: int, seed: int = 0) -> np.ndarray:
-    """Images [count, H, W, C] uint8, or event frames [count, T, H, W, C]."""
-    frames = () if network.static_input else (network.timesteps,)
-    return np.random.default_rng(seed).integers(0, 256, (count, *frames, *network.input_shape)).astype(np.uint8)
 
 
 def write_json(path: Path, content: object) -> Path:

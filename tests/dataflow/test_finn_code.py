@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 from finn.transformation.fpgadataflow.prepare_ip import PrepareIP
 from finn.util.basic import getHWCustomOp
-from finn_networks import mini, networks, run_of
+from finn_networks import mini, networks
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from test_finn_graph import random_folding
 
+from bench.networks import run_of
 from codegen.dataflow.build import build_graph
 from codegen.dataflow.environment import build_folder, quiet
 

@@ -9,8 +9,9 @@ import pytest
 from finn.analysis.fpgadataflow.exp_cycles_per_layer import exp_cycles_per_layer
 from finn.transformation.general import ApplyConfig
 from finn.util.basic import getHWCustomOp
-from finn_networks import integer_layer, map_sum, mini, run_of, vgg16, write_json
+from finn_networks import map_sum, mini, vgg16, write_json
 
+from bench.networks import integer_layer, run_of
 from codegen.cores.core import divisors
 from codegen.dataflow.build import build_graph
 from codegen.dataflow.dataflow import load_model, to_dataflow

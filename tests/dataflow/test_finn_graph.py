@@ -18,11 +18,12 @@ import pytest
 from finn.analysis.fpgadataflow.exp_cycles_per_layer import exp_cycles_per_layer
 from finn.analysis.fpgadataflow.res_estimation import res_estimation
 from finn.util.basic import getHWCustomOp
-from finn_networks import events, mini, networks, random_images, run_of, summed, vgg16
+from finn_networks import events, mini, networks, summed, vgg16
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from qonnx.core.datatype import DataType
 
+from bench.networks import random_images, run_of
 from codegen.arithmetic.ranges import acc_range, signed_bits
 from codegen.cores import core_of
 from codegen.cores.core import divisors

@@ -7,9 +7,10 @@ from dataclasses import replace
 import numpy as np
 import onnx
 import pytest
-from finn_networks import events, integer_layer, map_sum, mini, residual, run_of, summed
+from finn_networks import events, map_sum, mini, residual, summed
 from onnx import TensorProto, helper, numpy_helper
 
+from bench.networks import integer_layer, run_of
 from codegen.dataflow.build import build_graph
 from codegen.errors import MappingError
 from codegen.network import IntegerConnection, IntegerLayer, IntegerNetwork, neuron_fields

@@ -7,8 +7,9 @@ from collections import Counter
 import numpy as np
 import pytest
 from finn.util.basic import getHWCustomOp
-from finn_networks import random_images, residual, run_of
+from finn_networks import residual
 
+from bench.networks import random_images, run_of
 from codegen.cores import core_of
 from codegen.cores.neuron_bank import NeuronBank
 from codegen.cores.residual_add import ResidualAdd

@@ -22,7 +22,7 @@ from codegen.cores.core import FIFO_DEPTHS, Attribute, Core, Stream, Tensor
 from codegen.dataflow.ops.hls_backend import CoreHLSBackend
 from codegen.dataflow.ops.rtl_backend import CoreRTLBackend
 from codegen.dialect import FLOAT_BITS, FLOAT_EXACT
-from codegen.errors import MappingError, SimulationError
+from codegen.errors import MappingError, PrecisionError
 
 _FINN_KINDS = {"flag": "i", "bits": "s", "signed": "s", "count": "ints", "shape": "ints"}
 _SHALLOW = 2
@@ -123,7 +123,7 @@ class CoreOperator(HWCustomOp):
     def execute_node(self, context: dict[str, NDArray[Any]], graph: GraphProto) -> None:
         """Compute the node with the core's reference model; FINN's rtlsim mode is the backend's (Vivado's simulator).
 
-        Raises SimulationError when FINN's float32 tensors cannot hold the values exactly.
+        Raises PrecisionError when FINN's float32 tensors cannot hold the values exactly.
         """
         if self.get_nodeattr("exec_mode") == "rtlsim":
             backend = RTLBackend if isinstance(self, RTLBackend) else HLSBackend
@@ -132,7 +132,7 @@ class CoreOperator(HWCustomOp):
         node, core = self.onnx_node, self.core()
         for stream in (*core.inputs, *core.outputs):
             if not stream.signed and stream.element_bits > FLOAT_BITS:
-                raise SimulationError(float_sentence(f"{node.name!r} has {stream.element_bits}"))
+                raise PrecisionError(float_sentence(f"{node.name!r} has {stream.element_bits}"))
         streams, constants = node.input[: len(core.inputs)], node.input[len(core.inputs) :]
         frames = [
             context[name].astype(np.int64).reshape(stream.words, stream.lanes)
@@ -141,7 +141,7 @@ class CoreOperator(HWCustomOp):
         outputs = core.with_constants(*(context[name] for name in constants)).reference(*frames)
         for name, frame, tensor in zip(node.output, outputs, core.output_tensors, strict=True):
             if np.abs(frame).max(initial=0) >= FLOAT_EXACT:
-                raise SimulationError(
+                raise PrecisionError(
                     f"{node.name!r} computes values beyond 2^{FLOAT_BITS}, which FINN's float32 tensors do not hold "
                     "exactly"
                 )

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import hls4ml
-from core_cases import Case
 
+from bench.cores.core_cases import Case
+from codegen.errors import SimulationError
 from hls_templates import HLS_DIR
 
 VENDOR_HEADERS = Path(hls4ml.__file__).parent / "templates" / "vivado" / "ap_types"
@@ -62,7 +63,10 @@ class HlsResult:
 
 
 def run_hls(cases: list[Case], folder: Path) -> dict[str, HlsResult]:
-    """C-simulate every case in one program; returns the results by core name."""
+    """C-simulate every case in one program; returns the results by core name.
+
+    Raises SimulationError where it does not compile, or stops before its end.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     calls, inputs = [], []
     for case in cases:
@@ -73,7 +77,7 @@ def run_hls(cases: list[Case], folder: Path) -> dict[str, HlsResult]:
     (folder / "inputs.txt").write_text("\n".join(inputs) + "\n")
     includes = "\n".join(f'#include "{case.name}.hpp"' for case in cases)
     (folder / "main.cpp").write_text(_MAIN.format(includes=includes, calls="\n".join(calls)))
-    command = ["g++", "-std=c++17", "-O1", "-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas", "-DSPIKEFOLD_CSIM"]
+    command = ["g++", "-std=c++17", "-O0", "-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas", "-DSPIKEFOLD_CSIM"]
     # The vendor's constructors read the word that they are about to set; inlined, that is reported in our lines.
     command += [
         "-Wno-uninitialized",
@@ -89,8 +93,13 @@ def run_hls(cases: list[Case], folder: Path) -> dict[str, HlsResult]:
         "bench",
     ]
     built = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    assert built.returncode == 0, built.stderr[-4000:]
-    ran = subprocess.run(["./bench"], cwd=folder, capture_output=True, text=True, check=True)
+    if built.returncode:
+        raise SimulationError(f"the HLS C++ of the batch does not compile: {built.stderr[-4000:]}")
+    ran = subprocess.run(["./bench"], cwd=folder, capture_output=True, text=True, check=False)
+    if ran.returncode:
+        raise SimulationError(
+            f"the HLS C++ of the batch stopped with exit status {ran.returncode}: {ran.stderr[-400:]}"
+        )
     results = {}
     for line in ran.stdout.splitlines():
         name, trips, unread, *hexes = line.split()

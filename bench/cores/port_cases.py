@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 
 import numpy as np
-from core_cases import Case, case_of
 from numpy.typing import NDArray
 
+from bench.cores.core_cases import Case, case_of
 from codegen.cores.core import Core, Stream, divisors
 from codegen.cores.neuron_bank import NeuronBank
 from codegen.cores.residual_add import Operand, ResidualAdd

@@ -34,6 +34,8 @@ class Case:
     frames: int
     inputs: tuple[NDArray[Any], ...]
     outputs: tuple[NDArray[Any], ...]
+    leading_words: int = 0
+    """Words of the next frame that the core may write before it has read any of it."""
 
     @property
     def name(self) -> str:

@@ -1,0 +1,1 @@
+"""Random configurations of every core, and the two programs that run them: HLS = RTL = reference model."""
