@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import platform
 import subprocess
@@ -15,6 +14,7 @@ from typing import Any
 
 from bench.machine import cpu_name, memory_gib
 from bench.training import count_speed, sca_overhead, train_memory, train_speed
+from sca_train.command_line import Parser
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def print_table(name: str, run: Path, seconds: dict[str, float]) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser = Parser(prog="python -m bench", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"which of {', '.join(NAMES)} (default: all)")
     parser.add_argument("--folder", type=Path, default=Path("runs"), help="where the run folders go")
     arguments = parser.parse_args()
