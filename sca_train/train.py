@@ -44,6 +44,7 @@ from sca_train.pruning.compact import COMPACT_FILE
 from sca_train.pruning.compaction import compact_state, test_subset
 from sca_train.pruning.sca import Pruner, ramp_after, sparsity
 from sca_train.teacher import check_same_teacher, load_teacher, teacher_logits
+from sca_train.weights import check_weight_count
 
 MOST_THREADS_A_PROCESSOR = 32
 # Looking at a loss makes the host wait for the GPU, so there it is done for several steps at once.
@@ -109,6 +110,7 @@ def _check_batches(config: TrainConfig, dataset: Dataset) -> None:
 def initial_state(config: TrainConfig, run: Path, dataset: Dataset, device: torch.device) -> TrainState:
     """The network before its first epoch; TrainError as ``initialise``, and for a ratio or budget it cannot meet."""
     torch.manual_seed(config.seed)
+    check_weight_count(model_layers(config), dataset.input_shape, len(dataset.classes))
     network = Network(model_layers(config), config, dataset.input_shape, len(dataset.classes))
     init = initialise(network, config, run, dataset)
     network.to(device)

@@ -34,7 +34,7 @@ from sca_train.config import (
     load_config,
 )
 from sca_train.errors import TrainError
-from sca_train.files import write_text
+from sca_train.files import read_text, write_text
 from sca_train.sweep.trial import LOG_FILE, TrialRequest, run_trial
 
 TRIALS_FAILED = 1
@@ -177,7 +177,10 @@ def is_finished(trial: Trial) -> bool:
     """
     if not (trial.folder / "config.toml").exists():
         return False
-    found = load_config(trial.folder / "config.toml")
+    try:
+        found = load_config(trial.folder / "config.toml")
+    except TrainError as error:
+        raise TrainError(f"{error}; --restart trains all trials anew") from None
     differing = changed_options(config_to_dict(found), trial.config)
     if differing:
         raise TrainError(
@@ -207,10 +210,12 @@ def _digest_of(option: str, folder: str) -> str:
 def _metrics(trial: Trial) -> dict[str, Any] | None:
     """What the finished training measured; None when it is not there, or not whole."""
     try:
-        content = json.loads((trial.folder / "metrics.json").read_text())
-    except (OSError, ValueError):
+        content = json.loads(read_text(trial.folder / "metrics.json"))
+        reached = [content["accuracy"], content["seconds"], content["ratio"]]
+        reached += [content["params"]["compact"], content["synops"]["compact"]]
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return None
-    return content if isinstance(content, dict) and "accuracy" in content else None
+    return content if all(type(value) in (int, float) for value in reached) else None
 
 
 def run(trials: list[Trial], done: set[str], jobs: int | None, restart: bool) -> list[Outcome]:
