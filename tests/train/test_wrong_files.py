@@ -142,7 +142,7 @@ def fill(state: dict[str, torch.Tensor], value: float) -> None:
         lambda about, _: about["config"].update(threshold=float("nan")),
         lambda about, _: about["config"].update(timesteps=-1),
         lambda about, _: about.update(format="another"),
-        lambda about, _: dict(format=about["format"]),
+        lambda about, _: {"format": about["format"]},
         lambda _, state: fill(state, float("nan")),
         lambda _, state: fill(state, float("inf")),
         lambda _, state: state.clear(),
