@@ -37,8 +37,7 @@ def sentence(error: BaseException) -> str:
     if not isinstance(error, OSError):
         return str(error)
     reason = error.strerror or str(error) or type(error).__name__
-    # Of a rename the target is what the user knows; the source is a file aside.
-    where = error.filename2 or error.filename or "a file"
+    where = error.filename or "a file"
     if error.errno in _NO_SPACE:
         return f"{where} cannot be written: no space is left on the disk ({reason})"
     return f"{where} cannot be read or written: {reason}"

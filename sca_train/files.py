@@ -36,15 +36,20 @@ def write_whole(target: Path, write: Callable[[Path], object]) -> None:
     neither replaced nor followed, since what it names may be anybody's file.
     """
     check_replaceable(target)
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=target.suffix)
-    os.close(handle)
-    aside = Path(name)
     try:
-        write(aside)
-        aside.chmod(0o644)
-        aside.replace(target)
-    except BaseException:
-        aside.unlink(missing_ok=True)
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=target.suffix)
+        os.close(handle)
+        aside = Path(name)
+        try:
+            write(aside)
+            aside.chmod(0o644)
+            aside.replace(target)
+        except BaseException:
+            aside.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        # The system names the file aside, or none at all where a disk is full.
+        error.filename, error.filename2 = str(target), None
         raise
 
 

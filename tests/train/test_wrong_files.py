@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import io
 import json
@@ -30,7 +31,7 @@ from sca_train.command_line import sentence
 from sca_train.config import config_to_dict, config_to_toml
 from sca_train.data import load_dataset
 from sca_train.errors import TrainError
-from sca_train.files import COMPACT_FILE, LOCK_FILE, only_writer, read_text, sealed, unsealed, write_text
+from sca_train.files import COMPACT_FILE, LOCK_FILE, only_writer, read_text, sealed, unsealed, write_text, write_whole
 from sca_train.kernels import library as kernels
 from sca_train.pruning.compact import load_compact
 from sca_train.run_config import load_run_config
@@ -351,7 +352,18 @@ def test_places_that_cannot_be_written_are_one_sentence(tmp_path: Path, capsys: 
         assert main([*OPTIONS, "--run", str(place)]) == 2
         said = error_of(capsys)
         assert place.name[:40] in said or "config.toml" in said
-    assert sentence(OSError(28, "No space left on device", "runs/x")).startswith("runs/x cannot be written: no space")
+
+
+def test_a_full_disk_is_told_with_the_file_that_was_wanted(tmp_path: Path) -> None:
+    def full(aside: Path) -> None:
+        aside.write_text("half")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with pytest.raises(OSError, match="No space left") as caught:
+        write_whole(tmp_path / "x.json", full)
+    told = f"{tmp_path / 'x.json'} cannot be written: no space is left on the disk (No space left on device)"
+    assert sentence(caught.value) == told
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_cut_kernel_library_is_compiled_anew(tmp_path: Path) -> None:
