@@ -9,7 +9,7 @@ import sys
 import warnings
 from pathlib import Path
 
-from sca_train.command_line import INTERRUPTED, USER_ERROR, Parser, print_error
+from sca_train.command_line import INTERRUPTED, USER_ERROR, Parser, is_out_of_memory, print_error
 from sca_train.config import add_options, apply_overrides, configured
 from sca_train.errors import TrainError
 
@@ -54,6 +54,12 @@ def main(arguments: list[str] | None = None) -> int:
 
         metrics = train(config, run, restart, stop_after)
     except (TrainError, OSError, MemoryError) as error:
+        if first:
+            print_error(error)
+        return USER_ERROR
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
         if first:
             print_error(error)
         return USER_ERROR

@@ -30,9 +30,17 @@ def print_error(error: BaseException) -> None:
     print(f"error: {one_line(sentence(error))}", file=sys.stderr)
 
 
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether torch says by an error that it got no memory: on the CPU it has no class of its own for that."""
+    return any(words in str(error) for words in ("allocate memory", "out of memory"))
+
+
 def sentence(error: BaseException) -> str:
-    """What an error says to a user: of the system's errors which file and why, of others their own sentence."""
-    if isinstance(error, MemoryError):
+    """What an error says to a user: of the system's errors which file and why, of others their own sentence.
+
+    RuntimeError stands for torch's way to be out of memory (``is_out_of_memory``).
+    """
+    if isinstance(error, MemoryError | RuntimeError):
         return "there is not enough memory for this; smaller images, batches or networks need less"
     if not isinstance(error, OSError):
         return str(error)

@@ -47,6 +47,7 @@ from sca_train.teacher import check_same_teacher, load_teacher, teacher_logits
 from sca_train.weights import check_weight_count
 
 MOST_THREADS_A_PROCESSOR = 32
+_WRITTEN = (CHECKPOINT_FILE, COMPACT_FILE, METRICS_FILE, CONFIG_FILE)
 # Looking at a loss makes the host wait for the GPU, so there it is done for several steps at once.
 STEPS_PER_LOOK = {"cpu": 1, "cuda": 16}
 
@@ -79,14 +80,20 @@ def train(
         state.teacher = teacher
         use_kernels(config, device)  # refused, where it is, while an earlier training's files are still there
         if rank() == 0:
-            prepare_folder(run, config, fresh=saved is None)
+            prepare_folder(run)
+            if saved:
+                write_text(run / CONFIG_FILE, config_to_toml(config))
             processes = f", {world_size()} processes" if world_size() > 1 else ""
             images = f"{len(dataset.train_labels)} training images"
             print(f"{config.name}: {config.model} on {config.dataset}, {images}, {device.type}{processes}")
             print(summary(dataset))
         if not train_epochs(state, config, dataset, device, run, stop_after):
             return None
-        return write_results(state, config, dataset, device, run) if rank() == 0 else None
+        if rank() > 0:
+            return None
+        if config.epochs == 0:
+            replace_run(run, config)
+        return write_results(state, config, dataset, device, run)
 
 
 def _check_threads(threads: int) -> None:
@@ -120,15 +127,17 @@ def initial_state(config: TrainConfig, run: Path, dataset: Dataset, device: torc
     return TrainState(network, make_optimizer(network, config), init=init)
 
 
-def prepare_folder(run: Path, config: TrainConfig, fresh: bool) -> None:
-    """Remove what a killed training left unfinished in the run folder; a fresh one also what an earlier one made."""
-    written = (CHECKPOINT_FILE, COMPACT_FILE, METRICS_FILE)
-    for file in (*written, CONFIG_FILE):
+def prepare_folder(run: Path) -> None:
+    """Remove what a killed training left unfinished; TrainError where something there cannot be written over."""
+    for file in _WRITTEN:
         check_replaceable(run / file)
-    remove_unfinished(run, (*written, CONFIG_FILE))
-    if fresh:
-        for stale in written:
-            (run / stale).unlink(missing_ok=True)
+    remove_unfinished(run, _WRITTEN)
+
+
+def replace_run(run: Path, config: TrainConfig) -> None:
+    """Begin a new run in the folder: what an earlier one left there goes, and config.toml is that of this one."""
+    for stale in (METRICS_FILE, COMPACT_FILE, CHECKPOINT_FILE):
+        (run / stale).unlink(missing_ok=True)
     write_text(run / CONFIG_FILE, config_to_toml(config))
 
 
@@ -174,6 +183,8 @@ def train_epochs(
                 }
                 state.history.append(entry)
                 log_epoch(writer, {**entry, "lr": state.optimizer.param_groups[0]["lr"], "firing": check.firing})
+                if state.epoch == 1:  # until now a training that fails leaves an earlier run as it was
+                    replace_run(run, config)
                 save_checkpoint(state, config, run / CHECKPOINT_FILE)
                 print(
                     f"epoch {state.epoch:3}/{config.epochs}  loss {loss:.4f}  train {accuracy:.4f}  "

@@ -296,6 +296,20 @@ def test_a_refused_restart_leaves_the_finished_run(run: Path, capsys: pytest.Cap
     assert {path.name: path.read_bytes() for path in run.iterdir() if path.is_file()} == before
 
 
+@pytest.mark.parametrize("message", ["DefaultCPUAllocator: can't allocate memory: you tried to", "CUDA out of memory."])
+def test_a_restart_that_fails_in_its_first_epoch_leaves_the_finished_run(
+    message: str, run: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise RuntimeError(message)
+
+    before = {path.name: path.read_bytes() for path in run.iterdir() if path.is_file()}
+    monkeypatch.setattr("sca_train.train.train_epoch", fails)
+    assert main([*OPTIONS, "--lr", "0.1", "--run", str(run), "--restart"]) == 2
+    assert "error: there is not enough memory" in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in run.iterdir() if path.is_file()} == before
+
+
 def test_leftovers_of_killed_writes_are_swept(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sca_train.train.train_epochs", lambda *_: False)
     for file in (CHECKPOINT_FILE, COMPACT_FILE, "metrics.json", "config.toml"):
