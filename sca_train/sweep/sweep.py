@@ -115,6 +115,7 @@ def main(arguments: list[str] | None = None) -> int:
         if jobs is not None and not 1 <= jobs <= MOST_JOBS:
             raise TrainError(f"jobs is {jobs}; it must be from 1 to {MOST_JOBS}")
         done = set() if restart else {trial.name for trial in trials if is_finished(trial)}
+        out.mkdir(parents=True, exist_ok=True)  # fails, where it does, before anything is trained
         outcomes = run(trials, done, jobs, restart)
         write_summary(out, outcomes)
     except (TrainError, OSError, MemoryError) as error:
@@ -308,7 +309,6 @@ def outcome_of(trial: Trial, before: bool, error: str | None) -> Outcome:
 def write_summary(out: Path, outcomes: list[Outcome]) -> None:
     """sweep.json and sweep.csv, one row per trial."""
     rows = [asdict(outcome) for outcome in outcomes]
-    out.mkdir(parents=True, exist_ok=True)
     write_text(out / SUMMARY_JSON, json.dumps({"trials": rows}, indent=2) + "\n")
     text = io.StringIO()
     writer = csv.DictWriter(text, [entry.name for entry in fields(Outcome)], lineterminator="\n")
