@@ -3,7 +3,6 @@ networks and cores with their reference; print the figures."""
 
 from __future__ import annotations
 
-import argparse
 import json
 import platform
 import subprocess
@@ -18,6 +17,7 @@ from bench.machine import cpu_name, memory_gib
 from bench.random_cores import CORE_COUNT, random_cores
 from bench.random_networks import NETWORK_COUNT, random_networks
 from bench.training import count_speed, sca_overhead, train_memory, train_speed
+from sca_train.command_line import Parser
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def print_table(name: str, run: Path, seconds: dict[str, float]) -> None:
 
 def main() -> int:
     """Run what the command line names; returns the exit status, 1 where a random network or core is not right."""
-    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser = Parser(prog="python -m bench", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"which of {', '.join(NAMES)} (default: all)")
     parser.add_argument("--folder", type=Path, default=Path("runs"), help="where the run folders go")
     parser.add_argument("--first", type=int, default=0, help="first seed of random networks and cores [%(default)s]")

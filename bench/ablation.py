@@ -12,6 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from sca_train.command_line import Parser
 from sca_train.measure.metrics import METRICS_FILE
 
 BASE = ("--width", "0.5", "--epochs", "10", "--rate-epochs", "9", "--finetune", "0", "--eval-images", "1000")
@@ -39,9 +40,9 @@ VARIANTS: dict[str, tuple[str, ...]] = {
 }
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """Which images, how many seeds, and which variants."""
-    made = argparse.ArgumentParser(prog="python -m bench.ablation", description=__doc__.splitlines()[0])
+    made = Parser(prog="python -m bench.ablation", description=__doc__.splitlines()[0])
     made.add_argument("--config", type=Path, default=Path("configs/vgg7.toml"), help="recipe [%(default)s]")
     made.add_argument("--data", required=True, help="train/ and test/ class folders, or a tar archive of them")
     made.add_argument("--seeds", type=int, default=3, help="[%(default)s]")

@@ -6,7 +6,6 @@ topology and quantizers that FINN's published figures are of.
 
 from __future__ import annotations
 
-import argparse
 import json
 import time
 from pathlib import Path
@@ -17,6 +16,7 @@ from brevitas_examples.bnn_pynq.models import model_with_cfg
 from torch import Tensor, nn
 
 from sca_train.augment import augmented_batch
+from sca_train.command_line import Parser
 from sca_train.config import TrainConfig, configured
 from sca_train.data import Dataset, load_dataset
 from sca_train.device import keep_freed_memory
@@ -31,9 +31,9 @@ CHECKPOINT = "cnv.pt"
 TEST_BATCH = 250
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """Which preset's recipe, how long, and where to."""
-    made = argparse.ArgumentParser(prog="python -m bench.cnv", description=__doc__.splitlines()[0])
+    made = Parser(prog="python -m bench.cnv", description=__doc__.splitlines()[0])
     made.add_argument(
         "--config", type=Path, default=Path("configs/vgg7.toml"), help="preset of the recipe [%(default)s]"
     )

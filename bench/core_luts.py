@@ -7,7 +7,6 @@ from the measurements in the file.
 
 from __future__ import annotations
 
-import argparse
 import json
 import shutil
 import tempfile
@@ -24,6 +23,7 @@ from codegen.cores.spiking_mvau import SpikingMVAU
 from codegen.neurons import Constants
 from codegen.synthesis.yosys import CoreSources, start_yosys, synthesise_core
 from hls_templates import RTL_DIR
+from sca_train.command_line import Parser
 
 MEASUREMENTS = Path(__file__).with_suffix(".json")
 LIMIT_SECONDS = 900.0
@@ -86,7 +86,7 @@ CORES: dict[str, dict[str, Any]] = {
 
 def main() -> None:
     """Measure (or read), write the file, print the errors."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(description=__doc__)
     parser.add_argument("--keep", action="store_true", help="use the measurements in bench/core_luts.json")
     parser.add_argument("--jobs", type=int, default=2)
     options = parser.parse_args()

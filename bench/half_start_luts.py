@@ -6,7 +6,6 @@ random constants, and prints a table of exact counts.
 
 from __future__ import annotations
 
-import argparse
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
@@ -16,6 +15,7 @@ from tqdm import tqdm
 from bench.core_luts import BASE, measure_core
 from codegen.cores.spiking_mvau import SpikingMVAU
 from codegen.synthesis.yosys import start_yosys
+from sca_train.command_line import Parser
 
 STATIC = {
     "mw": 27, "simd": 9, "static_input": True, "weight_bits": 8, "acc_bits": 21, "potential_bits": 26,
@@ -35,7 +35,7 @@ CORES: dict[str, dict[str, Any]] = {
 
 def main() -> None:
     """Measure and print one row a core."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(description=__doc__)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("cores", nargs="*", default=list(CORES), metavar="core", help=f"of {', '.join(CORES)}")
     options = parser.parse_args()

@@ -6,7 +6,6 @@ cores' own estimates are from them. With ``--keep`` the error is computed from t
 
 from __future__ import annotations
 
-import argparse
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from codegen.cores.neuron_bank import NeuronBank
 from codegen.cores.residual_add import ResidualAdd
 from codegen.cores.stream_fork import StreamFork
 from codegen.synthesis.yosys import start_yosys
+from sca_train.command_line import Parser
 
 MEASUREMENTS = Path(__file__).with_suffix(".json")
 
@@ -57,7 +57,7 @@ _CLASSES: dict[str, type[Core]] = {core.op: type(core) for core in CORES}
 
 def main() -> None:
     """Measure (or read), write the file, print the errors."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(description=__doc__)
     parser.add_argument("--keep", action="store_true", help="use the measurements in bench/residual_luts.json")
     if not parser.parse_args().keep:
         start_yosys()

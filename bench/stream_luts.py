@@ -7,7 +7,6 @@ computed from the measurements in the file.
 
 from __future__ import annotations
 
-import argparse
 import csv
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +20,7 @@ from codegen.cores import fifo, padding, sliding_window, width_converter
 from codegen.dataflow.environment import prepare_environment, quiet
 from codegen.dialect import DATAFLOW_DOMAIN
 from codegen.fit import Resources
+from sca_train.command_line import Parser
 
 if TYPE_CHECKING:
     from qonnx.core.modelwrapper import ModelWrapper
@@ -58,7 +58,7 @@ class Measurement:
 
 def main() -> None:
     """Measure (or read), write the file, print the errors."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(description=__doc__)
     parser.add_argument("--keep", action="store_true", help="use the measurements in bench/stream_luts.csv")
     parser.add_argument("--only", metavar="OP", help="measure the nodes of this operator again, and keep the others")
     parser.add_argument("--jobs", type=int, default=2)

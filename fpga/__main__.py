@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import shutil
 import sys
 from pathlib import Path
@@ -12,6 +11,7 @@ from codegen.run_folder import RunFolder
 from codegen.zoo import open_run
 from fpga.boards import BOARDS, Board, BoardError, get_board
 from fpga.errors import BuildError
+from sca_train.command_line import USER_ERROR, Parser, print_error
 
 
 def bitstream(run: RunFolder, board: Board) -> None:
@@ -43,16 +43,16 @@ def _require_sources(run: RunFolder) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; prints the sentence of an error and returns 2."""
-    parser = argparse.ArgumentParser(prog="python -m fpga", description=__doc__)
+    parser = Parser(prog="python -m fpga", description=__doc__)
     parser.add_argument("command", choices=["bitstream", "deploy"])
     parser.add_argument("run", type=Path, help="run folder, or a kept network, e.g. zoo/NAME")
     parser.add_argument("--board", default="Pynq-Z2", help=", ".join(board.name for board in BOARDS))
     options = parser.parse_args(arguments)
     try:
         {"bitstream": bitstream, "deploy": deploy}[options.command](open_run(options.run), get_board(options.board))
-    except (BoardError, BuildError, CodegenError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    except (BoardError, BuildError, CodegenError, OSError) as error:
+        print_error(error)
+        return USER_ERROR
     return 0
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import logging
 import os
 import signal
@@ -10,16 +9,14 @@ import sys
 import warnings
 from pathlib import Path
 
+from sca_train.command_line import INTERRUPTED, USER_ERROR, Parser, is_out_of_memory, print_error
 from sca_train.config import add_options, apply_overrides, configured
 from sca_train.errors import TrainError
 
-USER_ERROR = 2
-INTERRUPTED = 130
 
-
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """The parser with one flag per configuration option."""
-    made = argparse.ArgumentParser(
+    made = Parser(
         prog="python -m sca_train",
         description="Train, prune and compact a spiking network. The run folder receives config.toml, checkpoint.pt, "
         "compact.safetensors, metrics.json and tensorboard/; the same command again continues an interrupted run.",
@@ -44,6 +41,8 @@ def main(arguments: list[str] | None = None) -> int:
     preset, run, restart, stop_after = (given.pop(key) for key in ("config", "run", "restart", "stop_after"))
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # SIGTERM ends a training as Ctrl-C does
     try:
+        if stop_after is not None and stop_after < 1:
+            raise TrainError(f"stop_after is {stop_after}; a training stops after 1 epoch or more")
         config = configured(preset, given)
         run = run or Path("runs") / config.name
         if "name" not in given:
@@ -54,9 +53,15 @@ def main(arguments: list[str] | None = None) -> int:
         from sca_train.train import train  # torch takes seconds to import; wrong options need not wait for it
 
         metrics = train(config, run, restart, stop_after)
-    except TrainError as error:
+    except (TrainError, OSError, MemoryError) as error:
         if first:
-            print(f"error: {error}", file=sys.stderr)
+            print_error(error)
+        return USER_ERROR
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        if first:
+            print_error(error)
         return USER_ERROR
     except KeyboardInterrupt:
         if first:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from sca_train.config import TrainConfig, changed_options, config_to_dict
 from sca_train.data import Dataset
 from sca_train.errors import TrainError
-from sca_train.files import write_whole
+from sca_train.files import check_readable, sealed, unsealed, write_bytes
 from sca_train.finished_run import FinishedRun
 from sca_train.measure.measurement import Measurement
 from sca_train.models import model_layers
@@ -65,16 +66,24 @@ class TrainState:
         return [self.network, *([self.average] if self.average else [])]
 
 
-# Those of TrainState's fields that are plain values.
-_PLAIN_FIELDS = (
-    "init", "epoch", "seconds", "compacted", "ratio", "peak_memory_mib", "history", "scores", "averaged_steps"
-)  # fmt: skip
+# Those of TrainState's fields that are plain values, and of which kind.
+_PLAIN_FIELDS = {
+    "init": str, "epoch": int, "seconds": float, "compacted": bool, "ratio": float, "peak_memory_mib": float,
+    "history": list, "scores": dict, "averaged_steps": int,
+}  # fmt: skip
 _MEASUREMENTS = ("dense", "masked", "rates", "converted")
-_KEYS = {"config", "channels", "network", "average", "teacher", "optimizer", "random", *_PLAIN_FIELDS, *_MEASUREMENTS}
+_NOTHING = type(None)
+_KINDS: dict[str, type | tuple[type, ...]] = {
+    "config": dict, "channels": list, "network": dict, "average": (dict, _NOTHING), "teacher": str, "optimizer": dict,
+    "random": Tensor, **_PLAIN_FIELDS, **dict.fromkeys(_MEASUREMENTS, (dict, _NOTHING)),
+}  # fmt: skip
 
 
 def save_checkpoint(state: TrainState, config: TrainConfig, path: Path) -> None:
-    """Write all that the rest of the training depends on, as tensors and plain values; whole or not at all."""
+    """Write all that the rest of the training depends on, as tensors and plain values; whole or not at all.
+
+    The file ends with the SHA-256 of the rest.
+    """
     content: dict[str, Any] = {
         "config": config_to_dict(config),
         "channels": [spec.channels for spec in state.network.specs],
@@ -88,23 +97,36 @@ def save_checkpoint(state: TrainState, config: TrainConfig, path: Path) -> None:
     for key in _MEASUREMENTS:
         measured = getattr(state, key)
         content[key] = asdict(measured) if measured else None
-    write_whole(path, lambda aside: torch.save(content, aside))
+    stream = io.BytesIO()
+    torch.save(content, stream)
+    write_bytes(path, sealed(stream.getvalue()))
 
 
 def load_checkpoint(path: Path, config: TrainConfig) -> dict[str, Any]:
-    """A checkpoint of the same configuration; TrainError when it is damaged or of another one."""
+    """A checkpoint of the same configuration; TrainError when it is damaged or of another one.
+
+    What does not match its checksum is not unpickled; of what does, tensors and plain values only.
+    """
+    check_readable(path)
+    written = path.read_bytes()
     try:
-        saved: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
-        missing = sorted(_KEYS - saved.keys())
-        differing = changed_options(saved["config"], config) if not missing else []
-    except (RuntimeError, UnpicklingError, OSError, EOFError, AttributeError, ValueError, TypeError) as error:
+        content = unsealed(written)
+        saved = torch.load(io.BytesIO(content or written), weights_only=True, map_location="cpu")
+    except Exception as error:  # the unpickler raises whatever damaged bytes lead it to
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise TrainError(f"checkpoint {path} cannot be read ({reason}); --restart trains anew") from None
+    missing = sorted(_KINDS.keys() - saved.keys()) if isinstance(saved, dict) else sorted(_KINDS)
+    if content is None:
+        missing.append("checksum")
     if missing:
         raise TrainError(
             f"checkpoint {path} was written by another version (it has no {', '.join(missing)}); "
             "use another run folder, or --restart to train anew"
         )
+    wrong = [key for key, kind in _KINDS.items() if not isinstance(saved[key], kind)]
+    if wrong:
+        raise TrainError(f"checkpoint {path} has {', '.join(wrong)} of another kind; --restart trains anew")
+    differing = changed_options(saved["config"], config)
     if differing:
         raise TrainError(
             f"checkpoint {path} was trained with other values of {', '.join(differing)}; "
@@ -114,7 +136,18 @@ def load_checkpoint(path: Path, config: TrainConfig) -> dict[str, Any]:
 
 
 def restore(saved: dict[str, Any], config: TrainConfig, dataset: Dataset, device: torch.device) -> TrainState:
-    """The training state a checkpoint holds."""
+    """The training state a checkpoint holds; TrainError where it does not fit the data, or itself."""
+    try:
+        return _restored(saved, config, dataset, device)
+    except (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise TrainError(
+            f"the checkpoint holds fields that do not belong together ({reason}); use another run folder, or --restart "
+            "to train anew"
+        ) from None
+
+
+def _restored(saved: dict[str, Any], config: TrainConfig, dataset: Dataset, device: torch.device) -> TrainState:
     specs = with_channels(model_layers(config), saved["channels"])
     network, average = (
         Network(specs, config, dataset.input_shape, len(dataset.classes)) if saved[key] else None

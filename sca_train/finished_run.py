@@ -10,6 +10,7 @@ from sca_train.class_names import class_names
 from sca_train.config import TrainConfig
 from sca_train.data import Dataset
 from sca_train.errors import TrainError
+from sca_train.files import check_readable
 from sca_train.network import Network
 from sca_train.pruning.compact import COMPACT_FILE, load_compact
 
@@ -46,6 +47,7 @@ def open_finished(option: str, folder: Path, config: TrainConfig, run: Path, dat
 def digest_of_run(option: str, folder: Path) -> str:
     """SHA-256 of a run's compact network; TrainError, naming the option, when there is none to read."""
     try:
+        check_readable(folder / COMPACT_FILE)
         with (folder / COMPACT_FILE).open("rb") as content:
             return hashlib.file_digest(content, "sha256").hexdigest()
     except OSError as error:

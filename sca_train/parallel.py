@@ -27,6 +27,11 @@ def launched() -> bool:
     return int(os.environ.get("WORLD_SIZE", "1")) > 1
 
 
+def first_process() -> bool:
+    """Whether this process is the first of those that torchrun started, or alone."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 def local_rank() -> int:
     """Number of this process on its machine, which is that of its GPU."""
     return int(os.environ.get("LOCAL_RANK", "0"))

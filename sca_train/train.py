@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +15,12 @@ from torch import Tensor, nn
 from sca_train.augment import augmented_batch
 from sca_train.average import Averaging, follow_network, prepare_average
 from sca_train.checkpoint import CHECKPOINT_FILE, TrainState, load_checkpoint, restore, save_checkpoint
-from sca_train.config import TrainConfig, config_to_toml, prunes, search_epochs
+from sca_train.config import CONFIG_FILE, TrainConfig, config_to_toml, prunes, search_epochs
 from sca_train.conversion import convert, trains_rates
-from sca_train.data import Dataset, load_dataset
+from sca_train.data import Dataset, load_dataset, summary
 from sca_train.device import choose_device, keep_freed_memory, peak_memory_mib, use_bf16, use_kernels
 from sca_train.errors import TrainError
-from sca_train.files import write_text
+from sca_train.files import check_replaceable, only_writer, remove_unfinished, write_text
 from sca_train.initial import initialise
 from sca_train.logs import log_epoch, progress, tensorboard
 from sca_train.loss import loss_sum
@@ -28,6 +30,7 @@ from sca_train.network import Network, to_input
 from sca_train.optimizer import learning_rate, make_optimizer
 from sca_train.parallel import (
     distributed,
+    first_process,
     first_then_others,
     own_slice,
     process_group,
@@ -41,8 +44,10 @@ from sca_train.pruning.compact import COMPACT_FILE
 from sca_train.pruning.compaction import compact_state, test_subset
 from sca_train.pruning.sca import Pruner, ramp_after, sparsity
 from sca_train.teacher import check_same_teacher, load_teacher, teacher_logits
+from sca_train.weights import check_weight_count
 
-CONFIG_FILE = "config.toml"
+MOST_THREADS_A_PROCESSOR = 32
+_WRITTEN = (CHECKPOINT_FILE, COMPACT_FILE, METRICS_FILE, CONFIG_FILE)
 # Looking at a loss makes the host wait for the GPU, so there it is done for several steps at once.
 STEPS_PER_LOOK = {"cpu": 1, "cuda": 16}
 
@@ -54,36 +59,65 @@ def train(
 
     Writes config.toml, checkpoint.pt, compact.safetensors, metrics.json and tensorboard/ into ``run`` and returns the
     metrics; None when it stopped early, and in all processes but the first. Raises TrainError for missing data, for a
-    corrupt checkpoint or one of another configuration, and when the loss is no longer a finite number.
+    corrupt checkpoint or one of another configuration, where another process trains in ``run``, and when the loss is no
+    longer a finite number.
     """
     device = choose_device(config)
     keep_freed_memory()
     if config.threads:
+        _check_threads(config.threads)
         torch.set_num_threads(config.threads)
-    with process_group(device):
+    # Of several processes the first one writes.
+    with only_writer(run) if first_process() else nullcontext(), process_group(device):
         state_file = run / CHECKPOINT_FILE
         saved = load_checkpoint(state_file, config) if state_file.exists() and not restart else None
         dataset = first_then_others(lambda: load_dataset(config))
-        if len(dataset.train_labels) < smallest_batch():
-            raise TrainError(f"a training needs at least {smallest_batch()} images, not {len(dataset.train_labels)}")
+        _check_batches(config, dataset)
         teacher = load_teacher(config, run, dataset, device)
         if saved:
             check_same_teacher(saved, teacher, config)
         state = restore(saved, config, dataset, device) if saved else initial_state(config, run, dataset, device)
         state.teacher = teacher
+        use_kernels(config, device)  # refused, where it is, while an earlier training's files are still there
         if rank() == 0:
-            prepare_folder(run, config, fresh=saved is None)
+            prepare_folder(run)
+            if saved:
+                write_text(run / CONFIG_FILE, config_to_toml(config))
             processes = f", {world_size()} processes" if world_size() > 1 else ""
             images = f"{len(dataset.train_labels)} training images"
             print(f"{config.name}: {config.model} on {config.dataset}, {images}, {device.type}{processes}")
+            print(summary(dataset))
         if not train_epochs(state, config, dataset, device, run, stop_after):
             return None
-        return write_results(state, config, dataset, device, run) if rank() == 0 else None
+        if rank() > 0:
+            return None
+        if config.epochs == 0:
+            replace_run(run, config)
+        return write_results(state, config, dataset, device, run)
+
+
+def _check_threads(threads: int) -> None:
+    processors = os.cpu_count() or 1
+    if threads > MOST_THREADS_A_PROCESSOR * processors:
+        raise TrainError(
+            f"threads is {threads}; this machine has {processors} processors, which stand still with more than "
+            f"{MOST_THREADS_A_PROCESSOR * processors}"
+        )
+
+
+def _check_batches(config: TrainConfig, dataset: Dataset) -> None:
+    if len(dataset.train_labels) < smallest_batch():
+        raise TrainError(f"a training needs at least {smallest_batch()} images, not {len(dataset.train_labels)}")
+    if config.batch_size < smallest_batch():
+        raise TrainError(
+            f"batch_size is {config.batch_size}; {world_size()} processes need at least {smallest_batch()}"
+        )
 
 
 def initial_state(config: TrainConfig, run: Path, dataset: Dataset, device: torch.device) -> TrainState:
     """The network before its first epoch; TrainError as ``initialise``, and for a ratio or budget it cannot meet."""
     torch.manual_seed(config.seed)
+    check_weight_count(model_layers(config), dataset.input_shape, len(dataset.classes))
     network = Network(model_layers(config), config, dataset.input_shape, len(dataset.classes))
     init = initialise(network, config, run, dataset)
     network.to(device)
@@ -93,14 +127,17 @@ def initial_state(config: TrainConfig, run: Path, dataset: Dataset, device: torc
     return TrainState(network, make_optimizer(network, config), init=init)
 
 
-def prepare_folder(run: Path, config: TrainConfig, fresh: bool) -> None:
-    """Make the run folder; a fresh training removes what an earlier one left there, and each what a killed one did."""
-    run.mkdir(parents=True, exist_ok=True)
-    for unfinished in run.glob(f".{CHECKPOINT_FILE}.*"):
-        unfinished.unlink()
-    if fresh:
-        for stale in (CHECKPOINT_FILE, COMPACT_FILE, METRICS_FILE):
-            (run / stale).unlink(missing_ok=True)
+def prepare_folder(run: Path) -> None:
+    """Remove what a killed training left unfinished; TrainError where something there cannot be written over."""
+    for file in _WRITTEN:
+        check_replaceable(run / file)
+    remove_unfinished(run, _WRITTEN)
+
+
+def replace_run(run: Path, config: TrainConfig) -> None:
+    """Begin a new run in the folder: what an earlier one left there goes, and config.toml is that of this one."""
+    for stale in (METRICS_FILE, COMPACT_FILE, CHECKPOINT_FILE):
+        (run / stale).unlink(missing_ok=True)
     write_text(run / CONFIG_FILE, config_to_toml(config))
 
 
@@ -146,6 +183,8 @@ def train_epochs(
                 }
                 state.history.append(entry)
                 log_epoch(writer, {**entry, "lr": state.optimizer.param_groups[0]["lr"], "firing": check.firing})
+                if state.epoch == 1:  # until now a training that fails leaves an earlier run as it was
+                    replace_run(run, config)
                 save_checkpoint(state, config, run / CHECKPOINT_FILE)
                 print(
                     f"epoch {state.epoch:3}/{config.epochs}  loss {loss:.4f}  train {accuracy:.4f}  "
@@ -232,7 +271,7 @@ def train_epoch(
     pruner = Pruner(network, config) if searching or (last and not prunes(config)) else None
     if pruner:
         pruner.start()
-    order = torch.Generator().manual_seed(config.seed * 1_000_003 + state.epoch)
+    order = torch.Generator().manual_seed((config.seed * 1_000_003 + state.epoch) % 2**64)
     batches = _batches(len(dataset.train_labels), config.batch_size, order)
     tally = Tally(len(batches), state.epoch + 1, device)
     averaging = Averaging(state, config)

@@ -7,10 +7,10 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import NoReturn
 
 from codegen.cli import commands
 from codegen.errors import CodegenError
+from sca_train.command_line import Parser
 from sca_train.errors import TrainError
 
 EXIT_OK = 0
@@ -20,13 +20,6 @@ EXIT_INTERRUPTED = 130
 
 BACKENDS = ("onnx", "finn", "csim", "rtl")
 CLASSIFIERS = ("onnx", "csim", "rtl")
-
-
-class _Parser(argparse.ArgumentParser):
-    """An argument parser whose complaint is one sentence, like every other error here."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(EXIT_USAGE, f"error: {message}; see `{self.prog} --help`\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,11 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="python -m codegen", description="From a trained compact network to FPGA sources and figures."
-    )
+    parser = Parser(prog="python -m codegen", description="From a trained compact network to FPGA sources and figures.")
     parser.add_argument("--version", action="version", version=f"spikefold {_version()}")
-    stages = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=_Parser)
+    stages = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_export(stages)
     _add_hls(stages)
     _add_simulate(stages)

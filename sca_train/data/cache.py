@@ -6,9 +6,9 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,7 @@ from sca_train.errors import TrainError
 _FORMAT = 2
 """Part of every key: raise it when the same sources would give other arrays."""
 _CLASSES_FILE = "classes.json"
+_LEFT_OUT_FILE = "left_out.json"
 _LOCK_FILE = ".lock"
 _TIMEOUT_SECONDS = 2.0
 
@@ -36,12 +37,16 @@ class Split:
 
 @dataclass(frozen=True)
 class Source:
-    """A data set that has not been read yet; every sample has the shape ``shape``."""
+    """A data set that has not been read yet; every sample has the shape ``shape``.
+
+    ``left_out``: how many files of the source are no part of it, by kind.
+    """
 
     train: Split
     test: Split
     classes: tuple[str, ...]
     shape: tuple[int, ...]
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
 
 def fingerprint(path: Path) -> str:
@@ -110,6 +115,7 @@ def _prepare(target: Path, name: str, prepare: Callable[[Path], Source]) -> None
             np.save(arrays / f"{split}_labels.npy", samples.labels)
             _write(arrays / f"{split}_images.npy", samples, source.shape, f"{name}: preparing {split} data")
         (arrays / _CLASSES_FILE).write_text(json.dumps(source.classes))
+        (arrays / _LEFT_OUT_FILE).write_text(json.dumps(source.left_out))
         arrays.replace(target)
     except OSError as error:
         raise TrainError(f"{name} cannot be kept in the cache {target.parent}: {error}") from None
@@ -136,6 +142,8 @@ def _open(folder: Path) -> Dataset:
         images = [np.load(folder / f"{split}_images.npy", mmap_mode="c") for split in SPLITS]
         labels = [np.load(folder / f"{split}_labels.npy") for split in SPLITS]
         classes = tuple(json.loads((folder / _CLASSES_FILE).read_text()))
-    except (OSError, ValueError, EOFError) as error:
+        about = folder / _LEFT_OUT_FILE  # data that was prepared before this was noted has none
+        left_out = json.loads(about.read_text()) if about.exists() else {}
+    except (OSError, ValueError, EOFError, TypeError) as error:
         raise TrainError(f"the prepared data in {folder} is damaged ({error}); delete that folder") from None
-    return Dataset(images[0], labels[0], images[1], labels[1], classes)
+    return Dataset(images[0], labels[0], images[1], labels[1], classes, left_out)

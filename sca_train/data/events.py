@@ -22,6 +22,7 @@ from sca_train.data.cache import Source, Split, fingerprint, kept, only_one_prep
 from sca_train.data.dataset import Dataset, fixed_split
 from sca_train.data.digits import DIGITS_TEST_SHARE
 from sca_train.errors import TrainError
+from sca_train.files import check_readable
 
 DVS_SIDE = 128
 DVS_SAMPLES = 10_000
@@ -69,6 +70,7 @@ class _Frames:
 
     def _read(self, events: NeuromorphicDatasetFolder, files: list[Path]) -> Iterator[NDArray[np.uint8]]:
         for file in files:
+            check_readable(file)
             try:
                 sample = events.loader(file)
                 outside = max(sample["x"].max(initial=0), sample["y"].max(initial=0)) >= self.side

@@ -18,6 +18,8 @@ FORMATS = ("PNG", "JPEG", "BMP", "GIF", "PPM", "WEBP")
 """Pillow's names of all formats that are read. Others stay closed: some start programs (EPS runs an interpreter)."""
 CHANNELS = {1: "L", 3: "RGB"}
 """Pillow's mode for the channels that a network may take from a picture."""
+MOST_IMAGE_BYTES = 2**30
+"""Of an image file: more than all pixels that one may have, as they are, in 16 bits and three channels."""
 
 _ORIENTATION = 0x0112
 _TURNS = {

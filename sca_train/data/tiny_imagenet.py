@@ -17,7 +17,7 @@ from torchvision.datasets.utils import download_url
 from sca_train.config import TrainConfig
 from sca_train.data.cache import Source, Split, fingerprint, kept
 from sca_train.data.dataset import Dataset
-from sca_train.data.images import decoded
+from sca_train.data.images import MOST_IMAGE_BYTES, decoded
 from sca_train.errors import TrainError
 
 FOLDER = "tiny-imagenet-200"
@@ -83,15 +83,22 @@ def _opened(source: Path) -> Iterator[_Files]:
     """The files of the directory or archive, readable while inside."""
     if source.is_dir():
         paths = (Path(folder) / name for folder, _, names in os.walk(source) for name in names)
-        names = frozenset(path.relative_to(source).as_posix() for path in paths)
+        names = frozenset(path.relative_to(source).as_posix() for path in paths if path.is_file())
         yield _Files(source, names, lambda name: (source / name).read_bytes())
         return
     try:
         with zipfile.ZipFile(source) as archive:
             members = {name.removeprefix(f"{FOLDER}/"): name for name in archive.namelist()}
-            yield _Files(source, frozenset(members), lambda name: archive.read(members[name]))
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+            yield _Files(source, frozenset(members), lambda name: _member(archive, members[name]))
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
         raise TrainError(f"archive {source} is damaged: {error}") from None
+
+
+def _member(archive: zipfile.ZipFile, name: str) -> bytes:
+    claimed = archive.getinfo(name).file_size
+    if claimed > MOST_IMAGE_BYTES:
+        raise TrainError(f"{name} in {archive.filename} is a file of {claimed} bytes; no image is")
+    return archive.read(name)
 
 
 def _source(source: Path, size: int) -> Source:

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import argparse
 import base64
 import sys
 from pathlib import Path
 
 import jinja2
 
+from sca_train.command_line import USER_ERROR, Parser, print_error
 from sca_train.errors import TrainError
 from sca_train.figures.catalogue import DrawnFigure, LeftOut, figures_of
 from sca_train.figures.runs import Setting, find_runs, settings_of
 from sca_train.figures.table import HEADINGS, NOTE, Row, markdown, rows_of
 from sca_train.files import write_text, write_whole
 
-USER_ERROR = 2
 TEMPLATE = Path(__file__).parent / "page.html.j2"
 TABLE_FILE = "table.md"
 PAGE_FILE = "report.html"
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """The parser."""
-    made = argparse.ArgumentParser(
+    made = Parser(
         prog="python -m sca_train.figures",
         description="Draw the paper's figures and its table from finished trainings. The folder receives fig*.png, "
         f"{TABLE_FILE} and {PAGE_FILE}, which holds them all.",
@@ -39,8 +38,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         runs, unfinished = find_runs(given.folders)
         write_figures(settings_of(runs), [trial.name for trial in unfinished], given.out)
-    except TrainError as error:
-        print(f"error: {error}", file=sys.stderr)
+    except (TrainError, OSError, MemoryError) as error:
+        print_error(error)
         return USER_ERROR
     return 0
 

@@ -7,9 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sca_train.config import TrainConfig, changed_options, config_to_dict, load_config
+from sca_train.class_names import train_again
+from sca_train.config import TrainConfig, changed_options, config_to_dict
 from sca_train.errors import TrainError
+from sca_train.files import read_text
+from sca_train.run_config import load_run_config
 
+_MOST = 1e30
+"""More than is ever counted or scored, and far from where sums of float64 end."""
 _COMPARED = ("ratio", "budget", "seed", "structure", "score")
 """Options that figures compare; runs that differ in any other are figures of their own."""
 
@@ -23,7 +28,7 @@ class Count:
 
     @property
     def left(self) -> float:
-        return self.compact / self.dense
+        return self.compact / self.dense if self.dense else 1.0
 
 
 @dataclass(frozen=True)
@@ -100,51 +105,84 @@ def read_run(folder: Path) -> RunResult:
 
     Raises TrainError when it is not finished or a file of it is damaged.
     """
-    config = load_config(folder / "config.toml")
+    config = load_run_config(folder)
     path = folder / "metrics.json"
     if not path.exists():
         raise TrainError(f"run folder {folder} has no metrics.json: its training is not finished")
-    metrics = _read_json(path)
+    metrics = _read_json(path, train_again(folder))
     exported = folder / "results" / "onnx.json"
     try:
-        return RunResult(
+        result = RunResult(
             folder=folder,
             config=config,
-            ratio=float(metrics["ratio"]) if config.budget else config.ratio,
-            accuracy=float(metrics["accuracy"]),
-            integer_accuracy=float(_read_json(exported)["accuracy"]) if exported.exists() else None,
-            params=Count(float(metrics["params"]["dense"]), float(metrics["params"]["compact"])),
-            synops=Count(float(metrics["synops"]["dense"]), float(metrics["synops"]["compact"])),
-            channels={name: (int(before), int(after)) for name, (before, after) in metrics["channels"].items()},
+            ratio=_number(metrics["ratio"]) if config.budget else config.ratio,
+            accuracy=_number(metrics["accuracy"]),
+            integer_accuracy=_integer_accuracy(exported) if exported.exists() else None,
+            params=Count(_number(metrics["params"]["dense"]), _number(metrics["params"]["compact"])),
+            synops=Count(_number(metrics["synops"]["dense"]), _number(metrics["synops"]["compact"])),
+            channels={name: (_count(before), _count(after)) for name, (before, after) in metrics["channels"].items()},
             history=epochs_of(metrics["history"]),
             scores=scores_of(metrics),
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        told = [set(result.scores), *(set(epoch.channels) for epoch in result.history)]
+        if any(layers and layers != set(result.channels) for layers in told):
+            raise ValueError("its channels, scores and history are of different layers")
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise TrainError(
-            f"{path} is damaged: it lacks a value or has one of another kind ({error}); train the run again"
+            f"{path} is damaged: it lacks a value or has one of another kind ({error}); {train_again(folder)}"
         ) from None
+    return result
+
+
+def _integer_accuracy(path: Path) -> float:
+    again = f"run `make export RUN={path.parents[1].name}` again"
+    try:
+        return _number(_read_json(path, again)["accuracy"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise TrainError(f"{path} is damaged: it has no number as accuracy ({error}); {again}") from None
 
 
 def epochs_of(history: list[dict[str, Any]]) -> tuple[Epoch, ...]:
-    """The history of a metrics.json as far as the figures show it."""
+    """The history of a metrics.json as far as the figures show it; TypeError or ValueError where it is another kind."""
     return tuple(
-        Epoch(int(entry["epoch"]), {name: int(count) for name, count in entry.get("channels", {}).items()})
+        Epoch(_count(entry["epoch"]), {name: _count(count) for name, count in entry.get("channels", {}).items()})
         for entry in history
     )
 
 
 def scores_of(metrics: dict[str, Any]) -> dict[str, tuple[float, ...]]:
-    """The channel scores of a metrics.json; empty where nothing was scored."""
-    return {name: tuple(map(float, values)) for name, values in (metrics.get("scores") or {}).items()}
+    """The channel scores of a metrics.json; empty where nothing was scored. Errors as ``epochs_of``."""
+    return {name: tuple(map(_finite, values)) for name, values in (metrics.get("scores") or {}).items()}
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def _finite(value: Any) -> float:
+    if type(value) not in (int, float):
+        raise TypeError(f"{value!r} is no number")
+    if not abs(value) <= _MOST:
+        raise ValueError(f"{value!r} is no number that was measured")
+    return float(value)
+
+
+def _number(value: Any) -> float:
+    """A number that is not negative."""
+    if _finite(value) < 0.0:
+        raise ValueError(f"{value!r} is negative")
+    return float(value)
+
+
+def _count(value: Any) -> int:
+    if type(value) is not int:
+        raise TypeError(f"{value!r} is no whole number")
+    return int(_number(value))
+
+
+def _read_json(path: Path, again: str) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise TrainError(f"{path} is damaged ({error}); run the stage that writes it again") from None
+        content = json.loads(read_text(path))
+    except (OSError, ValueError, RecursionError) as error:
+        raise TrainError(f"{path} is damaged ({error}); {again}") from None
     if not isinstance(content, dict):
-        raise TrainError(f"{path} holds no JSON object; run the stage that writes it again")
+        raise TrainError(f"{path} holds no JSON object; {again}")
     return content
 
 
@@ -154,6 +192,11 @@ def settings_of(runs: list[RunResult]) -> list[Setting]:
     for run in runs:
         for group in groups:
             if not differing_options(group[0], run):
+                if group[0].channels.keys() != run.channels.keys():
+                    raise TrainError(
+                        f"the metrics.json of {group[0].folder} and {run.folder} have other layers although both were "
+                        f"trained with the same options; {train_again(run.folder)}"
+                    )
                 group.append(run)
                 break
         else:

@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 
 from sca_train.errors import TrainError
-from sca_train.files import cache_folder
+from sca_train.files import cache_folder, sealed, unsealed
 
 FOLDER = Path(__file__).parent
 SOURCES = tuple(FOLDER / name for name in ("spike_kernels.cpp", "rate_kernels.cpp", "winograd.cpp", "amx.cpp"))
@@ -62,9 +62,17 @@ def library() -> ctypes.CDLL:
     texts = (path.read_text() for path in (*SOURCES, *HEADERS))
     key = hashlib.sha256("\0".join((*texts, version, _processor(), *FLAGS)).encode()).hexdigest()[:16]
     target = _cache_folder() / f"spike_kernels-{key}.so"
-    if not target.exists():
+    if not _is_whole(target):
         _compile(compiler, target)
     return ctypes.CDLL(str(target))
+
+
+def _is_whole(target: Path) -> bool:
+    """Whether a compiled library is there and as it was written: the system ends a process that loads a cut one."""
+    try:
+        return unsealed(target.read_bytes()) is not None
+    except (FileNotFoundError, ValueError):
+        return False
 
 
 def call(name: str, *arguments: object) -> None:
@@ -128,4 +136,5 @@ def _compile(compiler: str, target: Path) -> None:
         if result.returncode:
             reason = (result.stderr.strip().splitlines() or ["no message"])[-1]
             raise TrainError(f"{compiler} cannot compile the training kernels ({reason}); train with --kernels off")
+        made.write_bytes(sealed(made.read_bytes()))
         made.replace(target)

@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import safetensors
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from sca_train.class_names import network_metadata, train_again
 from sca_train.config import TrainConfig, apply_overrides, config_to_dict
 from sca_train.errors import TrainError
 from sca_train.files import COMPACT_FILE, write_whole
 from sca_train.models import model_layers
 from sca_train.network import Network
 from sca_train.specs import IMAGE, LayerSpec
+from sca_train.weights import weight_count
 
 FORMAT = "spikefold compact network 2"
 # What a network records while it searches; a compact network starts with nothing recorded.
@@ -91,23 +94,35 @@ def load_compact(run_dir: Path) -> tuple[TrainConfig, Network]:
     path = run_dir / COMPACT_FILE
     if not path.exists():
         raise TrainError(f"{run_dir} has no {COMPACT_FILE}; run `make train RUN={run_dir.name}` to the end first")
+    about = network_metadata(run_dir)
+    if about.get("format") != FORMAT:
+        raise TrainError(
+            f"{path} holds {about.get('format', 'no named format')!r}, not {FORMAT!r}; {train_again(run_dir)}"
+        )
     try:
         with safetensors.safe_open(path, "pt") as stream:
-            about = json.loads((stream.metadata() or {}).get("network", "{}"))
             state = {key: stream.get_tensor(key) for key in stream.keys()}  # noqa: SIM118 - not a dictionary
-    except (safetensors.SafetensorError, OSError, ValueError) as error:
-        raise TrainError(f"{path} is not a whole safetensors file ({error}); train the run again") from None
-    if about.get("format") != FORMAT:
-        raise TrainError(f"{path} holds {about.get('format', 'no named format')!r}, not {FORMAT!r}")
-    try:
-        config = apply_overrides(TrainConfig(), about["config"], str(path))
-        height, width, channels = about["input_shape"]
-        specs = with_channels(model_layers(config), about["channels"])
-        network = Network(specs, config, (height, width, channels), len(about["classes"]))
-        load_state(network, state)
-    except (KeyError, ValueError, TypeError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
-        raise TrainError(f"{path} does not describe the network it holds ({reason}); train the run again") from None
+        return _built(about, state, path)
+    except Exception as error:  # whatever a description leads to that is not of its network
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise TrainError(f"{path} does not describe the network it holds ({reason}); {train_again(run_dir)}") from None
+
+
+def _built(about: dict[str, Any], state: dict[str, Tensor], path: Path) -> tuple[TrainConfig, Network]:
+    """Configuration and network of what a file says and holds; any error where these do not belong together."""
+    config = apply_overrides(TrainConfig(), about["config"], str(path))
+    height, width, channels = about["input_shape"]
+    specs, classes = with_channels(model_layers(config), about["channels"]), len(about["classes"])
+    if not all(type(number) is int and number > 0 for number in (height, width, channels, classes, *about["channels"])):
+        raise ValueError("a shape, or the number of channels or classes, is no positive number")
+    # Compared before a network of any size takes memory.
+    if weight_count(specs, (height, width, channels), classes) > sum(value.numel() for value in state.values()):
+        raise ValueError("the layers have more weights than it holds")
+    for key, value in state.items():
+        if not torch.isfinite(value).all():
+            raise ValueError(f"{key} holds NaN or infinity")
+    network = Network(specs, config, (height, width, channels), classes)
+    load_state(network, state)
     return config, network.eval()
 
 

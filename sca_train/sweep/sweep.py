@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import csv
 import importlib.util
 import io
@@ -21,6 +20,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from sca_train.command_line import INTERRUPTED, USER_ERROR, Parser, print_error
 from sca_train.config import (
     SCORES,
     STRUCTURES,
@@ -34,12 +34,12 @@ from sca_train.config import (
     load_config,
 )
 from sca_train.errors import TrainError
-from sca_train.files import write_text
+from sca_train.files import read_text, write_text
 from sca_train.sweep.trial import LOG_FILE, TrialRequest, run_trial
 
-USER_ERROR = 2
 TRIALS_FAILED = 1
-INTERRUPTED = 130
+MOST_SEEDS = 10_000
+MOST_JOBS = 1024
 SUMMARY_JSON = "sweep.json"
 SUMMARY_CSV = "sweep.csv"
 OBJECT_STORE_BYTES = 100 * 1024 * 1024
@@ -82,9 +82,9 @@ class Outcome:
     error: str | None = None
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """The parser: what to sweep over, and one flag per training option."""
-    made = argparse.ArgumentParser(
+    made = Parser(
         prog="python -m sca_train.sweep",
         description="Train once for every combination of ratio, structure, score and seed, each in its own process and "
         "folder. The same command again skips what is finished and continues the rest from its checkpoints.",
@@ -112,17 +112,18 @@ def main(arguments: list[str] | None = None) -> int:
         base = configured(preset, given)
         out = out or Path("runs") / f"{base.name}-sweep"
         trials = plan(base, out.resolve(), _numbers(ratios), structures.split(), scores.split(), seeds)
-        if jobs is not None and jobs < 1:
-            raise TrainError(f"jobs is {jobs}; it must be at least 1")
+        if jobs is not None and not 1 <= jobs <= MOST_JOBS:
+            raise TrainError(f"jobs is {jobs}; it must be from 1 to {MOST_JOBS}")
         done = set() if restart else {trial.name for trial in trials if is_finished(trial)}
+        out.mkdir(parents=True, exist_ok=True)  # fails, where it does, before anything is trained
         outcomes = run(trials, done, jobs, restart)
-    except TrainError as error:
-        print(f"error: {error}", file=sys.stderr)
+        write_summary(out, outcomes)
+    except (TrainError, OSError, MemoryError) as error:
+        print_error(error)
         return USER_ERROR
     except KeyboardInterrupt:
         print("\ninterrupted: the checkpoints are kept, the same command continues from them", file=sys.stderr)
         return INTERRUPTED
-    write_summary(out, outcomes)
     print(table(outcomes))
     failed = [outcome for outcome in outcomes if outcome.error]
     for outcome in failed:
@@ -150,8 +151,8 @@ def plan(
 
     Raises TrainError when an option could not be used by any training.
     """
-    if seeds < 1:
-        raise TrainError(f"seeds is {seeds}; it must be at least 1")
+    if not 1 <= seeds <= MOST_SEEDS:
+        raise TrainError(f"seeds is {seeds}; it must be from 1 to {MOST_SEEDS}")
     if base.budget and ratios:
         raise TrainError(f"budget {base.budget} decides the ratio; give ratios or a budget, not both")
     trials: dict[str, Trial] = {}
@@ -177,7 +178,10 @@ def is_finished(trial: Trial) -> bool:
     """
     if not (trial.folder / "config.toml").exists():
         return False
-    found = load_config(trial.folder / "config.toml")
+    try:
+        found = load_config(trial.folder / "config.toml")
+    except TrainError as error:
+        raise TrainError(f"{error}; --restart trains all trials anew") from None
     differing = changed_options(config_to_dict(found), trial.config)
     if differing:
         raise TrainError(
@@ -207,10 +211,12 @@ def _digest_of(option: str, folder: str) -> str:
 def _metrics(trial: Trial) -> dict[str, Any] | None:
     """What the finished training measured; None when it is not there, or not whole."""
     try:
-        content = json.loads((trial.folder / "metrics.json").read_text())
-    except (OSError, ValueError):
+        content = json.loads(read_text(trial.folder / "metrics.json"))
+        reached = [content["accuracy"], content["seconds"], content["ratio"]]
+        reached += [content["params"]["compact"], content["synops"]["compact"]]
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return None
-    return content if isinstance(content, dict) and "accuracy" in content else None
+    return content if all(type(value) in (int, float) for value in reached) else None
 
 
 def run(trials: list[Trial], done: set[str], jobs: int | None, restart: bool) -> list[Outcome]:
@@ -303,7 +309,6 @@ def outcome_of(trial: Trial, before: bool, error: str | None) -> Outcome:
 def write_summary(out: Path, outcomes: list[Outcome]) -> None:
     """sweep.json and sweep.csv, one row per trial."""
     rows = [asdict(outcome) for outcome in outcomes]
-    out.mkdir(parents=True, exist_ok=True)
     write_text(out / SUMMARY_JSON, json.dumps({"trials": rows}, indent=2) + "\n")
     text = io.StringIO()
     writer = csv.DictWriter(text, [entry.name for entry in fields(Outcome)], lineterminator="\n")

@@ -44,13 +44,13 @@ def test_presets_are_valid_and_survive_a_round_trip(preset: Path, tmp_path: Path
         ({"structure": "grow"}, "unknown structure 'grow'; valid are prune-regrow, prune-only, random"),
         ({"score": "sum"}, "unknown score 'sum'; valid are membrane, spikes, gamma, weight-l1"),
         ({"score_map": "max"}, "unknown score_map 'max'; valid are sum, mean, relative"),
-        ({"rate_l1": -1.0}, "rate_l1 is -1.0; it must not be negative"),
-        ({"update_every": 0}, "update_every is 0; it must be at least 1"),
+        ({"rate_l1": -1.0}, "rate_l1 is -1.0; it must be from 0 to 1000"),
+        ({"update_every": 0}, "update_every is 0; it must be from 1 to 1000000"),
         ({"regrow_fraction": 1.0}, "regrow_fraction is 1.0; it must be at least 0 and less than 1"),
         ({"min_channel_fraction": 1.5}, "min_channel_fraction is 1.5; it must be from 0 to 1"),
         ({"budget": "Zedboard"}, f"board 'Zedboard' is not known; the known boards are {', '.join(BOARD_NAMES)}"),
         ({"epochs": "ten"}, "epochs must be of type int, not 'ten'"),
-        ({"hidden": []}, "hidden is []; it must name at least one positive width"),
+        ({"hidden": []}, "hidden names 0 widths; it must name 1 to 64"),
     ],
 )
 def test_wrong_values_are_told_in_one_sentence(changes: dict[str, object], sentence: str) -> None:

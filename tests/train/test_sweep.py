@@ -59,8 +59,8 @@ def test_without_lists_the_options_themselves_are_trained(tmp_path: Path) -> Non
         (["--ratios", "1.5"], "ratio is 1.5; it must be at least 0 and less than 1"),
         (["--structures", "best"], "unknown structure 'best'"),
         (["--scores", "best"], "unknown score 'best'"),
-        (["--seeds", "0"], "seeds is 0; it must be at least 1"),
-        (["--jobs", "0"], "jobs is 0; it must be at least 1"),
+        (["--seeds", "0"], "seeds is 0; it must be from 1 to 10000"),
+        (["--jobs", "0"], "jobs is 0; it must be from 1 to 1024"),
         (["--budget", "Pynq-Z2", "--ratios", "0.5"], "give ratios or a budget, not both"),
         (["--config", "absent.toml"], "there is no configuration file absent.toml"),
     ],
@@ -90,6 +90,9 @@ def test_only_whole_results_of_the_same_options_are_skipped(tmp_path: Path) -> N
     (trial.folder / "metrics.json").write_text('{"accuracy": 0.')
     assert not is_finished(trial)
     (trial.folder / "metrics.json").write_text('{"accuracy": 0.9}')
+    assert not is_finished(trial)
+    whole = {"accuracy": 0.9, "seconds": 1, "ratio": 0.5, "params": {"compact": 7}, "synops": {"compact": 8.0}}
+    (trial.folder / "metrics.json").write_text(json.dumps(whole))
     assert is_finished(trial)
     (other,) = plan(small(epochs=9), tmp_path, [], [], [], 1)
     with pytest.raises(TrainError, match="was trained with other values of epochs; use another folder"):
