@@ -10,13 +10,11 @@ from pathlib import Path
 
 from codegen.cli import commands
 from codegen.errors import CodegenError
-from sca_train.command_line import Parser
+from sca_train.command_line import INTERRUPTED, USER_ERROR, Parser, print_error
 from sca_train.errors import TrainError
 
 EXIT_OK = 0
 EXIT_MISMATCH = 1
-EXIT_USAGE = 2
-EXIT_INTERRUPTED = 130
 
 BACKENDS = ("onnx", "finn", "csim", "rtl")
 CLASSIFIERS = ("onnx", "csim", "rtl")
@@ -27,12 +25,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return EXIT_OK if options.command(options) else EXIT_MISMATCH
-    except (CodegenError, TrainError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return EXIT_USAGE
+    except (CodegenError, TrainError, OSError, MemoryError) as error:
+        print_error(error)
+        return USER_ERROR
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
-        return EXIT_INTERRUPTED
+        return INTERRUPTED
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -12,8 +12,9 @@ from codegen.pruning import reached_ratio
 from codegen.report.current import Results, load_results
 from codegen.results import RtlSimulationResult, SynthesisResult
 from codegen.run_folder import RunFolder, read_json
-from sca_train.config import TrainConfig, load_config
+from sca_train.config import TrainConfig
 from sca_train.figures.runs import Epoch, epochs_of, scores_of
+from sca_train.run_config import load_run_config
 
 MHZ = 1_000_000
 STAGES = ("float", "onnx", "csim", "rtl")
@@ -121,9 +122,10 @@ def collect(run: RunFolder) -> Measured:
     """Read what the stages of a run left.
 
     Raises RunFolderError when the run has not been trained or a result is of another network or folding than the rest,
-    and the stage's error when a result file is damaged.
+    TrainError when config.toml says otherwise than the network, and the stage's error when a result file is damaged.
     """
-    config = load_config(run.require("config.toml"))
+    run.require("config.toml")
+    config = load_run_config(run.path)
     metrics = read_json(run.require("metrics.json"))
     results = load_results(run)
     compared = {"onnx": results.onnx, "csim": results.csim, "rtl": results.rtl}

@@ -6,9 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from safetensors.numpy import save_file
+
 from codegen.digests import file_digest, sources_digest
 from codegen.run_folder import RunFolder
-from sca_train.config import TrainConfig, config_to_toml
+from sca_train.config import TrainConfig, config_to_dict, config_to_toml
 
 METRICS: dict[str, Any] = {
     "history": [
@@ -62,10 +65,16 @@ def trained_run(folder: Path) -> RunFolder:
     """What training leaves."""
     run = folder / "<mini>"
     run.mkdir()
-    (run / "config.toml").write_text(config_to_toml(TrainConfig(seed=7)))
     (run / "metrics.json").write_text(json.dumps(METRICS))
-    (run / "compact.safetensors").write_bytes(b"weights")
+    write_network(run, TrainConfig(seed=7))
     return RunFolder(run)
+
+
+def write_network(run: Path, config: TrainConfig, weight: float = 0.0) -> None:
+    """A configuration, and a network (of one weight) that says it was trained by it."""
+    (run / "config.toml").write_text(config_to_toml(config))
+    about = {"network": json.dumps({"config": config_to_dict(config)})}
+    save_file({"weight": np.full(1, weight, np.float32)}, run / "compact.safetensors", about)
 
 
 def complete_run(folder: Path) -> RunFolder:

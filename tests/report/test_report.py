@@ -7,11 +7,11 @@ from html.parser import HTMLParser
 from xml.etree import ElementTree
 
 import pytest
-from run_folders import METRICS, RESULTS, change, complete_run, trained_run
+from run_folders import METRICS, RESULTS, change, complete_run, trained_run, write_network
 
 from codegen.cli.main import main
 from codegen.report.stage import write_report
-from sca_train.config import TrainConfig, config_to_toml
+from sca_train.config import TrainConfig
 
 NUMBER = (int, float)
 
@@ -185,7 +185,7 @@ def test_a_training_that_began_with_rates_shows_its_passages(tmp_path):
 
 def test_the_ratio_is_that_which_the_training_came_to(tmp_path):
     run = trained_run(tmp_path)
-    (run.path / "config.toml").write_text(config_to_toml(TrainConfig(budget="Pynq-Z2")))
+    write_network(run.path, TrainConfig(budget="Pynq-Z2"))
     (run.path / "metrics.json").write_text(json.dumps({**METRICS, "ratio": 0.625}))
     write_report(run)
     assert json.loads((run.path / "report.json").read_text())["ratio"] == 0.625

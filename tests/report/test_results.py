@@ -9,7 +9,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
-from run_folders import change, complete_run, trained_run
+from run_folders import change, complete_run, trained_run, write_network
 
 from codegen.cli.main import main
 from codegen.digests import sources_digest
@@ -26,6 +26,7 @@ from codegen.results import (
     SynthesisResult,
 )
 from codegen.run_folder import RunFolder
+from sca_train.config import TrainConfig, config_to_toml
 
 RUN = "RUN='<mini>'"
 CLASSES: dict[str, type[Result]] = {
@@ -137,7 +138,10 @@ def _write(file: str) -> Callable[[RunFolder], None]:
 
 
 STALE = {
-    "trained again": (_write("compact.safetensors"), "was trained again after its export; run `make export"),
+    "trained again": (
+        lambda run: write_network(run.path, TrainConfig(seed=7), weight=1.0),
+        "was trained again after its export; run `make export",
+    ),
     "another model": (_write("model.onnx"), "results/onnx.json .* belongs to another model.onnx .* run `make export"),
     "another folding": (_write("graph.onnx"), "results/folding.json .* to another graph.onnx .* run `make hls"),
     "folding of another model": (
@@ -189,6 +193,15 @@ def test_a_stale_result_is_named_with_its_command(
     assert message.count("\n") == 1
     assert re.search(f"^error: .*{sentence} {re.escape(RUN)}`", message), message
     assert not (run.path / "report.json").exists() and not (run.path / "report.html").exists()
+
+
+def test_a_configuration_that_was_edited_is_not_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = complete_run(tmp_path)
+    (run.path / "config.toml").write_text(config_to_toml(TrainConfig(seed=8)))
+    assert main(["report", str(run.path)]) == 2
+    message = capsys.readouterr().err
+    assert "config.toml and compact.safetensors differ in seed: one of them is not of this training" in message
+    assert message.count("\n") == 1
 
 
 @pytest.mark.parametrize(
