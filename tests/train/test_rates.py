@@ -237,7 +237,7 @@ def test_recorded_activity_of_kernels_equals_that_of_plain_rates() -> None:
     ("options", "reason"),
     [
         ({"rate_epochs": 41}, "from 0 to the 40 epochs"),
-        ({"rate_epochs": -1}, "from 0 to the 40 epochs"),
+        ({"rate_epochs": -1}, "rate_epochs is -1; it must be"),
         ({"rate_epochs": 3, "reset": "hard"}, "IF with hard reset"),
         ({"rate_epochs": 3, "neuron": "LIF"}, "LIF with soft reset"),
         ({"rate_epochs": 3, "dataset": "events-digits", "model": "dvs", "image_size": 32}, "step by step"),
