@@ -97,7 +97,7 @@ class _GaugedModel:
     @classmethod
     def build(cls, model: ModelWrapper, folding: NodeFolding, part: str, folder: Path) -> _GaugedModel:
         gauged = {name: dict(attributes) for name, attributes in folding.items()}
-        for name, port in _ports(from_model(_folded(model, folding, part))):
+        for name, port in _ports(from_model(model)):
             # Deep enough that FINN inserts a FIFO; the gauge's depth is that of a run.
             gauged.setdefault(name, {})[FIFO_DEPTHS] = [NO_FIFO + 1] * (port + 1)
         folded = _folded(model, gauged, part)
