@@ -13,6 +13,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from bench.fuzz import INPUT_COUNT, fuzz
 from bench.machine import cpu_name, memory_gib
 from bench.random_cores import CORE_COUNT, random_cores
 from bench.random_networks import NETWORK_COUNT, random_networks
@@ -46,7 +47,7 @@ MEASUREMENTS = {
     "count-speed": count_speed,
 }
 
-COMPARISONS = {"random-networks": random_networks, "random-cores": random_cores}
+COMPARISONS = {"random-networks": random_networks, "random-cores": random_cores, "fuzz": fuzz}
 
 NAMES = (*MEASUREMENTS, *PIPELINES, *COMPARISONS)
 
@@ -120,8 +121,14 @@ def main() -> int:
     parser = Parser(prog="python -m bench", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"which of {', '.join(NAMES)} (default: all)")
     parser.add_argument("--folder", type=Path, default=Path("runs"), help="where the run folders go")
-    parser.add_argument("--first", type=int, default=0, help="first seed of random networks and cores [%(default)s]")
-    parser.add_argument("--count", type=int, help=f"how many of them [{NETWORK_COUNT} networks, {CORE_COUNT} cores]")
+    parser.add_argument(
+        "--first", type=int, default=0, help="first seed of random networks, cores and inputs [%(default)s]"
+    )
+    parser.add_argument(
+        "--count",
+        type=int,
+        help=f"how many [{NETWORK_COUNT} networks, {CORE_COUNT} cores, {INPUT_COUNT} inputs]",
+    )
     arguments = parser.parse_args()
     unknown = sorted(set(arguments.names) - set(NAMES))
     if unknown:
