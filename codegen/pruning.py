@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from codegen.run_folder import RunFolder, read_json
+from codegen.run_folder import RunFolder
+from sca_train.config import load_config
+from sca_train.measure.metrics_file import Metrics, read_metrics
 
 
 @dataclass(frozen=True)
@@ -25,18 +24,18 @@ UNPRUNED = Pruning(ratio=0.0, weight_bits=4)
 def pruning_of(run: RunFolder) -> Pruning:
     """Pruning of a run's network, from config.toml and, where a board's memory decided, metrics.json.
 
-    Raises RunFolderError for damaged metrics.
+    Raises TrainError where one of them is damaged.
     """
     file, metrics = run.path / "config.toml", run.path / "metrics.json"
     if not file.exists():
         return UNPRUNED
-    config = tomllib.loads(file.read_text())
-    ratio = float(config.get("ratio", UNPRUNED.ratio))
-    if config.get("budget") and metrics.exists():
-        ratio = reached_ratio(ratio, str(config["budget"]), read_json(metrics))
-    return Pruning(ratio, int(config.get("weight_bits", UNPRUNED.weight_bits)))
+    config = load_config(file)
+    ratio = config.ratio
+    if config.budget and metrics.exists():
+        ratio = reached_ratio(ratio, config.budget, read_metrics(run.path))
+    return Pruning(ratio, config.weight_bits)
 
 
-def reached_ratio(configured: float, budget: str, metrics: Mapping[str, Any]) -> float:
+def reached_ratio(configured: float, budget: str, metrics: Metrics) -> float:
     """The configured ratio, or under a budget (a board's name) the one that the training came to."""
-    return float(metrics.get("ratio", configured)) if budget else configured
+    return metrics.ratio if budget else configured

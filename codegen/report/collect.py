@@ -10,22 +10,14 @@ from codegen.cores.core import LayerCore, StreamCore
 from codegen.fit import find_board
 from codegen.pruning import reached_ratio
 from codegen.report.current import Results, load_results
-from codegen.results import RtlSimulationResult, SynthesisResult
+from codegen.results import OnnxResult, RtlSimulationResult, SimulationResult, SynthesisResult
 from codegen.run_folder import RunFolder, read_json
 from sca_train.config import TrainConfig
-from sca_train.figures.runs import Epoch, epochs_of, scores_of
+from sca_train.measure.metrics_file import Epoch, Reduction, read_metrics
 from sca_train.run_config import load_run_config
 
 MHZ = 1_000_000
 STAGES = ("float", "onnx", "csim", "rtl")
-
-
-@dataclass(frozen=True)
-class Reduction:
-    """A count of the network before pruning and of the compact one."""
-
-    dense: float | None
-    compact: float | None
 
 
 @dataclass(frozen=True)
@@ -107,10 +99,9 @@ class Measured:
 
     report: Report
     config: TrainConfig
-    history: list[dict[str, Any]]
-    epochs: tuple[Epoch, ...]
+    history: tuple[Epoch, ...]
     scores: dict[str, tuple[float, ...]]
-    training_seconds: float | None
+    training_seconds: float
     passages: dict[str, float]
     """Accuracy on the whole test set as rates, and converted to spikes before the last epochs; empty without rates."""
     images_per_second: dict[str, float | None]
@@ -126,9 +117,13 @@ def collect(run: RunFolder) -> Measured:
     """
     run.require("config.toml")
     config = load_run_config(run.path)
-    metrics = read_json(run.require("metrics.json"))
+    run.require("metrics.json")
+    metrics = read_metrics(run.path)
     results = load_results(run)
+    compared: dict[str, OnnxResult | SimulationResult | None]
     compared = {"onnx": results.onnx, "csim": results.csim, "rtl": results.rtl}
+    accuracies = {stage: result.accuracy if result else None for stage, result in compared.items()}
+    images = {stage: result.images if result else None for stage, result in compared.items()}
     manifest = read_json(run.path / "rtl" / "nodes.json") if (run.path / "rtl" / "nodes.json").exists() else {}
     report = Report(
         model=config.model,
@@ -137,13 +132,11 @@ def collect(run: RunFolder) -> Measured:
         timesteps=config.timesteps,
         weight_bits=config.weight_bits,
         seed=config.seed,
-        params=_reduction(metrics.get("params")),
-        synops=_reduction(metrics.get("synops")),
-        channels=metrics.get("channels", {}),
-        accuracy={"float": metrics.get("accuracy")}
-        | {stage: result.accuracy if result else None for stage, result in compared.items()},
-        images={"float": metrics.get("images")}
-        | {stage: result.images if result else None for stage, result in compared.items()},
+        params=metrics.params,
+        synops=metrics.synops,
+        channels={name: list(counts) for name, counts in metrics.channels.items()},
+        accuracy={"float": metrics.accuracy, **accuracies},
+        images={"float": metrics.images, **images},
         mismatches={
             "csim": results.csim.mismatches if results.csim else None,
             "rtl": results.rtl.mismatches if results.rtl else None,
@@ -155,19 +148,14 @@ def collect(run: RunFolder) -> Measured:
     return Measured(
         report=report,
         config=config,
-        history=metrics.get("history", []),
-        epochs=epochs_of(metrics.get("history", [])),
-        scores=scores_of(metrics),
-        training_seconds=metrics.get("seconds"),
-        passages={key: value for key, value in metrics.get("accuracies", {}).items() if key in PASSAGES},
+        history=metrics.history,
+        scores=metrics.scores or {},
+        training_seconds=metrics.seconds,
+        passages={key: value for key, value in metrics.accuracies.items() if key in PASSAGES},
         images_per_second={stage: result.images_per_second if result else None for stage, result in compared.items()},
         rtl_cycles_per_second=results.rtl.cycles_per_second if results.rtl else None,
         shipped={stage: result.shipped_accuracy if result else None for stage, result in compared.items()},
     )
-
-
-def _reduction(counts: dict[str, float] | None) -> Reduction:
-    return Reduction(**counts) if counts else Reduction(None, None)
 
 
 def _cycles(rtl: RtlSimulationResult | None, bound: int | None, synth: SynthesisResult | None) -> Cycles:

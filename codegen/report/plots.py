@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import matplotlib
@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from codegen.report.collect import STAGES, Measured, Report
 from sca_train.figures.catalogue import draw_epochs, draw_layer_scores, shows_epochs
+from sca_train.measure.metrics_file import Epoch
 
 INK = "#010203"
 """Stands for currentColor while matplotlib draws; no other element has this colour."""
@@ -50,8 +51,8 @@ def draw_plots(measured: Measured) -> dict[str, str]:
     if report.channels:
         height = 0.9 + 1.6 * BAR_INCHES * len(report.channels)
         plots["channels"] = _figure("channels", height, lambda figure: _channels(figure.subplots(), report.channels))
-    if shows_epochs(measured.epochs):
-        plots["epochs"] = _figure("epochs", 3.4, lambda figure: draw_epochs(figure, measured.epochs, measured.config))
+    if shows_epochs(measured.history):
+        plots["epochs"] = _figure("epochs", 3.4, lambda figure: draw_epochs(figure, measured.history, measured.config))
     if measured.scores:
         plots["scores"] = _figure(
             "scores", 3.4, lambda figure: draw_layer_scores(figure, measured.scores, measured.config)
@@ -77,16 +78,16 @@ def _bars_of(rows: list[tuple[str, Any]], label: str, bound: int | None) -> Call
     return draw
 
 
-def _training(figure: Figure, history: list[dict[str, float]]) -> None:
-    epochs = [entry["epoch"] for entry in history]
+def _training(figure: Figure, history: Sequence[Epoch]) -> None:
+    epochs = [entry.epoch for entry in history]
     accuracy, loss = figure.subplots(1, 2)
-    accuracy.plot(epochs, [entry["test_accuracy"] for entry in history], color=ACCENT, label="test accuracy")
-    accuracy.plot(epochs, [entry["train_accuracy"] for entry in history], color=MUTED, label="training accuracy")
-    accuracy.plot(epochs, [entry["sparsity"] for entry in history], color=SECOND, linestyle="--", label="sparsity")
+    accuracy.plot(epochs, [entry.test_accuracy for entry in history], color=ACCENT, label="test accuracy")
+    accuracy.plot(epochs, [entry.train_accuracy for entry in history], color=MUTED, label="training accuracy")
+    accuracy.plot(epochs, [entry.sparsity for entry in history], color=SECOND, linestyle="--", label="sparsity")
     accuracy.set_ylim(0, 1.02)
     accuracy.set_xlabel("epoch")
     accuracy.legend(fontsize=8, loc="lower right")
-    loss.plot(epochs, [entry["loss"] for entry in history], color=ACCENT)
+    loss.plot(epochs, [entry.loss for entry in history], color=ACCENT)
     loss.set_xlabel("epoch")
     loss.set_ylabel("loss")
     loss.set_ylim(bottom=0)
