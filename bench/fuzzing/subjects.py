@@ -46,7 +46,7 @@ IMAGE_SIZE = 8
 SMALL = (
     "--model", "mini", "--dataset", "digits", "--image-size", str(IMAGE_SIZE), "--width", "0.25", "--ratio", "0.5",
     "--train-images", "64", "--eval-images", "32", "--batch-size", "32", "--epochs", "2", "--finetune", "1",
-    "--timesteps", "2", "--threads", "1",
+    "--timesteps", "2", "--threads", "1", "--kernels", "off",
 )  # fmt: skip
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "PPM", "WEBP")
 CLOSED_FORMATS = ("EPS", "TIFF", "ICO", "PCX", "TGA")
