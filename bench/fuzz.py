@@ -57,7 +57,7 @@ def fuzz(folder: Path, first: int, count: int | None) -> int:
     wanted = INPUT_COUNT if count is None else count
     start = time.monotonic()
     outcomes: list[Outcome] = []
-    base = _base(folder)
+    base = make_base_runs(folder)
     for outcome in run_inputs(base, first, wanted):
         outcomes.append(outcome)
         if outcome.fault:
@@ -70,7 +70,7 @@ def fuzz(folder: Path, first: int, count: int | None) -> int:
     return _failed(outcomes)
 
 
-def _base(folder: Path) -> Path:
+def make_base_runs(folder: Path) -> Path:
     """Fresh base runs below the folder."""
     base = folder.resolve() / "bench-fuzz"
     shutil.rmtree(base, ignore_errors=True)
