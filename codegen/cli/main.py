@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from codegen.cli import commands
+from codegen.dialect import MAX_FRAC_BITS
 from codegen.errors import CodegenError
 from sca_train.command_line import INTERRUPTED, USER_ERROR, Parser, print_error
 from sca_train.errors import TrainError
@@ -55,7 +56,9 @@ _Stages = argparse._SubParsersAction  # argparse has no public name for what add
 def _add_export(stages: _Stages) -> None:
     stage = stages.add_parser("export", help="compact network -> integer network, model.onnx and its accuracy")
     _add_run(stage)
-    stage.add_argument("--frac-bits", type=_whole(0), default=4, metavar="F", help="fractional bits (default 4)")
+    stage.add_argument(
+        "--frac-bits", type=_whole(0, MAX_FRAC_BITS), default=4, metavar="F", help="fractional bits (default 4)"
+    )
     stage.add_argument("--images", type=_whole(1), metavar="N", help="measure first N test images (default: all)")
     _add_data(stage)
     stage.set_defaults(command=commands.export)
@@ -174,16 +177,17 @@ def _image(text: str) -> Path:
     return Path(text)
 
 
-def _whole(least: int) -> type[int]:
-    """A converter for whole numbers from ``least`` up."""
+def _whole(least: int, most: int | None = None) -> type[int]:
+    """A converter for whole numbers from ``least`` up, to ``most``."""
 
     def convert(text: str) -> int:
         try:
             value = int(text)
         except ValueError:
             value = least - 1
-        if value < least:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of {least} or more")
+        if value < least or (most is not None and value > most):
+            valid = f"of {least} or more" if most is None else f"in {least}..{most}"
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number {valid}")
         return value
 
     return convert  # type: ignore[return-value]
