@@ -31,6 +31,7 @@ from bench.network_cases import KINDS, random_network
 from bench.networks import run_of
 from codegen.digests import file_digest, sources_digest
 from codegen.errors import CodegenError, PrecisionError
+from codegen.export.onnx_reader import read_model
 from codegen.render.manifest import read_hls_streams, read_manifest
 from codegen.run_folder import RunFolder
 from codegen.verify.golden import golden_logits
@@ -121,9 +122,7 @@ def _images(run: Path, folder: Path, count: int = 2) -> Path:
 
 def shape_of(run: Path) -> list[int]:
     """Shape of an image of an undamaged run."""
-    from codegen.verify.onnx_runtime import read_properties
-
-    return list(read_properties(run / "model.onnx").input_shape)
+    return list(read_model(run / "model.onnx").properties.input_shape)
 
 
 def model_simulated(case: Case) -> Command:
