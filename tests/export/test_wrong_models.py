@@ -31,6 +31,7 @@ def network() -> IntegerNetwork:
 NETWORK = network()
 MODEL = build_model(NETWORK)
 IMAGES = random_images(NETWORK, 3)
+NOT_UTF8 = MODEL.SerializeToString().replace(b"INT4", b"INT\xff")
 
 
 @pytest.fixture
@@ -367,7 +368,7 @@ def test_data_in_other_files_is_not_read(run, capsys, command, keep):
 
 
 @pytest.mark.parametrize("command", ["simulate", "hls"])
-@pytest.mark.parametrize("content", [b"", b"no model", MODEL.SerializeToString()[:-300]])
+@pytest.mark.parametrize("content", [b"", b"no model", MODEL.SerializeToString()[:-300], NOT_UTF8])
 def test_damaged_models_are_one_sentence(run, capsys, command, content):
     (run / "model.onnx").write_bytes(content)
     refused(run, capsys, command, "run the export again")
