@@ -13,7 +13,8 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from google.protobuf.message import DecodeError
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import DecodeError, Message
 from numpy.typing import NDArray
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, numpy_helper
 
@@ -62,6 +63,8 @@ class OnnxFile:
             raise self.damage(first_line(error)) from error
         if not model.graph.node:
             raise self.damage("it holds no nodes")
+        if any(isinstance(text, bytes) for text in _texts(model)):
+            raise self.damage("it holds text that is not UTF-8")
         if model.graph.sparse_initializer or model.training_info:
             raise self.error("it holds sparse tensors or a training graph, which nothing here reads")
         for node in _nodes(model):
@@ -110,6 +113,17 @@ class Annotation:
 
     signed: bool
     bits: int
+
+
+def _texts(message: Message) -> Iterator[str | bytes]:
+    """All text fields of a message and of those in it; protobuf leaves what is not UTF-8 bytes."""
+    for field, value in message.ListFields():
+        if field.type in (FieldDescriptor.TYPE_STRING, FieldDescriptor.TYPE_MESSAGE):
+            for item in [value] if isinstance(value, str | bytes | Message) else value:
+                if isinstance(item, Message):
+                    yield from _texts(item)
+                else:
+                    yield item
 
 
 def _nodes(model: ModelProto) -> Iterator[NodeProto]:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 
-from codegen.cores import core_of, find_core
+from codegen.cores import core_of
 from codegen.cores.core import Core, Stream, port_name
 from codegen.errors import CodegenError, RenderError, first_line
 
@@ -97,9 +97,6 @@ def from_model(model: ModelWrapper) -> DataflowGraph:
 
     Raises RenderError as ``read_graph`` does.
     """
-    unknown = [f"{node.name} ({node.op_type})" for node in model.graph.node if find_core(node.op_type) is None]
-    if unknown:
-        raise RenderError(f"nothing renders the nodes {', '.join(unknown)} of the dataflow graph")
     if not model.graph.node:
         raise RenderError("the dataflow graph has no nodes")
     constants = {tensor.name for tensor in model.graph.initializer}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 
 import numpy as np
 import onnx
@@ -31,6 +32,7 @@ def network() -> IntegerNetwork:
 NETWORK = network()
 MODEL = build_model(NETWORK)
 IMAGES = random_images(NETWORK, 3)
+NOT_UTF8 = MODEL.SerializeToString().replace(b"INT4", b"INT\xff")
 
 
 @pytest.fixture
@@ -367,7 +369,7 @@ def test_data_in_other_files_is_not_read(run, capsys, command, keep):
 
 
 @pytest.mark.parametrize("command", ["simulate", "hls"])
-@pytest.mark.parametrize("content", [b"", b"no model", MODEL.SerializeToString()[:-300]])
+@pytest.mark.parametrize("content", [b"", b"no model", MODEL.SerializeToString()[:-300], NOT_UTF8])
 def test_damaged_models_are_one_sentence(run, capsys, command, content):
     (run / "model.onnx").write_bytes(content)
     refused(run, capsys, command, "run the export again")
@@ -377,6 +379,29 @@ def test_damaged_models_are_one_sentence(run, capsys, command, content):
 def test_a_folder_is_no_model(run, capsys, command):
     (run / "model.onnx").mkdir()
     refused(run, capsys, command, "model.onnx is a folder, not a regular file")
+
+
+@pytest.mark.parametrize("command", ["simulate", "hls"])
+def test_a_pipe_is_no_model(run, capsys, command):
+    os.mkfifo(run / "model.onnx")
+    refused(run, capsys, command, "model.onnx is a pipe, not a regular file")
+
+
+@pytest.mark.parametrize("command", ["simulate", "hls"])
+@pytest.mark.parametrize(
+    ("limit", "sentence"),
+    [
+        ("codegen.onnx_file.MOST_BYTES", "it is larger than 99 bytes"),
+        (
+            "codegen.export.onnx_reader.MOST_ELEMENTS",
+            "Conv 'conv1': its output has 108 elements a frame, 99 are possible",
+        ),
+    ],
+)
+def test_models_beyond_the_limits_are_refused(run, capsys, monkeypatch, command, limit, sentence):
+    monkeypatch.setattr(limit, 99)
+    onnx.save(MODEL, run / "model.onnx")
+    refused(run, capsys, command, sentence)
 
 
 def test_a_reshape_for_one_image_is_no_hardware(run, capsys):

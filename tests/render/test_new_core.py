@@ -27,7 +27,7 @@ from codegen.dataflow.folding.layers import read_layers
 from codegen.dataflow.folding.solver import fold_for_target
 from codegen.dataflow.ops.register import register
 from codegen.dataflow.passes.graph import dataflow_node, set_tensor
-from codegen.errors import RenderError
+from codegen.errors import ModelError
 from codegen.fit import Resources
 from codegen.render.graph import read_graph
 from codegen.render.manifest import read_manifest
@@ -203,5 +203,5 @@ def test_a_node_without_a_core_is_named(with_invert: None, tmp_path: Path, monke
     model = inverted(to_dataflow(load_model(tiny.run.path / "model.onnx"), "rtl", PART), 1)
     model.save(str(tiny.run.path / "graph.onnx"))
     monkeypatch.setattr(codegen.cores, "CORES", codegen.cores.CORES[:-1])
-    with pytest.raises(RenderError, match=r"nothing renders the nodes SpikeInvert_rtl_0 \(SpikeInvert_rtl\)"):
+    with pytest.raises(ModelError, match=r"::SpikeInvert_rtl 'SpikeInvert_rtl_0': no core has that operator"):
         read_graph(tiny.run.path / "graph.onnx")
