@@ -7,6 +7,7 @@ values that the operator declares, the name of a datatype, or what it is by defa
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,7 @@ def load_graph(path: Path) -> ModelWrapper:
     for tensor in model.graph.initializer:
         source.values(tensor)
     annotations = source.annotations(model.graph)
+    _check_names(source, model)
     for entry in (*model.graph.input, *model.graph.output):
         sizes = [size.dim_value for size in entry.type.tensor_type.shape.dim]
         if entry.name not in annotations or min(sizes, default=0) < 1:
@@ -55,6 +57,16 @@ def load_graph(path: Path) -> ModelWrapper:
     # FINN takes orders from some, such as to simulate in another tool; nothing here reads any.
     del model.metadata_props[:]
     return ModelWrapper(model)
+
+
+def _check_names(source: OnnxFile, model: ModelProto) -> None:
+    graph = model.graph
+    described = Counter(entry.name for entry in (*graph.input, *graph.output, *graph.value_info))
+    constants = Counter(tensor.name for tensor in graph.initializer)
+    annotated = Counter(entry.tensor_name for entry in graph.quantization_annotation)
+    for name, times in described.items() | constants.items() | annotated.items():
+        if times > 1:
+            raise source.error(f"tensor {name!r} is described twice")
 
 
 def _check_operators(source: OnnxFile, model: ModelProto) -> None:

@@ -190,6 +190,14 @@ def no_shape(model, nodes):
     model.graph.input[0].type.tensor_type.ClearField("shape")
 
 
+def described_twice(model, nodes):
+    model.graph.value_info.append(model.graph.input[0])
+
+
+def annotated_twice(model, nodes):
+    model.graph.quantization_annotation.append(model.graph.quantization_annotation[0])
+
+
 def no_annotations(model, nodes):
     del model.graph.quantization_annotation[:]
 
@@ -236,6 +244,8 @@ WRONG = {
     "weights": (smaller_weights, "its weights has the shape [2, 5], its core [12, 5]"),
     "circle": (circle, "the dataflow graph runs in a circle"),
     "no shape": (no_shape, "tensor 'image' has no datatype or no fixed shape"),
+    "a tensor twice": (described_twice, "tensor 'image' is described twice"),
+    "an annotation twice": (annotated_twice, "is described twice"),
     "no annotations": (no_annotations, "tensor 'image' has no datatype or no fixed shape"),
 }
 
