@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from codegen.run_folder import RunFolder, read_json
+from codegen.metrics import METRICS_FILE, Metrics, read_metrics
+from codegen.run_folder import RunFolder
+from sca_train.config import CONFIG_FILE, TrainConfig, load_config
 
 
 @dataclass(frozen=True)
@@ -25,18 +24,16 @@ UNPRUNED = Pruning(ratio=0.0, weight_bits=4)
 def pruning_of(run: RunFolder) -> Pruning:
     """Pruning of a run's network, from config.toml and, where a board's memory decided, metrics.json.
 
-    Raises RunFolderError for damaged metrics.
+    Raises RunFolderError for damaged metrics, TrainError for a damaged configuration.
     """
-    file, metrics = run.path / "config.toml", run.path / "metrics.json"
+    file = run.path / CONFIG_FILE
     if not file.exists():
         return UNPRUNED
-    config = tomllib.loads(file.read_text())
-    ratio = float(config.get("ratio", UNPRUNED.ratio))
-    if config.get("budget") and metrics.exists():
-        ratio = reached_ratio(ratio, str(config["budget"]), read_json(metrics))
-    return Pruning(ratio, int(config.get("weight_bits", UNPRUNED.weight_bits)))
+    config = load_config(file)
+    reached = config.budget and (run.path / METRICS_FILE).exists()
+    return Pruning(reached_ratio(config, read_metrics(run)) if reached else config.ratio, config.weight_bits)
 
 
-def reached_ratio(configured: float, budget: str, metrics: Mapping[str, Any]) -> float:
+def reached_ratio(config: TrainConfig, metrics: Metrics) -> float:
     """The configured ratio, or under a budget (a board's name) the one that the training came to."""
-    return float(metrics.get("ratio", configured)) if budget else configured
+    return metrics.ratio if config.budget and metrics.ratio is not None else config.ratio

@@ -7,25 +7,19 @@ from typing import Any
 
 from codegen.cores import core_class
 from codegen.cores.core import LayerCore, StreamCore
+from codegen.current import Results, load_results
 from codegen.fit import find_board
+from codegen.metrics import EpochMetrics, Reduction, read_metrics
 from codegen.pruning import reached_ratio
-from codegen.report.current import Results, load_results
+from codegen.render.manifest import MANIFEST, RenderedNode, read_manifest
 from codegen.results import RtlSimulationResult, SynthesisResult
-from codegen.run_folder import RunFolder, read_json
+from codegen.run_folder import RunFolder
 from sca_train.config import TrainConfig
-from sca_train.figures.runs import Epoch, epochs_of, scores_of
+from sca_train.figures.runs import Epoch
 from sca_train.run_config import load_run_config
 
 MHZ = 1_000_000
 STAGES = ("float", "onnx", "csim", "rtl")
-
-
-@dataclass(frozen=True)
-class Reduction:
-    """A count of the network before pruning and of the compact one."""
-
-    dense: float | None
-    compact: float | None
 
 
 @dataclass(frozen=True)
@@ -84,7 +78,7 @@ class Report:
     seed: int
     params: Reduction
     synops: Reduction
-    channels: dict[str, list[int]]
+    channels: dict[str, tuple[int, int]]
     accuracy: dict[str, float | None]
     images: dict[str, int | None]
     mismatches: dict[str, int | None]
@@ -107,7 +101,7 @@ class Measured:
 
     report: Report
     config: TrainConfig
-    history: list[dict[str, Any]]
+    history: tuple[EpochMetrics, ...]
     epochs: tuple[Epoch, ...]
     scores: dict[str, tuple[float, ...]]
     training_seconds: float | None
@@ -126,48 +120,45 @@ def collect(run: RunFolder) -> Measured:
     """
     run.require("config.toml")
     config = load_run_config(run.path)
-    metrics = read_json(run.require("metrics.json"))
+    metrics = read_metrics(run)
     results = load_results(run)
     compared = {"onnx": results.onnx, "csim": results.csim, "rtl": results.rtl}
-    manifest = read_json(run.path / "rtl" / "nodes.json") if (run.path / "rtl" / "nodes.json").exists() else {}
+    rtl = run.path / "rtl"
+    nodes = read_manifest(rtl).nodes if (rtl / MANIFEST).exists() else ()
     report = Report(
         model=config.model,
         dataset=config.dataset,
-        ratio=reached_ratio(config.ratio, config.budget, metrics),
+        ratio=reached_ratio(config, metrics),
         timesteps=config.timesteps,
         weight_bits=config.weight_bits,
         seed=config.seed,
-        params=_reduction(metrics.get("params")),
-        synops=_reduction(metrics.get("synops")),
-        channels=metrics.get("channels", {}),
-        accuracy={"float": metrics.get("accuracy")}
+        params=metrics.params,
+        synops=metrics.synops,
+        channels=metrics.channels,
+        accuracy={"float": metrics.accuracy}
         | {stage: result.accuracy if result else None for stage, result in compared.items()},
-        images={"float": metrics.get("images")}
+        images={"float": metrics.images}
         | {stage: result.images if result else None for stage, result in compared.items()},
         mismatches={
             "csim": results.csim.mismatches if results.csim else None,
             "rtl": results.rtl.mismatches if results.rtl else None,
         },
-        cycles=_cycles(results.rtl, _bound(manifest.get("nodes", [])), results.synth),
+        cycles=_cycles(results.rtl, _bound(nodes), results.synth),
         resources=_resources(results.synth),
-        layers=_layers(manifest.get("nodes", []), results),
+        layers=_layers(nodes, results),
     )
     return Measured(
         report=report,
         config=config,
-        history=metrics.get("history", []),
-        epochs=epochs_of(metrics.get("history", [])),
-        scores=scores_of(metrics),
-        training_seconds=metrics.get("seconds"),
-        passages={key: value for key, value in metrics.get("accuracies", {}).items() if key in PASSAGES},
+        history=metrics.history,
+        epochs=tuple(Epoch(entry.epoch, entry.channels) for entry in metrics.history),
+        scores=metrics.scores or {},
+        training_seconds=metrics.seconds,
+        passages={key: value for key, value in metrics.accuracies.items() if key in PASSAGES},
         images_per_second={stage: result.images_per_second if result else None for stage, result in compared.items()},
         rtl_cycles_per_second=results.rtl.cycles_per_second if results.rtl else None,
         shipped={stage: result.shipped_accuracy if result else None for stage, result in compared.items()},
     )
-
-
-def _reduction(counts: dict[str, float] | None) -> Reduction:
-    return Reduction(**counts) if counts else Reduction(None, None)
 
 
 def _cycles(rtl: RtlSimulationResult | None, bound: int | None, synth: SynthesisResult | None) -> Cycles:
@@ -182,9 +173,9 @@ def _cycles(rtl: RtlSimulationResult | None, bound: int | None, synth: Synthesis
     )
 
 
-def _bound(nodes: list[dict[str, Any]]) -> int | None:
+def _bound(nodes: tuple[RenderedNode, ...]) -> int | None:
     """Cycles per frame of the slowest layer: what only moves elements is left out, so no interval can be shorter."""
-    return max((node["cycles"] for node in nodes if not issubclass(core_class(node["op"]), StreamCore)), default=None)
+    return max((node.cycles for node in nodes if not issubclass(core_class(node.op), StreamCore)), default=None)
 
 
 def _resources(synth: SynthesisResult | None) -> ResourceUse:
@@ -204,7 +195,7 @@ def _resources(synth: SynthesisResult | None) -> ResourceUse:
     )
 
 
-def _layers(nodes: list[dict[str, Any]], results: Results) -> list[NodeFigures]:
+def _layers(nodes: tuple[RenderedNode, ...], results: Results) -> list[NodeFigures]:
     """The nodes of the accelerator in stream order; a node has the sparsity of the layer that it computes."""
     cores = {core.name: core for core in results.synth.cores} if results.synth else {}
     layers = {node.name: node.layer for node in results.folding.nodes} if results.folding else {}
@@ -212,18 +203,18 @@ def _layers(nodes: list[dict[str, Any]], results: Results) -> list[NodeFigures]:
     sparsities = results.onnx.spike_sparsity if results.onnx else {}
     figures = []
     for node in nodes:
-        parameters = node["parameters"]
-        core, layer = cores.get(node["name"]), layers.get(node["name"])
-        leads_layer = issubclass(core_class(node["op"]), LayerCore)
+        parameters = node.parameters
+        core, layer = cores.get(node.name), layers.get(node.name)
+        leads_layer = issubclass(core_class(node.op), LayerCore)
         figures.append(
             NodeFigures(
-                name=node["name"],
-                op=node["op"],
+                name=node.name,
+                op=node.op,
                 pe=parameters.get("pe"),
                 simd=parameters.get("simd"),
                 tp=parameters.get("tp"),
                 # FINN has no estimate for FIFOs and width converters and says 0.
-                cycles=node["cycles"] or None,
+                cycles=node.cycles or None,
                 lut=core.lut if core else None,
                 bram36=core.bram36 if core else None,
                 sparsity=sparsities.get(layer) if layer and leads_layer else None,

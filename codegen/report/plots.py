@@ -11,6 +11,7 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from codegen.metrics import EpochMetrics
 from codegen.report.collect import STAGES, Measured, Report
 from sca_train.figures.catalogue import draw_epochs, draw_layer_scores, shows_epochs
 
@@ -77,16 +78,16 @@ def _bars_of(rows: list[tuple[str, Any]], label: str, bound: int | None) -> Call
     return draw
 
 
-def _training(figure: Figure, history: list[dict[str, float]]) -> None:
-    epochs = [entry["epoch"] for entry in history]
+def _training(figure: Figure, history: tuple[EpochMetrics, ...]) -> None:
+    epochs = [entry.epoch for entry in history]
     accuracy, loss = figure.subplots(1, 2)
-    accuracy.plot(epochs, [entry["test_accuracy"] for entry in history], color=ACCENT, label="test accuracy")
-    accuracy.plot(epochs, [entry["train_accuracy"] for entry in history], color=MUTED, label="training accuracy")
-    accuracy.plot(epochs, [entry["sparsity"] for entry in history], color=SECOND, linestyle="--", label="sparsity")
+    accuracy.plot(epochs, [entry.test_accuracy for entry in history], color=ACCENT, label="test accuracy")
+    accuracy.plot(epochs, [entry.train_accuracy for entry in history], color=MUTED, label="training accuracy")
+    accuracy.plot(epochs, [entry.sparsity for entry in history], color=SECOND, linestyle="--", label="sparsity")
     accuracy.set_ylim(0, 1.02)
     accuracy.set_xlabel("epoch")
     accuracy.legend(fontsize=8, loc="lower right")
-    loss.plot(epochs, [entry["loss"] for entry in history], color=ACCENT)
+    loss.plot(epochs, [entry.loss for entry in history], color=ACCENT)
     loss.set_xlabel("epoch")
     loss.set_ylabel("loss")
     loss.set_ylim(bottom=0)
@@ -107,7 +108,7 @@ def _accuracy(axes: Axes, report: Report) -> None:
     axes.set_xlabel("test accuracy")
 
 
-def _channels(axes: Axes, channels: dict[str, list[int]]) -> None:
+def _channels(axes: Axes, channels: dict[str, tuple[int, int]]) -> None:
     for row, (dense, compact) in enumerate(channels.values()):
         axes.barh(row, dense, color=MUTED, height=0.75, label="before" if row == 0 else None)
         axes.barh(row, compact, color=ACCENT, height=0.45, label="after" if row == 0 else None)

@@ -17,6 +17,8 @@ from codegen.arithmetic.fold_batchnorm import fold_network
 from codegen.cli.main import main
 from codegen.digests import file_digest, sources_digest
 from codegen.errors import CodegenError
+from codegen.fit import NO_RESOURCES
+from codegen.results import FoldingResult, SourcesResult
 from codegen.run_folder import RunFolder
 from codegen.run_inputs import LabelledImages
 from codegen.verify.golden import golden_logits
@@ -51,6 +53,16 @@ def trained(tmp_path, monkeypatch, description):
     for module in (stage, compare):
         monkeypatch.setattr(module, "load_test_set", lambda run, data=None: LabelledImages(images, labels))
     return Trained(run, images, labels)
+
+
+def say_made(run):
+    """Empty hls/ and rtl/, and what `make hls` says of them."""
+    for folder in ("hls", "rtl"):
+        (run.path / folder).mkdir()
+    (run.path / "graph.onnx").write_bytes(b"a graph")
+    model, graph = (file_digest(run.path / file) for file in ("model.onnx", "graph.onnx"))
+    FoldingResult(None, NO_RESOURCES, bound=1, nodes=(), model_sha256=model, graph_sha256=graph).save(run)
+    SourcesResult(graph, *(sources_digest(run.path / folder) for folder in ("hls", "rtl"))).save(run)
 
 
 def _saved(run, stage):
@@ -279,8 +291,7 @@ def simulators(trained, monkeypatch):
     from codegen.verify.rtlsim import RtlResult
 
     main(["export", str(trained.run.path)])
-    for folder in ("hls", "rtl"):
-        (trained.run.path / folder).mkdir()
+    say_made(trained.run)
 
     def install(change):
         def csim(run, images):

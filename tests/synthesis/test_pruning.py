@@ -46,5 +46,5 @@ def test_a_network_without_configuration_is_unpruned(tmp_path: Path) -> None:
 
 
 def test_damaged_metrics_are_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(RunFolderError, match=r"metrics\.json is damaged .*; run the stage that writes it again$"):
+    with pytest.raises(RunFolderError, match=r"metrics\.json is damaged .*; run `make train RUN=.*` again$"):
         pruning_of(folder(tmp_path, "{", budget="Pynq-Z2"))
