@@ -12,8 +12,16 @@ METRICS_FILE = "metrics.json"
 
 
 @dataclass(frozen=True)
+class Parameters:
+    """Those of the network before pruning and of the compact one."""
+
+    dense: int | None
+    compact: int | None
+
+
+@dataclass(frozen=True)
 class Reduction:
-    """A count of the network before pruning and of the compact one."""
+    """What an image takes before pruning and in the compact network."""
 
     dense: float | None
     compact: float | None
@@ -38,7 +46,7 @@ class Metrics:
     ratio: float | None = None
     accuracy: float | None = None
     images: int | None = None
-    params: Reduction = Reduction(None, None)
+    params: Parameters = Parameters(None, None)
     synops: Reduction = Reduction(None, None)
     channels: dict[str, tuple[int, int]] = field(default_factory=dict)
     history: tuple[EpochMetrics, ...] = ()

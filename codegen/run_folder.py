@@ -96,6 +96,7 @@ def only_stage(run: RunFolder, *written: str) -> Iterator[None]:
     run.require_folder()
     with only_writer(run.path):
         results = run.path / RESULTS
+        _check_tree(results)
         results.mkdir(exist_ok=True)
         try:
             remove_unfinished(results, ("*",))

@@ -9,7 +9,7 @@ from codegen.cores import core_class
 from codegen.cores.core import LayerCore, StreamCore
 from codegen.current import Results, load_results
 from codegen.fit import find_board
-from codegen.metrics import EpochMetrics, Reduction, read_metrics
+from codegen.metrics import EpochMetrics, Parameters, Reduction, read_metrics
 from codegen.pruning import reached_ratio
 from codegen.render.manifest import MANIFEST, RenderedNode, read_manifest
 from codegen.results import RtlSimulationResult, SynthesisResult
@@ -76,7 +76,7 @@ class Report:
     timesteps: int
     weight_bits: int
     seed: int
-    params: Reduction
+    params: Parameters
     synops: Reduction
     channels: dict[str, tuple[int, int]]
     accuracy: dict[str, float | None]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import jinja2
 
-from codegen.metrics import Reduction
+from codegen.metrics import Parameters, Reduction
 from codegen.report.collect import Measured, collect
 from codegen.report.plots import draw_plots, inline
 from codegen.run_folder import RunFolder, made_aside, replace_in
@@ -96,5 +96,5 @@ def render_page(run_name: str, measured: Measured, plots: dict[str, str]) -> str
     )
 
 
-def _row(name: str, counts: Reduction) -> ReductionRow:
+def _row(name: str, counts: Parameters | Reduction) -> ReductionRow:
     return ReductionRow(name, counts.dense, counts.compact)
