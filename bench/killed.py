@@ -150,9 +150,9 @@ def prepare(folder: Path, compiled: set[str]) -> Bench:
     shutil.rmtree(folder, ignore_errors=True)
     tools = folder / "tools"
     tools.mkdir(parents=True)
-    compiler = tools / "g++"
-    compiler.write_text(QUICK_COMPILER.format(compiler=shutil.which("g++") or "g++"), encoding="utf-8")
-    compiler.chmod(0o755)
+    for name in ("g++", "c++"):
+        (tools / name).write_text(QUICK_COMPILER.format(compiler=shutil.which(name) or name), encoding="utf-8")
+        (tools / name).chmod(0o755)
     environment = {**os.environ, "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}"}
     bench = Bench(folder, {**environment, CACHE_VARIABLE: str(folder / "cache")})
     train = [sys.executable, "-m", "sca_train", *TRAINING, "--run", str(bench.start)]

