@@ -18,10 +18,13 @@ import codegen.scratch
 from codegen.cli.main import main
 from codegen.current import require_made
 from codegen.digests import file_digest, sources_digest
-from codegen.errors import RunFolderError
-from codegen.render.build import KeptProgram
+from codegen.errors import RunFolderError, SimulationError
+from codegen.fit import Resources
+from codegen.render.build import Command, KeptProgram, run_tool
 from codegen.run_folder import RunFolder, made_aside, replace_in
 from codegen.scratch import scratch_folder
+from codegen.synthesis.cache import SynthesisCache
+from codegen.synthesis.cells import CoreUse
 from sca_train.files import only_writer
 
 Content = dict[str, Any]
@@ -282,6 +285,23 @@ def test_a_kept_program_is_of_its_key(tmp_path: Path) -> None:
     second.keep(tmp_path / "made")
     assert second.is_there() and not first.is_there()
     assert [path.name for path in folder.iterdir()] == ["program-2"]
+
+
+@pytest.mark.parametrize("content", [*DAMAGED.values(), b'{"resources": {}, "seconds": 1}'])
+def test_a_damaged_entry_of_the_synthesis_cache_is_none(tmp_path: Path, content: bytes) -> None:
+    cache = SynthesisCache(tmp_path)
+    use = CoreUse(Resources(lut=3, ff=2, bram36=0.5, dsp=0), memory_luts=1, carry_bits=4)
+    cache.store("key", use, 1.5)
+    assert cache.load("key") == (use, 1.5)
+    (tmp_path / "synth" / "key.json").write_bytes(content)
+    assert cache.load("key") is None
+
+
+def test_a_tool_that_may_not_be_run_is_named(tmp_path: Path) -> None:
+    (tmp_path / "tool").write_text("no program")
+    command = Command([str(tmp_path / "tool")], "compiling x", tmp_path / "logs" / "x.log", tmp_path)
+    with pytest.raises(SimulationError, match=r"compiling x needs .*tool, which may not be run"):
+        run_tool(command)
 
 
 @pytest.mark.parametrize("reader", ["true", "head -c 1"])
