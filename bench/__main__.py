@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.command import positive, run_command
+from bench.fuzz import INPUT_COUNT, fuzz
 from bench.killed import KILLS, killed
 from bench.machine import cpu_name, memory_gib
 from bench.random_cores import CORE_COUNT, random_cores
@@ -48,7 +49,7 @@ MEASUREMENTS = {
     "count-speed": count_speed,
 }
 
-COMPARISONS = {"random-networks": random_networks, "random-cores": random_cores}
+COMPARISONS = {"random-networks": random_networks, "random-cores": random_cores, "fuzz": fuzz}
 
 KILLED = "killed"
 NAMES = (*MEASUREMENTS, *PIPELINES, *COMPARISONS, KILLED)
@@ -126,9 +127,13 @@ def main() -> int:
     parser = Parser(prog="python -m bench", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"which of {', '.join(NAMES)} (default: all)")
     parser.add_argument("--folder", type=Path, default=Path("runs"), help="where the run folders go")
-    parser.add_argument("--first", type=int, default=0, help="first seed of random networks and cores [%(default)s]")
     parser.add_argument(
-        "--count", type=positive, help=f"how many of them [{NETWORK_COUNT} networks, {CORE_COUNT} cores]"
+        "--first", type=int, default=0, help="first seed of random networks, cores and inputs [%(default)s]"
+    )
+    parser.add_argument(
+        "--count",
+        type=positive,
+        help=f"how many [{NETWORK_COUNT} networks, {CORE_COUNT} cores, {INPUT_COUNT} inputs]",
     )
     parser.add_argument("--kills", type=positive, default=KILLS, help="how often stages are killed [%(default)s]")
     parser.add_argument("--seed", type=int, default=0, help="of the moments at which they are [%(default)s]")

@@ -6,7 +6,6 @@ Every training is a run of its own in runs/ablation/; the same command continues
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import subprocess
 import sys
@@ -14,7 +13,8 @@ from pathlib import Path
 
 from bench.command import positive, run_command
 from sca_train.command_line import Parser
-from sca_train.measure.metrics import METRICS_FILE
+from sca_train.files import METRICS_FILE
+from sca_train.measure.metrics_file import read_metrics
 
 BASE = ("--width", "0.5", "--epochs", "10", "--rate-epochs", "9", "--finetune", "0", "--eval-images", "1000")
 """The preset's recipe on a quarter of its products, for ten epochs of which the last one spikes."""
@@ -58,8 +58,7 @@ def accuracies(given: argparse.Namespace, variant: str, seed: int) -> dict[str, 
     if not (run / METRICS_FILE).exists():
         options = (*BASE, *VARIANTS[variant], "--seed", str(seed), "--data", given.data, "--run-folder", str(run))
         subprocess.run([sys.executable, "-m", "sca_train", "--config", given.config, *options], check=True)
-    found: dict[str, float] = json.loads((run / METRICS_FILE).read_text())["accuracies"]
-    return found
+    return read_metrics(run).accuracies
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -6,6 +6,8 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
+from sca_train.files import check_readable
+
 _RENDERED = {
     "hls": ("*.cpp", "*.hpp", "include/*", "nodes/*", "csim/*"),
     "rtl": ("*.sv", "*.v", "*.hex", "nodes.json", "cores/*", "finn/*"),
@@ -14,7 +16,8 @@ _RENDERED = {
 
 
 def file_digest(path: Path) -> str:
-    """SHA-256 of a file."""
+    """SHA-256 of a file; TrainError where it is a device or a pipe, of which reading may not end."""
+    check_readable(path)
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 

@@ -17,6 +17,10 @@ class ExportError(CodegenError):
     """The compact model cannot be turned into the integer network."""
 
 
+class ModelError(ExportError):
+    """A model.onnx or graph.onnx that is damaged, reaches outside itself, or is not what its stage writes."""
+
+
 class MappingError(CodegenError):
     """The ONNX graph holds nodes that no hardware core implements."""
 
@@ -47,3 +51,8 @@ class SynthesisError(CodegenError):
 
 class UnknownBoardError(CodegenError):
     """A board name that fpga.boards does not know."""
+
+
+def first_line(error: Exception) -> str:
+    """What a library's error says, as a part of a sentence."""
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

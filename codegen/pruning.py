@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from codegen.metrics import METRICS_FILE, Metrics, read_metrics
 from codegen.run_folder import RunFolder
-from sca_train.config import CONFIG_FILE, TrainConfig, load_config
+from sca_train.class_names import train_again
+from sca_train.config import load_config
+from sca_train.errors import TrainError
+from sca_train.measure.metrics_file import Metrics, read_metrics
 
 
 @dataclass(frozen=True)
@@ -24,16 +26,21 @@ UNPRUNED = Pruning(ratio=0.0, weight_bits=4)
 def pruning_of(run: RunFolder) -> Pruning:
     """Pruning of a run's network, from config.toml and, where a board's memory decided, metrics.json.
 
-    Raises RunFolderError for damaged metrics, TrainError for a damaged configuration.
+    Raises TrainError where one of them is damaged.
     """
-    file = run.path / CONFIG_FILE
+    file, metrics = run.path / "config.toml", run.path / "metrics.json"
     if not file.exists():
         return UNPRUNED
-    config = load_config(file)
-    reached = config.budget and (run.path / METRICS_FILE).exists()
-    return Pruning(reached_ratio(config, read_metrics(run)) if reached else config.ratio, config.weight_bits)
+    try:
+        config = load_config(file)
+    except TrainError as error:
+        raise TrainError(f"{file} is damaged ({error}); {train_again(run.path)}") from None
+    ratio = config.ratio
+    if config.budget and metrics.exists():
+        ratio = reached_ratio(ratio, config.budget, read_metrics(run.path))
+    return Pruning(ratio, config.weight_bits)
 
 
-def reached_ratio(config: TrainConfig, metrics: Metrics) -> float:
+def reached_ratio(configured: float, budget: str, metrics: Metrics) -> float:
     """The configured ratio, or under a budget (a board's name) the one that the training came to."""
-    return metrics.ratio if config.budget and metrics.ratio is not None else config.ratio
+    return metrics.ratio if budget else configured

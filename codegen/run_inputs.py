@@ -75,16 +75,16 @@ def load_test_set(run: RunFolder, data: Path | None = None) -> LabelledImages:
     """The test set that the run was trained for, from where config.toml says or from ``data``.
 
     A kept network whose data set is not at hand is given the shipped images, which is printed. Raises TrainError when
-    the data is not where it should be or has other classes, ZooError where no shipped image is of the network's
-    classes.
+    config.toml is not that of the network, or the data is not where it should be or has other classes, ZooError where
+    no shipped image is of the network's classes.
     """
-    config_file = run.require("config.toml")
+    run.require("config.toml")
     from sca_train.class_names import class_names
-    from sca_train.config import load_config
     from sca_train.data import load_dataset
     from sca_train.errors import TrainError
+    from sca_train.run_config import load_run_config
 
-    config = replace(load_config(config_file), train_images=0)
+    config = replace(load_run_config(run.path), train_images=0)
     classes = class_names(run.path)
     if data is not None:
         config = _with_data(config, data)

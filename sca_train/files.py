@@ -16,6 +16,7 @@ from sca_train.errors import TrainError
 
 CACHE_VARIABLE = "SPIKEFOLD_CACHE"
 COMPACT_FILE = "compact.safetensors"
+METRICS_FILE = "metrics.json"
 LOCK_FILE = ".lock"
 MOST_TEXT_BYTES = 2**28
 """Of a configuration or of measurements; what is larger is something else."""

@@ -20,11 +20,11 @@ from sca_train.conversion import convert, trains_rates
 from sca_train.data import Dataset, load_dataset, summary
 from sca_train.device import choose_device, keep_freed_memory, peak_memory_mib, use_bf16, use_kernels
 from sca_train.errors import TrainError
-from sca_train.files import check_replaceable, only_writer, remove_unfinished, write_text
+from sca_train.files import METRICS_FILE, check_replaceable, only_writer, remove_unfinished, write_text
 from sca_train.initial import initialise
 from sca_train.logs import log_epoch, progress, tensorboard
 from sca_train.loss import loss_sum
-from sca_train.measure.metrics import METRICS_FILE, write_results
+from sca_train.measure.metrics import write_results
 from sca_train.models import model_layers
 from sca_train.network import Network, to_input
 from sca_train.optimizer import learning_rate, make_optimizer

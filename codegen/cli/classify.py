@@ -9,8 +9,8 @@ import numpy as np
 
 from codegen.cli.simulate import compute_logits
 from codegen.errors import SimulationError
+from codegen.export.onnx_reader import read_model
 from codegen.run_folder import RunFolder
-from codegen.verify.onnx_runtime import read_properties
 from sca_train.data.images import read_picture
 
 BACKENDS = {"onnx": "ONNX Runtime", "csim": "the HLS C++", "rtl": "the RTL in Verilator"}
@@ -32,7 +32,7 @@ def classify(run: RunFolder, image: Path, backend: str) -> Classified:
     Of equal counts the first class comes first, which is the one the network decides for. Raises TrainError for a file
     that is no image, RunFolderError where the backend has not been generated.
     """
-    properties = read_properties(run.require("model.onnx"))
+    properties = read_model(run.require("model.onnx")).properties
     picture = read_picture(image, properties.input_shape)
     logits = compute_logits(run, backend, picture.pixels[np.newaxis])
     if logits.shape != (1, properties.classes):

@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from codegen.cli import commands
+from codegen.dialect import MAX_FRAC_BITS
 from codegen.errors import CodegenError
 from sca_train.command_line import Parser, guarded
 from sca_train.errors import TrainError
@@ -50,7 +51,9 @@ _Stages = argparse._SubParsersAction  # argparse has no public name for what add
 def _add_export(stages: _Stages) -> None:
     stage = stages.add_parser("export", help="compact network -> integer network, model.onnx and its accuracy")
     _add_run(stage)
-    stage.add_argument("--frac-bits", type=_whole(0), default=4, metavar="F", help="fractional bits (default 4)")
+    stage.add_argument(
+        "--frac-bits", type=_whole(0, MAX_FRAC_BITS), default=4, metavar="F", help="fractional bits (default 4)"
+    )
     stage.add_argument("--images", type=_whole(1), metavar="N", help="measure first N test images (default: all)")
     _add_data(stage)
     stage.set_defaults(command=commands.export)
@@ -169,17 +172,17 @@ def _image(text: str) -> Path:
     return Path(text)
 
 
-def _whole(least: int) -> type[int]:
-    """A converter for whole numbers from ``least`` up to MOST."""
+def _whole(least: int, most: int = MOST) -> type[int]:
+    """A converter for whole numbers from ``least`` up, to ``most``."""
 
     def convert(text: str) -> int:
         try:
             value = int(text)
         except ValueError:
             value = least - 1
-        if not least <= value <= MOST:
-            bound = f"of {least} or more" if value < least else f"of 63 bits, at most {MOST}"
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number {bound}")
+        if not least <= value <= most:
+            valid = f"of {least} or more" if most == MOST and value < least else f"in {least}..{most}"
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number {valid}")
         return value
 
     return convert  # type: ignore[return-value]

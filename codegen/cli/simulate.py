@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from codegen.arrays import save_array
 from codegen.current import Made, require_made, require_model
 from codegen.errors import SimulationError
+from codegen.export.onnx_reader import read_model
 from codegen.run_folder import RunFolder
 from codegen.verify.images import read_images
-from codegen.verify.onnx_runtime import read_properties, run_onnx
+from codegen.verify.onnx_runtime import run_onnx
 from sca_train.files import check_writable
 
 MADE: dict[str, Made] = {"finn": "graph.onnx", "csim": "hls", "rtl": "rtl"}
@@ -25,7 +26,7 @@ def simulate_file(run: RunFolder, backend: str, images_file: Path, out: Path) ->
     Event frames are uint8 [N, T, H, W, 2]. ``backend``: onnx, finn, csim or rtl. Raises SimulationError for a bad file
     or where not all N were computed.
     """
-    properties = read_properties(run.require("model.onnx"))
+    properties = read_model(run.require("model.onnx")).properties
     images = read_images(images_file, properties.input_shape)
     if not len(images):
         raise SimulationError(f"image file {images_file} holds no image")

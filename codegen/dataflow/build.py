@@ -92,10 +92,11 @@ def build_graph(
         raise FoldingError(f"a target of {target_cycles} cycles per frame is not possible, it must be at least 1")
     request = FoldingRequest(target_board, target_cycles, folding_file, lut_share)
     part = target_board.part if target_board else DEFAULT_PART
-    model_digest = file_digest(source)
     pruning = pruning_of(run)
     with quiet():
-        model = to_dataflow(load_model(source), impl, part)
+        loaded = load_model(source)
+        model_digest = file_digest(source)
+        model = to_dataflow(loaded, impl, part)
         plan, asked = choose_folding(model, request, pruning)
     folding = explicit(plan_folding(plan), asked)
     if measure is not None and _measures(fifo_depths, plan, asked):

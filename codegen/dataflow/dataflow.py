@@ -5,13 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-import onnx
 from finn.transformation.fpgadataflow.insert_dwc import InsertDWC
 from finn.transformation.fpgadataflow.insert_fifo import InsertFIFO
 from finn.transformation.fpgadataflow.specialize_layers import SpecializeLayers
 from finn.transformation.general import ApplyConfig
 from finn.util.basic import getHWCustomOp
-from google.protobuf.message import DecodeError
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.transformation.base import Transformation
 from qonnx.transformation.general import GiveUniqueNodeNames
@@ -33,28 +31,14 @@ from codegen.dataflow.passes.infer_sliding_window import InferSlidingWindow
 from codegen.dataflow.passes.infer_spiking_mvau import InferSpikingMVAU
 from codegen.dataflow.passes.insert_forks import InsertForks
 from codegen.dialect import DOMAIN
-from codegen.errors import MappingError
+from codegen.export.onnx_reader import read_model
 
 Implementation = Literal["hls", "rtl"]
 
 
 def load_model(path: Path) -> ModelWrapper:
-    """model.onnx with the shapes of one frame.
-
-    Raises MappingError when the file is not an ONNX model.
-    """
-    try:
-        proto = onnx.load(str(path))
-        onnx.checker.check_model(proto)
-    except (DecodeError, onnx.checker.ValidationError, ValueError) as error:
-        raise MappingError(f"{path} is not a valid ONNX model: {_first_line(error)}") from error
-    for entry in proto.graph.input:
-        dimensions = entry.type.tensor_type.shape.dim
-        if dimensions and not dimensions[0].dim_value:
-            dimensions[0].dim_value = 1
-    # What cannot be inferred is left open and named node by node by CheckMappable.
-    proto = onnx.shape_inference.infer_shapes(proto, data_prop=True)
-    return ModelWrapper(proto)
+    """model.onnx with the shapes of one frame; raises ModelError for what ``codegen.export.onnx_reader`` refuses."""
+    return ModelWrapper(read_model(path).frame)
 
 
 def to_dataflow(model: ModelWrapper, implementation: Implementation, part: str) -> ModelWrapper:
@@ -113,7 +97,3 @@ def _drop_functions(model: ModelWrapper) -> None:
     del model.model.functions[:]
     for opset in [entry for entry in model.model.opset_import if entry.domain == DOMAIN]:
         model.model.opset_import.remove(opset)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

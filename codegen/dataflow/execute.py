@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 from qonnx.core.modelwrapper import ModelWrapper
 
 from codegen.dataflow.environment import quiet
+from codegen.dataflow.graph_file import load_graph
 from codegen.dataflow.ops.operator import float_sentence
 from codegen.dialect import EVENT_DIMENSIONS, FLOAT_BITS, PIXEL_BITS
-from codegen.errors import PrecisionError
+from codegen.errors import CodegenError, PrecisionError, SimulationError, first_line
+from codegen.render.graph import from_model
 from codegen.run_folder import RunFolder
 from codegen.verify.images import check_images, input_steps
 from codegen.words import join_steps
@@ -20,10 +22,13 @@ from codegen.words import join_steps
 def run_finn(run: RunFolder, images: NDArray[np.uint8]) -> NDArray[np.int32]:
     """Logits [N, classes] of images [N, H, W, C] or event frames [N, T, H, W, C] uint8, one frame at a time.
 
-    Raises RunFolderError without graph.onnx, SimulationError for images of another shape or type, PrecisionError
-    where FINN's float32 tensors cannot hold the elements of event frames.
+    Raises RunFolderError without graph.onnx, ModelError and RenderError for a graph that would not be rendered,
+    SimulationError for images of another shape or type, PrecisionError where FINN's float32 tensors cannot hold the
+    elements of event frames.
     """
-    return execute_graph(ModelWrapper(str(run.require("graph.onnx"))), images)
+    model = load_graph(run.require("graph.onnx"))
+    from_model(model)
+    return execute_graph(model, images)
 
 
 def execute_graph(model: ModelWrapper, images: NDArray[np.uint8]) -> NDArray[np.int32]:
@@ -44,6 +49,11 @@ def execute_graph(model: ModelWrapper, images: NDArray[np.uint8]) -> NDArray[np.
         # Without a mode, FINN's RTL padding and window return zeros; "cppsim" selects their Python models.
         model = model.transform(SetExecMode("cppsim"))
         for index, image in enumerate(elements):
-            outputs = execute_onnx(model, {graph_input: image[np.newaxis].astype(np.float32)})
-            logits[index] = outputs[graph_output].reshape(classes).astype(np.int32)
+            try:
+                outputs = execute_onnx(model, {graph_input: image[np.newaxis].astype(np.float32)})
+                logits[index] = outputs[graph_output].reshape(classes).astype(np.int32)
+            except CodegenError:
+                raise
+            except Exception as error:  # FINN's and qonnx's share no base class of their own
+                raise SimulationError(f"FINN's execution of the graph stopped: {first_line(error)}") from error
     return logits

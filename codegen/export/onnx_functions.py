@@ -19,10 +19,11 @@ def local_functions(neurons: Collection[Neuron], timesteps: int, half_start: boo
     """
     kinds = {neuron.kind for neuron in neurons}
     functions = [neuron.function(timesteps, half_start) for kind, neuron in NEURONS.items() if kind in kinds]
-    return [*functions, _read_out_function()]
+    return [*functions, read_out_function()]
 
 
-def _read_out_function() -> onnx.FunctionProto:
+def read_out_function() -> onnx.FunctionProto:
+    """ReadOut: current [T, ...] float32, bias int32 -> the sum over T of both, int32."""
     nodes = [
         helper.make_node("Cast", ["current"], ["acc"], to=TensorProto.INT32),
         helper.make_node("Add", ["acc", "bias"], ["drive"]),

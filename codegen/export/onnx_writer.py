@@ -62,16 +62,15 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from codegen.arithmetic.ranges import Interval, signed_bits, sum_ranges, weight_matrix, widths_of_sum
+from codegen.arithmetic.ranges import Interval, signed_bits, sum_ranges
 from codegen.arithmetic.shapes import LayerShapes, network_shapes
-from codegen.dialect import DOMAIN, FLOAT_EXACT, INT_BITS, OPSET, READ_OUT, SUM_SUFFIX
+from codegen.dialect import DOMAIN, INT_BITS, IR_VERSION, OPSET, READ_OUT, SUM_SUFFIX
 from codegen.errors import ExportError
+from codegen.export.exactness import check_exact, frame_of
 from codegen.export.onnx_functions import local_functions
 from codegen.network import IntegerConnection, IntegerLayer, IntegerNetwork
 from codegen.neurons import Neuron
 from sca_train.specs import IMAGE
-
-IR_VERSION = 9
 
 
 def build_model(network: IntegerNetwork, class_names: tuple[str, ...] = ()) -> onnx.ModelProto:
@@ -82,7 +81,6 @@ def build_model(network: IntegerNetwork, class_names: tuple[str, ...] = ()) -> o
     """
     shapes = network_shapes(network)
     sums = sum_ranges(network)
-    _check_exact(network, sums)
     graph = _GraphWriter(network, shapes, sums).graph()
     model = helper.make_model(
         graph,
@@ -106,45 +104,8 @@ def build_model(network: IntegerNetwork, class_names: tuple[str, ...] = ()) -> o
         },
     )
     onnx.checker.check_model(model)
+    check_exact(frame_of(model).graph)
     return model
-
-
-def _check_exact(network: IntegerNetwork, sums: dict[str, Interval]) -> None:
-    largest = network.largest_values()
-    for layer in network.layers:
-        for connection in layer.inputs:
-            _check_float(layer, connection, largest[connection.source] * layer.map_pixels)
-        if signed_bits(sums[layer.name].low, sums[layer.name].high) > INT_BITS:
-            reach = max(int(-sums[layer.name].low.min()), int(sums[layer.name].high.max()))
-            raise ExportError(
-                f"layer {layer.name!r}: a sum of {reach} is possible, but additions have {INT_BITS} bits; bring the "
-                "scales of what it adds closer together"
-            )
-        widths = widths_of_sum(
-            sums[layer.name].times(layer.sign),
-            timesteps=network.timesteps,
-            neuron=layer.dynamics(network.frac_bits),
-            bias=layer.bias,
-            threshold=layer.threshold,
-        )
-        # The neuron body computes potential - threshold, one bit wider than both.
-        needed = max(widths.potential_bits, widths.threshold_bits) + 1
-        if needed > INT_BITS:
-            raise ExportError(
-                f"layer {layer.name!r}: its neuron needs {needed} bits, int32 has 32; use fewer fractional bits "
-                f"(now {network.frac_bits}) or time steps (now {network.timesteps})"
-            )
-
-
-def _check_float(layer: IntegerLayer, connection: IntegerConnection, largest_input: int) -> None:
-    if connection.weights is None:
-        return
-    reach = int((np.abs(weight_matrix(connection.weights)).sum(axis=1) * largest_input).max())
-    if reach >= FLOAT_EXACT:
-        raise ExportError(
-            f"layer {layer.name!r}: a sum of {reach} is possible, but float32 is exact only below {FLOAT_EXACT}; use "
-            "fewer weight bits or fewer inputs"
-        )
 
 
 @dataclass(frozen=True)
@@ -301,17 +262,26 @@ class _GraphWriter:
             attributes["half_start"] = int(neuron.half_start)
         inputs = [current]
         for role, values in (("bias", layer.bias), ("threshold", layer.threshold)):
-            constant = _per_channel(values.astype(np.int32), shape)
+            constant = _per_channel(self._int32(layer, role, values), shape)
             inputs.append(self._constant(f"{name}_{role}", constant, f"INT{signed_bits(values)}"))
         return self._node(neuron.kind, name, inputs, "BINARY", domain=DOMAIN, **attributes)
 
     def _read_out(self, layer: IntegerLayer, current: str) -> None:
-        bias = self._constant("logits_bias", layer.bias.astype(np.int32), f"INT{signed_bits(layer.bias)}")
+        constant = self._int32(layer, "bias", layer.bias)
+        bias = self._constant("logits_bias", constant, f"INT{signed_bits(layer.bias)}")
         timesteps = self._network.timesteps
         node = helper.make_node(
             READ_OUT, [current, bias], ["logits"], name="logits", domain=DOMAIN, timesteps=timesteps
         )
         self._nodes.append(node)
+
+    def _int32(self, layer: IntegerLayer, role: str, values: NDArray[np.int64]) -> NDArray[np.int32]:
+        if signed_bits(values) > INT_BITS:
+            raise ExportError(
+                f"layer {layer.name!r}: a {role} needs {signed_bits(values)} bits, int32 has {INT_BITS}; use fewer "
+                f"fractional bits (now {self._network.frac_bits})"
+            )
+        return values.astype(np.int32)
 
     def _node(
         self, op: str, name: str, inputs: list[str], datatype: str | None = None, domain: str = "", **attributes: Any

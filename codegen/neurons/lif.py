@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from codegen.dialect import MAX_LEAK_SHIFT
 from codegen.errors import ExportError
 from codegen.neurons.function_body import FunctionBody
 from codegen.neurons.neuron import Integers, Neuron
@@ -39,6 +40,10 @@ class LIF(Neuron):
 
     def attributes(self) -> dict[str, int]:
         return {**super().attributes(), "leak_shift": self.leak_shift}
+
+    @classmethod
+    def attribute_ranges(cls) -> dict[str, tuple[int, int]]:
+        return {**super().attribute_ranges(), "leak_shift": (1, MAX_LEAK_SHIFT)}
 
     @classmethod
     def _declare(cls, body: FunctionBody) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
+from codegen.dialect import MAX_FRAC_BITS, MAX_TIMESTEPS
 from codegen.errors import ExportError
 from codegen.neurons.function_body import FunctionBody
 from sca_train.description import NeuronDescription
@@ -131,12 +132,14 @@ class Neuron(ABC):
         )
 
     @classmethod
-    def attribute_problem(cls, attribute: Callable[[str, int], int]) -> str | None:
-        """Why a node with these attributes is no neuron that hardware computes, or None."""
-        half_start = attribute("half_start", 0)
-        if half_start not in (0, 1):
-            return f"half_start={half_start} is neither 0 (V starts at 0) nor 1 (at half the threshold)"
-        return None
+    def attribute_ranges(cls) -> dict[str, tuple[int, int]]:
+        """The least and the largest value of each attribute of its node, all ints."""
+        return {
+            "timesteps": (1, MAX_TIMESTEPS),
+            "frac_bits": (0, MAX_FRAC_BITS),
+            "soft_reset": (0, 1),
+            "half_start": (0, 1),
+        }
 
     @classmethod
     def function(cls, timesteps: int, half_start: bool) -> onnx.FunctionProto:

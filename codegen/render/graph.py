@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -11,7 +12,10 @@ from qonnx.custom_op.registry import getCustomOp
 
 from codegen.cores import core_of, find_core
 from codegen.cores.core import Core, Stream, port_name
-from codegen.errors import RenderError
+from codegen.errors import CodegenError, RenderError, first_line
+
+MOST_WORDS = 2**26
+"""Of a frame on one stream: more than any map that fits a board, few enough to walk through its windows."""
 
 
 @dataclass(frozen=True)
@@ -80,12 +84,12 @@ class DataflowGraph:
 def read_graph(path: Path) -> DataflowGraph:
     """Read graph.onnx.
 
-    Raises RenderError when nodes and streams are no feed-forward graph of one input and one output in which every
-    stream has one reader, or when nothing renders a node.
+    Raises ModelError for a file that ``codegen.dataflow.graph_file`` refuses, RenderError when nodes and streams are no
+    feed-forward graph of one input and one output in which every stream has one reader, or when nothing renders a node.
     """
-    import codegen.dataflow  # noqa: F401  registers the custom ops
+    from codegen.dataflow.graph_file import load_graph  # FINN takes seconds to import
 
-    return from_model(ModelWrapper(str(path)))
+    return from_model(load_graph(path))
 
 
 def from_model(model: ModelWrapper) -> DataflowGraph:
@@ -120,17 +124,38 @@ class _Ports:
 
 
 def _ports(model: ModelWrapper, proto: Any) -> _Ports:
-    op = getCustomOp(proto)
-    node = Node(op=proto.op_type, core=core_of(op, model), cycles=int(op.get_exp_cycles()))
-    streams = len(node.core.inputs)
-    found = len(proto.input), len(proto.output)
-    expected = streams + len(node.core.constant_inputs), len(node.core.outputs)
-    if found != expected:
-        raise RenderError(
-            f"{proto.name} ({proto.op_type}) has {found[0]} inputs and {found[1]} outputs in the dataflow graph, its "
-            f"core has {expected[0]} and {expected[1]}"
-        )
+    where = f"{proto.name} ({proto.op_type})"
+    try:
+        op = getCustomOp(proto)
+        core = core_of(op)
+        streams = len(core.inputs)
+        found = len(proto.input), len(proto.output)
+        expected = streams + len(core.constant_inputs), len(core.outputs)
+        if found != expected:
+            raise RenderError(
+                f"{where} has {found[0]} inputs and {found[1]} outputs in the dataflow graph, its core has "
+                f"{expected[0]} and {expected[1]}"
+            )
+        words = [stream.words for stream in (*core.inputs, *core.outputs)]
+        if not all(1 <= count <= MOST_WORDS for count in words):
+            raise RenderError(f"{where}: its streams have {words} words a frame, 1 to {MOST_WORDS} are possible")
+        _check_constants(model, where, core, proto.input[streams:])
+        node = Node(op=proto.op_type, core=core_of(op, model), cycles=int(op.get_exp_cycles()))
+    except CodegenError:
+        raise
+    except Exception as error:  # operators meet impossible attributes with assertions, divisions and Exception itself
+        raise RenderError(f"{where}: its attributes describe no core ({first_line(error)})") from error
     return _Ports(node, tuple(proto.input[:streams]), tuple(proto.output))
+
+
+def _check_constants(model: ModelWrapper, where: str, core: Core, tensors: Sequence[str]) -> None:
+    """Constants have the shapes that the core reads; one that is missing is named by ``core_of``."""
+    for constant, name in zip(core.constant_inputs, tensors, strict=True):
+        values = model.get_initializer(name)
+        if values is not None and values.shape != constant.shape:
+            raise RenderError(
+                f"{where}: its {constant.name} has the shape {list(values.shape)}, its core {list(constant.shape)}"
+            )
 
 
 def _topological(ports: list[_Ports], graph_input: str) -> list[_Ports]:

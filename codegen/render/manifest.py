@@ -128,9 +128,9 @@ def write_hls_streams(streams: HlsStreams, folder: Path) -> Path:
     return target
 
 
-def read_hls_streams(folder: Path) -> HlsStreams:
-    """Read streams.json of a run's hls/; raises RenderError, one sentence, where it is damaged."""
-    return _read(HlsStreams, folder / HLS_STREAMS)
+def read_hls_streams(file: Path) -> HlsStreams:
+    """Read the streams.json of a run's hls/; raises RenderError, one sentence, where it is damaged."""
+    return _read(HlsStreams, file)
 
 
 def write_manifest(manifest: Manifest, folder: Path) -> Path:

@@ -9,13 +9,12 @@ from codegen.cores import core_class
 from codegen.cores.core import LayerCore, StreamCore
 from codegen.current import Results, load_results
 from codegen.fit import find_board
-from codegen.metrics import EpochMetrics, Parameters, Reduction, read_metrics
 from codegen.pruning import reached_ratio
 from codegen.render.manifest import MANIFEST, RenderedNode, read_manifest
-from codegen.results import RtlSimulationResult, SynthesisResult
+from codegen.results import OnnxResult, RtlSimulationResult, SimulationResult, SynthesisResult
 from codegen.run_folder import RunFolder
 from sca_train.config import TrainConfig
-from sca_train.figures.runs import Epoch
+from sca_train.measure.metrics_file import Epoch, Reduction, read_metrics
 from sca_train.run_config import load_run_config
 
 MHZ = 1_000_000
@@ -76,7 +75,7 @@ class Report:
     timesteps: int
     weight_bits: int
     seed: int
-    params: Parameters
+    params: Reduction
     synops: Reduction
     channels: dict[str, tuple[int, int]]
     accuracy: dict[str, float | None]
@@ -101,10 +100,9 @@ class Measured:
 
     report: Report
     config: TrainConfig
-    history: tuple[EpochMetrics, ...]
-    epochs: tuple[Epoch, ...]
+    history: tuple[Epoch, ...]
     scores: dict[str, tuple[float, ...]]
-    training_seconds: float | None
+    training_seconds: float
     passages: dict[str, float]
     """Accuracy on the whole test set as rates, and converted to spikes before the last epochs; empty without rates."""
     images_per_second: dict[str, float | None]
@@ -120,25 +118,27 @@ def collect(run: RunFolder) -> Measured:
     """
     run.require("config.toml")
     config = load_run_config(run.path)
-    metrics = read_metrics(run)
+    run.require("metrics.json")
+    metrics = read_metrics(run.path)
     results = load_results(run)
+    compared: dict[str, OnnxResult | SimulationResult | None]
     compared = {"onnx": results.onnx, "csim": results.csim, "rtl": results.rtl}
+    accuracies = {stage: result.accuracy if result else None for stage, result in compared.items()}
+    images = {stage: result.images if result else None for stage, result in compared.items()}
     rtl = run.path / "rtl"
     nodes = read_manifest(rtl).nodes if (rtl / MANIFEST).exists() else ()
     report = Report(
         model=config.model,
         dataset=config.dataset,
-        ratio=reached_ratio(config, metrics),
+        ratio=reached_ratio(config.ratio, config.budget, metrics),
         timesteps=config.timesteps,
         weight_bits=config.weight_bits,
         seed=config.seed,
         params=metrics.params,
         synops=metrics.synops,
         channels=metrics.channels,
-        accuracy={"float": metrics.accuracy}
-        | {stage: result.accuracy if result else None for stage, result in compared.items()},
-        images={"float": metrics.images}
-        | {stage: result.images if result else None for stage, result in compared.items()},
+        accuracy={"float": metrics.accuracy, **accuracies},
+        images={"float": metrics.images, **images},
         mismatches={
             "csim": results.csim.mismatches if results.csim else None,
             "rtl": results.rtl.mismatches if results.rtl else None,
@@ -151,7 +151,6 @@ def collect(run: RunFolder) -> Measured:
         report=report,
         config=config,
         history=metrics.history,
-        epochs=tuple(Epoch(entry.epoch, entry.channels) for entry in metrics.history),
         scores=metrics.scores or {},
         training_seconds=metrics.seconds,
         passages={key: value for key, value in metrics.accuracies.items() if key in PASSAGES},

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from codegen.metrics import EpochMetrics
 from codegen.report.collect import STAGES, Measured, Report
 from sca_train.figures.catalogue import draw_epochs, draw_layer_scores, shows_epochs
+from sca_train.measure.metrics_file import Epoch
 
 INK = "#010203"
 """Stands for currentColor while matplotlib draws; no other element has this colour."""
@@ -51,8 +51,8 @@ def draw_plots(measured: Measured) -> dict[str, str]:
     if report.channels:
         height = 0.9 + 1.6 * BAR_INCHES * len(report.channels)
         plots["channels"] = _figure("channels", height, lambda figure: _channels(figure.subplots(), report.channels))
-    if shows_epochs(measured.epochs):
-        plots["epochs"] = _figure("epochs", 3.4, lambda figure: draw_epochs(figure, measured.epochs, measured.config))
+    if shows_epochs(measured.history):
+        plots["epochs"] = _figure("epochs", 3.4, lambda figure: draw_epochs(figure, measured.history, measured.config))
     if measured.scores:
         plots["scores"] = _figure(
             "scores", 3.4, lambda figure: draw_layer_scores(figure, measured.scores, measured.config)
@@ -78,7 +78,7 @@ def _bars_of(rows: list[tuple[str, Any]], label: str, bound: int | None) -> Call
     return draw
 
 
-def _training(figure: Figure, history: tuple[EpochMetrics, ...]) -> None:
+def _training(figure: Figure, history: Sequence[Epoch]) -> None:
     epochs = [entry.epoch for entry in history]
     accuracy, loss = figure.subplots(1, 2)
     accuracy.plot(epochs, [entry.test_accuracy for entry in history], color=ACCENT, label="test accuracy")

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import jinja2
 
-from codegen.metrics import Parameters, Reduction
 from codegen.report.collect import Measured, collect
 from codegen.report.plots import draw_plots, inline
 from codegen.run_folder import RunFolder, made_aside, replace_in
 from sca_train.command_line import one_line
 from sca_train.files import write_text
+from sca_train.measure.metrics_file import Reduction
 
 WRITTEN = ("plots", "report.json", "report.html")
 TEMPLATE = Path(__file__).parent / "page.html.j2"
@@ -96,5 +96,5 @@ def render_page(run_name: str, measured: Measured, plots: dict[str, str]) -> str
     )
 
 
-def _row(name: str, counts: Parameters | Reduction) -> ReductionRow:
+def _row(name: str, counts: Reduction) -> ReductionRow:
     return ReductionRow(name, counts.dense, counts.compact)

@@ -44,8 +44,8 @@ def run_csim(run: RunFolder, images: NDArray[np.uint8], quick: bool = False) -> 
     ``quick``: compiled in a quarter of the time to a program that is slow, for a few small images.
     Raises SimulationError when there is no compiler, the program does not compile, or it does not finish.
     """
-    run.require(f"hls/{HLS_STREAMS}")
-    streams = read_hls_streams(run.require("hls"))
+    run.require("hls")
+    streams = read_hls_streams(run.require(f"hls/{HLS_STREAMS}"))
     words = image_words(images, streams.input)
     program = build_csim(run, streams.max_width, quick)
     with scratch_folder() as scratch:

@@ -60,6 +60,7 @@ def archive_tree(archive: Path, size: int) -> Tree:
                     continue
                 place = _place(path, member, tree)
                 if place:
+                    tree.folder(*place)  # an archive need not hold the folders themselves
                     pixels = _pixels(stream, member, archive, size, images)
                     images[path] = Entry(*place, path.name, partial(_same, pixels))
             _check_end(stream)

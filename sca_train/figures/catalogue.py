@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from sca_train.config import TrainConfig
 from sca_train.figures import draw
-from sca_train.figures.runs import Epoch, RunResult, Setting
+from sca_train.figures.runs import RunResult, Setting
 from sca_train.figures.series import (
     compared_scores,
     compared_structures,
@@ -22,6 +22,7 @@ from sca_train.figures.series import (
     points,
     runs_of,
 )
+from sca_train.measure.metrics_file import Epoch
 
 DOTS_PER_INCH = 150
 SCORE_UNITS = {

@@ -2,41 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated
+
+import pydantic.dataclasses
+from pydantic import Field
 
 from sca_train.class_names import train_again
 from sca_train.config import TrainConfig, changed_options, config_to_dict
 from sca_train.errors import TrainError
-from sca_train.files import read_text
+from sca_train.json_files import RECORD, read_json_as
+from sca_train.measure.metrics_file import Epoch, Reduction, read_metrics
 from sca_train.run_config import load_run_config
 
-_MOST = 1e30
-"""More than is ever counted or scored, and far from where sums of float64 end."""
 _COMPARED = ("ratio", "budget", "seed", "structure", "score")
 """Options that figures compare; runs that differ in any other are figures of their own."""
-
-
-@dataclass(frozen=True)
-class Count:
-    """A count of the network before pruning and of the compact one."""
-
-    dense: float
-    compact: float
-
-    @property
-    def left(self) -> float:
-        return self.compact / self.dense if self.dense else 1.0
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """One entry of the training history; ``channels``: how many each layer keeps, empty where it was not noted."""
-
-    epoch: int
-    channels: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -53,8 +34,8 @@ class RunResult:
     ratio: float
     accuracy: float
     integer_accuracy: float | None
-    params: Count
-    synops: Count
+    params: Reduction
+    synops: Reduction
     channels: dict[str, tuple[int, int]]
     history: tuple[Epoch, ...]
     scores: dict[str, tuple[float, ...]]
@@ -106,84 +87,31 @@ def read_run(folder: Path) -> RunResult:
     Raises TrainError when it is not finished or a file of it is damaged.
     """
     config = load_run_config(folder)
-    path = folder / "metrics.json"
-    if not path.exists():
-        raise TrainError(f"run folder {folder} has no metrics.json: its training is not finished")
-    metrics = _read_json(path, train_again(folder))
+    metrics = read_metrics(folder)
     exported = folder / "results" / "onnx.json"
-    try:
-        result = RunResult(
-            folder=folder,
-            config=config,
-            ratio=_number(metrics["ratio"]) if config.budget else config.ratio,
-            accuracy=_number(metrics["accuracy"]),
-            integer_accuracy=_integer_accuracy(exported) if exported.exists() else None,
-            params=Count(_number(metrics["params"]["dense"]), _number(metrics["params"]["compact"])),
-            synops=Count(_number(metrics["synops"]["dense"]), _number(metrics["synops"]["compact"])),
-            channels={name: (_count(before), _count(after)) for name, (before, after) in metrics["channels"].items()},
-            history=epochs_of(metrics["history"]),
-            scores=scores_of(metrics),
-        )
-        told = [set(result.scores), *(set(epoch.channels) for epoch in result.history)]
-        if any(layers and layers != set(result.channels) for layers in told):
-            raise ValueError("its channels, scores and history are of different layers")
-    except (LookupError, TypeError, ValueError, AttributeError) as error:
-        raise TrainError(
-            f"{path} is damaged: it lacks a value or has one of another kind ({error}); {train_again(folder)}"
-        ) from None
-    return result
-
-
-def _integer_accuracy(path: Path) -> float:
-    again = f"run `make export RUN={path.parents[1].name}` again"
-    try:
-        return _number(_read_json(path, again)["accuracy"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise TrainError(f"{path} is damaged: it has no number as accuracy ({error}); {again}") from None
-
-
-def epochs_of(history: list[dict[str, Any]]) -> tuple[Epoch, ...]:
-    """The history of a metrics.json as far as the figures show it; TypeError or ValueError where it is another kind."""
-    return tuple(
-        Epoch(_count(entry["epoch"]), {name: _count(count) for name, count in entry.get("channels", {}).items()})
-        for entry in history
+    return RunResult(
+        folder=folder,
+        config=config,
+        ratio=metrics.ratio if config.budget else config.ratio,
+        accuracy=metrics.accuracy,
+        integer_accuracy=_integer_accuracy(exported) if exported.exists() else None,
+        params=metrics.params,
+        synops=metrics.synops,
+        channels=metrics.channels,
+        history=metrics.history,
+        scores=metrics.scores or {},
     )
 
 
-def scores_of(metrics: dict[str, Any]) -> dict[str, tuple[float, ...]]:
-    """The channel scores of a metrics.json; empty where nothing was scored. Errors as ``epochs_of``."""
-    return {name: tuple(map(_finite, values)) for name, values in (metrics.get("scores") or {}).items()}
+@pydantic.dataclasses.dataclass(frozen=True, config=RECORD)
+class _Exported:
+    """Of results/onnx.json what the figures show; None where only shipped images were at hand."""
+
+    accuracy: Annotated[float, Field(ge=0.0, le=1.0)] | None
 
 
-def _finite(value: Any) -> float:
-    if type(value) not in (int, float):
-        raise TypeError(f"{value!r} is no number")
-    if not abs(value) <= _MOST:
-        raise ValueError(f"{value!r} is no number that was measured")
-    return float(value)
-
-
-def _number(value: Any) -> float:
-    """A number that is not negative."""
-    if _finite(value) < 0.0:
-        raise ValueError(f"{value!r} is negative")
-    return float(value)
-
-
-def _count(value: Any) -> int:
-    if type(value) is not int:
-        raise TypeError(f"{value!r} is no whole number")
-    return int(_number(value))
-
-
-def _read_json(path: Path, again: str) -> dict[str, Any]:
-    try:
-        content = json.loads(read_text(path))
-    except (OSError, ValueError, RecursionError) as error:
-        raise TrainError(f"{path} is damaged ({error}); {again}") from None
-    if not isinstance(content, dict):
-        raise TrainError(f"{path} holds no JSON object; {again}")
-    return content
+def _integer_accuracy(path: Path) -> float | None:
+    return read_json_as(_Exported, path, f"run `make export RUN={path.parents[1].name}` again").accuracy
 
 
 def settings_of(runs: list[RunResult]) -> list[Setting]:

@@ -12,13 +12,11 @@ from sca_train.checkpoint import TrainState
 from sca_train.config import TrainConfig
 from sca_train.data import Dataset
 from sca_train.device import use_bf16
-from sca_train.files import write_text
+from sca_train.files import METRICS_FILE, write_text
 from sca_train.measure.measurement import first_layer_macs, measure
 from sca_train.models import model_layers
 from sca_train.parallel import world_size
 from sca_train.pruning.compact import COMPACT_FILE, dense_parameter_count, parameter_count, save_compact
-
-METRICS_FILE = "metrics.json"
 
 
 def write_results(

@@ -34,7 +34,8 @@ from sca_train.config import (
     load_config,
 )
 from sca_train.errors import TrainError
-from sca_train.files import read_text, write_text
+from sca_train.files import write_text
+from sca_train.measure.metrics_file import Metrics, read_metrics
 from sca_train.sweep.trial import LOG_FILE, TrialRequest, run_trial
 
 TRIALS_FAILED = 1
@@ -76,7 +77,7 @@ class Outcome:
     score: str
     seed: int
     accuracy: float | None = None
-    params: int | None = None
+    params: float | None = None
     synops: float | None = None
     seconds: float | None = None
     error: str | None = None
@@ -192,7 +193,7 @@ def is_finished(trial: Trial) -> bool:
     if metrics is None:
         return False
     for option in ("teacher", "init"):
-        if metrics.get(option, "") != _digest_of(option, getattr(trial.config, option)):
+        if getattr(metrics, option) != _digest_of(option, getattr(trial.config, option)):
             raise TrainError(
                 f"{trial.folder} was trained with another {option}; "
                 "use another folder, or --restart to train all trials anew"
@@ -208,15 +209,12 @@ def _digest_of(option: str, folder: str) -> str:
     return digest_of_run(option, Path(folder))
 
 
-def _metrics(trial: Trial) -> dict[str, Any] | None:
+def _metrics(trial: Trial) -> Metrics | None:
     """What the finished training measured; None when it is not there, or not whole."""
     try:
-        content = json.loads(read_text(trial.folder / "metrics.json"))
-        reached = [content["accuracy"], content["seconds"], content["ratio"]]
-        reached += [content["params"]["compact"], content["synops"]["compact"]]
-    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return read_metrics(trial.folder)
+    except (TrainError, OSError):
         return None
-    return content if all(type(value) in (int, float) for value in reached) else None
 
 
 def run(trials: list[Trial], done: set[str], jobs: int | None, restart: bool) -> list[Outcome]:
@@ -298,11 +296,11 @@ def outcome_of(trial: Trial, before: bool, error: str | None) -> Outcome:
     return replace(
         outcome,
         state="finished before" if before else "trained",
-        ratio=metrics["ratio"] if config.budget else config.ratio,
-        accuracy=metrics["accuracy"],
-        params=metrics["params"]["compact"],
-        synops=metrics["synops"]["compact"],
-        seconds=metrics["seconds"],
+        ratio=metrics.ratio if config.budget else config.ratio,
+        accuracy=metrics.accuracy,
+        params=metrics.params.compact,
+        synops=metrics.synops.compact,
+        seconds=metrics.seconds,
     )
 
 

@@ -100,7 +100,9 @@ def test_charge_and_reset_keep_the_order_that_range_analysis_relies_on(neuron, v
 def test_a_node_and_a_core_give_the_neuron_back(neuron):
     attributes = {**neuron.attributes(), "half_start": int(neuron.half_start)}
     assert NEURONS[neuron.kind].from_attributes(attributes.get) == neuron
-    assert type(neuron).attribute_problem(attributes.get) is None
+    ranges = type(neuron).attribute_ranges()
+    assert all(low <= attributes[name] <= high for name, (low, high) in ranges.items() if name in attributes)
+    assert attributes.keys() <= ranges.keys()
     same = neuron_of(neuron.kind, neuron.leak_shift, neuron.reset, neuron.half_start, neuron.frac_bits)
     assert same == neuron
 

@@ -209,5 +209,5 @@ def test_a_sum_beyond_int32_is_refused():
     network = fold_network(residual_description(1, before_addition=False))
     layers = list(network.layers)
     layers[2] = replace(layers[2], inputs=tuple(replace(entry, factor=1 << 24) for entry in layers[2].inputs))
-    with pytest.raises(ExportError, match=r"layer 'block1': a sum of .* is possible, but additions have 32 bits"):
+    with pytest.raises(ExportError, match=r"Mul 'block1_scaled': a sum of .* is possible, but additions have 32 bits"):
         build_model(replace(network, layers=tuple(layers)))

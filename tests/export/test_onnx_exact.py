@@ -102,5 +102,5 @@ def test_a_sum_beyond_float32_is_refused():
     first = description.layers[0]
     first = replace(first, inputs=(replace(first.inputs[0], weights=wide),))
     layers = (first, *description.layers[1:])
-    with pytest.raises(ExportError, match=r"layer 'fc1': a sum of .* float32 is exact only below 16777216"):
+    with pytest.raises(ExportError, match=r"MatMul 'fc1': a sum of .* float32 is exact only below 16777216"):
         build_model(fold_network(replace(description, layers=layers)))

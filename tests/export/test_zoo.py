@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from safetensors.numpy import load_file, save_file
 
 from codegen import zoo
 from codegen.cli.main import main
@@ -20,7 +21,7 @@ from codegen.run_inputs import load_test_set
 from codegen.verify.onnx_runtime import load_network
 from codegen.zoo import kept_networks, open_run
 from fpga.__main__ import main as fpga_main
-from sca_train.class_names import class_names
+from sca_train.class_names import class_names, network_metadata
 from sca_train.config import load_config
 from sca_train.errors import TrainError
 from sca_train.pruning.compact import load_compact, parameter_count
@@ -177,6 +178,15 @@ def write_folders(root: Path, classes: tuple[str, ...]) -> Path:
     return root
 
 
+def trained_on(run: Path, dataset: str) -> None:
+    """Let a run say that it was trained on another data set."""
+    file, network = run / "config.toml", run / "compact.safetensors"
+    file.write_text(file.read_text().replace('dataset = "folder"', f'dataset = "{dataset}"'))
+    about = network_metadata(run)
+    about["config"]["dataset"] = dataset
+    save_file(load_file(network), network, {"network": json.dumps(about)})
+
+
 def test_the_data_set_where_it_is_named(checkout: Path) -> None:
     run = open_run(Path("zoo/net"))
     names = class_names(run.path)
@@ -184,9 +194,8 @@ def test_the_data_set_where_it_is_named(checkout: Path) -> None:
     tests = load_test_set(run, data)
     assert not tests.shipped and tests.labels.tolist() == list(range(10))
     assert tests.images[:, 0, 0, 0].tolist() == [20 * number for number in range(10)]
-    config = run.path / "config.toml"
     # CIFAR-10 as class folders is the same data set; and a place that config.toml names is looked at.
-    config.write_text(config.read_text().replace('dataset = "folder"', 'dataset = "cifar10"'))
+    trained_on(run.path, "cifar10")
     assert load_test_set(run, data).labels.tolist() == list(range(10))
     with pytest.raises(TrainError, match="there is no CIFAR-10 in"):
         load_test_set(run, checkout / "nowhere")

@@ -178,7 +178,7 @@ def test_numbers_have_bounds(run: RunFolder, capsys, option: tuple[str, str]) ->
     with pytest.raises(SystemExit) as stop:
         main(["rtlsim", str(run.path), *option])
     assert stop.value.code == 2
-    assert "is not a whole number of" in capsys.readouterr().err
+    assert "is not a whole number " in capsys.readouterr().err
 
 
 def test_the_next_stage_removes_what_killed_ones_left(run: RunFolder) -> None:

@@ -39,8 +39,13 @@ def metrics_of(config: TrainConfig, accuracy: float) -> dict[str, Any]:
     random = np.random.default_rng(config.seed)
     kept = {name: max(1, round(width * (1 - config.ratio))) for name, width in DENSE.items()}
     return {
-        "history": [{"epoch": e, "loss": 1 / e, "test_accuracy": 0.5, "channels": kept} for e in range(1, 7)],
+        "history": [
+            {"epoch": e, "loss": 1 / e, "train_accuracy": 0.6, "test_accuracy": 0.5, "sparsity": 0.5, "channels": kept}
+            for e in range(1, 7)
+        ],
         "accuracy": accuracy,
+        "images": 359,
+        "seconds": 61.5,
         "params": {"dense": 26000, "compact": round(26000 * (1 - config.ratio) ** 2)},
         "synops": {"dense": 700000.0, "compact": 700000.0 * (1 - config.ratio / 2)},
         "channels": {name: [width, kept[name]] for name, width in DENSE.items()},
@@ -125,7 +130,7 @@ def test_a_single_run_says_which_figures_it_cannot_give(tmp_path: Path, capsys: 
 def test_a_run_of_an_older_training_lacks_two_figures(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", ratio=0.5)
     metrics = json.loads((run / "metrics.json").read_text())
-    del metrics["scores"], metrics["ratio"]
+    del metrics["scores"]
     for entry in metrics["history"]:
         del entry["channels"]
     (run / "metrics.json").write_text(json.dumps(metrics))
@@ -205,15 +210,18 @@ def test_trials_that_are_not_finished_are_named(tmp_path: Path, capsys: pytest.C
     ("spoil", "sentence"),
     [
         (lambda run: (run / "metrics.json").unlink(), "has no metrics.json: its training is not finished"),
-        (lambda run: (run / "metrics.json").write_text("{"), "metrics.json is damaged (Expecting property name"),
-        (lambda run: (run / "metrics.json").write_text("[]"), "metrics.json holds no JSON object"),
+        (
+            lambda run: (run / "metrics.json").write_text("{"),
+            "metrics.json is damaged: Invalid JSON: EOF while parsing an object",
+        ),
+        (lambda run: (run / "metrics.json").write_text("[]"), "metrics.json is damaged: Input should be an object"),
         (
             lambda run: (run / "metrics.json").write_text('{"accuracy": 0.9}'),
-            "metrics.json is damaged: it lacks a value",
+            "metrics.json is damaged: history: Field required",
         ),
         (
-            lambda run: (run / "metrics.json").write_text('{"accuracy": "x"}'),
-            "metrics.json is damaged: it lacks a value",
+            lambda run: (run / "metrics.json").write_text('{"history": [], "ratio": "x"}'),
+            "metrics.json is damaged: ratio",
         ),
         (lambda run: (run / "config.toml").write_text("x ="), "cannot be read"),
         (lambda run: (run / "config.toml").unlink(), "is neither the folder of a run nor of a sweep"),

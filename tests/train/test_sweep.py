@@ -91,7 +91,8 @@ def test_only_whole_results_of_the_same_options_are_skipped(tmp_path: Path) -> N
     assert not is_finished(trial)
     (trial.folder / "metrics.json").write_text('{"accuracy": 0.9}')
     assert not is_finished(trial)
-    whole = {"accuracy": 0.9, "seconds": 1, "ratio": 0.5, "params": {"compact": 7}, "synops": {"compact": 8.0}}
+    counts = {"params": {"dense": 9, "compact": 7}, "synops": {"dense": 9.0, "compact": 8.0}, "channels": {}}
+    whole = {"accuracy": 0.9, "images": 9, "seconds": 1, "ratio": 0.5, "history": [], **counts}
     (trial.folder / "metrics.json").write_text(json.dumps(whole))
     assert is_finished(trial)
     (other,) = plan(small(epochs=9), tmp_path, [], [], [], 1)

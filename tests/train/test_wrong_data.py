@@ -217,3 +217,14 @@ def test_many_classes_are_summed_up() -> None:
     images = np.zeros((60, 1, 1, 1), np.uint8)
     dataset = Dataset(images, labels, images[:30], labels[::2], tuple(map(str, range(30))))
     assert summary(dataset) == "images of each of 30 classes: 2 to 2 for training, 1 to 1 for the test"
+
+
+def test_an_archive_need_not_hold_the_folders_themselves(archive: Path, tmp_path: Path) -> None:
+    bare = tmp_path / "bare.tar"
+    with tarfile.open(archive) as stream, tarfile.open(bare, "w") as copy:
+        for member in stream:
+            if not member.isdir():
+                copy.addfile(member, stream.extractfile(member))
+    found, whole = load(bare, tmp_path), load(archive, tmp_path)
+    assert found.classes == whole.classes
+    assert np.array_equal(found.train_images, whole.train_images)

@@ -9,9 +9,9 @@ from onnx import NodeProto
 from qonnx.core.modelwrapper import ModelWrapper
 
 from codegen.arithmetic.ranges import Interval, acc_range
-from codegen.dataflow.passes.graph import attribute, is_neuron
 from codegen.dialect import PIXEL_MAX
 from codegen.neurons import SUMS
+from codegen.onnx_nodes import attribute, is_neuron
 
 
 def largest_value(model: ModelWrapper, tensor: str) -> int:

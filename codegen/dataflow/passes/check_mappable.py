@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 import onnx
 from onnx import NodeProto
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.transformation.base import Transformation
 
-from codegen.dataflow.passes.graph import attribute, data_inputs, describe, is_neuron, is_read_out
+from codegen.dataflow.passes.graph import data_inputs
 from codegen.dataflow.passes.infer_pools import POOLS
 from codegen.dataflow.passes.stream_kinds import graph_problems
-from codegen.dialect import EVENT_DIMENSIONS, MAX_TIMESTEPS
+from codegen.dialect import EVENT_DIMENSIONS
 from codegen.errors import MappingError
-from codegen.neurons import NEURONS
+from codegen.onnx_nodes import attribute, describe
 
 IMAGE_TO_FEATURE_MAP = (0, 3, 1, 2)
 """NHWC pixels to the NCHW that ONNX convolutions read."""
@@ -35,11 +33,12 @@ GLUE = ("Cast", "Identity", "Transpose", "Reshape", "Unsqueeze", "Expand")
 class CheckMappable(Transformation):
     """Raise one MappingError that names every node which cannot be mapped, each with its reason.
 
-    The graph must lead from one image, or its event frames, to one logits tensor, made of Conv and MatMul with
-    constant integer weights, functions of neurons and ReadOut, additions of sums and spikes times powers of two with a
+    The graph must lead from one image, or its event frames, to one logits tensor, made of Conv and MatMul, functions of
+    neurons and ReadOut, additions of sums and spikes times powers of two with a
     sign per channel behind them, non-overlapping MaxPool, LpPool with p = 1, a ReduceSum over the map before the
-    read-out, and the reshapes that carry time as a leading axis (codegen.export.onnx_writer). Shapes must have been
-    inferred for a batch of one. Changes nothing.
+    read-out, and the reshapes that carry time as a leading axis (codegen.export.onnx_writer). What holds
+    for every model.onnx, ``codegen.export.onnx_reader`` has checked, and has inferred the shapes for a batch of one.
+    Changes nothing.
     """
 
     def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
@@ -64,32 +63,27 @@ def _node_problem(model: ModelWrapper, node: NodeProto) -> str | None:
     expected = 2 if node.op_type == "Add" and not node.domain else 1
     if len(data_inputs(model, node)) != expected:
         return f"it reads {len(data_inputs(model, node))} streams, {expected} can be"
-    if is_neuron(node) or is_read_out(node):
-        return _neuron_problem(model, node)
-    if node.domain:
-        return "unknown operator"
     if node.op_type == "Conv":
         return _convolution_problem(model, node)
-    if node.op_type == "MatMul":
-        return _weights_problem(model, node)
     if node.op_type in POOLS:
         return _pool_problem(node)
     if node.op_type == "ReduceSum":
         return _map_sum_problem(model, node)
     if node.op_type == "Mul":
         return _factor_problem(model, node)
-    return None if node.op_type in ("Add", *GLUE) else "unsupported operator"
+    return None
 
 
 def _shape_problem(model: ModelWrapper, node: NodeProto) -> str | None:
     """Why the node cannot be mapped with the shapes it has, or None."""
-    if is_neuron(node) or is_read_out(node):
-        return _neuron_shape_problem(model, node)
     if node.op_type == "Conv":
         return _map_problem(model, node)
+    if node.op_type == "MatMul":
+        shape = model.get_tensor_shape(node.input[0])
+        return None if len(shape) < 4 else f"its input {shape} is not a batch of vectors"
     if node.op_type == "ReduceSum":
         shape = model.get_tensor_shape(node.input[0])
-        return None if shape is not None and len(shape) == 4 else f"its input {shape} is not a batch of feature maps"
+        return None if len(shape) == 4 else f"its input {shape} is not a batch of feature maps"
     if node.op_type == "Add":
         shapes = [model.get_tensor_shape(name) for name in node.input]
         return None if shapes[0] == shapes[1] else f"it adds {shapes[0]} and {shapes[1]}, which differ"
@@ -98,21 +92,7 @@ def _shape_problem(model: ModelWrapper, node: NodeProto) -> str | None:
     return _glue_problem(model, node) if node.op_type in GLUE else None
 
 
-def _weights_problem(model: ModelWrapper, node: NodeProto) -> str | None:
-    weights = model.get_initializer(node.input[1])
-    if weights is None:
-        return "its weights are not a constant"
-    datatype = model.get_tensor_datatype(node.input[1])
-    if not (datatype.is_integer() and datatype.signed()):
-        return f"its weights are annotated {datatype}, not as signed integers"
-    if not datatype.allowed(weights).all():
-        return f"its weights are not all {datatype}"
-    return None
-
-
 def _convolution_problem(model: ModelWrapper, node: NodeProto) -> str | None:
-    if len(node.input) > 2:
-        return "a bias on the convolution is not supported, it belongs to the neuron"
     if attribute(node, "group", 1) != 1:
         return f"grouped convolution (group={attribute(node, 'group')}) is not supported"
     if any(step != 1 for step in attribute(node, "dilations", ())):
@@ -120,8 +100,6 @@ def _convolution_problem(model: ModelWrapper, node: NodeProto) -> str | None:
     if attribute(node, "auto_pad", "NOTSET") != "NOTSET":
         return f"auto_pad={attribute(node, 'auto_pad')} is not supported, write pads"
     weights = model.get_initializer(node.input[1])
-    if weights is None:
-        return "its weights are not a constant"
     if weights.ndim != 4:
         return f"a convolution over {weights.ndim - 2} dimensions is not supported, only over two"
     kernel, strides = weights.shape[2:], attribute(node, "strides", (1, 1))
@@ -132,14 +110,14 @@ def _convolution_problem(model: ModelWrapper, node: NodeProto) -> str | None:
         return f"strides {strides} are not supported, only equal ones"
     if len(set(pads)) != 1:
         return f"pads {pads} are not supported, only the same on all four sides"
-    return _weights_problem(model, node)
+    return None
 
 
 def _map_problem(model: ModelWrapper, node: NodeProto) -> str | None:
     kernel = model.get_initializer(node.input[1]).shape[2:]
     strides, pads = attribute(node, "strides", (1, 1)), attribute(node, "pads", (0, 0, 0, 0))
     shape = model.get_tensor_shape(node.input[0])
-    if shape is None or len(shape) != 4:
+    if len(shape) != 4:
         return f"its input {shape} is not a batch of feature maps"
     if min(shape[2:]) + 2 * pads[0] < max(kernel[0], strides[0]):
         return f"kernel {kernel[0]} or stride {strides[0]} is larger than its padded {shape[2]}x{shape[3]} map"
@@ -184,37 +162,14 @@ def _sign_shape_problem(model: ModelWrapper, node: NodeProto) -> str | None:
     values, shape = model.get_initializer(node.input[1]), model.get_tensor_shape(node.input[0])
     if values.ndim == 0:
         return None
-    if shape is None or len(shape) <= CHANNEL_AXIS or values.size != shape[CHANNEL_AXIS]:
-        return f"its {values.size} signs are not one per channel of {shape}"
-    return None
-
-
-def _neuron_problem(model: ModelWrapper, node: NodeProto) -> str | None:
-    expected = 3 if is_neuron(node) else 2
-    if len(node.input) != expected or any(model.get_initializer(name) is None for name in node.input[1:]):
-        return f"it needs {expected - 1} constants after the current"
-    timesteps = attribute(node, "timesteps")
-    if timesteps is None or not 1 <= timesteps <= MAX_TIMESTEPS:
-        return f"timesteps={timesteps} is outside 1..{MAX_TIMESTEPS}"
-    return NEURONS[node.op_type].attribute_problem(partial(attribute, node)) if is_neuron(node) else None
-
-
-def _neuron_shape_problem(model: ModelWrapper, node: NodeProto) -> str | None:
-    timesteps = attribute(node, "timesteps")
-    shape = model.get_tensor_shape(node.input[0])
-    if shape is None or tuple(shape[:2]) != (timesteps, 1):
-        return f"its input {shape} does not lead with its {timesteps} time steps of one frame"
-    channels = shape[CHANNEL_AXIS]
-    if any(model.get_initializer(name).size != channels for name in node.input[1:]):
-        return f"its constants are not one per channel ({channels})"
+    if values.shape != (shape[CHANNEL_AXIS], *[1] * (len(shape) - CHANNEL_AXIS - 1)):
+        return f"its signs {list(values.shape)} are not one per channel of {shape}"
     return None
 
 
 def _glue_problem(model: ModelWrapper, node: NodeProto) -> str | None:
     """Reshapes may only move the time axis or flatten a feature map (batch of one)."""
     before, after = (model.get_tensor_shape(name) for name in (node.input[0], node.output[0]))
-    if before is None or after is None:
-        return "its shapes cannot be inferred"
     if node.op_type == "Cast":
         exact = (onnx.TensorProto.FLOAT, onnx.TensorProto.INT32)
         return None if attribute(node, "to") in exact else "it casts to a type that does not hold the integers"
@@ -225,12 +180,17 @@ def _glue_problem(model: ModelWrapper, node: NodeProto) -> str | None:
         allowed = attribute(node, "perm") == expected
         return None if allowed else f"perm={attribute(node, 'perm')} is not supported, only {expected}"
     if node.op_type == "Unsqueeze":
-        return None if after == [1, *before] else f"{before} to {after} does not add the time axis"
+        leads = after == [1, *before] and model.get_initializer(node.input[1]) == 0
+        return None if leads else f"{before} to {after} does not add the time axis"
     if node.op_type == "Expand":
         return None if after[1:] == before[1:] and before[0] == 1 else f"{before} to {after} does not repeat time steps"
     splits_time = len(after) >= 2 and after[1] == 1 and [after[0], *after[2:]] == before
     joins_time = len(before) >= 2 and before[1] == 1 and [before[0], *before[2:]] == after
     flattens = len(before) == 4 and len(after) == 2 and after[0] == before[0]
     if splits_time or joins_time or flattens:
-        return None
+        # What is right for one image is right for several if the batch is what is left open, or copied (0).
+        target, axis = model.get_initializer(node.input[1]), 1 if splits_time else 0
+        if target is not None and (target[axis] == -1 or (flattens and target[0] == 0)):
+            return None
+        return f"its shape {target} holds for a batch of one only, it must leave the batch open by -1"
     return f"{before} to {after} neither moves the time axis nor flattens a feature map"

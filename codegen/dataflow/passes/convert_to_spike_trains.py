@@ -9,9 +9,10 @@ from qonnx.transformation.base import Transformation
 
 from codegen.cores.sum_pool import sum_step_bits
 from codegen.dataflow.passes.check_mappable import GLUE
-from codegen.dataflow.passes.graph import attribute, data_inputs, is_neuron, is_read_out, set_tensor, timesteps_of
+from codegen.dataflow.passes.graph import data_inputs, set_tensor, timesteps_of
 from codegen.dataflow.passes.infer_pools import POOLS
 from codegen.dialect import EVENT_DIMENSIONS, PIXEL_BITS
+from codegen.onnx_nodes import attribute, is_neuron, is_read_out
 
 
 class ConvertToSpikeTrains(Transformation):
@@ -26,7 +27,7 @@ class ConvertToSpikeTrains(Transformation):
 
     def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
         graph = model.graph
-        image = next(entry.name for entry in graph.input if model.get_initializer(entry.name) is None)
+        image = graph.input[0].name
         shape = tuple(model.get_tensor_shape(image))
         timesteps = timesteps_of(model)
         events = len(shape) == EVENT_DIMENSIONS

@@ -12,9 +12,10 @@ from qonnx.transformation.base import Transformation
 
 from codegen.arithmetic.ranges import widths_of_sum
 from codegen.dataflow.passes.bounds import is_static, sum_bounds
-from codegen.dataflow.passes.graph import attribute, dataflow_node, is_neuron, replace
+from codegen.dataflow.passes.graph import dataflow_node, replace
 from codegen.dataflow.passes.infer_spiking_mvau import constant_values, neuron_attributes
 from codegen.neurons import NEURONS
+from codegen.onnx_nodes import attribute, is_neuron
 
 
 class InferNeuronBank(Transformation):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.transformation.base import Transformation
 
-from codegen.dataflow.passes.graph import attribute, dataflow_node, set_tensor
+from codegen.dataflow.passes.graph import dataflow_node, set_tensor
+from codegen.onnx_nodes import attribute
 
 
 class InferPadding(Transformation):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.transformation.base import Transformation
 
-from codegen.dataflow.passes.graph import attribute, dataflow_node, replace, timesteps_of
+from codegen.dataflow.passes.graph import dataflow_node, replace, timesteps_of
+from codegen.onnx_nodes import attribute
 
 POOLS = {"MaxPool": "SpikePool", "LpPool": "SumPool"}
 

@@ -7,7 +7,8 @@ from onnx import NodeProto, helper
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.transformation.base import Transformation
 
-from codegen.dataflow.passes.graph import attribute, dataflow_node, replace, set_tensor
+from codegen.dataflow.passes.graph import dataflow_node, replace, set_tensor
+from codegen.onnx_nodes import attribute
 
 
 class InferSlidingWindow(Transformation):

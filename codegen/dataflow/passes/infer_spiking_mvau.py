@@ -13,17 +13,10 @@ from qonnx.transformation.base import Transformation
 
 from codegen.arithmetic.ranges import LayerWidths, layer_widths, sum_widths
 from codegen.dataflow.passes.bounds import carries_spikes, largest_value
-from codegen.dataflow.passes.graph import (
-    attribute,
-    dataflow_node,
-    is_neuron,
-    is_read_out,
-    replace,
-    set_tensor,
-    timesteps_of,
-)
+from codegen.dataflow.passes.graph import dataflow_node, replace, set_tensor, timesteps_of
 from codegen.dialect import PIXEL_BITS
 from codegen.neurons import NEURONS, NO_NEURON, SUMS, Constants, Neuron
+from codegen.onnx_nodes import attribute, is_neuron, is_read_out
 
 
 class InferSpikingMVAU(Transformation):

@@ -12,9 +12,10 @@ from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
 
 from codegen.cores.sum_pool import sum_step_bits
-from codegen.dataflow.passes.graph import attribute, data_inputs, describe, is_neuron, is_read_out
+from codegen.dataflow.passes.graph import data_inputs
 from codegen.dataflow.passes.infer_pools import POOLS
-from codegen.dialect import EVENT_DIMENSIONS, FRAME_DIMENSIONS, MAX_STEP_BITS, PIXEL_BITS
+from codegen.dialect import MAX_STEP_BITS, PIXEL_BITS
+from codegen.onnx_nodes import attribute, describe, is_neuron, is_read_out
 
 ARITHMETIC = ("Conv", "MatMul")
 
@@ -36,19 +37,11 @@ class _Holds:
 def graph_problems(model: ModelWrapper) -> list[str]:
     """Nodes that read the wrong thing, and outputs that nothing reads; the nodes themselves must have no problem."""
     graph = model.graph
-    inputs = [entry.name for entry in graph.input if model.get_initializer(entry.name) is None]
-    if len(inputs) != 1 or len(graph.output) != 1:
-        return [f"the graph has inputs {inputs} and {len(graph.output)} outputs, one of each is supported"]
-    shape = model.get_tensor_shape(inputs[0])
-    if len(shape or ()) not in (1 + FRAME_DIMENSIONS, EVENT_DIMENSIONS):
-        return [
-            f"input {inputs[0]!r} has shape {shape}, not [batch, height, width, channels] or [batch, T, height, width, "
-            "channels]"
-        ]
-    datatype = model.get_tensor_datatype(inputs[0])
+    image = graph.input[0].name
+    datatype = model.get_tensor_datatype(image)
     if datatype.is_integer() and datatype != DataType[f"UINT{PIXEL_BITS}"]:
-        return [f"input {inputs[0]!r} is annotated {datatype}, only UINT{PIXEL_BITS} is possible"]
-    holds = {inputs[0]: _Holds("image")}
+        return [f"input {image!r} is annotated {datatype}, only UINT{PIXEL_BITS} is possible"]
+    holds = {image: _Holds("image")}
     problems = []
     for node in graph.node:
         read = [holds[name] for name in data_inputs(model, node)]
@@ -56,7 +49,7 @@ def graph_problems(model: ModelWrapper) -> list[str]:
         holds[node.output[0]] = _output(model, node, read)
     problems += _unread(model, holds)
     if not any(entry.kind == "pixels" for entry in holds.values()):
-        problems.append(f"input {inputs[0]!r}: it is not transposed to channels first")
+        problems.append(f"input {image!r}: it is not transposed to channels first")
     last = model.find_producer(graph.output[0].name)
     if last is None or not is_read_out(last):
         problems.append(f"output {graph.output[0].name!r}: it is not a ReadOut")
