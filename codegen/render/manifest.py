@@ -163,11 +163,13 @@ def read_manifest(folder: Path) -> Manifest:
     """
     file = folder / MANIFEST
     manifest = _read(Manifest, file)
-    run = folder.parent.resolve()
+    place = folder.resolve()
+    if not place.is_relative_to(folder.parent.resolve()):
+        raise RenderError(_sentence(file, f"{folder} leads out of the run folder"))
     for name in dict.fromkeys((*manifest.files, *(file for node in manifest.nodes for file in node.all_files))):
         source = (folder / name).resolve()
-        if not source.is_file() or not source.is_relative_to(run):
-            raise RenderError(_sentence(file, f"{file} names {name}, which is no file in the run folder"))
+        if not source.is_file() or not source.is_relative_to(place):
+            raise RenderError(_sentence(file, f"{file} names {name}, which is no file below {folder}"))
     nodes = {node.name for node in manifest.nodes}
     for edge in manifest.edges:
         for end in (edge.producer, edge.consumer):
