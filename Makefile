@@ -92,7 +92,8 @@ help: ## this list
 	@echo "  BACKEND     what classifies it: onnx, csim, rtl     [$(BACKEND)]"
 	@echo "  BOARD_NETWORK  network of zoo/ that demo-cifar takes        [$(BOARD_NETWORK)]"
 	@echo "  BENCH       train-speed, count-speed, sca-overhead, train-memory, mini, mlp, vgg16,"
-	@echo "              random-networks, random-cores, fuzz: any, with --first SEED and --count N  [all]"
+	@echo "              random-networks, random-cores, fuzz: any, with --first SEED and --count N;"
+	@echo "              killed: stages killed at random moments, with --kills N and --seed S  [all]"
 
 install: $(VENV)/.installed ## make the virtual environment and install everything
 

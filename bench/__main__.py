@@ -1,5 +1,5 @@
-"""`python -m bench [NAME ...]`: run whole pipelines (mini, mlp, vgg16), measure training, or compare random
-networks and cores with their reference; print the figures."""
+"""`python -m bench [NAME ...]`: run whole pipelines (mini, mlp, vgg16), measure training, compare random
+networks and cores with their reference, or kill stages; print the figures."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from bench.command import positive, run_command
 from bench.fuzz import INPUT_COUNT, fuzz
+from bench.killed import KILLS, killed
 from bench.machine import cpu_name, memory_gib
 from bench.random_cores import CORE_COUNT, random_cores
 from bench.random_networks import NETWORK_COUNT, random_networks
@@ -49,7 +51,8 @@ MEASUREMENTS = {
 
 COMPARISONS = {"random-networks": random_networks, "random-cores": random_cores, "fuzz": fuzz}
 
-NAMES = (*MEASUREMENTS, *PIPELINES, *COMPARISONS)
+KILLED = "killed"
+NAMES = (*MEASUREMENTS, *PIPELINES, *COMPARISONS, KILLED)
 
 
 def run_stage(*arguments: str) -> float:
@@ -117,7 +120,10 @@ def print_table(name: str, run: Path, seconds: dict[str, float]) -> None:
 
 
 def main() -> int:
-    """Run what the command line names; returns the exit status, 1 where a random network or core is not right."""
+    """Run what the command line names; returns the exit status.
+
+    That is 1 where a random network or core, or what a kill left, is not right.
+    """
     parser = Parser(prog="python -m bench", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"which of {', '.join(NAMES)} (default: all)")
     parser.add_argument("--folder", type=Path, default=Path("runs"), help="where the run folders go")
@@ -126,9 +132,11 @@ def main() -> int:
     )
     parser.add_argument(
         "--count",
-        type=int,
+        type=positive,
         help=f"how many [{NETWORK_COUNT} networks, {CORE_COUNT} cores, {INPUT_COUNT} inputs]",
     )
+    parser.add_argument("--kills", type=positive, default=KILLS, help="how often stages are killed [%(default)s]")
+    parser.add_argument("--seed", type=int, default=0, help="of the moments at which they are [%(default)s]")
     arguments = parser.parse_args()
     unknown = sorted(set(arguments.names) - set(NAMES))
     if unknown:
@@ -142,10 +150,13 @@ def main() -> int:
         if name in COMPARISONS:
             wrong += COMPARISONS[name](arguments.folder, arguments.first, arguments.count)
             continue
+        if name == KILLED:
+            wrong += killed(arguments.folder, arguments.seed, arguments.kills)
+            continue
         seconds = run_pipeline(name, PIPELINES[name], arguments.folder)
         print_table(name, arguments.folder / f"bench-{name}", seconds)
     return 1 if wrong else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from bench.command import positive, run_command
 from sca_train.command_line import Parser
 from sca_train.files import METRICS_FILE
 from sca_train.measure.metrics_file import read_metrics
@@ -45,7 +46,7 @@ def parser() -> Parser:
     made = Parser(prog="python -m bench.ablation", description=__doc__.splitlines()[0])
     made.add_argument("--config", type=Path, default=Path("configs/vgg7.toml"), help="recipe [%(default)s]")
     made.add_argument("--data", required=True, help="train/ and test/ class folders, or a tar archive of them")
-    made.add_argument("--seeds", type=int, default=3, help="[%(default)s]")
+    made.add_argument("--seeds", type=positive, default=3, help="[%(default)s]")
     made.add_argument("--only", nargs="*", choices=[*VARIANTS], help="these variants only")
     made.add_argument("--runs", type=Path, default=Path("runs/ablation"), help="where the runs lie [%(default)s]")
     return made
@@ -79,4 +80,4 @@ def _cell(values: list[float]) -> str:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(run_command(main))

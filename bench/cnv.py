@@ -15,6 +15,7 @@ import torch
 from brevitas_examples.bnn_pynq.models import model_with_cfg
 from torch import Tensor, nn
 
+from bench.command import positive, run_command
 from sca_train.augment import augmented_batch
 from sca_train.command_line import Parser
 from sca_train.config import TrainConfig, configured
@@ -38,7 +39,7 @@ def parser() -> Parser:
         "--config", type=Path, default=Path("configs/vgg7.toml"), help="preset of the recipe [%(default)s]"
     )
     made.add_argument("--data", required=True, help="train/ and test/ class folders, or a tar archive of them")
-    made.add_argument("--epochs", type=int, default=60, help="[%(default)s]")
+    made.add_argument("--epochs", type=positive, default=60, help="[%(default)s]")
     made.add_argument("--lr", type=float, default=0.1, help="peak learning rate of SGD [%(default)s]")
     made.add_argument("--weight-decay", type=float, default=0.0, help="of the clipped weights [%(default)s]")
     made.add_argument("--train-images", type=int, default=0, help="train on so many images only (0: all)")
@@ -125,4 +126,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(run_command(main))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
@@ -18,6 +19,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from bench.command import positive, run_command
 from codegen.cores.core import Core
 from codegen.cores.spiking_mvau import SpikingMVAU
 from codegen.neurons import Constants
@@ -86,9 +88,9 @@ CORES: dict[str, dict[str, Any]] = {
 
 def main() -> None:
     """Measure (or read), write the file, print the errors."""
-    parser = Parser(description=__doc__)
+    parser = Parser(prog="python -m bench.core_luts", description=__doc__)
     parser.add_argument("--keep", action="store_true", help="use the measurements in bench/core_luts.json")
-    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--jobs", type=positive, default=2)
     options = parser.parse_args()
     if not options.keep:
         MEASUREMENTS.write_text(json.dumps(measure(options.jobs), indent=2) + "\n")
@@ -142,4 +144,4 @@ def print_errors(measurements: list[dict[str, Any]]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_command(main))

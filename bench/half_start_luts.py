@@ -6,12 +6,14 @@ random constants, and prints a table of exact counts.
 
 from __future__ import annotations
 
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
 from tqdm import tqdm
 
+from bench.command import positive, run_command
 from bench.core_luts import BASE, measure_core
 from codegen.cores.spiking_mvau import SpikingMVAU
 from codegen.synthesis.yosys import start_yosys
@@ -35,10 +37,13 @@ CORES: dict[str, dict[str, Any]] = {
 
 def main() -> None:
     """Measure and print one row a core."""
-    parser = Parser(description=__doc__)
-    parser.add_argument("--jobs", type=int, default=2)
+    parser = Parser(prog="python -m bench.half_start_luts", description=__doc__)
+    parser.add_argument("--jobs", type=positive, default=2)
     parser.add_argument("cores", nargs="*", default=list(CORES), metavar="core", help=f"of {', '.join(CORES)}")
     options = parser.parse_args()
+    unknown = [name for name in options.cores if name not in CORES]
+    if unknown:
+        parser.error(f"unknown core {unknown[0]}; valid are {', '.join(CORES)}")
     start_yosys()
     cores = [SpikingMVAU(name=name, **(BASE | CORES[name])) for name in options.cores]
     both = [replace(core, half_start=half_start) for core in cores for half_start in (False, True)]
@@ -54,4 +59,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_command(main))

@@ -7,12 +7,14 @@ cores' own estimates are from them. With ``--keep`` the error is computed from t
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
+from bench.command import run_command
 from bench.core_luts import measure_rendered
 from codegen.cores.core import Core
 from codegen.cores.neuron_bank import NeuronBank
@@ -57,7 +59,7 @@ _CLASSES: dict[str, type[Core]] = {core.op: type(core) for core in CORES}
 
 def main() -> None:
     """Measure (or read), write the file, print the errors."""
-    parser = Parser(description=__doc__)
+    parser = Parser(prog="python -m bench.residual_luts", description=__doc__)
     parser.add_argument("--keep", action="store_true", help="use the measurements in bench/residual_luts.json")
     if not parser.parse_args().keep:
         start_yosys()
@@ -78,4 +80,4 @@ def print_errors(measurements: list[dict[str, Any]]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_command(main))

@@ -8,6 +8,7 @@ computed from the measurements in the file.
 from __future__ import annotations
 
 import csv
+import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
+from bench.command import positive, run_command
 from codegen.cores import fifo, padding, sliding_window, width_converter
 from codegen.dataflow.environment import prepare_environment, quiet
 from codegen.dialect import DATAFLOW_DOMAIN
@@ -58,10 +60,12 @@ class Measurement:
 
 def main() -> None:
     """Measure (or read), write the file, print the errors."""
-    parser = Parser(description=__doc__)
+    parser = Parser(prog="python -m bench.stream_luts", description=__doc__)
     parser.add_argument("--keep", action="store_true", help="use the measurements in bench/stream_luts.csv")
-    parser.add_argument("--only", metavar="OP", help="measure the nodes of this operator again, and keep the others")
-    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument(
+        "--only", metavar="OP", choices=OPERATORS, help="measure the nodes of this operator again, and keep the others"
+    )
+    parser.add_argument("--jobs", type=positive, default=2)
     options = parser.parse_args()
     if not options.keep:
         others = [row for row in read() if row.op != options.only] if options.only else []
@@ -259,4 +263,4 @@ def print_errors(rows: list[Measurement]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_command(main))

@@ -11,14 +11,16 @@ from codegen.errors import (
     ExportError,
     FoldingError,
     RenderError,
-    RunFolderError,
     SimulationError,
     SynthesisError,
 )
 from codegen.fit import Resources
-from codegen.records import FieldError, read_record
-from codegen.run_folder import RunFolder, read_json
+from codegen.records import RecordError, read_record
+from codegen.run_folder import RunFolder
 from sca_train.files import write_text
+
+MEASURED = ("results/csim.json", "results/rtl.json", "results/rtl_stalled.json", "results/synth.json")
+"""What is measured on sources: of no use once these are replaced."""
 
 _Result = TypeVar("_Result", bound="Result")
 
@@ -51,13 +53,10 @@ class Result:
         file = run.path / "results" / f"{cls.STAGE}.json"
         if not file.exists():
             return None
-        command = f"`{cls.COMMAND} {run.make_option}`"
         try:
-            return read_record(cls, read_json(file, command))
-        except RunFolderError as error:
-            raise cls.ERROR(str(error)) from error
-        except FieldError as error:
-            raise cls.ERROR(f"{file} {error}; run {command} again") from None
+            return read_record(cls, file)
+        except RecordError as error:
+            raise cls.ERROR(f"{error}; run `{cls.COMMAND} {run.make_option}` again") from None
 
 
 @dataclass(frozen=True)

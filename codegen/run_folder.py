@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-import io
-import json
+import fcntl
+import os
 import shlex
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from codegen.errors import RunFolderError
-from sca_train.files import write_bytes
+from sca_train.files import check_writable, only_writer, remove_unfinished
 
 RUNS = "runs"
+RESULTS = "results"
+TREES = ("hls", "rtl", "plots")
+"""Folders that a stage replaces whole."""
+_ASIDE = "made"
+_MADE_ASIDE = (_ASIDE, *TREES, "model.onnx", "graph.onnx", "folding.json", "report.json", "report.html")
+"""What lies under such names, with a dot before and letters behind, was left by a killed stage."""
 _MAKERS = {
     "config.toml": "make train",
     "metrics.json": "make train",
@@ -55,13 +58,17 @@ class RunFolder:
         """``RUN=...`` as a shell takes it."""
         return f"RUN={shlex.quote(self.name)}"
 
+    def require_folder(self) -> None:
+        """Raise RunFolderError naming the command to run when there is no such folder."""
+        if not self.path.is_dir():
+            raise RunFolderError(f"run folder {self.path} does not exist; run `make train {self.make_option}` first")
+
     def require(self, file: str) -> Path:
         """Path of a file that an earlier stage wrote.
 
         Raises RunFolderError naming the command to run when it is not there.
         """
-        if not self.path.is_dir():
-            raise RunFolderError(f"run folder {self.path} does not exist; run `make train {self.make_option}` first")
+        self.require_folder()
         target = self.path / file
         if not target.exists():
             raise RunFolderError(
@@ -79,22 +86,68 @@ class RunFolder:
                 target.unlink(missing_ok=True)
 
 
-def read_json(path: Path, maker: str = "the stage that writes it") -> dict[str, Any]:
-    """The JSON object of a file; RunFolderError, one sentence that names its ``maker``, where it is damaged."""
+@contextmanager
+def only_stage(run: RunFolder, *written: str) -> Iterator[None]:
+    """While inside, no other stage and no training writes in the run folder.
+
+    Before: says what would keep the stage from writing (RunFolderError, TrainError, OSError), and removes what killed
+    stages left. ``written``: the files and folders that this one writes.
+    """
+    run.require_folder()
+    with only_writer(run.path):
+        results = run.path / RESULTS
+        _check_tree(results)
+        results.mkdir(exist_ok=True)
+        try:
+            remove_unfinished(results, ("*",))
+            remove_unfinished(run.path, _MADE_ASIDE)
+            for name in written:
+                _check_tree(run.path / name) if name in TREES else check_writable(run.path / name)
+            yield
+        finally:
+            with suppress(OSError):  # where it is as empty as it was made
+                results.rmdir()
+
+
+def _check_tree(target: Path) -> None:
+    if target.is_symlink() or (target.exists() and not target.is_dir()):
+        raise RunFolderError(f"{target} is no folder and is not written over; remove it first")
+
+
+@contextmanager
+def waiting_turn(folder: Path) -> Iterator[None]:
+    """While inside, other processes that want to be inside for the same folder wait; for what takes a moment."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        content = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise RunFolderError(f"{path} is damaged ({error}); run {maker} again") from error
-    if not isinstance(content, dict):
-        raise RunFolderError(f"{path} holds no JSON object; run {maker} again")
-    return content
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
-def save_array(target: Path, array: np.ndarray) -> None:
-    """Write a .npy file whole or not at all."""
-    content = io.BytesIO()
-    np.save(content, array, allow_pickle=False)
-    write_bytes(target, content.getvalue())
+@contextmanager
+def made_aside(run: RunFolder) -> Iterator[RunFolder]:
+    """A run folder inside the run folder, for what takes its place in that by ``replace_in`` once all of it is made."""
+    aside = Path(tempfile.mkdtemp(dir=run.path, prefix=f".{_ASIDE}."))
+    (aside / RESULTS).mkdir()
+    try:
+        yield RunFolder(aside)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def replace_in(run: RunFolder, made: RunFolder, files: tuple[str, ...], stale: tuple[str, ...]) -> None:
+    """Put files and folders of ``made`` in the place of the run's, in this order; ``stale`` is removed before.
+
+    Where ``stale`` and the end of ``files`` have what says that the others belong together, a process that is killed in
+    between leaves a run folder in which that is missing.
+    """
+    run.discard(*stale)
+    for file in files:
+        target = run.path / file
+        if target.is_dir():
+            target.rename(made.path / f"old-{target.name}")
+        (made.path / file).replace(target)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from codegen.errors import ZooError
 from codegen.run_folder import RunFolder
 from sca_train.config import TrainConfig
 from sca_train.description import NetworkDescription
+
+# A note of torch about itself that a user of these commands can do nothing about.
+logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
 
 _IMAGES = f"{zoo.ZOO.name}/{zoo.IMAGES.name}"
 _WITHOUT_FILES = ("digits", "events-digits")

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from codegen.digests import files_digest
 from codegen.errors import ZooError
-from codegen.run_folder import RUNS, RunFolder, fresh_folder
+from codegen.run_folder import RUNS, RunFolder, fresh_folder, waiting_turn
+from sca_train.errors import TrainError
+from sca_train.files import only_writer, read_text, remove_unfinished, write_text
 
 ROOT = Path(__file__).parents[1]
 ZOO = ROOT / "zoo"
@@ -38,12 +40,16 @@ def open_run(path: Path) -> RunFolder:
         raise ZooError(f"there is no kept network {ZOO.name}/{place.name}; there are {kept}")
     run = RunFolder(_seen_from_here(target))
     digest = files_digest(source, _files(source))
-    if not target.exists():
-        _copy(source, target, digest)
-        print(f"{run.path}: copied from {_seen_from_here(source)}")
-    elif _origin(run) != digest:
-        _copy(source, target, digest)
-        print(f"{run.path}: copied anew, {_seen_from_here(source)} has changed; what was made of the older one is gone")
+    COPIES.mkdir(parents=True, exist_ok=True)
+    with waiting_turn(COPIES):
+        if not target.exists():
+            _copy(source, target, digest)
+            print(f"{run.path}: copied from {_seen_from_here(source)}")
+        elif _origin(run) != digest:
+            with only_writer(target):
+                _copy(source, target, digest)
+            changed = f"{_seen_from_here(source)} has changed; what was made of the older one is gone"
+            print(f"{run.path}: copied anew, {changed}")
     return run
 
 
@@ -60,21 +66,22 @@ def is_copy(run: RunFolder) -> bool:
 def _origin(run: RunFolder) -> str:
     """The digest that a copy was made from; ZooError where the folder is no copy."""
     try:
-        return str(json.loads((run.path / ORIGIN_FILE).read_text())["sha256"])
-    except (OSError, ValueError, KeyError, TypeError):
+        return str(json.loads(read_text(run.path / ORIGIN_FILE))["sha256"])
+    except (TrainError, OSError, ValueError, KeyError, TypeError, RecursionError):
         raise ZooError(
             f"{run.path} is no copy of {ZOO.name}/{run.path.name} (it has no whole {ORIGIN_FILE}); rename or remove it"
         ) from None
 
 
 def _copy(source: Path, target: Path, digest: str) -> None:
+    remove_unfinished(target.parent, (target.name,))
     with fresh_folder(target) as folder:
         for file in _files(source):
             place = folder / file
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source / file, place)
         origin = {"network": f"{ZOO.name}/{source.name}", "sha256": digest}
-        (folder / ORIGIN_FILE).write_text(json.dumps(origin, indent=2) + "\n")
+        write_text(folder / ORIGIN_FILE, json.dumps(origin, indent=2) + "\n")
 
 
 def _files(source: Path) -> list[Path]:

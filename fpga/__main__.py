@@ -11,7 +11,8 @@ from codegen.run_folder import RunFolder
 from codegen.zoo import open_run
 from fpga.boards import BOARDS, Board, BoardError, get_board
 from fpga.errors import BuildError
-from sca_train.command_line import USER_ERROR, Parser, print_error
+from sca_train.command_line import Parser, guarded
+from sca_train.errors import TrainError
 
 
 def bitstream(run: RunFolder, board: Board) -> None:
@@ -48,12 +49,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("run", type=Path, help="run folder, or a kept network, e.g. zoo/NAME")
     parser.add_argument("--board", default="Pynq-Z2", help=", ".join(board.name for board in BOARDS))
     options = parser.parse_args(arguments)
-    try:
+
+    def command() -> int:
         {"bitstream": bitstream, "deploy": deploy}[options.command](open_run(options.run), get_board(options.board))
-    except (BoardError, BuildError, CodegenError, OSError) as error:
-        print_error(error)
-        return USER_ERROR
-    return 0
+        return 0
+
+    return guarded(command, (BoardError, BuildError, CodegenError, TrainError))
 
 
 if __name__ == "__main__":

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import argparse
 import errno
+import os
 import sys
+from collections.abc import Callable
+from io import TextIOWrapper
 from typing import NoReturn
 
 USER_ERROR = 2
 INTERRUPTED = 130
+READER_GONE = 141
+"""What a shell says of a command that SIGPIPE ended."""
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -18,6 +23,31 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Print the sentence and exit with USER_ERROR."""
         self.exit(USER_ERROR, f"error: {one_line(message)}; see `{self.prog} --help`\n")
+
+
+def guarded(command: Callable[[], int], errors: tuple[type[Exception], ...]) -> int:
+    """The exit code of a command, with one sentence on the error output for what may end it.
+
+    ``errors``: those that carry a sentence of their own, beside what the system refuses. A reader that goes away
+    (``| head``) ends the command without a word.
+    """
+    known: tuple[type[Exception], ...] = (*errors, OSError, MemoryError)
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names may hold what the locale's encoding does not
+    try:
+        code = command()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # What is still buffered would raise the same error once more at the end of the process.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return READER_GONE
+    except known as error:
+        print_error(error)
+        return USER_ERROR
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+    return code
 
 
 def one_line(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import shutil
 import stat
 import tempfile
 from collections.abc import Callable, Iterator
@@ -74,6 +75,17 @@ def check_replaceable(target: Path) -> None:
         raise TrainError(f"{target} is {_kind(mode)} and is not written over; name a regular file, or remove it first")
 
 
+def check_writable(target: Path) -> None:
+    """Say before long work what would end it: raise OSError or TrainError where ``write_whole`` could not write."""
+    check_replaceable(target)
+    try:
+        with tempfile.TemporaryFile(dir=target.parent, prefix=f".{target.name}."):
+            pass
+    except OSError as error:
+        error.filename, error.filename2 = str(target), None
+        raise
+
+
 def check_readable(source: Path) -> None:
     """Raise TrainError, one sentence, where ``source`` is a folder, a device or a pipe, of which reading may not end.
 
@@ -106,10 +118,13 @@ def read_text(source: Path) -> str:
 
 
 def remove_unfinished(folder: Path, files: tuple[str, ...]) -> None:
-    """Remove what killed processes left of files that they wrote by ``write_whole``."""
+    """Remove what killed processes left of files, or folders, that they made beside the final name."""
     for file in files:
         for unfinished in folder.glob(f".{file}.*"):
-            unfinished.unlink(missing_ok=True)
+            if unfinished.is_dir() and not unfinished.is_symlink():
+                shutil.rmtree(unfinished, ignore_errors=True)
+            else:
+                unfinished.unlink(missing_ok=True)
 
 
 def sealed(content: bytes) -> bytes:
@@ -141,7 +156,8 @@ def only_writer(folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        (folder / LOCK_FILE).unlink(missing_ok=True)
+        if _is_file_of(folder / LOCK_FILE, handle):  # the folder may have been replaced
+            (folder / LOCK_FILE).unlink()
         os.close(handle)
         with suppress(OSError):  # the first folder that holds something stays, and those around it
             for path in made:
@@ -155,9 +171,13 @@ def _lock(folder: Path) -> int:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             # Whoever held it before removes the file: one that was opened in between locks nothing.
-            if file.exists() and os.path.samestat(os.fstat(handle), file.stat()):
+            if _is_file_of(file, handle):
                 return handle
         except BlockingIOError:
             os.close(handle)
             raise TrainError(f"another process writes in {folder}; wait for its end, or use another folder") from None
         os.close(handle)
+
+
+def _is_file_of(file: Path, handle: int) -> bool:
+    return file.exists() and os.path.samestat(os.fstat(handle), file.stat())

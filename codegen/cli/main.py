@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -11,27 +10,23 @@ from pathlib import Path
 from codegen.cli import commands
 from codegen.dialect import MAX_FRAC_BITS
 from codegen.errors import CodegenError
-from sca_train.command_line import INTERRUPTED, USER_ERROR, Parser, print_error
+from sca_train.command_line import Parser, guarded
 from sca_train.errors import TrainError
 
 EXIT_OK = 0
 EXIT_MISMATCH = 1
 
+MOST = 2**63 - 1
+"""Largest whole number that an option takes, since results keep them in 64 bits."""
 BACKENDS = ("onnx", "finn", "csim", "rtl")
 CLASSIFIERS = ("onnx", "csim", "rtl")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns 0, 1 (results differ from ONNX Runtime), 2 (bad input) or 130 (interrupted)."""
+    """Run one command; returns 0, 1 (results differ from ONNX Runtime), 2 (bad input) 130 (interrupted) or
+    141 (nobody reads what it prints)."""
     options = _parser().parse_args(arguments)
-    try:
-        return EXIT_OK if options.command(options) else EXIT_MISMATCH
-    except (CodegenError, TrainError, OSError, MemoryError) as error:
-        print_error(error)
-        return USER_ERROR
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return INTERRUPTED
+    return guarded(lambda: EXIT_OK if options.command(options) else EXIT_MISMATCH, (CodegenError, TrainError))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -177,7 +172,7 @@ def _image(text: str) -> Path:
     return Path(text)
 
 
-def _whole(least: int, most: int | None = None) -> type[int]:
+def _whole(least: int, most: int = MOST) -> type[int]:
     """A converter for whole numbers from ``least`` up, to ``most``."""
 
     def convert(text: str) -> int:
@@ -185,8 +180,8 @@ def _whole(least: int, most: int | None = None) -> type[int]:
             value = int(text)
         except ValueError:
             value = least - 1
-        if value < least or (most is not None and value > most):
-            valid = f"of {least} or more" if most is None else f"in {least}..{most}"
+        if not least <= value <= most:
+            valid = f"of {least} or more" if most == MOST and value < least else f"in {least}..{most}"
             raise argparse.ArgumentTypeError(f"{text!r} is not a whole number {valid}")
         return value
 

@@ -7,11 +7,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from codegen.arrays import save_array
+from codegen.current import Made, require_made, require_model
 from codegen.errors import SimulationError
 from codegen.export.onnx_reader import read_model
-from codegen.run_folder import RunFolder, save_array
+from codegen.run_folder import RunFolder
 from codegen.verify.images import read_images
 from codegen.verify.onnx_runtime import run_onnx
+from sca_train.files import check_writable
+
+MADE: dict[str, Made] = {"finn": "graph.onnx", "csim": "hls", "rtl": "rtl"}
+"""What the backends compute with; that of onnx is model.onnx."""
 
 
 def simulate_file(run: RunFolder, backend: str, images_file: Path, out: Path) -> None:
@@ -26,6 +32,7 @@ def simulate_file(run: RunFolder, backend: str, images_file: Path, out: Path) ->
         raise SimulationError(f"image file {images_file} holds no image")
     if not out.parent.is_dir() or out.is_dir():
         raise SimulationError(f"{out} cannot be written: give a file name in an existing folder")
+    check_writable(out)
     logits = compute_logits(run, backend, images)
     wanted = (len(images), properties.classes)
     if logits.shape != wanted:
@@ -34,21 +41,37 @@ def simulate_file(run: RunFolder, backend: str, images_file: Path, out: Path) ->
 
 
 def compute_logits(run: RunFolder, backend: str, images: NDArray[np.uint8]) -> NDArray[np.int32]:
-    """Logits int32 [N, classes] from one backend of a run."""
+    """Logits int32 [N, classes] from one backend of a run.
+
+    Raises RunFolderError where it is not of the network that is there, before or after: only stages hold the run
+    folder, and one of them may have replaced it in between.
+    """
+    _check_current(run, backend)
+    logits = _computed(run, backend, images)
+    _check_current(run, backend)
+    return logits
+
+
+def _check_current(run: RunFolder, backend: str) -> None:
+    made = MADE.get(backend)
+    if made is None:
+        require_model(run)
+    else:
+        require_made(run, made)
+
+
+def _computed(run: RunFolder, backend: str, images: NDArray[np.uint8]) -> NDArray[np.int32]:
     if backend == "onnx":
         return run_onnx(run.require("model.onnx"), images)
     if backend == "finn":
-        run.require("graph.onnx")
         from codegen.dataflow.execute import run_finn
 
         return run_finn(run, images)
     if backend == "csim":
-        run.require("hls")
         from codegen.verify.csim import run_csim
 
         return run_csim(run, images).logits
     if backend == "rtl":
-        run.require("rtl")
         from codegen.verify.rtlsim import run_rtlsim
 
         return run_rtlsim(run, images, stall_in=0.0, stall_out=0.0, seed=0, waveform=None).logits

@@ -7,7 +7,6 @@ does not occur exactly as often as expected, rendering stops with a sentence tha
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -16,6 +15,7 @@ from typing import Any, ClassVar
 
 from codegen.cores.core import Rendered
 from codegen.errors import RenderError
+from codegen.scratch import scratch_folder
 
 LIBRARY_FOLDER = "finn"
 """Folder of the copied library files, below the one that is rendered into."""
@@ -91,8 +91,8 @@ def render_finn(name: str, operator: Any, steps: Sequence[PatchStep], folder: Pa
         raise RenderError(f"{name!r} has no FINN operator, which generates its RTL")
     library = Path(get_settings().finn_rtllib)
     sources = []
-    with tempfile.TemporaryDirectory(prefix="spikefold-") as scratch:
-        operator.set_nodeattr("code_gen_dir_ipgen", scratch)
+    with scratch_folder() as scratch:
+        operator.set_nodeattr("code_gen_dir_ipgen", str(scratch))
         try:
             # FINN's generators take the graph, the part and the clock, and use none of them.
             operator.generate_hdl(None, _UNUSED_PART, _UNUSED_CLOCK_NS)
@@ -106,9 +106,9 @@ def render_finn(name: str, operator: Any, steps: Sequence[PatchStep], folder: Pa
                 text = patch_library_file(library, str(source.relative_to(library)), steps)
             else:
                 target = Path(source.name)
-                text = _patched(library, source.read_text(), [step for step in steps if step.template])
+                text = _patched(library, source.read_text(encoding="utf-8"), [step for step in steps if step.template])
             (folder / target).parent.mkdir(exist_ok=True)
-            (folder / target).write_text(text)
+            (folder / target).write_text(text, encoding="utf-8")
             sources.append(str(target))
         operator.set_nodeattr("code_gen_dir_ipgen", "")
     return Rendered(tuple(sources))
@@ -119,7 +119,9 @@ def patch_library_file(library: Path, file: str, steps: Sequence[PatchStep]) -> 
 
     Raises RenderError when a step does not know the installed file.
     """
-    return _patched(library, (library / file).read_text(), [step for step in steps if step.file == file])
+    return _patched(
+        library, (library / file).read_text(encoding="utf-8"), [step for step in steps if step.file == file]
+    )
 
 
 def _patched(library: Path, text: str, steps: Sequence[PatchStep]) -> str:

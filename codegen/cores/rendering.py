@@ -24,7 +24,7 @@ def environment(language: Language) -> Environment:
 
 def render(language: Language, template: str, values: dict[str, object], target: Path) -> Path:
     """Render hls_templates/<language>/<template> to the target file; a missing value is an error."""
-    target.write_text(environment(language).get_template(template).render(values))
+    target.write_text(environment(language).get_template(template).render(values), encoding="utf-8")
     return target
 
 

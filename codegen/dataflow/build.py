@@ -76,8 +76,9 @@ def build_graph(
     lut_share: float | None = None,
     fifo_depths: FifoDepths = "planned",
     measure: MeasureDepths | None = None,
+    into: RunFolder | None = None,
 ) -> ModelWrapper:
-    """Write graph.onnx, folding.json and results/folding.json of a run and return the graph.
+    """Write graph.onnx, folding.json and results/folding.json of a run (into another one: ``into``); return the graph.
 
     ``board`` names a board of fpga.boards; "none" or None is no budget. Without ``target_cycles`` and ``folding_file``
     the folding is the fastest within ``lut_share`` of the board's LUTs (None: DEFAULT_SHARE, or more where that is too
@@ -105,16 +106,17 @@ def build_graph(
     with quiet():
         model = fold(model, folding, part)
         nodes = analyse(model, part)
-    write_whole(run.path / "graph.onnx", lambda aside: model.save(str(aside)))
-    write_folding(folding, run.path / "folding.json")
+    into = into or run
+    write_whole(into.path / "graph.onnx", lambda aside: model.save(str(aside)))
+    write_folding(folding, into.path / "folding.json")
     FoldingResult(
         target_cycles=target_cycles,
         estimate=estimate,
         bound=max(node.cycles for node in nodes),
         nodes=nodes,
         model_sha256=model_digest,
-        graph_sha256=file_digest(run.path / "graph.onnx"),
-    ).save(run)
+        graph_sha256=file_digest(into.path / "graph.onnx"),
+    ).save(into)
     return model
 
 

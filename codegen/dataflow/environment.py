@@ -7,23 +7,20 @@ written to the home folder or the working folder. Import this module before anyt
 
 from __future__ import annotations
 
-import atexit
 import logging
 import os
-import shutil
-import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from codegen.scratch import lasting_scratch_folder
+
 
 def prepare_environment() -> None:
     """Give FINN a build folder and silence its notices; idempotent, keeps what the user has set."""
     if "FINN_BUILD_DIR" not in os.environ:
-        scratch = Path(tempfile.mkdtemp(prefix="spikefold-finn-"))
-        atexit.register(shutil.rmtree, scratch, ignore_errors=True)
-        os.environ["FINN_BUILD_DIR"] = str(scratch)
+        os.environ["FINN_BUILD_DIR"] = str(lasting_scratch_folder())
     if "FINN_SETTINGS" not in os.environ:
         # A file that does not exist: FINN then takes its defaults, and does not create ~/.finn to look for one.
         os.environ["FINN_SETTINGS"] = str(Path(os.environ["FINN_BUILD_DIR"]) / "settings.yaml")

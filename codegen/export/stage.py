@@ -10,19 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codegen.arithmetic.fold_batchnorm import fold_network
+from codegen.arrays import save_sealed
 from codegen.digests import file_digest
 from codegen.export.onnx_writer import build_model
 from codegen.progress import Progress
-from codegen.results import OnnxResult
-from codegen.run_folder import RunFolder, save_array
+from codegen.results import MEASURED, OnnxResult
+from codegen.run_folder import RunFolder, made_aside, replace_in
 from codegen.run_inputs import load_network_description, load_test_set
 from codegen.verify.golden import LOGITS_FILE, images_digest
 from codegen.verify.onnx_runtime import OnnxNetwork, load_network
-from sca_train.files import write_bytes
 
 SPARSITY_IMAGES = 512
-LATER_STAGES = ("graph.onnx", "folding.json", "hls", "rtl", "results/folding.json", "results/sources.json")
-LATER_RESULTS = ("results/csim.json", "results/rtl.json", "results/rtl_stalled.json", "results/synth.json")
+RESULT_FILE = "results/onnx.json"
+WRITTEN = ("model.onnx", LOGITS_FILE, RESULT_FILE)
+LATER_STAGES = ("graph.onnx", "folding.json", "hls", "rtl")
+LATER_RESULTS = ("results/folding.json", "results/sources.json", *MEASURED)
 
 
 @dataclass(frozen=True)
@@ -44,35 +46,39 @@ def export_run(run: RunFolder, frac_bits: int, limit: int | None = None, data: P
     """
     compact_digest = file_digest(run.require("compact.safetensors"))
     description = load_network_description(run)
-    model = build_model(fold_network(description, frac_bits), description.class_names)
-    content = model.SerializeToString(deterministic=True)
-    everything = load_test_set(run, data)
-    target = run.path / "model.onnx"
-    if target.exists() and target.read_bytes() != content:
-        run.discard(*LATER_STAGES, *LATER_RESULTS)
-    run.discard("results/onnx.json", LOGITS_FILE)
-    write_bytes(target, content)
-    test_set_digest = images_digest(everything.images)
-    tests = everything.first(limit)
-    logits, seconds = _logits(load_network(target), tests.images)
-    sparsity = _sparsity(load_network(target, with_spikes=True), tests.images[:SPARSITY_IMAGES])
-    (run.path / "results").mkdir(exist_ok=True)
-    save_array(run.path / LOGITS_FILE, logits)
-    result = OnnxResult(
-        accuracy=tests.accuracy(logits),
-        shipped_accuracy=tests.shipped_accuracy(logits),
-        images=len(logits),
-        mismatches=None,
-        seconds=seconds,
-        images_per_second=len(logits) / seconds,
-        spike_sparsity=sparsity,
-        spike_sparsity_images=min(SPARSITY_IMAGES, len(logits)),
-        compact_sha256=compact_digest,
-        model_sha256=file_digest(target),
-        test_set_sha256=test_set_digest,
+    content = build_model(fold_network(description, frac_bits), description.class_names).SerializeToString(
+        deterministic=True
     )
-    result.save(run)
+    everything = load_test_set(run, data)
+    with made_aside(run) as made:
+        model = made.path / "model.onnx"
+        model.write_bytes(content)
+        tests = everything.first(limit)
+        logits, seconds = _logits(load_network(model), tests.images)
+        sparsity = _sparsity(load_network(model, with_spikes=True), tests.images[:SPARSITY_IMAGES])
+        save_sealed(made.path / LOGITS_FILE, logits)
+        result = OnnxResult(
+            accuracy=tests.accuracy(logits),
+            shipped_accuracy=tests.shipped_accuracy(logits),
+            images=len(logits),
+            mismatches=None,
+            seconds=seconds,
+            images_per_second=len(logits) / seconds,
+            spike_sparsity=sparsity,
+            spike_sparsity_images=min(SPARSITY_IMAGES, len(logits)),
+            compact_sha256=compact_digest,
+            model_sha256=file_digest(model),
+            test_set_sha256=images_digest(everything.images),
+        )
+        result.save(made)
+        same = _is_file(run.path / "model.onnx", content)
+        stale = (RESULT_FILE, LOGITS_FILE) if same else (RESULT_FILE, LOGITS_FILE, *LATER_RESULTS, *LATER_STAGES)
+        replace_in(run, made, WRITTEN, stale)
     return ExportSummary(tests.told(logits), result.images_per_second)
+
+
+def _is_file(file: Path, content: bytes) -> bool:
+    return file.is_file() and file.read_bytes() == content
 
 
 def _logits(network: OnnxNetwork, images: NDArray[np.uint8]) -> tuple[NDArray[np.int32], float]:

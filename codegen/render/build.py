@@ -3,37 +3,53 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import shutil
 import subprocess
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from codegen.errors import SimulationError
 from codegen.progress import Progress
+from codegen.run_folder import waiting_turn
+from sca_train.files import check_replaceable, remove_unfinished, write_whole
 
-_KEY_FILE = "key"
 _WATCH_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
-class CachedBuild:
-    """A build folder whose program is good as long as ``key`` (a hash of everything that went in) is the same."""
+class KeptProgram:
+    """A program in a folder of the run's build/, good as long as ``key`` (a hash of all that went in) is the same.
+
+    It is compiled elsewhere and kept whole or not at all under a name that has the key, so that neither a killed
+    process nor two that compile at once leave one of other sources.
+    """
 
     folder: Path
-    program: Path
+    name: str
     key: str
 
-    def is_current(self) -> bool:
-        key_file = self.folder / _KEY_FILE
-        return self.program.is_file() and key_file.is_file() and key_file.read_text() == self.key
+    @property
+    def program(self) -> Path:
+        return self.folder / f"{self.name}-{self.key}"
 
-    def mark_current(self) -> None:
-        (self.folder / _KEY_FILE).write_text(self.key)
+    def is_there(self) -> bool:
+        return os.access(self.program, os.X_OK)
 
-    def invalidate(self) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / _KEY_FILE).unlink(missing_ok=True)
+    def keep(self, compiled: Path, *beside: Path) -> None:
+        """Take the program, in the place of earlier ones, and files ``beside`` it for the next compilation."""
+        with waiting_turn(self.folder):
+            remove_unfinished(self.folder, ("*",))
+            earlier = [path for path in self.folder.glob(f"{self.name}-*") if path != self.program]
+            for file in beside:
+                write_whole(self.folder / file.name, partial(shutil.copyfile, file))
+            write_whole(self.program, partial(shutil.copyfile, compiled))
+            self.program.chmod(0o755)
+            for path in earlier:
+                path.unlink()
 
 
 def content_key(paths: Iterable[Path], options: Sequence[str]) -> str:
@@ -53,6 +69,8 @@ class Command:
     purpose: str
     log: Path
     working_folder: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Beside that of this process."""
 
 
 def run_tool(command: Command, watch: Callable[[], None] | None = None) -> None:
@@ -61,11 +79,16 @@ def run_tool(command: Command, watch: Callable[[], None] | None = None) -> None:
     Raises SimulationError naming the log when the tool is missing or fails.
     """
     command.log.parent.mkdir(parents=True, exist_ok=True)
+    check_replaceable(command.log)
     try:
         with (
-            command.log.open("w") as log,
+            command.log.open("wb") as log,
             subprocess.Popen(
-                command.arguments, cwd=command.working_folder, stdout=log, stderr=subprocess.STDOUT
+                command.arguments,
+                cwd=command.working_folder,
+                env={**os.environ, **command.environment},
+                stdout=log,
+                stderr=subprocess.STDOUT,
             ) as process,
         ):
             while (status := _wait(process)) is None:
@@ -75,6 +98,8 @@ def run_tool(command: Command, watch: Callable[[], None] | None = None) -> None:
         raise SimulationError(
             f"{command.purpose} needs {command.arguments[0]}, which is not installed or not on PATH"
         ) from error
+    except PermissionError as error:
+        raise SimulationError(f"{command.purpose} needs {command.arguments[0]}, which may not be run") from error
     if status != 0:
         raise SimulationError(f"{command.purpose} failed (exit status {status}); the log is {command.log}")
 

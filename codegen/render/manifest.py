@@ -22,6 +22,8 @@ index (data_<i>, valid_<i>, ready_<i>); its producer or consumer is null where i
 streams.json is what the C simulation needs beside the sources:
 
     {"input": STREAM, "output": STREAM, "max_width": bits of the widest ap_uint}
+
+Both are read whole or not at all: names are plain, and files lie below the run folder.
 """
 
 from __future__ import annotations
@@ -29,28 +31,45 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import Field
 
 from codegen.cores.core import Stream, port_name
+from codegen.errors import RenderError
+from codegen.records import RecordError, read_record
+from codegen.run_folder import RunFolder
 from sca_train.files import write_text
 
 MANIFEST = "nodes.json"
 HLS_STREAMS = "streams.json"
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+"""Of a module or node; a name in Verilog and C++."""
+FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*$")]
+"""A path of plain names, none of which begins with a dot."""
+
+_Content = TypeVar("_Content")
 
 
 @dataclass(frozen=True)
 class RenderedNode:
     """One node's module and the files it needs."""
 
-    name: str
-    op: str
-    module: str
-    files: tuple[str, ...]
-    data_files: tuple[str, ...]
+    name: Name
+    op: Name
+    module: Name
+    files: tuple[FileName, ...]
+    data_files: tuple[FileName, ...]
     inputs: tuple[Stream, ...]
     outputs: tuple[Stream, ...]
     cycles: int
     parameters: dict[str, Any]
+
+    @property
+    def all_files(self) -> tuple[str, ...]:
+        """Sources in compile order, then memories."""
+        return (*self.files, *self.data_files)
 
 
 @dataclass(frozen=True)
@@ -67,11 +86,11 @@ class RenderedEdge:
 class Manifest:
     """Everything in an rtl/ folder."""
 
-    top: str
+    top: Name
     bound: int
     input: Stream
     output: Stream
-    files: tuple[str, ...]
+    files: tuple[FileName, ...]
     nodes: tuple[RenderedNode, ...]
     edges: tuple[RenderedEdge, ...]
 
@@ -110,9 +129,8 @@ def write_hls_streams(streams: HlsStreams, folder: Path) -> Path:
 
 
 def read_hls_streams(file: Path) -> HlsStreams:
-    """Read the streams.json of an hls/ folder."""
-    content = json.loads(file.read_text())
-    return HlsStreams(_read_stream(content["input"]), _read_stream(content["output"]), content["max_width"])
+    """Read the streams.json of a run's hls/; raises RenderError, one sentence, where it is damaged."""
+    return _read(HlsStreams, file)
 
 
 def write_manifest(manifest: Manifest, folder: Path) -> Path:
@@ -139,35 +157,37 @@ def write_manifest(manifest: Manifest, folder: Path) -> Path:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Read nodes.json of an rtl/ folder."""
-    content = json.loads((folder / MANIFEST).read_text())
-    return Manifest(
-        top=content["top"],
-        bound=content["bound"],
-        input=_read_stream(content["input"]),
-        output=_read_stream(content["output"]),
-        files=tuple(content["files"]),
-        nodes=tuple(
-            RenderedNode(
-                name=node["name"],
-                op=node["op"],
-                module=node["module"],
-                files=tuple(node["files"]),
-                data_files=tuple(node["data_files"]),
-                inputs=tuple(_read_stream(stream) for stream in node["inputs"]),
-                outputs=tuple(_read_stream(stream) for stream in node["outputs"]),
-                cycles=node["cycles"],
-                parameters=node["parameters"],
-            )
-            for node in content["nodes"]
-        ),
-        edges=tuple(RenderedEdge(**edge) for edge in content["edges"]),
-    )
+    """Read nodes.json of a run's rtl/.
+
+    Raises RenderError, one sentence, where it is damaged, or names a file that is not there or not in the run folder.
+    """
+    file = folder / MANIFEST
+    manifest = _read(Manifest, file)
+    place = folder.resolve()
+    if not place.is_relative_to(folder.parent.resolve()):
+        raise RenderError(_sentence(file, f"{folder} leads out of the run folder"))
+    for name in dict.fromkeys((*manifest.files, *(file for node in manifest.nodes for file in node.all_files))):
+        source = (folder / name).resolve()
+        if not source.is_file() or not source.is_relative_to(place):
+            raise RenderError(_sentence(file, f"{file} names {name}, which is no file below {folder}"))
+    nodes = {node.name for node in manifest.nodes}
+    for edge in manifest.edges:
+        for end in (edge.producer, edge.consumer):
+            if end is not None and end not in nodes:
+                raise RenderError(_sentence(file, f"{file} has a stream of {end}, which is none of its nodes"))
+    return manifest
+
+
+def _read(kind: type[_Content], file: Path) -> _Content:
+    try:
+        return read_record(kind, file)
+    except RecordError as error:
+        raise RenderError(_sentence(file, str(error))) from None
+
+
+def _sentence(file: Path, fault: str) -> str:
+    return f"{fault}; run `make hls {RunFolder(file.parents[1]).make_option}` again"
 
 
 def _stream(stream: Stream) -> dict[str, Any]:
     return {**asdict(stream), "bits": stream.bits, "padded_bits": stream.padded_bits}
-
-
-def _read_stream(content: dict[str, Any]) -> Stream:
-    return Stream(content["lanes"], content["element_bits"], content["signed"], content["words"])

@@ -111,10 +111,10 @@ def render_hls(graph: DataflowGraph, folder: Path, target: Target, progress: Cal
                 max_width=width,
             )
         )
-        (folder / name).write_text(text)
+        (folder / name).write_text(text, encoding="utf-8")
     template = environment("hls").get_template("csim_nodes.cpp.j2")
     for name, members in _compile_units(nodes, calls).items():
-        (folder / CSIM_FOLDER / f"{name}.cpp").write_text(template.render(calls=members))
+        (folder / CSIM_FOLDER / f"{name}.cpp").write_text(template.render(calls=members), encoding="utf-8")
 
 
 def max_width(nodes: Sequence[Node]) -> int:

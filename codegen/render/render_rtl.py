@@ -61,7 +61,7 @@ def render_rtl(graph: DataflowGraph, folder: Path, progress: Callable[[str], Non
             RenderedEdge(_name(edge.producer), edge.output, _name(edge.consumer), edge.input) for edge in graph.edges
         ),
     )
-    (folder / FILE_LIST).write_text("\n".join(manifest.files) + "\n")
+    (folder / FILE_LIST).write_text("\n".join(manifest.files) + "\n", encoding="utf-8")
     write_manifest(manifest, folder)
     return manifest
 

@@ -7,11 +7,12 @@ from typing import Any
 
 from codegen.cores import core_class
 from codegen.cores.core import LayerCore, StreamCore
+from codegen.current import Results, load_results
 from codegen.fit import find_board
 from codegen.pruning import reached_ratio
-from codegen.report.current import Results, load_results
+from codegen.render.manifest import MANIFEST, RenderedNode, read_manifest
 from codegen.results import OnnxResult, RtlSimulationResult, SimulationResult, SynthesisResult
-from codegen.run_folder import RunFolder, read_json
+from codegen.run_folder import RunFolder
 from sca_train.config import TrainConfig
 from sca_train.measure.metrics_file import Epoch, Reduction, read_metrics
 from sca_train.run_config import load_run_config
@@ -76,7 +77,7 @@ class Report:
     seed: int
     params: Reduction
     synops: Reduction
-    channels: dict[str, list[int]]
+    channels: dict[str, tuple[int, int]]
     accuracy: dict[str, float | None]
     images: dict[str, int | None]
     mismatches: dict[str, int | None]
@@ -124,7 +125,8 @@ def collect(run: RunFolder) -> Measured:
     compared = {"onnx": results.onnx, "csim": results.csim, "rtl": results.rtl}
     accuracies = {stage: result.accuracy if result else None for stage, result in compared.items()}
     images = {stage: result.images if result else None for stage, result in compared.items()}
-    manifest = read_json(run.path / "rtl" / "nodes.json") if (run.path / "rtl" / "nodes.json").exists() else {}
+    rtl = run.path / "rtl"
+    nodes = read_manifest(rtl).nodes if (rtl / MANIFEST).exists() else ()
     report = Report(
         model=config.model,
         dataset=config.dataset,
@@ -134,16 +136,16 @@ def collect(run: RunFolder) -> Measured:
         seed=config.seed,
         params=metrics.params,
         synops=metrics.synops,
-        channels={name: list(counts) for name, counts in metrics.channels.items()},
+        channels=metrics.channels,
         accuracy={"float": metrics.accuracy, **accuracies},
         images={"float": metrics.images, **images},
         mismatches={
             "csim": results.csim.mismatches if results.csim else None,
             "rtl": results.rtl.mismatches if results.rtl else None,
         },
-        cycles=_cycles(results.rtl, _bound(manifest.get("nodes", [])), results.synth),
+        cycles=_cycles(results.rtl, _bound(nodes), results.synth),
         resources=_resources(results.synth),
-        layers=_layers(manifest.get("nodes", []), results),
+        layers=_layers(nodes, results),
     )
     return Measured(
         report=report,
@@ -170,9 +172,9 @@ def _cycles(rtl: RtlSimulationResult | None, bound: int | None, synth: Synthesis
     )
 
 
-def _bound(nodes: list[dict[str, Any]]) -> int | None:
+def _bound(nodes: tuple[RenderedNode, ...]) -> int | None:
     """Cycles per frame of the slowest layer: what only moves elements is left out, so no interval can be shorter."""
-    return max((node["cycles"] for node in nodes if not issubclass(core_class(node["op"]), StreamCore)), default=None)
+    return max((node.cycles for node in nodes if not issubclass(core_class(node.op), StreamCore)), default=None)
 
 
 def _resources(synth: SynthesisResult | None) -> ResourceUse:
@@ -192,7 +194,7 @@ def _resources(synth: SynthesisResult | None) -> ResourceUse:
     )
 
 
-def _layers(nodes: list[dict[str, Any]], results: Results) -> list[NodeFigures]:
+def _layers(nodes: tuple[RenderedNode, ...], results: Results) -> list[NodeFigures]:
     """The nodes of the accelerator in stream order; a node has the sparsity of the layer that it computes."""
     cores = {core.name: core for core in results.synth.cores} if results.synth else {}
     layers = {node.name: node.layer for node in results.folding.nodes} if results.folding else {}
@@ -200,18 +202,18 @@ def _layers(nodes: list[dict[str, Any]], results: Results) -> list[NodeFigures]:
     sparsities = results.onnx.spike_sparsity if results.onnx else {}
     figures = []
     for node in nodes:
-        parameters = node["parameters"]
-        core, layer = cores.get(node["name"]), layers.get(node["name"])
-        leads_layer = issubclass(core_class(node["op"]), LayerCore)
+        parameters = node.parameters
+        core, layer = cores.get(node.name), layers.get(node.name)
+        leads_layer = issubclass(core_class(node.op), LayerCore)
         figures.append(
             NodeFigures(
-                name=node["name"],
-                op=node["op"],
+                name=node.name,
+                op=node.op,
                 pe=parameters.get("pe"),
                 simd=parameters.get("simd"),
                 tp=parameters.get("tp"),
                 # FINN has no estimate for FIFOs and width converters and says 0.
-                cycles=node["cycles"] or None,
+                cycles=node.cycles or None,
                 lut=core.lut if core else None,
                 bram36=core.bram36 if core else None,
                 sparsity=sparsities.get(layer) if layer and leads_layer else None,

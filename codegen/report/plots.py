@@ -108,7 +108,7 @@ def _accuracy(axes: Axes, report: Report) -> None:
     axes.set_xlabel("test accuracy")
 
 
-def _channels(axes: Axes, channels: dict[str, list[int]]) -> None:
+def _channels(axes: Axes, channels: dict[str, tuple[int, int]]) -> None:
     for row, (dense, compact) in enumerate(channels.values()):
         axes.barh(row, dense, color=MUTED, height=0.75, label="before" if row == 0 else None)
         axes.barh(row, compact, color=ACCENT, height=0.45, label="after" if row == 0 else None)

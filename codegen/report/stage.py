@@ -8,11 +8,14 @@ from pathlib import Path
 
 import jinja2
 
-from codegen.report.collect import Measured, Reduction, collect
+from codegen.report.collect import Measured, collect
 from codegen.report.plots import draw_plots, inline
-from codegen.run_folder import RunFolder, fresh_folder
+from codegen.run_folder import RunFolder, made_aside, replace_in
+from sca_train.command_line import one_line
 from sca_train.files import write_text
+from sca_train.measure.metrics_file import Reduction
 
+WRITTEN = ("plots", "report.json", "report.html")
 TEMPLATE = Path(__file__).parent / "page.html.j2"
 CHECKS = (
     ("float", "float network, torch"),
@@ -62,13 +65,15 @@ def write_report(run: RunFolder) -> Path:
     measured = collect(run)
     plots = draw_plots(measured)
     page = render_page(run.name, measured, plots)
-    with fresh_folder(run.path / "plots") as folder:
+    with made_aside(run) as made:
+        folder = made.path / "plots"
+        folder.mkdir()
         for name, svg in plots.items():
-            (folder / f"{name}.svg").write_text(svg)
-    write_text(run.path / "report.json", json.dumps(measured.report.as_json(), indent=2) + "\n")
-    target = run.path / "report.html"
-    write_text(target, page)
-    return target
+            (folder / f"{name}.svg").write_text(svg, encoding="utf-8")
+        write_text(made.path / "report.json", json.dumps(measured.report.as_json(), indent=2) + "\n")
+        write_text(made.path / "report.html", page)
+        replace_in(run, made, WRITTEN, stale=())
+    return run.path / "report.html"
 
 
 def render_page(run_name: str, measured: Measured, plots: dict[str, str]) -> str:
@@ -76,8 +81,8 @@ def render_page(run_name: str, measured: Measured, plots: dict[str, str]) -> str
     report = measured.report
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     used, budget = report.resources, report.resources.budget
-    return environment.from_string(TEMPLATE.read_text()).render(
-        run=run_name,
+    return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
+        run=one_line(run_name),
         report=report,
         plots={name: inline(svg, name) for name, svg in plots.items()},
         checks=CHECKS,

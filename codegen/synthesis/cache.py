@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from codegen.fit import Resources
+from codegen.records import RecordError, read_record
 from codegen.synthesis.cells import CoreUse
 from sca_train.files import write_text
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """Content of a file: a core's ``CoreUse`` and the seconds that its synthesis took."""
+
+    resources: Resources
+    memory_luts: int
+    carry_bits: int
+    seconds: float
 
 
 class SynthesisCache:
@@ -18,13 +29,15 @@ class SynthesisCache:
         self.folder = folder / "synth"
 
     def load(self, key: str) -> tuple[CoreUse, float] | None:
-        """Resources and the seconds that their synthesis took, or None."""
+        """Resources and the seconds that their synthesis took; None where there is no whole file that says so."""
         entry = self.folder / f"{key}.json"
         if not entry.exists():
             return None
-        stored = json.loads(entry.read_text())
-        seconds = float(stored.pop("seconds"))
-        return CoreUse(resources=Resources(**stored.pop("resources")), **stored), seconds
+        try:
+            stored = read_record(_Entry, entry)
+        except RecordError:
+            return None
+        return CoreUse(stored.resources, stored.memory_luts, stored.carry_bits), stored.seconds
 
     def store(self, key: str, use: CoreUse, seconds: float) -> None:
         """Keep a result; written whole or not at all."""

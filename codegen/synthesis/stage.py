@@ -49,7 +49,7 @@ def synthesise(
     root = run.path / "rtl"
     digest = sources_digest(root)
     sources = {
-        node.name: CoreSources(op=node.op, module=node.module, root=root, files=(*node.files, *node.data_files))
+        node.name: CoreSources(op=node.op, module=node.module, root=root, files=node.all_files)
         for node in manifest.nodes
     }
     uses = _synthesise_all(sources, target, jobs, cache or SynthesisCache(cache_folder()), core_timeout)

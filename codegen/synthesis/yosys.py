@@ -13,7 +13,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -21,6 +20,7 @@ from pathlib import Path
 
 from codegen.cores import core_class
 from codegen.errors import SynthesisError
+from codegen.scratch import scratch_folder
 from codegen.synthesis.cells import CoreUse, core_use
 from fpga.boards import Family
 
@@ -113,15 +113,22 @@ def synthesise_core(core: CoreSources, family: Family, timeout: float) -> Synthe
     EndedError when Yosys was ended from outside.
     """
     started = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="spikefold-synth-") as name:
-        folder = Path(name)
+    with scratch_folder() as folder:
         for file in core.files:
             (folder / file).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(core.root / file, folder / file)
         shutil.copyfile(_SHIFT_REGISTER_READS, folder / _SHIFT_REGISTER_READS.name)
         command = [sys.executable, "-c", _RUN_YOSYS, "-q", "-p", script(core, family)]
         try:
-            done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=timeout, check=False)
+            done = subprocess.run(
+                command,
+                cwd=folder,
+                capture_output=True,
+                encoding="utf-8",
+                errors="replace",
+                timeout=timeout,
+                check=False,
+            )
         except subprocess.TimeoutExpired as error:
             raise SynthesisError(
                 f"Yosys did not finish {core.module} ({core.op}) within {timeout:g} seconds; "
@@ -135,7 +142,9 @@ def synthesise_core(core: CoreSources, family: Family, timeout: float) -> Synthe
         statistics = folder / _STATISTICS
         if done.returncode or not statistics.exists():
             raise SynthesisError(f"Yosys rejects {core.module} ({core.op}): {_diagnostic(done.stderr + done.stdout)}")
-        return SynthesisedCore(use=core_use(json.loads(statistics.read_text())), seconds=time.monotonic() - started)
+        return SynthesisedCore(
+            use=core_use(json.loads(statistics.read_text(encoding="utf-8"))), seconds=time.monotonic() - started
+        )
 
 
 def _ending(code: int) -> str:

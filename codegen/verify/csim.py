@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 
 from codegen.errors import SimulationError
 from codegen.progress import Progress
-from codegen.render.build import CachedBuild, Command, content_key, run_tool, run_tools
+from codegen.render.build import Command, KeptProgram, content_key, run_tool, run_tools
 from codegen.render.manifest import HLS_STREAMS, read_hls_streams
 from codegen.render.render_hls import CSIM_FOLDER, INCLUDE_FOLDER, NODE_FOLDER
 from codegen.run_folder import RunFolder
+from codegen.scratch import scratch_folder
 from codegen.verify.stream_words import image_words, logits_of_words
 
 _COMPILER = "g++"
@@ -46,23 +47,26 @@ def run_csim(run: RunFolder, images: NDArray[np.uint8], quick: bool = False) -> 
     run.require("hls")
     streams = read_hls_streams(run.require(f"hls/{HLS_STREAMS}"))
     words = image_words(images, streams.input)
-    build = build_csim(run, streams.max_width, quick)
-    with tempfile.TemporaryDirectory(prefix="spikefold-") as scratch:
-        image_file, result_file, trip_file = (Path(scratch) / name for name in ("images", "results", "trips"))
+    program = build_csim(run, streams.max_width, quick)
+    with scratch_folder() as scratch:
+        image_file, result_file, trip_file = (scratch / name for name in ("images", "results", "trips"))
         words.tofile(image_file)
         workers = min(os.cpu_count() or 1, len(words))
         files = [str(file) for file in (image_file, result_file, trip_file)]
         start = time.monotonic()
-        _run([str(build.program.resolve()), *files, str(len(words)), str(workers)], run, len(words))
+        _run([str(program.resolve()), *files, str(len(words)), str(workers)], run, len(words))
         seconds = time.monotonic() - start
         shape = (len(words), streams.output.words, streams.output.bytes)
         logits = logits_of_words(np.fromfile(result_file, dtype=np.uint8).reshape(shape), streams.output)
-        trips = {name: int(count) for name, count in (line.split() for line in trip_file.read_text().splitlines())}
+        trips = {
+            name: int(count)
+            for name, count in (line.split() for line in trip_file.read_text(encoding="utf-8").splitlines())
+        }
     return CsimResult(logits=logits, seconds=seconds, trips=trips)
 
 
-def build_csim(run: RunFolder, max_width: int, quick: bool = False) -> CachedBuild:
-    """Compile the C simulation of a run, or find the program compiled from the same sources.
+def build_csim(run: RunFolder, max_width: int, quick: bool = False) -> Path:
+    """The program of a run's C simulation, compiled unless it is there, compiled from the same sources.
 
     ``max_width``: AP_INT_MAX_W. ``quick``: as in ``run_csim``; all nodes in one unit, so that the vendor's headers are
     read once.
@@ -78,26 +82,27 @@ def build_csim(run: RunFolder, max_width: int, quick: bool = False) -> CachedBui
         units += sorted((hls / CSIM_FOLDER).glob("*.cpp"))
         flags += [*_OPTIMISATION, "-DSPIKEFOLD_SEPARATE_NODES"]
     sources = [file for file in hls.rglob("*") if file.suffix in (".cpp", ".hpp")]
-    build = CachedBuild(folder, folder / "csim", content_key(sources, [_COMPILER, *flags]))
-    if build.is_current():
-        return build
-    build.invalidate()
-    objects = [folder.resolve() / f"{unit.stem}.o" for unit in units]
-    commands = [
-        Command(
-            [_COMPILER, *flags, "-c", str(unit.relative_to(hls)), "-o", str(target)],
-            f"compiling {unit.name} for C simulation",
-            folder / f"{unit.stem}.log",
-            hls,
-        )
-        for unit, target in zip(units, objects, strict=True)
-    ]
-    progress = Progress("compiling the C simulation", "files")
-    run_tools(commands, os.cpu_count() or 1, progress)
-    link = [_COMPILER, *map(str, objects), "-o", str(build.program.resolve())]
-    run_tool(Command(link, "linking the C simulation", folder / "link.log", hls))
-    build.mark_current()
-    return build
+    kept = KeptProgram(folder, "csim", content_key(sources, [_COMPILER, *flags]))
+    if kept.is_there():
+        return kept.program
+    with scratch_folder() as scratch:
+        objects = [scratch / f"{unit.stem}.o" for unit in units]
+        commands = [
+            Command(
+                [_COMPILER, *flags, "-c", str(unit.relative_to(hls)), "-o", str(target)],
+                f"compiling {unit.name} for C simulation",
+                folder / f"{unit.stem}.log",
+                hls,
+            )
+            for unit, target in zip(units, objects, strict=True)
+        ]
+        progress = Progress("compiling the C simulation", "files")
+        run_tools(commands, os.cpu_count() or 1, progress)
+        program = scratch / "csim"
+        link = [_COMPILER, *map(str, objects), "-o", str(program)]
+        run_tool(Command(link, "linking the C simulation", folder / "link.log", hls))
+        kept.keep(program)
+    return kept.program
 
 
 def vendor_headers() -> Path:
@@ -116,8 +121,10 @@ def vendor_headers() -> Path:
 def _run(arguments: list[str], run: RunFolder, count: int) -> None:
     progress = Progress("C simulation", "images")
     with (
-        tempfile.TemporaryFile("w+") as errors,
-        subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=errors, text=True) as process,
+        tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors,
+        subprocess.Popen(
+            arguments, stdout=subprocess.PIPE, stderr=errors, encoding="utf-8", errors="replace"
+        ) as process,
     ):
         assert process.stdout is not None
         for line in process.stdout:

@@ -8,7 +8,6 @@ at once where that is possible. The last one proves the depths under random back
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +28,7 @@ from codegen.progress import Progress
 from codegen.render.graph import DataflowGraph, from_model
 from codegen.render.render import render_sources
 from codegen.run_folder import RunFolder
+from codegen.scratch import scratch_folder
 from codegen.verify.images import input_steps
 from codegen.verify.rtlsim import RtlResult, run_gauged
 
@@ -72,8 +72,8 @@ def search_depths(model: ModelWrapper, folding: NodeFolding, part: str) -> Measu
 
     Raises SimulationError where the network does not run at all or a run gives other results, or as ``run_rtlsim``.
     """
-    with tempfile.TemporaryDirectory(prefix="spikefold-") as scratch:
-        return _GaugedModel.build(model, folding, part, Path(scratch)).search()
+    with scratch_folder() as scratch:
+        return _GaugedModel.build(model, folding, part, scratch).search()
 
 
 @dataclass

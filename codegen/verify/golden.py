@@ -7,6 +7,7 @@ import hashlib
 import numpy as np
 from numpy.typing import NDArray
 
+from codegen.arrays import read_sealed
 from codegen.digests import file_digest
 from codegen.results import OnnxResult
 from codegen.run_folder import RunFolder
@@ -26,14 +27,13 @@ def golden_logits(run: RunFolder, test_images: NDArray[np.uint8], limit: int | N
     Those that the export kept when model and test set are still the same and it kept enough, else computed again.
     """
     model = run.require("model.onnx")
-    kept, result = run.path / LOGITS_FILE, OnnxResult.load(run)
+    result = OnnxResult.load(run)
     if (
         result is not None
-        and kept.exists()
         and result.model_sha256 == file_digest(model)
         and result.test_set_sha256 == images_digest(test_images)
     ):
-        logits: NDArray[np.int32] = np.load(kept, allow_pickle=False)
-        if len(logits) >= len(test_images[:limit]):
+        logits = read_sealed(run.path / LOGITS_FILE)
+        if logits is not None and len(logits) >= len(test_images[:limit]):
             return logits[:limit]
     return run_onnx(model, test_images[:limit])

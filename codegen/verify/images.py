@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from codegen.arrays import read_array
 from codegen.dialect import FRAME_DIMENSIONS, PIXEL_BITS
 from codegen.errors import SimulationError
+from sca_train.errors import TrainError
 
 
 def check_images(images: NDArray[Any], input_shape: tuple[int, ...]) -> NDArray[np.uint8]:
@@ -44,16 +47,17 @@ def read_images(path: Path, input_shape: tuple[int, ...]) -> NDArray[np.uint8]:
 
     Raises SimulationError naming the file and what is wrong with it.
     """
-    if not path.is_file():
-        raise SimulationError(
-            f"image file {path} does not exist; give a .npy file of uint8 [N, {', '.join(map(str, input_shape))}]"
-        )
+    wanted = f"give a .npy file of uint8 [N, {', '.join(map(str, input_shape))}]"
+    if not path.exists():
+        raise SimulationError(f"image file {path} does not exist; {wanted}")
     try:
-        images = np.load(path, allow_pickle=False)
+        images = read_array(path)
+    except TrainError as error:
+        raise SimulationError(f"image file {error}; {wanted}") from error
     except (ValueError, OSError, EOFError) as error:
-        raise SimulationError(f"image file {path} is not a readable .npy array of numbers") from error
-    if not isinstance(images, np.ndarray):
-        raise SimulationError(f"image file {path} is an .npz archive; give a .npy file with one array")
+        if zipfile.is_zipfile(path):
+            raise SimulationError(f"image file {path} is an .npz archive; give a .npy file with one array") from error
+        raise SimulationError(f"image file {path} is not a readable .npy array of numbers ({error})") from error
     try:
         return check_images(images, input_shape)
     except SimulationError as error:

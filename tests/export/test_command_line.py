@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,9 +20,11 @@ from codegen.arithmetic.fold_batchnorm import fold_network
 from codegen.cli.main import main
 from codegen.digests import file_digest, sources_digest
 from codegen.errors import CodegenError
+from codegen.fit import NO_RESOURCES
+from codegen.results import FoldingResult, SourcesResult
 from codegen.run_folder import RunFolder
 from codegen.run_inputs import LabelledImages
-from codegen.verify.golden import golden_logits
+from codegen.verify.golden import LOGITS_FILE, golden_logits
 from codegen.verify.reference import run_layers, run_reference
 
 TEST_IMAGES = 70
@@ -51,6 +56,16 @@ def trained(tmp_path, monkeypatch, description):
     for module in (stage, compare):
         monkeypatch.setattr(module, "load_test_set", lambda run, data=None: LabelledImages(images, labels))
     return Trained(run, images, labels)
+
+
+def say_made(run):
+    """Empty hls/ and rtl/, and what `make hls` says of them."""
+    for folder in ("hls", "rtl"):
+        (run.path / folder).mkdir()
+    (run.path / "graph.onnx").write_bytes(b"a graph")
+    model, graph = (file_digest(run.path / file) for file in ("model.onnx", "graph.onnx"))
+    FoldingResult(None, NO_RESOURCES, bound=1, nodes=(), model_sha256=model, graph_sha256=graph).save(run)
+    SourcesResult(graph, *(sources_digest(run.path / folder) for folder in ("hls", "rtl"))).save(run)
 
 
 def _saved(run, stage):
@@ -159,6 +174,122 @@ def test_bad_image_files(trained, tmp_path, capsys, name, content, sentence):
     assert main(_simulate(trained.run, tmp_path / name, tmp_path / "out.npy")) == 2
     assert sentence in _error(capsys)
     assert not (tmp_path / "out.npy").exists()
+
+
+def test_a_header_that_claims_more_than_there_is_takes_no_memory(trained, tmp_path, capsys):
+    main(["export", str(trained.run.path)])
+    capsys.readouterr()
+    header = b"{'descr': '|u1', 'fortran_order': False, 'shape': (1000000000000000, 8, 8, 1), }".ljust(117) + b"\n"
+    content = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
+    (tmp_path / "x.npy").write_bytes(content + bytes(64))
+    assert main(_simulate(trained.run, tmp_path / "x.npy", tmp_path / "out.npy")) == 2
+    assert "[1000000000000000, 8, 8, 1] by its header and has 64 bytes" in _error(capsys)
+
+
+def test_pipes_and_devices_are_not_read(trained, tmp_path, capsys):
+    main(["export", str(trained.run.path)])
+    capsys.readouterr()
+    os.mkfifo(tmp_path / "pipe")
+    for source, kind in ((tmp_path / "pipe", "a pipe"), (Path("/dev/zero"), "a device"), (tmp_path, "a folder")):
+        assert main(_simulate(trained.run, source, tmp_path / "out.npy")) == 2
+        assert f"image file {source} is {kind}, not a regular file" in _error(capsys)
+
+
+@pytest.mark.parametrize("target", ["folder", "link", "/dev/null"])
+def test_outputs_take_the_place_of_files_only(trained, tmp_path, capsys, target):
+    main(["export", str(trained.run.path)])
+    capsys.readouterr()
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "folder")
+    np.save(tmp_path / "x.npy", trained.images[:1])
+    assert main(_simulate(trained.run, tmp_path / "x.npy", tmp_path / target)) == 2
+    _error(capsys)
+    assert (tmp_path / "link").is_symlink() and not any((tmp_path / "folder").iterdir())
+
+
+@pytest.mark.parametrize("content", [b"", b"\x93NUMPY", b"junk" * 99])
+def test_damaged_kept_logits_are_computed_again(trained, description, content):
+    main(["export", str(trained.run.path)])
+    kept = trained.run.path / LOGITS_FILE
+    expected = run_reference(fold_network(description), trained.images)
+    whole = kept.read_bytes()
+    flipped = bytearray(whole)
+    flipped[200] ^= 1
+    for damaged in (content, bytes(flipped), whole[:-1]):
+        kept.write_bytes(damaged)
+        np.testing.assert_array_equal(golden_logits(trained.run, trained.images), expected)
+
+
+STALE = {
+    "trained again": (
+        lambda run: (run / "compact.safetensors").write_bytes(b"another network"),
+        ("onnx", "finn", "csim", "rtl"),
+        "was trained again after its export; run `make export RUN=small`",
+    ),
+    "export not finished": (
+        lambda run: (run / "results" / "onnx.json").unlink(),
+        ("onnx", "finn", "csim", "rtl"),
+        "has no results/onnx.json; run `make export RUN=small` first",
+    ),
+    "another model": (
+        lambda run: FoldingResult.save(replace(FoldingResult.load(RunFolder(run)), model_sha256="0"), RunFolder(run)),
+        ("finn", "csim", "rtl"),
+        "belongs to another model.onnx than the one that is there now; run `make hls RUN=small` again",
+    ),
+    "another graph": (
+        lambda run: (run / "graph.onnx").write_bytes(b"another"),
+        ("finn", "csim", "rtl"),
+        "belongs to another graph.onnx than the one that is there now; run `make hls RUN=small` again",
+    ),
+    "another rtl": (
+        lambda run: (run / "rtl" / "accelerator.sv").write_text("another"),
+        ("rtl",),
+        "belongs to another rtl than the one that is there now; run `make hls RUN=small` again",
+    ),
+    "hls not finished": (
+        lambda run: (run / "results" / "sources.json").unlink(),
+        ("finn", "csim", "rtl"),
+        "has no results/sources.json; run `make hls RUN=small` first",
+    ),
+}
+
+
+@pytest.mark.parametrize(("spoil", "backends", "sentence"), STALE.values(), ids=STALE)
+def test_no_backend_computes_with_what_is_of_another_network(trained, tmp_path, capsys, spoil, backends, sentence):
+    main(["export", str(trained.run.path)])
+    say_made(trained.run)
+    spoil(trained.run.path)
+    np.save(tmp_path / "x.npy", trained.images[:1])
+    capsys.readouterr()
+    for backend in backends:
+        assert main(_simulate(trained.run, tmp_path / "x.npy", tmp_path / "out.npy", backend)) == 2
+        assert sentence in _error(capsys)
+    assert not (tmp_path / "out.npy").exists()
+
+
+def test_a_stage_that_ends_while_a_backend_computes_is_noticed(trained, tmp_path, capsys, monkeypatch):
+    import codegen.verify.rtlsim
+
+    def rtlsim(run, images, **options):
+        (run.path / "rtl" / "accelerator.sv").write_text("another")
+        return SimpleNamespace(logits=np.zeros((len(images), 10), np.int32))
+
+    main(["export", str(trained.run.path)])
+    say_made(trained.run)
+    monkeypatch.setattr(codegen.verify.rtlsim, "run_rtlsim", rtlsim)
+    np.save(tmp_path / "x.npy", trained.images[:1])
+    capsys.readouterr()
+    assert main(_simulate(trained.run, tmp_path / "x.npy", tmp_path / "out.npy", "rtl")) == 2
+    assert "belongs to another rtl" in _error(capsys)
+    assert not (tmp_path / "out.npy").exists()
+
+
+def test_a_model_that_is_not_there_takes_later_results_with_it(trained):
+    main(["export", str(trained.run.path)])
+    say_made(trained.run)
+    (trained.run.path / "model.onnx").unlink()
+    assert main(["export", str(trained.run.path)]) == 0
+    assert {path.name for path in trained.run.path.iterdir()} == {"compact.safetensors", "model.onnx", "results"}
 
 
 def test_archive_of_arrays_is_refused(trained, tmp_path, capsys):
@@ -280,8 +411,7 @@ def simulators(trained, monkeypatch):
     from codegen.verify.rtlsim import RtlResult
 
     main(["export", str(trained.run.path)])
-    for folder in ("hls", "rtl"):
-        (trained.run.path / folder).mkdir()
+    say_made(trained.run)
 
     def install(change):
         def csim(run, images):

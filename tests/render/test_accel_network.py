@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ from PIL import Image
 
 from codegen.cli.main import main
 from codegen.dataflow.build import build_graph
+from codegen.digests import sources_digest
 from codegen.errors import RunFolderError, SimulationError
 from codegen.render.graph import read_graph
 from codegen.render.manifest import read_manifest
@@ -30,10 +33,22 @@ PIPELINE_DEPTH = 64
 
 @pytest.fixture(scope="module")
 def network(tmp_path_factory: pytest.TempPathFactory) -> TinyNetwork:
-    tiny = tiny_network(tmp_path_factory.mktemp("runs") / "tiny", IMAGES)
+    tiny = tiny_network(tmp_path_factory.mktemp("runs") / "tiny network", IMAGES)
     build_graph(tiny.run)
     render_sources(tiny.run)
     return tiny
+
+
+def test_a_locale_without_utf_8_changes_nothing(network: TinyNetwork, tmp_path: Path) -> None:
+    run = tmp_path / "straße"
+    run.mkdir()
+    shutil.copyfile(network.run.path / "model.onnx", run / "model.onnx")
+    locale = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    command = [sys.executable, "-m", "codegen", "hls", str(run)]
+    done = subprocess.run(command, env={**os.environ, **locale}, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    for tree in ("hls", "rtl"):
+        assert sources_digest(run / tree) == sources_digest(network.run.path / tree)
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save_file
 
+from codegen.cores.core import Stream
 from codegen.digests import file_digest, sources_digest
+from codegen.render.manifest import Manifest, RenderedNode, write_manifest
 from codegen.run_folder import RunFolder
 from sca_train.config import TrainConfig, config_to_dict, config_to_toml
 
@@ -52,6 +54,7 @@ RESULTS: dict[str, dict[str, Any]] = {
                    "pe": 10, "simd": 1, "tp": 4, "cycles": 2304, "memory_luts": 0, "seconds": 3.0, "cached": False}],
     },
 }  # fmt: skip
+STREAM = Stream(lanes=1, element_bits=4, signed=False, words=16)
 NODES: list[tuple[str, int, dict[str, int]]] = [
     ("ConvolutionInputGenerator_rtl_0", 2343, {"simd": 1}),
     ("SpikingMVAU_rtl_0", 2304, {"pe": 10, "simd": 1, "tp": 4}),
@@ -81,16 +84,16 @@ def complete_run(folder: Path) -> RunFolder:
     """What all stages leave, each result with the digests of what it was measured on."""
     run = trained_run(folder)
     (run.path / "results").mkdir()
-    nodes = [
-        {"name": name, "op": name[: name.rindex("_")], "cycles": cycles, "parameters": parameters}
+    nodes = tuple(
+        RenderedNode(name, name[: name.rindex("_")], name, (), (), (STREAM,), (STREAM,), cycles, parameters)
         for name, cycles, parameters in NODES
-    ]
+    )
     (run.path / "model.onnx").write_bytes(b"integer network")
     (run.path / "graph.onnx").write_bytes(b"folded graph")
     for tree, file in (("hls", "accelerator.cpp"), ("rtl", "accelerator.sv")):
         (run.path / tree).mkdir()
         (run.path / tree / file).write_text(f"// {tree}\n")
-    (run.path / "rtl" / "nodes.json").write_text(json.dumps({"bound": 2343, "nodes": nodes}))
+    write_manifest(Manifest("accelerator", 2343, STREAM, STREAM, (), nodes, ()), run.path / "rtl")
     model, graph = file_digest(run.path / "model.onnx"), file_digest(run.path / "graph.onnx")
     hls, rtl = sources_digest(run.path / "hls"), sources_digest(run.path / "rtl")
     weights = file_digest(run.path / "compact.safetensors")

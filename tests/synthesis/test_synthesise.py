@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from codegen.errors import RunFolderError, SynthesisError, UnknownBoardError
 from codegen.neurons import Constants
 from codegen.render.manifest import Manifest, RenderedNode, write_manifest
 from codegen.results import SynthesisResult
-from codegen.run_folder import RunFolder, read_json
+from codegen.run_folder import RunFolder
 from codegen.synthesis import synthesise
 from codegen.synthesis.cache import SynthesisCache
 from codegen.synthesis.yosys import CoreSources, SynthesisedCore, content_key, synthesise_core
@@ -109,7 +110,7 @@ def test_stage_sums_its_cores_and_repeats_nothing(
     assert min(core.lut, core.ff, pool.lut, pool.ff) > 0
     assert len(list(cache.folder.iterdir())) == 2, "identical cores share one result"
 
-    saved = read_json(run.path / "results" / "synth.json")
+    saved = json.loads((run.path / "results" / "synth.json").read_text())
     assert saved["board"] == "Pynq-Z2"
     assert saved["part"] == "xc7z020clg400-1"
     assert saved["tool"].startswith("yosys 0.")
@@ -167,7 +168,7 @@ def test_too_small_a_board_is_told_after_saving(
     monkeypatch.setattr("fpga.boards.BOARDS", (tiny, *BOARDS))
     with pytest.raises(SynthesisError, match=r"does not fit Tiny: it needs [\d,]+ of 10 LUT .*BOARD=Pynq-Z1 or "):
         synthesise(run, "Tiny", cache=cache)
-    saved = read_json(run.path / "results" / "synth.json")
+    saved = json.loads((run.path / "results" / "synth.json").read_text())
     assert saved["board"] == "Tiny"
     assert saved["fits"] is False
 

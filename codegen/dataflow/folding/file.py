@@ -14,7 +14,8 @@ from codegen.cores.core import FIFO_DEPTHS, Core, Fold
 from codegen.dataflow.folding.joins import planned_depths
 from codegen.dataflow.folding.solver import Plan
 from codegen.errors import FoldingError
-from sca_train.files import write_text
+from sca_train.errors import TrainError
+from sca_train.files import read_text, write_text
 
 MAX_FIFO_DEPTH = 1 << 20
 """Words of the deepest FIFO that a file may ask for."""
@@ -58,9 +59,11 @@ def read_folding(path: Path, model: ModelWrapper) -> NodeFolding:
     value of the wrong kind.
     """
     try:
-        content = json.loads(path.read_text(), object_pairs_hook=_without_repeats)
+        content = json.loads(read_text(path), object_pairs_hook=_without_repeats)
     except OSError as error:
         raise FoldingError(f"folding file {path} cannot be read: {error.strerror}") from error
+    except TrainError as error:
+        raise FoldingError(f"folding file {error}") from None
     except RecursionError:
         raise FoldingError(f"folding file {path} is nested too deeply") from None
     except ValueError as error:
@@ -147,7 +150,7 @@ def _check(path: Path, node: str, kind: str, attribute: str, value: Any) -> None
         raise FoldingError(f"folding file {path}: {node!r} has no attribute {attribute!r}; {valid}")
     choices = allowed[attribute].choices
     if choices:
-        if value not in choices:
+        if value not in choices or type(value) is not type(choices[0]):
             valid = ", ".join(map(str, choices))
             raise FoldingError(f"folding file {path}: {node!r} {attribute}={value!r} is not one of {valid}")
         return

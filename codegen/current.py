@@ -1,9 +1,11 @@
-"""The results of a run, all of one network and one folding, or a sentence that names the one which is not."""
+"""What lies in a run folder is of one network and one folding, or a sentence names what is not and its command."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
 
 from codegen.digests import file_digest, sources_digest
 from codegen.errors import RunFolderError
@@ -17,18 +19,22 @@ from codegen.results import (
     SynthesisResult,
 )
 from codegen.run_folder import RunFolder
+from sca_train.files import COMPACT_FILE
+
+Made = Literal["graph.onnx", "hls", "rtl"]
+"""What `make hls` makes and a later stage reads."""
 
 
 @dataclass(frozen=True)
 class Results:
     """What the stages of a run left; None where a stage has not been run."""
 
-    onnx: OnnxResult | None
-    folding: FoldingResult | None
-    sources: SourcesResult | None
-    csim: HlsSimulationResult | None
-    rtl: RtlSimulationResult | None
-    synth: SynthesisResult | None
+    onnx: OnnxResult | None = None
+    folding: FoldingResult | None = None
+    sources: SourcesResult | None = None
+    csim: HlsSimulationResult | None = None
+    rtl: RtlSimulationResult | None = None
+    synth: SynthesisResult | None = None
 
 
 @dataclass(frozen=True)
@@ -54,13 +60,41 @@ def load_results(run: RunFolder) -> Results:
         SynthesisResult.load(run),
     )
     _require_earlier(run, results)
+    _check(run, _origins(results))
+    return results
+
+
+def require_model(run: RunFolder) -> Path:
+    """Path of model.onnx, which is of the trained network that is there, where there is one.
+
+    Raises RunFolderError naming the command to run, and the stage's error for a damaged result.
+    """
+    model = run.require("model.onnx")
+    if (run.path / COMPACT_FILE).exists():
+        run.require("results/onnx.json")
+        _check(run, (pair for pair in _origins(Results(onnx=OnnxResult.load(run))) if pair[1].name == COMPACT_FILE))
+    return model
+
+
+def require_made(run: RunFolder, name: Made) -> Path:
+    """Path of what `make hls` made of the model and network that are there; errors as ``require_model``."""
+    path = run.require(name)
+    require_model(run)
+    for result in ("folding", "sources"):
+        run.require(f"results/{result}.json")
+    results = Results(folding=FoldingResult.load(run), sources=SourcesResult.load(run))
+    _check(run, (pair for pair in _origins(results) if pair[1].name in ("model.onnx", "graph.onnx", name)))
+    return path
+
+
+def _check(run: RunFolder, origins: Iterable[tuple[Result, _Origin]]) -> None:
+    """Raise RunFolderError for the first result that was measured on something else than what is there."""
     found: dict[str, str] = {}
-    for result, origin in _origins(results):
+    for result, origin in origins:
         if origin.name not in found:
             found[origin.name] = _digest(run, origin.name)
         if found[origin.name] != origin.recorded:
             raise RunFolderError(_sentence(run, result, origin.name))
-    return results
 
 
 def _require_earlier(run: RunFolder, results: Results) -> None:
@@ -78,7 +112,7 @@ def _require_earlier(run: RunFolder, results: Results) -> None:
 def _origins(results: Results) -> Iterator[tuple[Result, _Origin]]:
     """What each result was measured on, in the order of the stages: the first that is stale is the one to make anew."""
     if results.onnx:
-        yield results.onnx, _Origin("compact.safetensors", results.onnx.compact_sha256)
+        yield results.onnx, _Origin(COMPACT_FILE, results.onnx.compact_sha256)
         yield results.onnx, _Origin("model.onnx", results.onnx.model_sha256)
     if results.folding:
         yield results.folding, _Origin("model.onnx", results.folding.model_sha256)
@@ -103,7 +137,7 @@ def _digest(run: RunFolder, name: str) -> str:
 
 
 def _sentence(run: RunFolder, result: Result, origin: str) -> str:
-    if origin == "compact.safetensors":
+    if origin == COMPACT_FILE:
         return (
             f"run folder {run.path} was trained again after its export; run `make export {run.make_option}` "
             "and the stages after it first"
