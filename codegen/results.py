@@ -15,9 +15,9 @@ from codegen.errors import (
     SynthesisError,
 )
 from codegen.fit import Resources
-from codegen.records import RecordError, read_record
 from codegen.run_folder import RunFolder
 from sca_train.files import write_text
+from sca_train.records import RecordError, read_record
 
 MEASURED = ("results/csim.json", "results/rtl.json", "results/rtl_stalled.json", "results/synth.json")
 """What is measured on sources: of no use once these are replaced."""

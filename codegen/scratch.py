@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-_PREFIX = "spikefold-"
+_PREFIX = "spikefold-scratch-"
 _YOUNG_SECONDS = 60.0
 """A folder may be so young and not locked yet."""
 

@@ -37,9 +37,9 @@ from pydantic import Field
 
 from codegen.cores.core import Stream, port_name
 from codegen.errors import RenderError
-from codegen.records import RecordError, read_record
 from codegen.run_folder import RunFolder
 from sca_train.files import write_text
+from sca_train.records import RecordError, read_record
 
 MANIFEST = "nodes.json"
 HLS_STREAMS = "streams.json"

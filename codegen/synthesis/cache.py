@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from codegen.fit import Resources
-from codegen.records import RecordError, read_record
 from codegen.synthesis.cells import CoreUse
 from sca_train.files import write_text
+from sca_train.records import RecordError, read_record
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -12,8 +13,9 @@ from pydantic import Field
 from sca_train.class_names import train_again
 from sca_train.config import TrainConfig, changed_options, config_to_dict
 from sca_train.errors import TrainError
-from sca_train.json_files import RECORD, read_json_as
+from sca_train.files import COMPACT_FILE
 from sca_train.measure.metrics_file import Epoch, Reduction, read_metrics
+from sca_train.records import RecordError, read_record
 from sca_train.run_config import load_run_config
 
 _COMPARED = ("ratio", "budget", "seed", "structure", "score")
@@ -103,15 +105,25 @@ def read_run(folder: Path) -> RunResult:
     )
 
 
-@pydantic.dataclasses.dataclass(frozen=True, config=RECORD)
+@pydantic.dataclasses.dataclass(frozen=True)
 class _Exported:
     """Of results/onnx.json what the figures show; None where only shipped images were at hand."""
 
     accuracy: Annotated[float, Field(ge=0.0, le=1.0)] | None
+    compact_sha256: str
 
 
 def _integer_accuracy(path: Path) -> float | None:
-    return read_json_as(_Exported, path, f"run `make export RUN={path.parents[1].name}` again").accuracy
+    run = path.parents[1]
+    again = f"run `make export RUN={run.name}` again"
+    try:
+        exported = read_record(_Exported, path)
+    except RecordError as error:
+        raise TrainError(f"{error}; {again}") from None
+    network = run / COMPACT_FILE
+    if not network.exists() or hashlib.sha256(network.read_bytes()).hexdigest() != exported.compact_sha256:
+        raise TrainError(f"{path} belongs to another network than {network}; {again}")
+    return exported.accuracy
 
 
 def settings_of(runs: list[RunResult]) -> list[Setting]:

@@ -12,7 +12,7 @@ from pydantic.dataclasses import dataclass
 from sca_train.class_names import train_again
 from sca_train.errors import TrainError
 from sca_train.files import METRICS_FILE
-from sca_train.json_files import RECORD, read_json_as
+from sca_train.records import RecordError, read_record
 
 _MOST = 1e30
 """More than is ever counted or scored, and far from where sums of float64 end."""
@@ -21,7 +21,7 @@ _Count = Annotated[int, Field(ge=0, le=2**53)]
 _Score = Annotated[float, Field(ge=-_MOST, le=_MOST)]
 
 
-@dataclass(frozen=True, config=RECORD)
+@dataclass(frozen=True)
 class Reduction:
     """A number of the network before pruning and of the compact one."""
 
@@ -33,12 +33,9 @@ class Reduction:
         return self.compact / self.dense if self.dense else 1.0
 
 
-@dataclass(frozen=True, config=RECORD)
+@dataclass(frozen=True)
 class Epoch:
-    """One entry of the training history; ``channels``: how many each layer keeps, empty where it was not noted.
-
-    ``loss`` is not a number where the training diverged.
-    """
+    """One entry of the training history; ``channels``: how many each layer keeps, empty where it was not noted."""
 
     epoch: _Count
     loss: float
@@ -48,7 +45,7 @@ class Epoch:
     channels: dict[str, _Count] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, config=RECORD)
+@dataclass(frozen=True)
 class Metrics:
     """What a training measured; accuracies are shares of 1, of ``images`` test images.
 
@@ -80,7 +77,10 @@ class Metrics:
 
 def read_metrics(run_dir: Path) -> Metrics:
     """What metrics.json of a run folder says; TrainError where there is none, or a damaged one."""
+    file = run_dir / METRICS_FILE
+    if not file.exists():
+        raise TrainError(f"run folder {run_dir} has no {METRICS_FILE}: its training is not finished")
     try:
-        return read_json_as(Metrics, run_dir / METRICS_FILE, train_again(run_dir))
-    except FileNotFoundError:
-        raise TrainError(f"run folder {run_dir} has no {METRICS_FILE}: its training is not finished") from None
+        return read_record(Metrics, file)
+    except RecordError as error:
+        raise TrainError(f"{error}; {train_again(run_dir)}") from None

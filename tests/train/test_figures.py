@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
+from codegen.digests import file_digest
 from sca_train.config import TrainConfig, config_to_toml
 from sca_train.errors import TrainError
 from sca_train.figures.__main__ import main
@@ -21,6 +22,7 @@ from sca_train.figures.draw import _floor
 from sca_train.figures.runs import architecture, dataset, find_runs, read_run, settings_of
 from sca_train.figures.series import main_method, points, runs_of
 from sca_train.figures.table import HEADINGS, markdown, rows_of
+from tests.report.run_folders import write_network
 
 BASE = TrainConfig(epochs=6, finetune=2)
 DENSE = {"conv1": 16, "conv2": 32, "conv3": 64}
@@ -64,7 +66,9 @@ def write_run(folder: Path, accuracy: float = 0.9, integer: float | None = None,
     (folder / "metrics.json").write_text(json.dumps(metrics_of(config, accuracy)))
     if integer is not None:
         (folder / "results").mkdir()
-        (folder / "results" / "onnx.json").write_text(json.dumps({"accuracy": integer}))
+        write_network(folder, config)
+        exported = {"accuracy": integer, "compact_sha256": file_digest(folder / "compact.safetensors")}
+        (folder / "results" / "onnx.json").write_text(json.dumps(exported))
     return folder
 
 
@@ -206,22 +210,30 @@ def test_trials_that_are_not_finished_are_named(tmp_path: Path, capsys: pytest.C
     assert "left out: bad" in (tmp_path / "out" / "report.html").read_text()
 
 
+def test_the_accuracy_of_another_network_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = write_run(tmp_path / "run", integer=0.8)
+    assert read_run(run).integer_accuracy == 0.8
+    write_network(run, replace(BASE, name="run"), weight=1.0)
+    assert main([str(run), "--out", str(tmp_path / "out")]) == 2
+    assert "onnx.json belongs to another network than" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("spoil", "sentence"),
     [
         (lambda run: (run / "metrics.json").unlink(), "has no metrics.json: its training is not finished"),
         (
             lambda run: (run / "metrics.json").write_text("{"),
-            "metrics.json is damaged: Invalid JSON: EOF while parsing an object",
+            "metrics.json is damaged (EOF while parsing an object",
         ),
-        (lambda run: (run / "metrics.json").write_text("[]"), "metrics.json is damaged: Input should be an object"),
+        (lambda run: (run / "metrics.json").write_text("[]"), "metrics.json holds no JSON object"),
         (
             lambda run: (run / "metrics.json").write_text('{"accuracy": 0.9}'),
-            "metrics.json is damaged: history: Field required",
+            "metrics.json has no history",
         ),
         (
             lambda run: (run / "metrics.json").write_text('{"history": [], "ratio": "x"}'),
-            "metrics.json is damaged: ratio",
+            "metrics.json has 'x' as ratio",
         ),
         (lambda run: (run / "config.toml").write_text("x ="), "cannot be read"),
         (lambda run: (run / "config.toml").unlink(), "is neither the folder of a run nor of a sweep"),

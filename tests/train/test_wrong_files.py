@@ -242,7 +242,8 @@ def test_odd_values_of_metrics_are_refused(
     path.write_text(json.dumps({**metrics, key: odd}))
     code = sca_train.figures.__main__.main([str(run), "--out", str(run / "figures")])
     if code == 2:
-        assert "metrics.json is damaged" in error_of(capsys)
+        said = error_of(capsys)
+        assert "metrics.json " in said and f"run `make train RUN={run.name}` with its options again" in said
     else:  # no history and no scores are allowed
         assert key in ("history", "scores") and not value
 
