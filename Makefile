@@ -14,34 +14,42 @@ BOARD_FOLDING ?= LUT_SHARE=0.3
 
 # $(call verbatim,NAME): a variable as it was given, with every $ in it; its default expanded
 verbatim = $(if $(filter command environment,$(firstword $(origin $(1)))),$(value $(1)),$($(1)))
+define newline
+
+
+endef
+# $(call given,NAME): the same as one word of a shell, whatever characters it holds
+given = '$(subst $(newline), ,$(subst ','\'',$(call verbatim,$(1))))'
 
 BIN     := $(VENV)/bin
 # Names of files may hold spaces and quotes: recipes take them from the environment, where no shell reads them.
 export RUN_DIR    := runs/$(call verbatim,RUN)
 export IMAGE_FILE := $(call verbatim,IMAGE)
 export DATA_PATH  := $(call verbatim,DATA)
-PRESET  := $(wildcard configs/$(MODEL).toml)
+PRESET  := $(wildcard configs/$(call verbatim,MODEL).toml)
 
 DATA_OPTION = $(if $(DATA_PATH),--data "$$DATA_PATH")
 
-# $(call option,--flag,value): the flag only where the variable has a value
-option = $(if $(strip $(2)),$(1) '$(strip $(2))')
+# $(call option,--flag,NAME): the flag and its value, only where the variable has one
+option = $(if $(strip $(call verbatim,$(2))),$(1) $(call given,$(2)))
 
-TRAIN_OPTIONS = $(if $(PRESET),--config '$(PRESET)',--model '$(MODEL)') $(call option,--width,$(WIDTH)) \
-	$(call option,--ratio,$(RATIO)) $(call option,--budget,$(BUDGET)) $(call option,--seed,$(SEED)) \
-	$(call option,--dataset,$(DATASET)) $(DATA_OPTION) \
-	$(call option,--timesteps,$(TIMESTEPS)) $(call option,--weight-bits,$(WBITS)) $(call option,--epochs,$(EPOCHS)) \
-	$(call option,--structure,$(STRUCTURE)) $(call option,--score,$(SCORE)) $(call option,--rate-l1,$(RATE_L1)) \
-	$(call option,--teacher,$(TEACHER)) $(call option,--init,$(INIT)) \
+TRAIN_OPTIONS = $(if $(PRESET),--config configs/$(call given,MODEL).toml,--model $(call given,MODEL)) \
+	$(call option,--width,WIDTH) \
+	$(call option,--ratio,RATIO) $(call option,--budget,BUDGET) $(call option,--seed,SEED) \
+	$(call option,--dataset,DATASET) $(DATA_OPTION) \
+	$(call option,--timesteps,TIMESTEPS) $(call option,--weight-bits,WBITS) $(call option,--epochs,EPOCHS) \
+	$(call option,--structure,STRUCTURE) $(call option,--score,SCORE) $(call option,--rate-l1,RATE_L1) \
+	$(call option,--teacher,TEACHER) $(call option,--init,INIT) \
 	$(TRAIN_ARGS)
 # Several processes (one a GPU, or some on CPUs) train one network together.
-TRAINER = $(BIN)/$(if $(PROCESSES),torchrun --standalone --nproc-per-node '$(PROCESSES)',python) -m sca_train
-SWEEP_OPTIONS = $(call option,--ratios,$(RATIOS)) $(call option,--seeds,$(SEEDS)) \
-	$(call option,--structures,$(STRUCTURES)) $(call option,--scores,$(SCORES))
+TRAINER = $(BIN)/$(if $(PROCESSES),torchrun --standalone --nproc-per-node $(call given,PROCESSES),python) -m sca_train
+SWEEP_OPTIONS = $(call option,--ratios,RATIOS) $(call option,--seeds,SEEDS) \
+	$(call option,--structures,STRUCTURES) $(call option,--scores,SCORES)
 # What `make figures` reads: the sweep of that name where there is one, else the run itself.
 RUNS ?= $(or $(wildcard $(RUN_DIR)-sweep),"$$RUN_DIR")
-HLS_OPTIONS = --board '$(BOARD)' --impl '$(IMPL)' $(call option,--target-cycles,$(CYCLES)) $(call option,--folding,$(FOLDING)) \
-	$(call option,--lut-share,$(LUT_SHARE)) $(call option,--fifo-depths,$(FIFO_DEPTHS))
+HLS_OPTIONS = --board $(call given,BOARD) --impl $(call given,IMPL) \
+	$(call option,--target-cycles,CYCLES) $(call option,--folding,FOLDING) \
+	$(call option,--lut-share,LUT_SHARE) $(call option,--fifo-depths,FIFO_DEPTHS)
 
 # A kept network is not trained over.
 KEPT_STAYS = case "$$RUN_DIR" in runs/zoo/*) \
@@ -108,7 +116,7 @@ demo: $(VENV)/.installed ## train, prune, export, generate, simulate, synthesise
 	@$(MAKE) --no-print-directory train export hls csim rtlsim synth report
 
 demo-cifar: $(VENV)/.installed ## the kept CIFAR-10 network: generate, simulate, synthesise and report, without training
-	@$(MAKE) --no-print-directory hls csim rtlsim synth report RUN='zoo/$(BOARD_NETWORK)' \
+	@$(MAKE) --no-print-directory hls csim rtlsim synth report RUN=zoo/$(call given,BOARD_NETWORK) \
 		$(if $(CYCLES)$(FOLDING)$(LUT_SHARE),,$(BOARD_FOLDING))
 
 test: $(VENV)/.installed ## all tests but the slow ones
@@ -138,25 +146,25 @@ hls: $(VENV)/.installed ## FINN graph, folding, HLS C++ and RTL sources
 	@$(BIN)/python -m codegen hls "$$RUN_DIR" $(HLS_OPTIONS)
 
 csim: $(VENV)/.installed ## the HLS C++ on the whole test set
-	@$(BIN)/python -m codegen csim "$$RUN_DIR" $(call option,--images,$(IMAGES)) $(DATA_OPTION)
+	@$(BIN)/python -m codegen csim "$$RUN_DIR" $(call option,--images,IMAGES) $(DATA_OPTION)
 
 rtlsim: $(VENV)/.installed ## the whole accelerator in Verilator: exactness, latency, interval
-	@$(BIN)/python -m codegen rtlsim "$$RUN_DIR" $(call option,--images,$(IMAGES)) $(DATA_OPTION) $(RTLSIM_ARGS)
+	@$(BIN)/python -m codegen rtlsim "$$RUN_DIR" $(call option,--images,IMAGES) $(DATA_OPTION) $(RTLSIM_ARGS)
 
 synth: $(VENV)/.installed ## Yosys resources per core against the board's budget
-	@$(BIN)/python -m codegen synth "$$RUN_DIR" --board '$(BOARD)'
+	@$(BIN)/python -m codegen synth "$$RUN_DIR" --board $(call given,BOARD)
 
 report: $(VENV)/.installed ## report.json and report.html
 	@$(BIN)/python -m codegen report "$$RUN_DIR"
 
 classify: $(VENV)/.installed ## class names and counts of one picture: RUN=... IMAGE=cat.png BACKEND=onnx
-	@$(BIN)/python -m codegen classify "$$RUN_DIR" --image="$$IMAGE_FILE" --backend '$(BACKEND)'
+	@$(BIN)/python -m codegen classify "$$RUN_DIR" --image="$$IMAGE_FILE" --backend $(call given,BACKEND)
 
 bitstream: $(VENV)/.installed ## (needs Vivado) bitstream for the board
-	@$(BIN)/python -m fpga bitstream "$$RUN_DIR" --board '$(BOARD)'
+	@$(BIN)/python -m fpga bitstream "$$RUN_DIR" --board $(call given,BOARD)
 
 deploy: $(VENV)/.installed ## (needs a board) copy bitstream and driver
-	@$(BIN)/python -m fpga deploy "$$RUN_DIR" --board '$(BOARD)'
+	@$(BIN)/python -m fpga deploy "$$RUN_DIR" --board $(call given,BOARD)
 
 bench: $(VENV)/.installed ## the figures of docs/benchmarks.md, and the slow tests
 	@$(BIN)/python -m bench $(BENCH)

@@ -59,6 +59,31 @@ def test_options_of_stages_have_variables(asked) -> None:
     assert given[given.index("--teacher") :][:4] == ["--teacher", "runs/y", "--init", "zoo/x"]
 
 
+@pytest.mark.parametrize("odd", [*ODD, "two\nlines"])
+def test_odd_options_are_one_word_and_run_nothing(asked, odd: str) -> None:
+    wanted = odd.replace("\n", " ")
+    assert asked("hls", f"BOARD={odd}", f"FOLDING={odd}", f"IMPL={odd}")[4:] == [
+        *("--board", wanted, "--impl", wanted, "--folding", wanted)
+    ]
+    given = asked("train", f"MODEL={odd}", f"TEACHER={odd}", f"RATIO={odd}", "RUN=x")
+    assert given == [
+        "-m",
+        "sca_train",
+        "--model",
+        wanted,
+        "--ratio",
+        wanted,
+        "--teacher",
+        wanted,
+        *("--run-folder", "runs/x"),
+    ]
+    assert asked("synth", environment={"BOARD": odd})[4:] == ["--board", wanted]
+
+
+def test_a_preset_is_taken_for_the_model_of_its_name(asked) -> None:
+    assert asked("train", "MODEL=vgg9", "RUN=x")[2:4] == ["--config", "configs/vgg9.toml"]
+
+
 def test_the_default_run_is_the_models(asked) -> None:
     assert asked("report")[3] == "runs/mini"
     assert asked("report", "MODEL=vgg9")[3] == "runs/vgg9"
