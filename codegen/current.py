@@ -133,7 +133,7 @@ def _origins(results: Results) -> Iterator[tuple[Result, _Origin]]:
 
 def _digest(run: RunFolder, name: str) -> str:
     path = run.require(name)
-    return sources_digest(path) if path.is_dir() else file_digest(path)
+    return sources_digest(path) if name in ("hls", "rtl") and path.is_dir() else file_digest(path)
 
 
 def _sentence(run: RunFolder, result: Result, origin: str) -> str:

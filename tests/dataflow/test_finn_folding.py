@@ -32,6 +32,7 @@ from codegen.results import FoldingResult
 from codegen.verify.onnx_runtime import run_onnx
 from codegen.verify.rtlsim import run_rtlsim
 from sca_train.specs import IMAGE
+from tests.report.run_folders import METRICS
 
 PART = "xc7z020clg400-1"
 
@@ -276,7 +277,7 @@ def test_a_network_too_large_for_the_board_says_by_how_much_and_what_would_fit(t
     run = run_of(vgg16(0.5), tmp_path / "run")
     # Pruned to half by the memory of another board: the advice is scaled from there, not from the option's value.
     (run.path / "config.toml").write_text('ratio = 0.0\nbudget = "ZCU104"\nweight_bits = 4\n')
-    write_json(run.path / "metrics.json", {"ratio": 0.5})
+    write_json(run.path / "metrics.json", {**METRICS, "ratio": 0.5})
     with pytest.raises(FoldingError, match=r"does not fit Pynq-Z2: it needs .* of 140 BRAM36 .* too many.*RATIO=0\.7"):
         build_graph(run, board="Pynq-Z2")
     assert not (run.path / "graph.onnx").exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import shutil
 import sys
 
@@ -15,7 +16,9 @@ from bench.networks import integer_layer, random_images, run_of
 from codegen.cli.main import main
 from codegen.dataflow.build import build_graph
 from codegen.dataflow.graph_file import load_graph
+from codegen.digests import file_digest
 from codegen.network import IntegerNetwork
+from codegen.results import SourcesResult
 from codegen.verify.reference import run_reference
 from sca_train.specs import IMAGE
 
@@ -41,16 +44,14 @@ def built(tmp_path_factory):
     """A run folder with model.onnx and graph.onnx."""
     run = run_of(NETWORK, tmp_path_factory.mktemp("graphs") / "run")
     build_graph(run, "none")
+    SourcesResult(file_digest(run.path / "graph.onnx"), "", "").save(run)
     return run.path
 
 
 @pytest.fixture
 def run(built, tmp_path):
     """A copy of it, and images beside it."""
-    folder = tmp_path / "run"
-    folder.mkdir()
-    for name in ("model.onnx", "graph.onnx"):
-        shutil.copyfile(built / name, folder / name)
+    folder = shutil.copytree(built, tmp_path / "run")
     np.save(tmp_path / "x.npy", IMAGES)
     return folder
 
@@ -63,7 +64,15 @@ def simulate(run):
 def write(run, edit):
     model = onnx.load(run / "graph.onnx")
     edit(model, {node.op_type: node for node in model.graph.node})
-    (run / "graph.onnx").write_bytes(model.SerializeToString())
+    replace_graph(run, model.SerializeToString())
+
+
+def replace_graph(run, content):
+    """Whoever forges a graph also writes that it belongs to the run."""
+    (run / "graph.onnx").write_bytes(content)
+    for name in ("folding", "sources"):
+        file = run / "results" / f"{name}.json"
+        file.write_text(json.dumps({**json.loads(file.read_text()), "graph_sha256": file_digest(run / "graph.onnx")}))
 
 
 def refused(run, capsys, sentence):
@@ -259,8 +268,7 @@ def test_wrong_graphs_are_one_sentence(run, capsys, case):
 
 @pytest.mark.parametrize("cut", [0, 40, 2000, -1])
 def test_damaged_graphs_are_one_sentence(run, capsys, cut):
-    content = (run / "graph.onnx").read_bytes()
-    (run / "graph.onnx").write_bytes(content[:cut])
+    replace_graph(run, (run / "graph.onnx").read_bytes()[:cut])
     refused(run, capsys, "run `make hls` again")
 
 

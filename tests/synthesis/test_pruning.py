@@ -54,7 +54,7 @@ def test_a_network_without_configuration_is_unpruned(tmp_path: Path) -> None:
 def test_damaged_files_are_one_sentence(tmp_path: Path) -> None:
     run = folder(tmp_path, "{", budget="Pynq-Z2")
     with pytest.raises(
-        TrainError, match=r"metrics\.json is damaged: .*; run `make train RUN=.*` with its options again$"
+        TrainError, match=r"metrics\.json is damaged \(.*; run `make train RUN=.*` with its options again$"
     ):
         pruning_of(run)
     for content in (b"ratio = ", b"ratio = 'much'", b"\xff"):
