@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from math import prod
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,10 @@ def read_array(source: Path) -> NDArray[Any]:
     with source.open("rb") as stream:
         version = npy.read_magic(stream)
         read_header = npy.read_array_header_1_0 if version == _VERSION_1 else npy.read_array_header_2_0
-        shape, _, dtype = read_header(stream)
+        try:
+            shape, _, dtype = read_header(stream)
+        except (TokenError, SyntaxError) as error:  # the header is a literal of Python
+            raise ValueError(f"its header cannot be read ({error})") from None
         bytes_there = source.stat().st_size - stream.tell()
     if dtype.hasobject or min(shape, default=0) < 0 or prod(shape) * dtype.itemsize > bytes_there:
         raise ValueError(f"it is of {dtype} {list(shape)} by its header and has {bytes_there} bytes")

@@ -15,6 +15,8 @@ _PROCESSES = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.
 _NETWORK = ("socket.connect", "socket.bind", "socket.getaddrinfo", "urllib.Request")
 _REPLACED = ("os.rename", "os.link", "os.symlink")
 _PLACES = ("os.remove", "os.rmdir", "os.mkdir", "os.truncate", "shutil.rmtree", "shutil.move")
+_NOT_KEPT = ("/dev/", "/proc")
+"""Where a file would be none that stays: trying to write there is how a command finds that it cannot."""
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
@@ -56,5 +58,5 @@ class Watch:
         if isinstance(place, int):  # a file that is open already
             return
         path = os.path.abspath(os.fsdecode(place))  # noqa: PTH100 - links are what the command saw, not where they lead
-        if path != os.devnull and not path.startswith(self._allowed):
+        if not path.startswith((*self._allowed, *_NOT_KEPT)):
             self._seen.append(f"{event} {path}")

@@ -163,6 +163,7 @@ def test_bad_image_arrays(trained, tmp_path, capsys, images, sentence):
     [
         ("missing.npy", None, "missing.npy does not exist"),
         ("text.npy", b"not an array", "text.npy is not a readable .npy array"),
+        ("open.npy", b"\x93NUMPY\x01\x00\x05\x00{'a'(\n", "open.npy is not a readable .npy array"),
         ("cut.npy", b"\x93NUMPY\x01\x00v\x00{'descr'", "cut.npy is not a readable .npy array"),
     ],
 )
