@@ -42,6 +42,10 @@ OPERATORS = (
 )
 """Standard ones that a network here may consist of; which attributes they may have, their ONNX schemas say."""
 
+_WINDOWS = {"kernel_shape": 1, "strides": 1, "dilations": 1, "pads": 0}
+"""Attributes of convolutions and pools, and the least of each: shape inference divides by strides, even by 0."""
+_LARGEST_WINDOW = 1 << 16
+
 LARGEST_BATCH = 32
 BATCH_PIXELS = 1 << 17
 """Pixels of all steps that one call takes: 32 images of 32x32 at T = 4; more would only take memory."""
@@ -127,8 +131,13 @@ def _check_operators(source: OnnxFile, model: ModelProto) -> None:
     for node in model.graph.node:
         if len(node.output) != 1 or not node.output[0]:
             raise source.error(f"{describe(node)}: it has {len(node.output)} outputs, one is possible")
-        if any(entry.ref_attr_name for entry in node.attribute):
-            raise source.error(f"{describe(node)}: it takes an attribute from a function that it is not in")
+        for entry in node.attribute:
+            if entry.ref_attr_name:
+                raise source.error(f"{describe(node)}: it takes an attribute from a function that it is not in")
+            least = _WINDOWS.get(entry.name, 0)
+            if entry.name in _WINDOWS and not all(least <= size <= _LARGEST_WINDOW for size in entry.ints):
+                sizes = list(entry.ints)
+                raise source.error(f"{describe(node)}: {entry.name}={sizes} is outside {least}..{_LARGEST_WINDOW}")
     versions = [entry.version for entry in model.opset_import if not entry.domain]
     if versions != [OPSET]:
         raise source.error(f"it is written for opset {', '.join(map(str, versions)) or 'none'}, only {OPSET} is read")
