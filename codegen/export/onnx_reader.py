@@ -42,6 +42,8 @@ OPERATORS = (
 )
 """Standard ones that a network here may consist of; which attributes they may have, their ONNX schemas say."""
 
+_WITH_SIZES = ("Reshape", "Expand", "Unsqueeze", "ReduceSum")
+"""Operators whose second input is a list: shape inference takes any tensor of that many numbers for one."""
 _WINDOWS = {"kernel_shape": 1, "strides": 1, "dilations": 1, "pads": 0}
 """Attributes of convolutions and pools, and the least of each: shape inference divides by strides, even by 0."""
 _LARGEST_WINDOW = 1 << 16
@@ -212,6 +214,10 @@ def _move_constants(source: OnnxFile, model: ModelProto) -> None:
     model.ir_version = max(model.ir_version, IR_VERSION)
     for tensor in graph.initializer:
         source.values(tensor)
+    ranks = {tensor.name: len(tensor.dims) for tensor in graph.initializer}
+    for node in graph.node:
+        if node.op_type in _WITH_SIZES and len(node.input) > 1 and ranks.get(node.input[1], 1) != 1:
+            raise source.error(f"{describe(node)}: {node.input[1]!r} is no list of sizes or axes")
 
 
 def _constant(source: OnnxFile, node: NodeProto) -> NDArray[np.generic]:

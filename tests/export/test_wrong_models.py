@@ -331,6 +331,7 @@ WRONG = {
     ),
     "repetitions": (values_of("conv1_steps_shape", first(2**30)), "types or shapes do not fit together"),
     "padding": (set_to("conv1", "pads", [2**29] * 4), "is outside 0..65536"),
+    "sizes": (values_of("readout_flatten_shape", lambda v: v.reshape(-1, 1)), "is no list of sizes or axes"),
     "stride": (set_to("conv1", "strides", [0, 1]), "strides=[0, 1] is outside 1..65536"),
     "dilation": (set_to("conv1", "dilations", [1, -1]), "dilations=[1, -1] is outside 1..65536"),
     "kernel": (set_to("conv1", "kernel_shape", [3, 2**40]), "kernel_shape=[3, 1099511627776] is outside 1..65536"),
