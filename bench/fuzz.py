@@ -34,6 +34,7 @@ PROGRESS = 1000
 """Inputs between two lines of progress."""
 TIME_LIMIT = 120
 """Seconds in which a command has to end, beside other work."""
+_FORBIDDEN = "did what it may not: "
 _MEMORY = 12 * 2**30
 """Address space of the process that runs commands: what asks for more gets an error, not the machine's memory."""
 _SPAWN = multiprocessing.get_context("spawn")
@@ -135,7 +136,9 @@ def _worker(base: Path, first: int, end: int, sender: Connection) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
     with tempfile.TemporaryDirectory(prefix="spikefold-fuzz-") as place:
         os.environ["TMPDIR"] = os.environ["TORCHINDUCTOR_CACHE_DIR"] = tempfile.tempdir = place
-        os.chdir(place)
+        work = Path(place) / "a" / "b"  # so that paths that begin with .. stay inside
+        work.mkdir(parents=True)
+        os.chdir(work)
         watch = Watch([Path(place), cache_folder(), base])
         for seed in range(first, end):
             sender.send(_outcome(base, seed, Path(place) / "case", watch))
@@ -171,11 +174,13 @@ def _run(command: Command, watch: Watch) -> tuple[int | None, str]:
         except BaseException as error:
             if isinstance(error, KeyboardInterrupt):
                 raise
+            if seen:
+                return None, _FORBIDDEN + ", ".join(seen[:3])
             where = traceback.extract_tb(error.__traceback__)[-1]
             place = f"{Path(where.filename).name}:{where.lineno}"
             return None, f"{type(error).__name__} at {place}: {str(error)[:200]!r}"
     if seen:
-        return code, f"did what it may not: {', '.join(seen[:3])}"
+        return code, _FORBIDDEN + ", ".join(seen[:3])
     if code not in (0, USER_ERROR):
         return code, f"exit code {code}"
     errors = [line for line in said.getvalue().splitlines() if line.startswith("error: ")]

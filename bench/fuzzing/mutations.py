@@ -16,10 +16,12 @@ from onnx import TensorProto, helper, numpy_helper
 ODD_BYTES = (b"nan", b"-", b"[]", b"1e999", b"null", b"\xff\xfe", b"\x00", b'"', b"9" * 400)
 ODD_VALUES: tuple[Any, ...] = (
     None, True, False, 0, -1, 1, 2, 7, 255, 2**31, 2**63, -(2**63), 10**30, 0.5, -0.5, 1e300, float("nan"),
-    float("inf"), "", "x", "../x", "/etc/hostname", "a/../../b", "\x00", "'; touch F; '", "$(touch F)", "ü", "x" * 5000,
+    float("inf"), "", "x", "../x", "/nowhere/x", "a/../../b", "\x00", "'; touch F; '", "$(touch F)", "ü", "x" * 5000,
     [], [[]], {}, {"a": 1}, [None], [1, 2, 3], ["x"],
 )  # fmt: skip
-"""What takes the place of a value."""
+"""What takes the place of a value. Options are among them that name outputs: none of these is a file of the machine."""
+OUTSIDE_VALUES = (*ODD_VALUES, "/etc/hostname")
+"""The same for files, which only name what is read."""
 CODE_NAMES = ("this", "antigravity", "runs.x.module", "os", "qonnx.custom_op.general", "finn.custom_op", "a/b", "")
 """Domains of operators that are, or look like, modules of Python."""
 CODE_ATTRIBUTES = ("executable_path", "code_gen_dir_cppsim", "ip_path", "ipgen_path", "rtlsim_so", "gen_top_module")
@@ -75,7 +77,7 @@ def _places(tree: Any) -> list[tuple[Any, Any]]:
 def _change(holder: Any, key: Any, draw: random.Random) -> None:
     kind = draw.random()
     if kind < 0.6:
-        holder[key] = draw.choice(ODD_VALUES)
+        holder[key] = draw.choice(OUTSIDE_VALUES)
     elif kind < 0.75:
         del holder[key]
     elif isinstance(holder, list):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -21,7 +22,7 @@ _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
 class Watch:
-    """Collects forbidden acts while ``active``; a hook cannot be taken out again, so one lives as long as its process.
+    """Prevents and collects forbidden acts while ``active``, by a hook that lives as long as its process.
 
     ``allowed``: folders in which files may be written.
     """
@@ -46,9 +47,9 @@ class Watch:
         if not self._active:
             return
         if event in _PROCESSES or event in _NETWORK:
-            self._seen.append(f"{event} {arguments[:1]}")
+            self._forbid(f"{event} {arguments[:1]}")
         elif event == "import" and arguments[0] in MARKER_MODULES:
-            self._seen.append(f"import of {arguments[0]}")
+            self._forbid(f"import of {arguments[0]}")
         elif event in _PLACES or (event == "open" and isinstance(arguments[2], int) and arguments[2] & _WRITING):
             self._check(event, arguments[0])
         elif event in _REPLACED:
@@ -59,4 +60,8 @@ class Watch:
             return
         path = os.path.abspath(os.fsdecode(place))  # noqa: PTH100 - links are what the command saw, not where they lead
         if not path.startswith((*self._allowed, *_NOT_KEPT)):
-            self._seen.append(f"{event} {path}")
+            self._forbid(f"{event} {path}")
+
+    def _forbid(self, act: str) -> None:
+        self._seen.append(act)
+        raise PermissionError(errno.EACCES, "no command may do this", act)

@@ -6,6 +6,7 @@ import json
 import random
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -39,6 +40,7 @@ def wrong() -> int:
     raise WrongResultError("other logits")
 
 
+OUTSIDE = Path(tempfile.gettempdir()) / "spikefold-outside"
 CHECKED: dict[str, tuple[Callable[[], int], str]] = {
     "a result": (says(code=0), ""),
     "a sentence": (says("x is wrong"), ""),
@@ -49,7 +51,7 @@ CHECKED: dict[str, tuple[Callable[[], int], str]] = {
     "a traceback": (lambda: {}[1], "KeyError at test_fuzz.py:"),  # type: ignore[index]
     "a wrong result": (wrong, "other logits"),
     "a process": (lambda: subprocess.run(["true"], check=True).returncode, "did what it may not: subprocess.Popen"),
-    "a file outside": (lambda: Path("/tmp/spikefold-outside").write_text("") or 0, "did what it may not: open /tmp/"),
+    "a file outside": (lambda: OUTSIDE.write_text("") or 0, f"did what it may not: open {OUTSIDE}"),
 }
 
 
@@ -65,6 +67,7 @@ def test_a_command_is_checked_for_what_it_does() -> None:
     faults = json.loads(done.stdout)
     for name, (_, fault) in CHECKED.items():
         assert faults[name].startswith(fault) and bool(faults[name]) == bool(fault), name
+    assert not OUTSIDE.exists()
 
 
 def test_what_is_left_behind_or_lost_is_noticed(tmp_path: Path) -> None:
