@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from codegen.run_folder import RunFolder
-from sca_train.class_names import train_again
-from sca_train.config import load_config
-from sca_train.errors import TrainError
 from sca_train.measure.metrics_file import Metrics, read_metrics
+from sca_train.run_config import load_run_config
 
 
 @dataclass(frozen=True)
@@ -31,10 +29,7 @@ def pruning_of(run: RunFolder) -> Pruning:
     file, metrics = run.path / "config.toml", run.path / "metrics.json"
     if not file.exists():
         return UNPRUNED
-    try:
-        config = load_config(file)
-    except TrainError as error:
-        raise TrainError(f"{file} is damaged ({error}); {train_again(run.path)}") from None
+    config = load_run_config(run.path)
     ratio = config.ratio
     if config.budget and metrics.exists():
         ratio = reached_ratio(ratio, config.budget, read_metrics(run.path))
