@@ -20,14 +20,15 @@ from sca_train.augment import augmented_batch
 from sca_train.command_line import Parser
 from sca_train.config import TrainConfig, configured
 from sca_train.data import Dataset, load_dataset
-from sca_train.device import keep_freed_memory
+from sca_train.device import choose_device, keep_freed_memory
 from sca_train.files import write_text, write_whole
+from sca_train.finished_run import FinishedRun
 from sca_train.logs import progress
 from sca_train.loss import loss_sum
 from sca_train.network import to_input
 from sca_train.optimizer import learning_rate
+from sca_train.teacher import load_teacher, teacher_logits
 
-CPU = torch.device("cpu")
 CHECKPOINT = "cnv.pt"
 TEST_BATCH = 250
 
@@ -41,47 +42,57 @@ def parser() -> Parser:
     made.add_argument("--data", required=True, help="train/ and test/ class folders, or a tar archive of them")
     made.add_argument("--epochs", type=positive, default=60, help="[%(default)s]")
     made.add_argument("--lr", type=float, default=0.1, help="peak learning rate of SGD [%(default)s]")
+    made.add_argument("--teacher", default="", help="finished run whose logits are learned beside the labels")
+    made.add_argument("--distill", type=float, default=0.5, help="its weight in the loss [%(default)s]")
     made.add_argument("--weight-decay", type=float, default=0.0, help="of the clipped weights [%(default)s]")
     made.add_argument("--train-images", type=int, default=0, help="train on so many images only (0: all)")
     made.add_argument("--run", type=Path, default=Path("runs/cnv-w2a2"), help="folder of checkpoint and cnv.json")
     return made
 
 
-def accuracy(network: nn.Module, dataset: Dataset) -> float:
+def accuracy(network: nn.Module, dataset: Dataset, device: torch.device) -> float:
     """Fraction of the test images that are classified rightly."""
     network.eval()
     right = 0
     with torch.no_grad():
         for start in range(0, len(dataset.test_labels), TEST_BATCH):
             images = torch.from_numpy(dataset.test_images[start : start + TEST_BATCH])
-            found = network(to_input(images, CPU)).argmax(1)
+            found = network(to_input(images, device)).argmax(1).cpu()
             right += int((found == torch.from_numpy(dataset.test_labels[start : start + TEST_BATCH])).sum())
     return right / len(dataset.test_labels)
 
 
 def train_epoch(
-    network: nn.Module, optimizer: torch.optim.Optimizer, config: TrainConfig, dataset: Dataset, epoch: int
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    config: TrainConfig,
+    dataset: Dataset,
+    teacher: FinishedRun | None,
+    device: torch.device,
+    epoch: int,
 ) -> float:
     """One pass over the training images; the mean loss."""
     network.train()
     order = torch.Generator().manual_seed(config.seed * 1_000_003 + epoch)
     shuffled = torch.randperm(len(dataset.train_labels), generator=order).numpy()
     batches = [shuffled[start : start + config.batch_size] for start in range(0, len(shuffled), config.batch_size)]
-    total = 0.0
+    total = torch.zeros((), device=device)
     with progress(len(shuffled), f"epoch {epoch + 1}/{config.epochs}") as bar:
         for number, batch in enumerate(batches):
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate(config, epoch, number / len(batches))
-            images = augmented_batch(torch.from_numpy(dataset.train_images[batch]), batch, epoch, config, order)
-            labels = torch.from_numpy(dataset.train_labels[batch])
-            loss: Tensor = loss_sum(config, network(to_input(images, CPU)), labels) / len(batch)
+            whole = torch.from_numpy(dataset.train_images[batch]).to(device)
+            x = to_input(augmented_batch(whole, batch, epoch, config, order), device)
+            labels = torch.from_numpy(dataset.train_labels[batch]).to(device)
+            taught = teacher_logits(teacher, x) if teacher else None
+            loss: Tensor = loss_sum(config, network(x), labels, taught) / len(batch)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()
             network.clip_weights(-1, 1)  # type: ignore[operator]
-            total += float(loss.detach()) * len(batch)
+            total += loss.detach() * len(batch)
             bar.update(len(batch))
-    return total / len(shuffled)
+    return float(total) / len(shuffled)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -92,12 +103,16 @@ def main(arguments: list[str] | None = None) -> int:
         {
             "data": given.data, "epochs": given.epochs, "rate_epochs": 0, "lr": given.lr, "finetune": 0,
             "weight_decay": given.weight_decay, "train_images": given.train_images,
+            "teacher": given.teacher, "distill": given.distill,
         },
     )  # fmt: skip
     keep_freed_memory()
+    device = choose_device(config)
     dataset = load_dataset(config)
+    teacher = load_teacher(config, given.run, dataset, device)
     torch.manual_seed(config.seed)
     network, _ = model_with_cfg("CNV_2W2A", pretrained=False)
+    network.to(device)
     momentum = {"momentum": config.momentum, "nesterov": config.nesterov}
     optimizer = torch.optim.SGD(network.parameters(), lr=config.lr, weight_decay=config.weight_decay, **momentum)
     given.run.mkdir(parents=True, exist_ok=True)
@@ -109,8 +124,9 @@ def main(arguments: list[str] | None = None) -> int:
         history = saved["history"]
     for epoch in range(len(history), config.epochs):
         started = time.monotonic()
-        loss = train_epoch(network, optimizer, config, dataset, epoch)
-        history.append({"loss": loss, "accuracy": accuracy(network, dataset), "seconds": time.monotonic() - started})
+        loss = train_epoch(network, optimizer, config, dataset, teacher, device, epoch)
+        found = accuracy(network, dataset, device)
+        history.append({"loss": loss, "accuracy": found, "seconds": time.monotonic() - started})
         state = {"network": network.state_dict(), "optimizer": optimizer.state_dict(), "history": history}
         write_whole(given.run / CHECKPOINT, lambda aside, state=state: torch.save(state, aside))
         entry = history[-1]

@@ -1,4 +1,4 @@
-"""Light augmentation of uint8 images and event frames on tensors, drawn from an explicit generator to be repeatable."""
+"""Light augmentation of uint8 images and event frames on their device, drawn on the CPU to be the same everywhere."""
 
 from __future__ import annotations
 
@@ -67,12 +67,15 @@ def augmented(
     frames = images if images.ndim == 5 else images[:, None]
     count, steps, height, width, channels = frames.shape
     reach = max(1, int(height * _REACH[kind]))
-    draws = (torch.randint(0, 2 * reach + 1, (count, 1), generator=generator) for _ in range(2))
-    rows, columns = (draw + torch.arange(side) for draw, side in zip(draws, (height, width), strict=True))
+    device = images.device
+    draws = (torch.randint(0, 2 * reach + 1, (count, 1), generator=generator).to(device) for _ in range(2))
+    rows, columns = (
+        draw + torch.arange(side, device=device) for draw, side in zip(draws, (height, width), strict=True)
+    )
     if kind in MIRRORS:
         if mirrored is None:
             mirrored = torch.rand(count, 1, generator=generator) < 0.5
-        columns = torch.where(mirrored.reshape(-1, 1), columns.flip(1), columns)
+        columns = torch.where(mirrored.reshape(-1, 1).to(device), columns.flip(1), columns)
     if kind == "roll":
         rows, columns = (rows - reach) % height, (columns - reach) % width
     elif reflect:
@@ -81,7 +84,7 @@ def augmented(
         frames = F.pad(frames, (0, 0, reach, reach, reach, reach))
     pixels = (rows * frames.shape[3])[:, :, None] + columns[:, None, :]
     # One flat gather of bytes is three times as fast here as indexing pixels.
-    elements = (pixels[..., None] * channels + torch.arange(channels)).reshape(count, 1, -1).to(images.device)
+    elements = (pixels[..., None] * channels + torch.arange(channels, device=device)).reshape(count, 1, -1)
     moved = frames.reshape(count, steps, -1).gather(2, elements.expand(-1, steps, -1))
     return moved.view(images.shape)
 
@@ -97,11 +100,12 @@ def cut_out(images: Tensor, side: int, generator: torch.Generator) -> Tensor:
     T. DeVries and G. W. Taylor, "Improved regularization of convolutional neural networks with cutout", 2017; black as
     the convolutions' padding is.
     """
-    count, (height, width) = len(images), images.shape[-3:-1]
+    count, device, (height, width) = len(images), images.device, images.shape[-3:-1]
     first_rows, first_columns = (
-        torch.randint(0, length - side + 1, (count, 1), generator=generator) for length in (height, width)
+        torch.randint(0, length - side + 1, (count, 1), generator=generator).to(device) for length in (height, width)
     )
-    rows, columns = torch.arange(height) - first_rows, torch.arange(width) - first_columns
+    rows = torch.arange(height, device=device) - first_rows
+    columns = torch.arange(width, device=device) - first_columns
     inside = ((rows >= 0) & (rows < side))[:, :, None] & ((columns >= 0) & (columns < side))[:, None, :]
     shape = (count, *[1] * (images.dim() - 4), height, width, 1)
-    return images.masked_fill(inside.reshape(shape).to(images.device), 0)
+    return images.masked_fill(inside.reshape(shape), 0)

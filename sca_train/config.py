@@ -188,12 +188,15 @@ class TrainConfig:
         "exact", "gradients of convolutions in the kernels: rounded once to bf16 (bf16), or in float32 (exact)"
     )
     kernels: str = _option("auto", "CPU training by the event-driven C++ kernels: auto (where they apply), on or off")
+    compile: str = _option(
+        "auto", "rate-equivalent layers in kernels that torch.compile fuses: auto (on CUDA, where Triton is), on or off"
+    )
     device: str = _option("auto", "auto, cpu or cuda")
     threads: int = _option(0, "CPU threads (0: as torch chooses)", Bounds(0, 1024))
 
 
 # Fields that say where and how, not what: a checkpoint continues under other values of these.
-_PLACE_FIELDS = ("name", "data", "cache", "download", "teacher", "init", "device", "threads")
+_PLACE_FIELDS = ("name", "data", "cache", "download", "teacher", "init", "compile", "device", "threads")
 
 
 def config_fields() -> dict[str, Field[Any]]:
@@ -281,6 +284,7 @@ def validate(config: TrainConfig) -> None:
     _choice("gradients", config.gradients, GRADIENTS)
     _choice("kernels", config.kernels, ("auto", "on", "off"))
     _choice("bf16", config.bf16, ("auto", "on", "off"))
+    _choice("compile", config.compile, ("auto", "on", "off"))
     _choice("device", config.device, ("auto", "cpu", "cuda"))
     if config.weight_bits not in WEIGHT_BITS:
         raise TrainError(f"weight_bits is {config.weight_bits}; the quantizers know 2, 4 and 8 bits")

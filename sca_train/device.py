@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import importlib.util
 import resource
 import sys
 
@@ -77,6 +78,14 @@ def use_kernels(config: TrainConfig, device: torch.device) -> bool:
         raise TrainError("kernels and bf16 are both on, but the kernels compute in float32; use --bf16 off")
     library()  # compiles them now rather than in the first step
     return True
+
+
+def use_fused(config: TrainConfig, device: torch.device) -> bool:
+    """Whether torch.compile fuses the rate-equivalent layers: where Triton makes kernels for a GPU, unless told
+    otherwise."""
+    if config.compile != "auto":
+        return config.compile == "on"
+    return device.type == "cuda" and importlib.util.find_spec("triton") is not None
 
 
 def peak_memory_mib(device: torch.device) -> float:

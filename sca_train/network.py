@@ -6,7 +6,7 @@ such as a static image and its sums, has a leading axis of length 1 instead and 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias, cast
 
@@ -47,6 +47,8 @@ Sums: TypeAlias = Tensor | CountSums
 
 FIRST_LAYER_BITS = 8
 PIXEL_SCALE = 1.0 / 255.0
+_COMPILED_FORMS = 8
+"""Of a layer at most: in training and evaluation, with the last batch, recording or not."""
 EVENT_SCALE = 1.0
 
 
@@ -134,6 +136,7 @@ class SpikingLayer(nn.Module):
         self.kernels = False
         self.bf16_gradients = config.gradients == "bf16"
         self.rate_equivalent = False
+        self.fused_rates: Callable[[Tensor], Tensor] | None = None
         self.record = False
         self.regrow = False
         self.rate_weight = 0.0
@@ -164,16 +167,18 @@ class SpikingLayer(nn.Module):
                 x = float_spikes(source)
                 flat = x.flatten(2) if entry.kind == "linear" else x
                 x = self.connections[entry.name](flat.flatten(0, 1)).unflatten(0, x.shape[:2])
-            # Sums and membrane potentials stay in float32 (or float64) under autocast.
-            x = x.float() if x.dtype == torch.bfloat16 else x
-            total = x if total is None else total + x
+            total = x if total is None else _exact(total) + _exact(x)
         assert total is not None
         return total
 
     def currents(self, sums: Tensor) -> Tensor:
         """Input currents of the neurons [T, N, C, ...] from sums [T or 1, N, C, ...]."""
-        current = self.norm(sums.flatten(0, 1)).unflatten(0, sums.shape[:2])
+        current = self._normed(sums)
         return current.expand(self.timesteps, *current.shape[1:])
+
+    def _normed(self, sums: Tensor) -> Tensor:
+        normed: Tensor = self.norm(_exact(sums).flatten(0, 1)).unflatten(0, sums.shape[:2])
+        return normed
 
     def forward(self, sums: Sums) -> Sent:
         """Spikes [T, N, C, H, W] after pooling, or [T, N, C], from sums [T or 1, N, C, ...]."""
@@ -182,7 +187,7 @@ class SpikingLayer(nn.Module):
         if self.kernels and sums.dtype == torch.float32:
             return self._counts_by_kernels(_maps(sums)) if self.rate_equivalent else self._by_kernels(sums)
         if self.rate_equivalent:
-            return self._rates(sums)
+            return self.fused_rates(sums) if self.fused_rates else self._rates(sums)
         current = self.currents(sums)
         self.neuron.reset()
         # SpikingJelly resets to v_reset, or to 0 under soft reset; what a frame starts from is set beside it.
@@ -199,7 +204,7 @@ class SpikingLayer(nn.Module):
 
     def _rates(self, sums: Tensor) -> Tensor:
         """Spikes per step [1, N, C, ...] behind mask and pooling, from sums [1, N, C, ...]."""
-        current = self.norm(sums.flatten(0, 1)).unflatten(0, sums.shape[:2])
+        current = self._normed(sums)
         rates = spike_rates(current, self.threshold, self.v_init, self.timesteps)
         if self.record:
             self._record(mean_potential(current.detach(), self.threshold, self.v_init, self.timesteps), rates.detach())
@@ -283,6 +288,11 @@ def float_spikes(spikes: Sent) -> Tensor:
 def float_sums(sums: Sums) -> Tensor:
     """Sums as numbers [T or 1, N, C, ...], whichever way they were computed."""
     return sums.values() if isinstance(sums, CountSums) else sums
+
+
+def _exact(sums: Tensor) -> Tensor:
+    """Sums as they are added and integrated: in float32 (or float64) under autocast too."""
+    return sums.float() if sums.dtype == torch.bfloat16 else sums
 
 
 def _maps(sums: Tensor) -> Tensor:
@@ -385,6 +395,14 @@ class Network(nn.Module):
         """Compute by the event-driven CPU kernels from now on, or no more; float64 is always computed by PyTorch."""
         for layer in self.spiking_layers():
             layer.kernels = enabled
+
+    def fuse(self, enabled: bool) -> None:
+        """Compute rates in fused kernels that torch.compile makes from now on, or no more."""
+        if enabled:  # each layer in training and in evaluation, while recording and not
+            limit = _COMPILED_FORMS * len(self.specs)
+            torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, limit)
+        for layer in self.spiking_layers():
+            layer.fused_rates = torch.compile(layer._rates, dynamic=False) if enabled else None
 
     def share_scales(self) -> None:
         """Give the weights of each addition a common step that suits their spread, and cut them to its range."""

@@ -124,7 +124,7 @@ def set_scale_from_spread(module: QuantModule) -> None:
 
     The spread is the root mean square: the integers lie around zero, and so does a channel of a single weight.
     """
-    bits = round(float(module.weight_quant.tensor_quant.msb_clamp_bit_width_impl()))
+    bits: int = module.weight_quant.quant_injector.bit_width  # a tensor of it on a GPU would have to be waited for
     value = module.weight_quant.tensor_quant.scaling_impl.value
     squares = module.weight.square()
     spread = (squares.flatten(1).mean(1) if value.numel() > 1 else squares.mean()).sqrt().clamp(min=_LEAST_SPREAD)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from sca_train.config import TrainConfig
 from sca_train.data import Dataset
-from sca_train.device import use_kernels
+from sca_train.device import use_fused, use_kernels
 from sca_train.errors import TrainError
 from sca_train.finished_run import FinishedRun, open_finished
 from sca_train.pruning.compact import COMPACT_FILE
@@ -24,6 +24,7 @@ def load_teacher(config: TrainConfig, run: Path, dataset: Dataset, device: torch
     teacher.network.to(device).use_kernels(use_kernels(config, device))
     # Evaluated once instead of in every step, if it was trained like that.
     teacher.network.use_rates(teacher.network.config.rate_epochs > 0)
+    teacher.network.fuse(use_fused(config, device))
     return teacher
 
 

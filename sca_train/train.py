@@ -18,7 +18,7 @@ from sca_train.checkpoint import CHECKPOINT_FILE, TrainState, load_checkpoint, r
 from sca_train.config import CONFIG_FILE, TrainConfig, config_to_toml, prunes, search_epochs
 from sca_train.conversion import convert, trains_rates
 from sca_train.data import Dataset, load_dataset, summary
-from sca_train.device import choose_device, keep_freed_memory, peak_memory_mib, use_bf16, use_kernels
+from sca_train.device import choose_device, keep_freed_memory, peak_memory_mib, use_bf16, use_fused, use_kernels
 from sca_train.errors import TrainError
 from sca_train.files import METRICS_FILE, check_replaceable, only_writer, remove_unfinished, write_text
 from sca_train.initial import initialise
@@ -210,6 +210,7 @@ def trainable(state: TrainState, device: torch.device, fast: bool) -> nn.Module:
     for computed in state.networks():
         computed.use_rates(trains_rates(network.config, state.epoch))
         computed.use_kernels(use_kernels(network.config, device))
+        computed.fuse(use_fused(network.config, device))
         if fast:
             computed.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return distributed(network, device)
@@ -280,9 +281,8 @@ def train_epoch(
             for group in state.optimizer.param_groups:
                 group["lr"] = learning_rate(config, state.epoch, number / len(batches))
             own = own_slice(len(batch))
-            images = augmented_batch(torch.from_numpy(dataset.train_images[batch]), batch, state.epoch, config, order)[
-                own
-            ]
+            whole = torch.from_numpy(dataset.train_images[batch]).to(device)
+            images = augmented_batch(whole, batch, state.epoch, config, order)[own]
             labels = torch.from_numpy(dataset.train_labels[batch][own]).to(device)
             x = to_input(images, device)
             if fast and x.dim() == 4:

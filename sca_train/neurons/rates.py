@@ -8,8 +8,6 @@ trains without a loop over time, and the same parameters are then those of the s
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
@@ -19,22 +17,10 @@ def spike_rates(current: Tensor, threshold: float, v_init: float, timesteps: int
 
     The gradient passes the rounding straight through, and is zero where the current leaves 0..threshold.
     """
-    rates: Tensor = _SpikeRates.apply(current, threshold, v_init, timesteps)
-    return rates
-
-
-class _SpikeRates(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, current: Tensor, threshold: float, v_init: float, timesteps: int) -> Tensor:
-        ctx.save_for_backward((current >= 0.0) & (current <= threshold))
-        ctx.threshold = threshold
-        counts = (current * (timesteps / threshold)).add_(v_init).floor_()
-        return counts.clamp_(0.0, timesteps).div_(timesteps)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
-        (inside,) = ctx.saved_tensors
-        return gradient * inside / ctx.threshold, None, None, None
+    counts = (current.detach() * (timesteps / threshold) + v_init).floor().clamp(0.0, timesteps)
+    passed = current.clamp(0.0, threshold) / threshold
+    # The value is that of the counts: what is added to it is zero, with the gradient of the clipped current.
+    return counts / timesteps + (passed - passed.detach())
 
 
 def mean_potential(current: Tensor, threshold: float, v_init: float, timesteps: int) -> Tensor:
