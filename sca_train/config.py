@@ -14,7 +14,7 @@ from sca_train.bounds import Bounds
 from sca_train.errors import TrainError
 from sca_train.files import read_text
 from sca_train.pruning.memory import board_memory_bits
-from sca_train.recipe import check_first_init, check_rates, check_recipe
+from sca_train.recipe import NEURONS, check_first_init, check_rates, check_recipe
 from sca_train.stages import smallest_side
 
 MODELS = (
@@ -107,7 +107,9 @@ class TrainConfig:
     scale_update: str = _option(
         "learned", "scales of the weights while training: learned, or set by the weights' spread after each step (std)"
     )
-    neuron: str = _option("IF", "spiking neuron: IF or LIF")
+    neuron: str = _option(
+        "IF", "spiking neuron: IF, LIF, or LateIF, which takes all steps in before it fires: what rates are, exactly"
+    )
     tau: float = _option(2.0, "time constant of LIF, a power of two")
     reset: str = _option("hard", "what a spike does to the potential: hard (to zero) or soft (minus the threshold)")
     threshold: float = _option(1.0, "firing threshold", _SCALE)
@@ -274,7 +276,7 @@ def validate(config: TrainConfig) -> None:
     _check_bounds(config)
     _choice("model", config.model, MODELS)
     _choice("dataset", config.dataset, DATASETS)
-    _choice("neuron", config.neuron, ("IF", "LIF"))
+    _choice("neuron", config.neuron, NEURONS)
     _choice("reset", config.reset, ("hard", "soft"))
     _choice("structure", config.structure, STRUCTURES)
     _choice("score", config.score, SCORES)

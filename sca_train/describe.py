@@ -72,7 +72,7 @@ def _describe_spiking(layer: SpikingLayer, config: TrainConfig) -> LayerDescript
         norm_scale=norm_scale,
         norm_shift=beta - mean * norm_scale,
         neuron=NeuronDescription(
-            kind=cast(Literal["IF", "LIF"], config.neuron),
+            kind=cast(Literal["IF", "LIF", "LateIF"], config.neuron),
             reset=cast(Literal["hard", "soft"], config.reset),
             threshold=config.threshold,
             tau=config.tau if config.neuron == "LIF" else 1.0,

@@ -14,10 +14,11 @@ class NeuronDescription:
     """A spiking neuron as SpikingJelly defines it (multi-step, V = ``v_init * threshold`` before the first step).
 
     ``kind`` IF: V += I; LIF: V += (I - V) / tau with ``tau`` a power of two (``decay_input=True``). ``v_init`` is 0.0
-    or 0.5.
+    or 0.5. LateIF, which SpikingJelly has not: V += I of all steps first, then one spike a step while V >= threshold,
+    each of which takes the threshold away (``reset`` soft).
     """
 
-    kind: Literal["IF", "LIF"]
+    kind: Literal["IF", "LIF", "LateIF"]
     reset: Literal["hard", "soft"]
     threshold: float
     tau: float

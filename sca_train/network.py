@@ -37,6 +37,7 @@ from sca_train.quantizers import (
     computed_weights,
     share_scale,
 )
+from sca_train.recipe import LATE
 from sca_train.specs import IMAGE, ConnectionSpec, LayerSpec, streams
 
 Sent: TypeAlias = Tensor | SpikeTrains | SpikeCounts
@@ -104,7 +105,8 @@ class SpikingLayer(nn.Module):
     the membrane potentials of Eq. 4 in ``potential`` and the spikes, masked or not, in ``spike_count``. In training,
     ``rate_weight`` times the mean firing rate of the layer is part of the loss. With ``kernels`` the event-driven
     CPU kernels compute the layer, which then sends SpikeTrains on, or numbers behind average pooling. While
-    ``rate_equivalent`` is set the layer is evaluated once for all steps and sends spikes per step, [1, N, C, ...].
+    ``rate_equivalent`` is set the layer is evaluated once for all steps and sends spikes per step, [1, N, C, ...]; a
+    ``late`` one always is, as its spikes depend on the sum over the steps alone.
     """
 
     mask: Tensor
@@ -135,7 +137,8 @@ class SpikingLayer(nn.Module):
         self.kernel_neuron = kernel_neuron(config)
         self.kernels = False
         self.bf16_gradients = config.gradients == "bf16"
-        self.rate_equivalent = False
+        self.late = config.neuron == LATE
+        self.rate_equivalent = self.late
         self.fused_rates: Callable[[Tensor], Tensor] | None = None
         self.record = False
         self.regrow = False
@@ -184,6 +187,8 @@ class SpikingLayer(nn.Module):
         """Spikes [T, N, C, H, W] after pooling, or [T, N, C], from sums [T or 1, N, C, ...]."""
         if isinstance(sums, CountSums):
             return self._counts_by_kernels(sums)
+        if self.late:  # all that counts is what came in over the steps
+            sums = sums.mean(0, keepdim=True)
         if self.kernels and sums.dtype == torch.float32:
             return self._counts_by_kernels(_maps(sums)) if self.rate_equivalent else self._by_kernels(sums)
         if self.rate_equivalent:
@@ -410,9 +415,12 @@ class Network(nn.Module):
             share_scale(self._members(stream))
 
     def use_rates(self, enabled: bool) -> None:
-        """Be the rate-equivalent network from now on, evaluated once for all steps, or the spiking one."""
+        """Be the rate-equivalent network from now on, evaluated once for all steps, or the spiking one.
+
+        Of LateIF neurons both are the same.
+        """
         for layer in self.spiking_layers():
-            layer.rate_equivalent = enabled
+            layer.rate_equivalent = enabled or layer.late
 
     def map_sizes(self) -> dict[str, int]:
         """Height times width of each spiking layer's feature map before pooling."""

@@ -9,6 +9,10 @@ from sca_train.errors import TrainError
 if TYPE_CHECKING:
     from sca_train.config import TrainConfig
 
+LATE = "LateIF"
+"""The neuron that fires after the last step, as often as IF would at a constant current of the same sum."""
+NEURONS = ("IF", "LIF", LATE)
+
 SCHEDULES = ("cosine", "linear", "one-cycle")
 BORDERS = ("black", "reflect")
 MIRRORS = ("flip", "roll")
@@ -67,13 +71,16 @@ def check_first_init(config: TrainConfig, events: bool) -> None:
 
 def check_rates(config: TrainConfig, events: bool) -> None:
     """Raise TrainError, one sentence, where no rate-equivalent network is trained although it is asked for."""
+    late = config.neuron == LATE
+    if late and config.reset != "soft":
+        raise TrainError(f"{LATE} neurons keep what is above their last threshold, so reset must be soft; use --reset soft")
     if config.rate_epochs > config.epochs:
         raise TrainError(
             f"rate_epochs is {config.rate_epochs}; it must be from 0 to the {config.epochs} epochs of the run"
         )
     if config.rate_epochs == 0:
         return
-    if config.neuron != "IF" or config.reset != "soft":
+    if not late and (config.neuron != "IF" or config.reset != "soft"):
         raise TrainError(
             f"rate_epochs is {config.rate_epochs}, but only IF neurons with soft reset spike at a rate that follows "
             f"from their current, not {config.neuron} with {config.reset} reset; use --neuron IF --reset soft, or "

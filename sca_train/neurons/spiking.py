@@ -14,17 +14,20 @@ SURROGATE_ALPHA = 4.0
 
 
 def make_neuron(config: TrainConfig) -> sj_neuron.BaseNode:
-    """SpikingJelly's multi-step IF or LIF node with the sigmoid surrogate (paper Eq. 1 to 3)."""
+    """SpikingJelly's multi-step IF or LIF node with the sigmoid surrogate (paper Eq. 1 to 3).
+
+    Layers of LateIF neurons are always computed as rates, and have no use for their node.
+    """
     v_reset = 0.0 if config.reset == "hard" else None
     sigmoid = surrogate.Sigmoid(alpha=SURROGATE_ALPHA)
-    if config.neuron == "IF":
+    if config.neuron != "LIF":
         return sj_neuron.IFNode(config.threshold, v_reset, sigmoid, detach_reset=True, step_mode="m")
     return sj_neuron.LIFNode(config.tau, True, config.threshold, v_reset, sigmoid, detach_reset=True, step_mode="m")
 
 
 def kernel_neuron(config: TrainConfig) -> Neuron:
     """The same neuron as the event-driven kernels see it."""
-    keep, gain = (1.0, 1.0) if config.neuron == "IF" else (1.0 - 1.0 / config.tau, 1.0 / config.tau)
+    keep, gain = (1.0, 1.0) if config.neuron != "LIF" else (1.0 - 1.0 / config.tau, 1.0 / config.tau)
     return Neuron(keep, gain, config.threshold, SURROGATE_ALPHA, config.reset == "soft", config.v_init)
 
 
