@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from codegen.export.onnx_writer import build_model
 from codegen.network import IntegerConnection, IntegerLayer, IntegerNetwork, PoolKind
-from codegen.neurons import NO_NEURON, ResetKind
+from codegen.neurons import NEURONS, NO_NEURON, ResetKind
 from codegen.run_folder import RunFolder
 from sca_train.specs import IMAGE
 
@@ -47,7 +47,7 @@ def integer_layer(
         sign=np.ones(out, np.int64),
         neuron=neuron,
         leak_shift=leak_shift if neuron == "LIF" else 0,
-        reset=reset,
+        reset="soft" if neuron in NEURONS and NEURONS[neuron].late else reset,
         half_start=half_start,
         bias=rng.integers(-reach // 4, reach // 4 + 1, out),
         threshold=np.zeros(out, np.int64) if read_out else rng.integers(-reach // 8, reach, out),

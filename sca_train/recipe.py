@@ -73,7 +73,9 @@ def check_rates(config: TrainConfig, events: bool) -> None:
     """Raise TrainError, one sentence, where no rate-equivalent network is trained although it is asked for."""
     late = config.neuron == LATE
     if late and config.reset != "soft":
-        raise TrainError(f"{LATE} neurons keep what is above their last threshold, so reset must be soft; use --reset soft")
+        raise TrainError(
+            f"{LATE} neurons keep what is above their last threshold, so reset must be soft; use --reset soft"
+        )
     if config.rate_epochs > config.epochs:
         raise TrainError(
             f"rate_epochs is {config.rate_epochs}; it must be from 0 to the {config.epochs} epochs of the run"

@@ -15,7 +15,7 @@ from codegen.cores.core import Core, divisors
 from codegen.cores.spike_pool import SpikePool
 from codegen.cores.spiking_mvau import SpikingMVAU
 from codegen.cores.sum_pool import SumPool
-from codegen.neurons import NO_NEURON, SUMS, Constants
+from codegen.neurons import NEURONS, NO_NEURON, SUMS, Constants
 from codegen.words import join_steps
 
 Mode = Literal["spikes", "static", "readout", "sums", "static sums"]
@@ -89,7 +89,7 @@ def mvau_case(
     timesteps: int,
     tp: int | None = None,
     mode: Mode = "spikes",
-    neuron: Literal["IF", "LIF"] = "IF",
+    neuron: str = "IF",
     leak_shift: int = 1,
     reset: Literal["hard", "soft"] = "hard",
     weight_bits: int = 4,
@@ -115,8 +115,11 @@ def mvau_case(
     largest = (1 << input_bits) - 1 if static else largest_step or (1 << step_bits) - 1
     high = np.maximum(weights, 0).sum(axis=1) * largest
     low = np.minimum(weights, 0).sum(axis=1) * largest
-    if mode == "readout":
-        low, high = low * timesteps * map_pixels, high * timesteps * map_pixels
+    late = NEURONS[neuron].late and mode in ("spikes", "static")
+    if late:
+        reset, tp = "soft", timesteps
+    summed = timesteps * map_pixels if mode == "readout" else timesteps if late else 1
+    low, high = low * summed, high * summed
     spread = max(2, int((high - low).max()) << frac_bits)
     bias = rng.integers(-spread // 4, spread // 4 + 1, size=mh)
     threshold = rng.integers(1, max(2, spread // 2), size=mh)
@@ -133,13 +136,14 @@ def mvau_case(
     else:
         output_bits = 8
         potential_bits = _potential_bits(
-            (low << frac_bits) + bias,
-            (high << frac_bits) + bias,
+            (low << frac_bits) + bias * summed,
+            (high << frac_bits) + bias * summed,
             threshold,
             timesteps,
             leak,
             reset == "soft",
             half_start,
+            late,
         )
     core = SpikingMVAU(
         name=name,
@@ -158,7 +162,7 @@ def mvau_case(
         weight_bits=weight_bits,
         acc_bits=signed_bits(*low.tolist(), *high.tolist()),
         potential_bits=potential_bits,
-        bias_bits=signed_bits(*bias.tolist()),
+        bias_bits=signed_bits(*(bias * (summed if late else 1)).tolist()),
         threshold_bits=signed_bits(*threshold.tolist()),
         output_bits=output_bits,
         vectors=vectors,
@@ -284,7 +288,7 @@ def random_case(name: str, seed: int) -> Case:
         timesteps=timesteps,
         tp=tp,
         mode=mode,
-        neuron=draw.choice(["IF", "LIF"]),
+        neuron=draw.choice(list(NEURONS)),
         leak_shift=draw.randint(1, 4),
         reset=draw.choice(["hard", "soft"]),
         weight_bits=draw.choice([2, 4, 8]),
@@ -339,7 +343,7 @@ def random_count_case(name: str, seed: int) -> Case:
         timesteps=timesteps,
         tp=tp,
         mode=mode,
-        neuron=draw.choice(["IF", "LIF"]),
+        neuron=draw.choice(list(NEURONS)),
         leak_shift=draw.randint(1, 4),
         reset=draw.choice(["hard", "soft"]),
         weight_bits=draw.choice([2, 4, 8]),
@@ -408,7 +412,7 @@ def case_parameters(draw: st.DrawFn) -> dict[str, Any]:
         "pe": pe,
         "timesteps": timesteps,
         "tp": tp,
-        "neuron": draw(st.sampled_from(["IF", "LIF"])),
+        "neuron": draw(st.sampled_from(list(NEURONS))),
         "leak_shift": draw(st.integers(1, 4)),
         "reset": draw(st.sampled_from(["hard", "soft"])),
         "weight_bits": draw(st.sampled_from([2, 4, 8])),
@@ -429,13 +433,19 @@ def _potential_bits(
     leak: int | None,
     soft: bool,
     half_start: bool,
+    late: bool,
 ) -> int:
-    """Width of step currents low, high [MH], and by intervals of the potential before and after each reset."""
+    """Width of step currents low, high [MH], and by intervals of the potential before and after each reset.
+
+    ``late``: the first step has the only current.
+    """
     bits = 1
     for current_low, current_high, level in zip(low.tolist(), high.tolist(), threshold.tolist(), strict=True):
         least = most = level // 2 if half_start else 0
         bits = max(bits, signed_bits(least, current_low, current_high))
-        for _ in range(timesteps):
+        for step in range(timesteps):
+            if late and step > 0:
+                current_low = current_high = 0
             if leak is not None:
                 least, most = least - (least >> leak), most - (most >> leak)
             least, most = least + current_low, most + current_high

@@ -12,6 +12,7 @@ from codegen.cores.core import Core, Stream, divisors
 from codegen.cores.neuron_bank import NeuronBank
 from codegen.cores.residual_add import Operand, ResidualAdd
 from codegen.cores.stream_fork import StreamFork
+from codegen.neurons import NEURONS
 
 
 def elements_of(stream: Stream, frames: int, rng: np.random.Generator) -> NDArray[np.int64]:
@@ -88,7 +89,7 @@ def random_bank(name: str, seed: int) -> Case:
         sum_bits=draw.randint(1, 14),
         static_sums=draw.random() < 0.3,
         signs=draw.random() < 0.6,
-        neuron=draw.choice(["IF", "LIF"]),
+        neuron=draw.choice(list(NEURONS)),
         leak_shift=draw.randint(1, 4),
         reset=draw.choice(["hard", "soft"]),
         half_start=draw.random() < 0.5,

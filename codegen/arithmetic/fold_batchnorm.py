@@ -20,12 +20,13 @@ The first two are exact; the third is exact for ``a = 0`` and otherwise drops an
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from codegen.arithmetic.ranges import Interval, charged, drive_range, potential_range, sum_range
+from codegen.arithmetic.ranges import Interval, charged, drive_ranges, potential_range, sum_range
 from codegen.arithmetic.shapes import check_order, summed_pixels
 from codegen.arithmetic.units import SumUnit, sum_units
 from codegen.dialect import MAX_TIMESTEPS, PIXEL_MAX
@@ -171,8 +172,8 @@ class _Folding:
         sign = np.where(constant, 0, np.where(gain < 0, -1, 1))
         unit = np.where(constant, _constant_unit(shift, level), np.abs(gain))
         bias, threshold = neuron.fold_channels(unit, shift, level)
-        drive = drive_range(neuron, total.times(sign), bias)
-        silent, always = _decided_channels(neuron, drive, threshold, self.timesteps)
+        drives = drive_ranges(neuron, total.times(sign), bias, self.timesteps)
+        silent, always = _decided_channels(neuron, drives, threshold)
         sign[silent | always] = 0
         bias[silent | always] = 0
         threshold[silent], threshold[always] = 1, 0
@@ -209,14 +210,14 @@ def _constant_unit(shift: Floats, level: float) -> Floats:
 
 
 def _decided_channels(
-    neuron: Neuron, drive: Interval, threshold: Integers, timesteps: int
+    neuron: Neuron, drives: Sequence[Interval], threshold: Integers
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Channels that never spike and channels that spike at every step, whatever their inputs."""
     initial = neuron.initial(threshold)
-    unspiked = potential_range(neuron, drive, timesteps, None, initial)
+    unspiked = potential_range(neuron, drives, None, initial)
     always = np.ones(threshold.shape, bool)
     carried = Interval(initial, initial)
-    for _ in range(timesteps):
+    for drive in drives:
         before = charged(neuron, carried, drive)
         always &= before.low >= threshold
         # What is left where every step so far has spiked; of other channels it no longer matters.

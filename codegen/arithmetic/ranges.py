@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,10 +37,12 @@ class Interval:
 class LayerWidths:
     """Two's complement widths in bits that hold every reachable value of a layer, zero included.
 
-    ``acc_bits``: the sum of weights, and every partial sum of it in any order; in the read-out the sum over all steps.
+    ``acc_bits``: the sum of weights, and every partial sum of it in any order; in the read-out, and before neurons that
+    fire late, the sum over all steps.
     ``potential_bits``: V before the first step, before and after each reset, and what a step adds to it; in the
     read-out the logit.
-    ``bias_bits``: the biases, in the read-out times T.  ``threshold_bits``: the thresholds, 1 in the read-out.
+    ``bias_bits``: the biases, times T where sums are over all steps.  ``threshold_bits``: the thresholds, 1 in the
+    read-out.
     ``output_bits``: a signed logit in the read-out, else T (the spike train).
     Of a layer that sends its sums on, ``potential_bits`` and ``output_bits`` are ``acc_bits``, the others 1.
     """
@@ -104,13 +106,14 @@ def sum_ranges(network: IntegerNetwork) -> dict[str, Interval]:
     return ranges
 
 
-def drive_range(neuron: Neuron, acc: Interval, bias: Integers) -> Interval:
-    """Bounds of what a step adds to the potential."""
-    return Interval(neuron.drive(acc.low, bias), neuron.drive(acc.high, bias))
+def drive_ranges(neuron: Neuron, acc: Interval, bias: Integers, timesteps: int) -> list[Interval]:
+    """Bounds of what each step adds to the potential."""
+    low, high = (neuron.drives([bound] * timesteps, bias) for bound in (acc.low, acc.high))
+    return [Interval(*bounds) for bounds in zip(low, high, strict=True)]
 
 
 def potential_range(
-    neuron: Neuron, drive: Interval, timesteps: int, threshold: Integers | None, initial: Integers
+    neuron: Neuron, drives: Sequence[Interval], threshold: Integers | None, initial: Integers
 ) -> Interval:
     """Bounds of V over all steps, before and after the reset, from V = ``initial`` and any drive in its range at each.
 
@@ -119,7 +122,7 @@ def potential_range(
     """
     carried = Interval(initial, initial)
     reached: Interval | None = None
-    for _ in range(timesteps):
+    for drive in drives:
         before = charged(neuron, carried, drive)
         carried = before if threshold is None else _after_reset(neuron, before, threshold)
         reached = (reached or before).hull(before).hull(carried)
@@ -183,12 +186,15 @@ def widths_of_sum(
             output_bits=logit_bits,
         )
     initial = neuron.initial(threshold)
-    drive = drive_range(neuron, acc, bias)
-    potential = potential_range(neuron, drive, timesteps, threshold, initial)
+    drives = drive_ranges(neuron, acc, bias, timesteps)
+    potential = potential_range(neuron, drives, threshold, initial)
+    summed = timesteps if neuron.late else 1
     return LayerWidths(
-        acc_bits=signed_bits(acc.low, acc.high),
-        potential_bits=signed_bits(potential.low, potential.high, initial, drive.low, drive.high),
-        bias_bits=signed_bits(bias),
+        acc_bits=signed_bits(acc.low * summed, acc.high * summed),
+        potential_bits=signed_bits(
+            potential.low, potential.high, initial, *(bound for drive in drives for bound in (drive.low, drive.high))
+        ),
+        bias_bits=signed_bits(bias * summed),
         threshold_bits=signed_bits(threshold),
         output_bits=timesteps,
     )

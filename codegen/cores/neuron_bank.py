@@ -179,9 +179,9 @@ class NeuronBank(FollowerCore):
         sums = sums.reshape(self.vectors, self.channels, self.sum_steps)
         potential = np.broadcast_to(neuron.initial(constants.threshold), sums.shape[:2])
         trains = np.zeros(sums.shape[:2], np.int64)
-        for t in range(self.timesteps):
-            total = constants.sign * sums[..., 0 if self.static_sums else t]
-            spiked, potential = neuron.step(potential, neuron.drive(total, constants.bias), constants.threshold)
+        steps = [constants.sign * sums[..., 0 if self.static_sums else t] for t in range(self.timesteps)]
+        for t, drive in enumerate(neuron.drives(steps, constants.bias)):
+            spiked, potential = neuron.step(potential, drive, constants.threshold)
             trains |= spiked.astype(np.int64) << t
         return (trains.reshape(-1, self.pe),)
 
@@ -195,6 +195,8 @@ class NeuronBank(FollowerCore):
             for core in (
                 plain,
                 bank,
+                replace(bank, name="lint_bank_late", neuron="LateIF", leak_shift=0),
+                replace(bank, name="lint_bank_late_static", neuron="LateIF", leak_shift=0, static_sums=True),
                 replace(bank, name="lint_bank_static", static_sums=True, tp=1, half_start=True),
                 replace(plain, name="lint_bank_one_step", timesteps=1, tp=1, pe=8, frac_bits=0),
             )
@@ -221,8 +223,14 @@ class NeuronBank(FollowerCore):
 
     @property
     def stored_bias_bits(self) -> int:
-        """Width of the bias in the neuron memory, where a channel of sign -1 has 2^frac_bits more."""
-        return max(self.bias_bits, self.frac_bits + 1) + 1 if self.signs else self.bias_bits
+        """Width of the bias in the neuron memory, where a channel of sign -1 has 2^frac_bits more for each sum."""
+        bits = self.frac_bits + self._bias_factor.bit_length()
+        return max(self.bias_bits, bits) + 1 if self.signs else self.bias_bits
+
+    @property
+    def _bias_factor(self) -> int:
+        """Neurons that fire late add their bias once for all steps."""
+        return self.timesteps if self.dynamics.late else 1
 
     @property
     def memory_bits(self) -> int:
@@ -250,7 +258,7 @@ class NeuronBank(FollowerCore):
         """The instance with its constants; raises RenderError when one does not fit its width."""
         constants = self._constants()
         where = f"NeuronBank {self.name!r}"
-        check_constant(where, "biases", constants.bias, self.channels, self.bias_bits)
+        check_constant(where, "biases", self._bias_factor * constants.bias, self.channels, self.bias_bits)
         check_constant(where, "thresholds", constants.threshold, self.channels, self.threshold_bits)
         check_constant(where, "signs", constants.sign, self.channels, 2)
         if np.min(constants.sign) < -1 or (not self.signs and np.min(constants.sign) < 1):
@@ -275,8 +283,9 @@ class NeuronBank(FollowerCore):
 
     def _render_rtl(self, constants: BankConstants, values: dict[str, object], folder: Path) -> Rendered:
         one = 1 << self.frac_bits
+        bias = self._bias_factor * (constants.bias + np.where(constants.sign < 0, one, 0))
         fields = [
-            (constants.bias + np.where(constants.sign < 0, one, 0), self.stored_bias_bits),
+            (bias, self.stored_bias_bits),
             (constants.threshold, self.threshold_bits),
             (constants.sign, 2 if self.signs else 0),
         ]
@@ -286,6 +295,7 @@ class NeuronBank(FollowerCore):
             "in_padded": self.inputs[0].padded_bits,
             "out_padded": self.outputs[0].padded_bits,
             "leaks": self.dynamics.leaks,
+            "late": self.dynamics.late,
             "stored_bias_bits": self.stored_bias_bits,
         }
         render("rtl", "neuron_bank_wrapper.sv.j2", values, folder / wrapper)

@@ -174,8 +174,14 @@ class SpikingMVAU(LayerCore):
 
     @property
     def sums_once(self) -> bool:
-        """Whether one sum per vector serves all time steps (static image, or read-out over spike counts)."""
-        return self.static_input or self.neuron == NO_NEURON
+        """Whether one sum per vector serves all time steps (static image, or spikes that are counted first)."""
+        return self.static_input or self.counts_spikes
+
+    @property
+    def counts_spikes(self) -> bool:
+        """Whether the inputs are summed over the steps before they are multiplied: for all that the steps add up to."""
+        late = self.dynamics is not None and self.dynamics.late
+        return not self.static_input and (self.neuron == NO_NEURON or late)
 
     @property
     def synapse_folds(self) -> int:
@@ -304,7 +310,7 @@ class SpikingMVAU(LayerCore):
         tp = int(asked.get("TP", self.timesteps))
         if self.sums_once and tp != self.timesteps:
             image = "its image is the same at every step"
-            reason = image if self.static_input else "the read-out counts the spikes first"
+            reason = image if self.static_input else "its spikes are counted over the steps first"
             raise FoldingError(f"{where}: TP={tp} is not possible, {reason}; valid is {self.timesteps}")
         folded = super().fold(asked, where)
         depth, width = folded.synapse_folds * folded.neuron_folds, folded.simd * folded.pe * folded.weight_bits
@@ -338,7 +344,6 @@ class SpikingMVAU(LayerCore):
 def _outputs(core: SpikingMVAU, elements: Frame, constants: Constants) -> NDArray[np.int64]:
     """Step by step, elements [vectors * map_pixels, MW] to [vectors, MH] spike trains UINT{T} or logits, or to
     [vectors, MH, steps] sums."""
-    steps = range(core.timesteps)
     values = [elements] * core.timesteps
     if not core.static_input:
         values = list(np.moveaxis(split_steps(elements, core.timesteps, core.step_bits), -1, 0))
@@ -348,13 +353,13 @@ def _outputs(core: SpikingMVAU, elements: Frame, constants: Constants) -> NDArra
     matrix, bias, levels = constants.weights.T, constants.bias, constants.threshold
     if neuron is None:
         logits = np.zeros((core.vectors, core.mh), dtype=np.int64)
-        for t in steps:
-            logits += values[t].reshape(-1, core.map_pixels, core.mw).sum(axis=1) @ matrix + bias
+        for step in values:
+            logits += step.reshape(-1, core.map_pixels, core.mw).sum(axis=1) @ matrix + bias
         return logits
     potential = np.broadcast_to(neuron.initial(levels), (len(elements), core.mh))
     trains = np.zeros((len(elements), core.mh), dtype=np.int64)
-    for t in steps:
-        spiked, potential = neuron.step(potential, neuron.drive(values[t] @ matrix, bias), levels)
+    for t, drive in enumerate(neuron.drives([step @ matrix for step in values], bias)):
+        spiked, potential = neuron.step(potential, drive, levels)
         trains |= spiked.astype(np.int64) << t
     return trains
 

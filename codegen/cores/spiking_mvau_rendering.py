@@ -45,6 +45,7 @@ def write_rtl(core: SpikingMVAU, constants: Constants, folder: Path) -> Rendered
         "neuron": int(core.dynamics is not None),
         "sums": core.neuron == SUMS,
         "leak": int(core.dynamics is not None and core.dynamics.leaks),
+        "late": int(core.dynamics is not None and core.dynamics.late),
         "soft_reset": int(core.reset == "soft"),
         "half_start": int(core.half_start),
         "bias_bits": initial_bits,
@@ -91,8 +92,8 @@ def _template_values(core: SpikingMVAU) -> dict[str, object]:
 
 
 def _bias_factor(core: SpikingMVAU) -> int:
-    """The read-out adds its bias once for all steps."""
-    return core.timesteps if core.neuron == NO_NEURON else 1
+    """What sums over all steps adds its bias once for all of them."""
+    return core.timesteps if core.neuron == NO_NEURON or core.counts_spikes else 1
 
 
 def _initial_bits(core: SpikingMVAU) -> int:

@@ -36,7 +36,7 @@ def mvau_resources(core: SpikingMVAU) -> Resources:
         # One product of element (pixel, or spike count) and weight for each lane, shared by all steps.
         element = core.input_bits if core.static_input else core.count_bits
         lane_luts = 0 if core.use_dsp else PRODUCT_LUTS_PER_BIT * element * core.weight_bits * lanes
-        if core.neuron == NO_NEURON:
+        if core.counts_spikes:
             lane_luts += core.simd * core.timesteps * core.step_bits * 0.75 + map_counter_luts(core)  # spike counters
     else:
         per_bit = SPIKE_LANE_LUTS_PER_BIT if core.step_bits == 1 else COUNT_LANE_LUTS_PER_BIT

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from codegen.neurons.if_ import IF
+from codegen.neurons.late_if import LateIF
 from codegen.neurons.lif import LIF
 from codegen.neurons.neuron import Constants, Neuron, ResetKind
 
-NEURONS: dict[str, type[Neuron]] = {neuron.kind: neuron for neuron in (IF, LIF)}
+NEURONS: dict[str, type[Neuron]] = {neuron.kind: neuron for neuron in (IF, LIF, LateIF)}
 """By kind, in the order of their functions in model.onnx."""
 
 NO_NEURON = "none"
@@ -23,4 +24,4 @@ def neuron_of(kind: str, leak_shift: int, reset: ResetKind, half_start: bool, fr
     return NEURONS[kind](leak_shift=leak_shift, reset=reset, half_start=half_start, frac_bits=frac_bits)
 
 
-__all__ = ["IF", "LIF", "NEURONS", "NO_NEURON", "SUMS", "Constants", "Neuron", "ResetKind", "neuron_of"]
+__all__ = ["IF", "LIF", "NEURONS", "NO_NEURON", "SUMS", "Constants", "LateIF", "Neuron", "ResetKind", "neuron_of"]

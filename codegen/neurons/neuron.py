@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal, Self
 
@@ -41,15 +41,17 @@ class Constants:
 class Neuron(ABC):
     """A spiking neuron on integers; potential V, bias and threshold are scaled by 2^frac_bits.
 
-    From V = ``initial(threshold)``, in each step V = ``charge(V, drive(sum, bias))`` and a spike where V >= threshold,
-    which leaves 0 (hard reset) or V - threshold (soft reset). ``leak_shift`` k: tau = 2^k, 0 without a leak.
-    ``half_start``: V starts every frame at half the threshold instead of 0.
+    From V = ``initial(threshold)``, in each step V = ``charge(V, drive)`` with that step's of ``drives(sums, bias)``,
+    and a spike where V >= threshold, which leaves 0 (hard reset) or V - threshold (soft reset). ``leak_shift`` k:
+    tau = 2^k, 0 without a leak. ``half_start``: V starts every frame at half the threshold instead of 0.
     """
 
     kind: ClassVar[str]
     """Its name in configurations, and that of its local function in model.onnx."""
     leaks: ClassVar[bool] = False
     """Whether V loses some of itself in each step."""
+    late: ClassVar[bool] = False
+    """Whether it fires on what all steps add up to, so that one sum serves them all."""
 
     leak_shift: int = 0
     reset: ResetKind
@@ -66,6 +68,10 @@ class Neuron(ABC):
     def drive(self, total: Integers, bias: Integers) -> Integers:
         """What a step adds to V, from the sum of the layer."""
         return (total << self.frac_bits) + bias
+
+    def drives(self, sums: Sequence[Integers], bias: Integers) -> list[Integers]:
+        """What each step adds to V, from the sums of the steps."""
+        return [self.drive(total, bias) for total in sums]
 
     @abstractmethod
     def charge(self, potential: Integers, drive: Integers) -> Integers:
@@ -156,7 +162,7 @@ class Neuron(ABC):
         body.node("Cast", ["current"], "acc", to=onnx.TensorProto.INT32)
         body.node("Mul", ["acc", "one"], "scaled")
         body.node("Add", ["scaled", "bias"], "drive")
-        drives = body.split("drive", timesteps)
+        drives = cls._drives(body, body.split("drive", timesteps))
         carried = ""
         if half_start:
             half = body.shifted("threshold", "two", "half", "half")
@@ -171,6 +177,11 @@ class Neuron(ABC):
         body.node("Concat", [f"spike_{t}" for t in range(timesteps)], "train", axis=0)
         body.node("Cast", ["train"], "spikes", to=onnx.TensorProto.FLOAT)
         return body.function(cls.kind, ["current", "bias", "threshold"], ["spikes"], ("timesteps",))
+
+    @classmethod
+    def _drives(cls, body: FunctionBody, drives: Sequence[str]) -> list[str]:
+        """Append ``drives``; what the steps are given, from the drives of their own sums."""
+        return list(drives)
 
     @classmethod
     @abstractmethod

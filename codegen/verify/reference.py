@@ -83,8 +83,8 @@ def _spikes(layer: IntegerLayer, neuron: Neuron, sums: Integers) -> Integers:
     sign, bias, threshold = (_per_channel(values, sums) for values in (layer.sign, layer.bias, layer.threshold))
     potential = np.broadcast_to(neuron.initial(threshold), sums[0].shape)
     spikes = []
-    for step in sums:
-        spike, potential = neuron.step(potential, neuron.drive(sign * step, bias), threshold)
+    for drive in neuron.drives([sign * step for step in sums], bias):
+        spike, potential = neuron.step(potential, drive, threshold)
         spikes.append(spike.astype(np.int64))
     return np.stack(spikes)
 

@@ -6,9 +6,10 @@
 
 namespace spikefold {
 
-enum Neuron { NEURON_NONE = 0, NEURON_IF = 1, NEURON_LIF = 2, NEURON_SUMS = 3 };
+enum Neuron { NEURON_NONE = 0, NEURON_IF = 1, NEURON_LIF = 2, NEURON_SUMS = 3, NEURON_LATEIF = 4 };
 
-// KIND            NEURON_IF or NEURON_LIF
+// KIND            NEURON_IF, NEURON_LIF or NEURON_LATEIF, which is IF but for what it is given: the currents of all
+//                 steps in the first one, and 0 in the others
 // LEAK_SHIFT      k: the leak is V >> k (arithmetic); not used by IF
 // SOFT_RESET      subtract the threshold where it spiked, else set V to 0
 // POTENTIAL_BITS  width of V, before and after the reset

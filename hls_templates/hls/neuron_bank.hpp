@@ -17,7 +17,7 @@ namespace spikefold {
 //   VECTORS                vectors (pixels) per frame
 //   STATIC_SUMS            one sum per channel, the same at every step; else T of them
 //   SUM_BITS               width of a sum, which is signed
-//   NEURON                 NEURON_IF or NEURON_LIF
+//   NEURON                 NEURON_IF, NEURON_LIF or NEURON_LATEIF
 //   LEAK_SHIFT, SOFT_RESET see neuron.hpp
 //   HALF_START             potentials start at threshold >> 1, else at 0
 //   FRAC_BITS              fractional bits of bias, threshold and potential
@@ -31,6 +31,7 @@ void neuron_bank(hls::stream<ap_uint<SUM_WORD>>& in, hls::stream<ap_uint<P::PE *
     constexpr int NF = P::CHANNELS / P::PE;
     constexpr int TF = P::T / P::TP;
     constexpr int STEPS = P::STATIC_SUMS ? 1 : P::T;
+    constexpr bool LATE = P::NEURON == NEURON_LATEIF;
     using Potential = signed_int<P::POTENTIAL_BITS>;
     using Train = unsigned_int<P::T>;
 
@@ -60,10 +61,15 @@ void neuron_bank(hls::stream<ap_uint<SUM_WORD>>& in, hls::stream<ap_uint<P::PE *
             for (int t = 0; t < P::TP; ++t) {
 #pragma HLS UNROLL
                 const int step = tf * P::TP + t;
-                const Potential sum = static_cast<Potential>(
-                    lane_value<P::SUM_BITS, true>(word, pe * STEPS + (P::STATIC_SUMS ? 0 : step)));
-                const Potential current = static_cast<Potential>(
-                    sign[channel] * sum * (Potential(1) << P::FRAC_BITS) + bias[channel]);
+                Potential current = 0;
+                for (int given = 0; given < (LATE ? P::T : 1); ++given) {
+#pragma HLS UNROLL
+                    const Potential sum = static_cast<Potential>(lane_value<P::SUM_BITS, true>(
+                        word, pe * STEPS + (P::STATIC_SUMS ? 0 : LATE ? given : step)));
+                    const Potential drive = static_cast<Potential>(
+                        sign[channel] * sum * (Potential(1) << P::FRAC_BITS) + bias[channel]);
+                    current = static_cast<Potential>(!LATE ? drive : step > 0 ? Potential(0) : current + drive);
+                }
                 const bool spike = neuron_step<P::NEURON, P::LEAK_SHIFT, P::SOFT_RESET, P::POTENTIAL_BITS>(
                     potential[pe], current, threshold[channel]);
                 train[pe] = static_cast<Train>(train[pe] | (static_cast<Train>(spike) << step));

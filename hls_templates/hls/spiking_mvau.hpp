@@ -13,13 +13,14 @@ namespace spikefold {
 // P is a struct of constants:
 //   MW, MH                 inputs of a vector, output channels
 //   SIMD, PE               inputs and output channels per cycle; they divide MW and MH
-//   T, TP                  time steps, time steps per cycle (divides T; T for a static input and for the read-out)
+//   T, TP                  time steps, time steps per cycle (divides T; T for a static input, the read-out and late neurons)
 //   VECTORS                vectors (output pixels) per frame
 //   MAP_PIXELS             1; above, the read-out's vectors are the COUNT_BITS spike counts of map_counter.hpp
 //   STATIC_INPUT           elements are unsigned INPUT_BITS integers, the same at every step; else T integers
 //                          of STEP_BITS (a template argument of its own): 1 are spike trains, more are counts
 //   INPUT_BITS             width of a static element
-//   NEURON                 NEURON_NONE (read-out), NEURON_SUMS (the sums are the results), NEURON_IF or NEURON_LIF
+//   NEURON                 NEURON_NONE (read-out), NEURON_SUMS (the sums are the results), NEURON_IF, NEURON_LIF or
+//                          NEURON_LATEIF
 //   LEAK_SHIFT, SOFT_RESET see neuron.hpp
 //   HALF_START             potentials start at threshold >> 1, else at 0
 //   FRAC_BITS              fractional bits of bias, threshold and potential
@@ -28,7 +29,7 @@ namespace spikefold {
 //                          exact range analysis
 //   WEIGHT_WORDS           64-bit words per weight word of PE*SIMD lanes
 // weights[nf*SF + sf]: lane pe*SIMD + simd, packed from the low bits up. initial[channel]: the bias, or for the
-// read-out T*bias. threshold[channel]: not used by the read-out. Sums as results use neither.
+// read-out and for late neurons without a static input T*bias. threshold[channel]: not used by the read-out. Sums as results use neither.
 // One call reads VECTORS*SF words of SIMD elements and writes VECTORS*NF words of PE results: spike trains, logits, or
 // the sums of all steps beside each other, step 0 in the low bits (one sum where the input is static).
 
@@ -56,7 +57,9 @@ void spiking_mvau(hls::stream<ap_uint<P::SIMD * (P::STATIC_INPUT     ? P::INPUT_
     constexpr int TF = P::T / P::TP;
     constexpr bool READ_OUT = P::NEURON == NEURON_NONE;
     constexpr bool SUMS = P::NEURON == NEURON_SUMS;
-    constexpr bool SUMS_ONCE = P::STATIC_INPUT || READ_OUT;
+    constexpr bool LATE = P::NEURON == NEURON_LATEIF;
+    constexpr bool COUNTS = READ_OUT || LATE;            // spikes of all steps, unless the input is static
+    constexpr bool SUMS_ONCE = P::STATIC_INPUT || COUNTS;
     constexpr int LANES = SUMS_ONCE ? 1 : P::TP;         // sums per row and fold
     constexpr int BUFFER_LANES = SUMS_ONCE ? 1 : P::T;   // factors per element
     constexpr bool COUNTED = P::MAP_PIXELS > 1;
@@ -98,7 +101,7 @@ void spiking_mvau(hls::stream<ap_uint<P::SIMD * (P::STATIC_INPUT     ? P::INPUT_
                 if (P::STATIC_INPUT || COUNTED) {
                     buffer[sf][0][i] =
                         static_cast<Factor>(word.range((i + 1) * ELEMENT_BITS - 1, i * ELEMENT_BITS).to_uint64());
-                } else if (READ_OUT) {
+                } else if (COUNTS) {
                     buffer[sf][0][i] = static_cast<Factor>(sum_lanes<P::T, STEP_BITS>(word, i * ELEMENT_BITS));
                 } else {
                     unsigned_int<STEP_BITS> step[BUFFER_LANES];
@@ -155,8 +158,11 @@ void spiking_mvau(hls::stream<ap_uint<P::SIMD * (P::STATIC_INPUT     ? P::INPUT_
                     for (int t = 0; t < P::TP; ++t) {
 #pragma HLS UNROLL
                         const Potential sum = sums[pe][SUMS_ONCE ? 0 : t];
-                        const Potential current =
+                        Potential current =
                             static_cast<Potential>(sum * (Potential(1) << P::FRAC_BITS) + initial[channel]);
+                        if (LATE) {
+                            current = static_cast<Potential>(t > 0 ? 0 : current * (P::STATIC_INPUT ? P::T : 1));
+                        }
                         const bool spike =
                             neuron_step<P::NEURON, P::LEAK_SHIFT, P::SOFT_RESET, P::POTENTIAL_BITS>(
                                 potential[pe], current, threshold[channel]);

@@ -7,6 +7,7 @@
 // 2 bits, bias and threshold scaled by 2^FRAC_BITS; without SIGNS there is no sign and all are +1. A negative sign
 // inverts the bits of the sum, and its bias is 2^FRAC_BITS more: -sum = ~sum + 1.
 // HALF_START: the potential starts at threshold >>> 1, else at 0.
+// LATE: neurons fire on what all steps add up to (neuron_serial.sv); the bias in the ROM is that of all steps.
 //
 // Handshake: AXI streams. in_ready_o does not depend on in_valid_i. out_valid_o and out_data_o come from registers and
 // stay until out_ready_i. The pipeline stalls only while a finished word finds the output register occupied; with
@@ -22,6 +23,7 @@ module neuron_bank #(
     parameter bit          SIGNS          = 1'b0,
     parameter bit          LEAK           = 1'b0,
     parameter int unsigned LEAK_SHIFT     = 1,
+    parameter bit          LATE           = 1'b0,
     parameter bit          SOFT_RESET     = 1'b0,
     parameter bit          HALF_START     = 1'b0,
     parameter int unsigned FRAC_BITS      = 4,
@@ -50,7 +52,8 @@ module neuron_bank #(
     // Modulo arithmetic at the width of the result is exact, and currents need no more bits than the potential has
     // above the binary point.
     localparam int unsigned BIAS_HIGH_BITS = BIAS_BITS > FRAC_BITS ? BIAS_BITS - FRAC_BITS : 1;
-    localparam int unsigned BIASED_BITS = (SUM_BITS > BIAS_HIGH_BITS ? SUM_BITS : BIAS_HIGH_BITS) + 1;
+    localparam int unsigned TOTAL_BITS = LATE ? SUM_BITS + $clog2(T) : SUM_BITS;
+    localparam int unsigned BIASED_BITS = (TOTAL_BITS > BIAS_HIGH_BITS ? TOTAL_BITS : BIAS_HIGH_BITS) + 1;
     localparam int unsigned ROOM_BITS = POTENTIAL_BITS > FRAC_BITS ? POTENTIAL_BITS - FRAC_BITS : 1;
     localparam int unsigned CURRENT_BITS = BIASED_BITS < ROOM_BITS ? BIASED_BITS : ROOM_BITS;
     localparam int unsigned FRACTION_BITS = FRAC_BITS > 0 ? FRAC_BITS : 1;
@@ -99,7 +102,8 @@ module neuron_bank #(
     );
 
     // ---------------------------------------------------------------- currents
-    logic [PE*STEPS*CURRENT_BITS-1:0] current;
+    localparam int unsigned CURRENTS = LATE ? 1 : STEPS;
+    logic [PE*CURRENTS*CURRENT_BITS-1:0] current;
     logic [PE*FRACTION_BITS-1:0] fraction;
     logic [PE*THRESHOLD_BITS-1:0] threshold;
     logic [PE*POTENTIAL_BITS-1:0] initial_potential;
@@ -128,8 +132,21 @@ module neuron_bank #(
             assign unused_sum = ^signed_sum;
             assign sum = word_q[(pe*STEPS+t)*SUM_BITS+:SUM_BITS];
             assign signed_sum = (sum & {SUM_BITS{counts}}) ^ {SUM_BITS{inverts}};
-            assign current[(pe*STEPS+t)*CURRENT_BITS+:CURRENT_BITS] =
-                CURRENT_BITS'(signed_sum) + CURRENT_BITS'(bias_high);
+            if (!LATE) begin : gen_each
+                assign current[(pe*STEPS+t)*CURRENT_BITS+:CURRENT_BITS] =
+                    CURRENT_BITS'(signed_sum) + CURRENT_BITS'(bias_high);
+            end else begin : gen_total
+                logic signed [CURRENT_BITS-1:0] earlier, total;
+                if (t == 0) begin : gen_bias
+                    assign earlier = CURRENT_BITS'(bias_high);
+                end else begin : gen_earlier
+                    assign earlier = gen_step[t-1].gen_total.total;
+                end
+                assign total = earlier + CURRENT_BITS'(signed_sum) * CURRENT_BITS'(STATIC_SUMS ? T : 1);
+            end
+        end
+        if (LATE) begin : gen_late
+            assign current[pe*CURRENT_BITS+:CURRENT_BITS] = gen_step[STEPS-1].gen_total.total;
         end
     end
 
@@ -141,7 +158,7 @@ module neuron_bank #(
         .STEPS         (T),
         .DONE_STEPS    (0),
         .INTERVAL      (INTERVAL),
-        .CURRENTS      (STEPS),
+        .CURRENTS      (CURRENTS),
         .CURRENT_BITS  (CURRENT_BITS),
         .FRACTION_BITS (FRACTION_BITS),
         .FRAC_BITS     (FRAC_BITS),
@@ -149,6 +166,7 @@ module neuron_bank #(
         .THRESHOLD_BITS(THRESHOLD_BITS),
         .LEAK          (LEAK),
         .LEAK_SHIFT    (LEAK_SHIFT),
+        .LATE          (LATE),
         .SOFT_RESET    (SOFT_RESET)
     ) i_neurons (
         .clk_i,

@@ -4,7 +4,7 @@
 // currents of the later steps to the next one. INTERVAL >= STEPS is one unit, INTERVAL = 1 a pipeline of STEPS units.
 // valid_i may be high every INTERVAL enabled cycles; spikes_o is valid while valid_o is high, STEPS cycles later.
 // DONE_STEPS spikes of former units come in through spikes_i, and their potential through potential_i.
-// CURRENTS: STEPS, or 1 when all steps share one current. No handshake: everything moves when en_i is high.
+// CURRENTS: STEPS, or 1 when all steps share one current, or the first step alone has one (LATE). No handshake: everything moves when en_i is high.
 module neuron_chain #(
     parameter int unsigned PE             = 1,
     parameter int unsigned STEPS          = 4,
@@ -18,6 +18,7 @@ module neuron_chain #(
     parameter int unsigned THRESHOLD_BITS = 16,
     parameter bit          LEAK           = 1'b0,
     parameter int unsigned LEAK_SHIFT     = 1,
+    parameter bit          LATE           = 1'b0,
     parameter bit          SOFT_RESET     = 1'b0,
     localparam int unsigned DONE_BITS = DONE_STEPS > 0 ? DONE_STEPS : 1,
     localparam int unsigned ALL_STEPS = DONE_STEPS + STEPS
@@ -68,6 +69,8 @@ module neuron_chain #(
         .THRESHOLD_BITS(THRESHOLD_BITS),
         .LEAK          (LEAK),
         .LEAK_SHIFT    (LEAK_SHIFT),
+        .LATE          (LATE),
+        .FIRST         (DONE_STEPS == 0),
         .SOFT_RESET    (SOFT_RESET),
         .SPIKE_BITS    (SPIKE_BITS)
     ) i_unit (
@@ -118,6 +121,7 @@ module neuron_chain #(
             .THRESHOLD_BITS(THRESHOLD_BITS),
             .LEAK          (LEAK),
             .LEAK_SHIFT    (LEAK_SHIFT),
+            .LATE          (LATE),
             .SOFT_RESET    (SOFT_RESET)
         ) i_rest (
             .clk_i,

@@ -8,6 +8,8 @@
 //   spike = V >= threshold           hard reset: V = 0     soft reset: V = V - threshold
 // Everything is two's complement modulo 2^POTENTIAL_BITS: exact when that width holds V before and after the reset, and
 // each current.
+// LATE: the first step is given the one current, which is that of all steps, and the others none; in a row of units the
+// one of the first steps is FIRST.
 // keep_i with valid_i: go on with the potential that the unit holds instead of potential_i.
 // No handshake: everything moves when en_i is high.
 module neuron_serial #(
@@ -22,6 +24,8 @@ module neuron_serial #(
     parameter int unsigned THRESHOLD_BITS = 16,
     parameter bit          LEAK           = 1'b0,
     parameter int unsigned LEAK_SHIFT     = 1,
+    parameter bit          LATE           = 1'b0,
+    parameter bit          FIRST          = 1'b1,
     parameter bit          SOFT_RESET     = 1'b0,
     parameter int unsigned SPIKE_BITS     = 4
 ) (
@@ -88,7 +92,7 @@ module neuron_serial #(
 
         for (genvar u = 0; u < int'(UNROLL); u++) begin : gen_step
             logic [CURRENT_BITS-1:0] current;
-            logic signed [POTENTIAL_BITS-1:0] old_potential, decayed, added, charged, new_potential;
+            logic signed [POTENTIAL_BITS-1:0] old_potential, decayed, given, added, charged, new_potential;
             logic signed [OVER_BITS-1:0] over;
             logic spiked, sign;
             if (u == 0) begin : gen_first
@@ -117,9 +121,18 @@ module neuron_serial #(
             if (FRAC_BITS == 0) begin : gen_integer
                 logic unused;
                 assign unused = ^fraction_o;
-                assign added = POTENTIAL_BITS'(signed'(current));
+                assign given = POTENTIAL_BITS'(signed'(current));
             end else begin : gen_fraction
-                assign added = POTENTIAL_BITS'(signed'({current, fraction_o[pe*FRACTION_BITS+:FRACTION_BITS]}));
+                assign given = POTENTIAL_BITS'(signed'({current, fraction_o[pe*FRACTION_BITS+:FRACTION_BITS]}));
+            end
+            if (!LATE) begin : gen_each
+                assign added = given;
+            end else if (FIRST && u == 0) begin : gen_once
+                assign added = count_q == '0 ? given : '0;
+            end else begin : gen_nothing
+                logic unused;
+                assign unused = ^given;
+                assign added = '0;
             end
             assign charged = decayed + added;
             // The sign is found beside the adder, so that the leak's adder and this one are not merged (sum_tree.sv).

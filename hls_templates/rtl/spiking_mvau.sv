@@ -14,6 +14,8 @@
 // Neuron ROM: MH/PE words, per pe {threshold, bias} (THRESHOLD_BITS, BIAS_BITS; bias in the low bits), scaled by
 // 2^FRAC_BITS; for the read-out only the initial value T*bias of BIAS_BITS, not scaled. There is none for sums.
 // HALF_START: the potential starts at threshold >>> 1, else at 0.
+// LATE: neurons fire on what all steps add up to (neuron_serial.sv). Spikes are counted over the steps and multiplied
+// once, as in the read-out, and the bias in the ROM is T*bias; of a static image the sum and the bias are taken T times.
 //
 // Handshake: AXI streams. in_ready_o does not depend on in_valid_i. out_valid_o and out_data_o come from registers and
 // stay until out_ready_i. The pipeline stalls only while a finished result finds the output register
@@ -35,6 +37,7 @@ module spiking_mvau #(
     parameter bit          SUMS           = 1'b0,
     parameter bit          LEAK           = 1'b0,
     parameter int unsigned LEAK_SHIFT     = 1,
+    parameter bit          LATE           = 1'b0,
     parameter bit          SOFT_RESET     = 1'b0,
     parameter bit          HALF_START     = 1'b0,
     parameter int unsigned FRAC_BITS      = 4,
@@ -63,7 +66,7 @@ module spiking_mvau #(
     localparam int unsigned SF = MW / SIMD;
     localparam int unsigned NF = MH / PE;
     localparam int unsigned TF = T / TP;
-    localparam bit SUMS_ONCE = STATIC_INPUT || !(NEURON || SUMS);
+    localparam bit SUMS_ONCE = STATIC_INPUT || LATE || !(NEURON || SUMS);
     localparam int unsigned LANES = SUMS_ONCE ? 1 : TP;
     localparam int unsigned SF_BITS = SF > 1 ? $clog2(SF) : 1;
     localparam int unsigned NF_BITS = NF > 1 ? $clog2(NF) : 1;
@@ -368,12 +371,31 @@ module spiking_mvau #(
         assign result = sums;
     end else begin : gen_neurons
         localparam int unsigned FRACTION_BITS = FRAC_BITS > 0 ? FRAC_BITS : 1;
+        localparam bit REPEATED = LATE && STATIC_INPUT;
+        localparam int unsigned GIVEN_BITS = REPEATED ? ROOM_BITS : CURRENT_BITS;
+        logic [PE*LANES*GIVEN_BITS-1:0] current;
         logic [PE*FRACTION_BITS-1:0] fraction;
         logic [PE*THRESHOLD_BITS-1:0] threshold;
         logic [PE*POTENTIAL_BITS-1:0] initial_potential;
+        if (!REPEATED) begin : gen_current
+            assign current = sums;
+        end
         for (genvar pe = 0; pe < int'(PE); pe++) begin : gen_constants
-            assign fraction[pe*FRACTION_BITS+:FRACTION_BITS] =
-                FRACTION_BITS'(signed'(constants[pe*NEURON_STRIDE+:BIAS_BITS]));
+            logic [FRACTION_BITS-1:0] bias_fraction;
+            assign bias_fraction = FRACTION_BITS'(signed'(constants[pe*NEURON_STRIDE+:BIAS_BITS]));
+            if (!REPEATED) begin : gen_fraction
+                assign fraction[pe*FRACTION_BITS+:FRACTION_BITS] = bias_fraction;
+            end else begin : gen_repeated
+                logic signed [GIVEN_BITS-1:0] one;
+                assign one = GIVEN_BITS'(signed'(sums[pe*CURRENT_BITS+:CURRENT_BITS]));
+                if (FRAC_BITS == 0) begin : gen_integer
+                    assign fraction[pe*FRACTION_BITS+:FRACTION_BITS] = bias_fraction;
+                    assign current[pe*GIVEN_BITS+:GIVEN_BITS] = one * GIVEN_BITS'(T);
+                end else begin : gen_both
+                    assign {current[pe*GIVEN_BITS+:GIVEN_BITS], fraction[pe*FRACTION_BITS+:FRACTION_BITS]} =
+                        {one, bias_fraction} * (GIVEN_BITS + FRACTION_BITS)'(T);
+                end
+            end
             assign threshold[pe*THRESHOLD_BITS+:THRESHOLD_BITS] =
                 constants[pe*NEURON_STRIDE+BIAS_BITS+:THRESHOLD_BITS];
             logic signed [THRESHOLD_BITS-1:0] half;
@@ -389,20 +411,21 @@ module spiking_mvau #(
                 .DONE_STEPS    (0),
                 .INTERVAL      (SF),
                 .CURRENTS      (LANES),
-                .CURRENT_BITS  (CURRENT_BITS),
+                .CURRENT_BITS  (GIVEN_BITS),
                 .FRACTION_BITS (FRACTION_BITS),
                 .FRAC_BITS     (FRAC_BITS),
                 .POTENTIAL_BITS(POTENTIAL_BITS),
                 .THRESHOLD_BITS(THRESHOLD_BITS),
                 .LEAK          (LEAK),
                 .LEAK_SHIFT    (LEAK_SHIFT),
+                .LATE          (LATE),
                 .SOFT_RESET    (SOFT_RESET)
             ) i_neurons (
                 .clk_i,
                 .rst_ni,
                 .en_i       (en),
                 .valid_i    (pass_done),
-                .current_i  (sums),
+                .current_i  (current),
                 .fraction_i (fraction),
                 .threshold_i(threshold),
                 .potential_i(initial_potential),
@@ -440,7 +463,7 @@ module spiking_mvau #(
                 .en_i       (en),
                 .valid_i    (pass_done),
                 .keep_i     (pass_tf_q != '0),
-                .current_i  (sums),
+                .current_i  (current),
                 .fraction_i (fraction),
                 .threshold_i(threshold),
                 .potential_i(initial_potential),

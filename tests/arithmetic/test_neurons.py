@@ -14,7 +14,7 @@ from onnx import TensorProto, helper
 
 from codegen.dialect import DOMAIN, OPSET
 from codegen.errors import ExportError
-from codegen.neurons import IF, LIF, NEURONS, NO_NEURON, Neuron, neuron_of
+from codegen.neurons import IF, LIF, NEURONS, NO_NEURON, LateIF, Neuron, neuron_of
 from sca_train.description import NeuronDescription
 
 
@@ -22,15 +22,15 @@ from sca_train.description import NeuronDescription
 def neurons(draw: st.DrawFn) -> Neuron:
     kind = draw(st.sampled_from(list(NEURONS)))
     leak_shift = draw(st.integers(1, 4)) if NEURONS[kind].leaks else 0
-    reset = draw(st.sampled_from(["hard", "soft"]))
+    reset = "soft" if NEURONS[kind].late else draw(st.sampled_from(["hard", "soft"]))
     return neuron_of(kind, leak_shift, reset, draw(st.booleans()), draw(st.integers(0, 4)))
 
 
 def _spikes(neuron: Neuron, sums: np.ndarray, bias: np.ndarray, threshold: np.ndarray) -> np.ndarray:
     potential = neuron.initial(threshold)
     train = []
-    for total in sums:
-        spikes, potential = neuron.step(potential, neuron.drive(total, bias), threshold)
+    for drive in neuron.drives(list(sums), bias):
+        spikes, potential = neuron.step(potential, drive, threshold)
         train.append(spikes)
     return np.array(train)
 
@@ -44,6 +44,8 @@ def _spikes(neuron: Neuron, sums: np.ndarray, bias: np.ndarray, threshold: np.nd
         (IF(reset="soft", frac_bits=1, half_start=True), [1, 0, 1, 0]),  # V 10 -> 0, 3, 10 -> 0, 1
         (LIF(leak_shift=1, reset="hard", frac_bits=1), [0, 0, 1, 0]),  # V 5, 6, 10 -> 0, 1
         (LIF(leak_shift=1, reset="hard", frac_bits=1, half_start=True), [0, 0, 1, 0]),  # V 8, 7, 11 -> 0, 1
+        (LateIF(reset="soft", frac_bits=1), [1, 0, 0, 0]),  # V 16 -> 6
+        (LateIF(reset="soft", frac_bits=1, half_start=True), [1, 1, 0, 0]),  # V 21 -> 11 -> 1
     ],
 )
 def test_steps_by_hand(neuron, spikes):
@@ -84,6 +86,22 @@ def test_the_onnx_function_steps_like_the_neuron(neuron, timesteps, seed):
         "threshold": threshold.astype(np.int32),
     }
     np.testing.assert_array_equal(session.run(None, given_)[0], _spikes(neuron, sums, bias, threshold))
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    sums=st.lists(st.integers(-50, 50), min_size=1, max_size=8),
+    bias=st.integers(-100, 100),
+    threshold=st.integers(1, 300),
+    half_start=st.booleans(),
+)
+def test_late_neurons_count_what_all_steps_add_up_to(sums, bias, threshold, half_start):
+    """Spikes come first, and their number neither depends on the order of the sums nor leaves clip(V // threshold)."""
+    neuron = LateIF(reset="soft", half_start=half_start, frac_bits=2)
+    train = _spikes(neuron, np.array(sums)[:, None], np.array([bias]), np.array([threshold]))[:, 0].astype(int)
+    potential = sum(4 * total + bias for total in sums) + (threshold // 2 if half_start else 0)
+    count = min(max(potential // threshold, 0), len(sums))
+    assert train.tolist() == [1] * count + [0] * (len(sums) - count)
 
 
 @settings(max_examples=200, deadline=None)
@@ -130,6 +148,7 @@ def test_folding_keeps_what_training_described(kind):
             {"v_init": 0.25},
             "layer 'x': its neurons start at 0.25 of their threshold; only 0 and 0.5 are possible",
         ),
+        ("LateIF", {}, "layer 'x': its LateIF neurons have hard reset; only soft reset is possible"),
         ("IF", {"threshold": 0.0}, "layer 'x': its threshold is 0.0, but must be above 0"),
     ],
 )

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codegen.arithmetic.ranges import acc_range, drive_range, layer_widths, potential_range, signed_bits, sum_widths
+from codegen.arithmetic.ranges import acc_range, drive_ranges, layer_widths, potential_range, signed_bits, sum_widths
 from codegen.neurons import Constants, neuron_of
 
 
@@ -75,8 +75,8 @@ def test_no_potential_leaves_the_widths(weights, bias, threshold, leak_shift, re
 def test_bounds_without_spikes_are_reached(weights, bias, leak_shift, timesteps, initial):
     drives = _all_drives(weights, bias, 2, timesteps)
     neuron = _neuron(leak_shift, frac_bits=2)
-    drive = drive_range(neuron, acc_range(np.array([weights]), 1), np.array([bias]))
-    bounds = potential_range(neuron, drive, timesteps, None, np.array([initial]))
+    ranges = drive_ranges(neuron, acc_range(np.array([weights]), 1), np.array([bias]), timesteps)
+    bounds = potential_range(neuron, ranges, None, np.array([initial]))
     low, high = _potentials(drives, leak_shift, "hard", None, initial)
     # Zero and the potential before the first step count as reached in both.
     assert (min(0, initial, bounds.low[0]), max(0, initial, bounds.high[0])) == (low, high)
