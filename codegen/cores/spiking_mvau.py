@@ -184,6 +184,21 @@ class SpikingMVAU(LayerCore):
         return not self.static_input and (self.neuron == NO_NEURON or late)
 
     @property
+    def multiplies(self) -> bool:
+        """Whether elements are multiplied as integers, and not bit by bit as spikes."""
+        return self.static_input or self.neuron == NO_NEURON
+
+    @property
+    def sums(self) -> int:
+        """Sums of an output channel that are worked at a time."""
+        return 1 if self.sums_once else self.tp
+
+    @property
+    def lane_planes(self) -> int:
+        """Bits of an element that are taken as spikes for each of these sums."""
+        return self.count_bits if self.counts_spikes else self.step_bits
+
+    @property
     def synapse_folds(self) -> int:
         return self.mw // self.simd
 

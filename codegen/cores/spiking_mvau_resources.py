@@ -32,29 +32,31 @@ PRODUCT_LUTS_PER_BIT = 0.65
 def mvau_resources(core: SpikingMVAU) -> Resources:
     """Estimate of one SpikingMVAU core with its weight and neuron memories."""
     lanes = core.simd * core.pe
-    if core.sums_once:
+    if core.multiplies:
         # One product of element (pixel, or spike count) and weight for each lane, shared by all steps.
         element = core.input_bits if core.static_input else core.count_bits
         lane_luts = 0 if core.use_dsp else PRODUCT_LUTS_PER_BIT * element * core.weight_bits * lanes
-        if core.counts_spikes:
+        if not core.static_input:
             lane_luts += core.simd * core.timesteps * core.step_bits * 0.75 + map_counter_luts(core)  # spike counters
     else:
-        per_bit = SPIKE_LANE_LUTS_PER_BIT if core.step_bits == 1 else COUNT_LANE_LUTS_PER_BIT
-        lane_luts = per_bit * (core.weight_bits + 1) * lanes * core.tp * core.step_bits + plane_sum_luts(core)
-    accumulators = 0 if core.synapse_folds == 1 else core.pe * core.acc_bits * (1 if core.sums_once else core.tp) / 2
+        per_bit = SPIKE_LANE_LUTS_PER_BIT if core.lane_planes == 1 else COUNT_LANE_LUTS_PER_BIT
+        lane_luts = per_bit * (core.weight_bits + 1) * lanes * core.sums * core.lane_planes + plane_sum_luts(core)
+        if core.counts_spikes:
+            lane_luts += core.simd * core.timesteps * core.step_bits * 0.75
+    accumulators = 0 if core.synapse_folds == 1 else core.pe * core.acc_bits * core.sums / 2
     lut = CONTROL_LUTS + lane_luts + accumulators + neuron_luts(core) + replay_buffer_luts(core)
     ff = lut + sum_register_bits(core)  # pipeline registers follow every carry chain
     rom = rom_resources(lanes * core.weight_bits, core.synapse_folds * core.neuron_folds, core.memory_style)
     constant_bits = 0 if core.neuron == SUMS else core.bias_bits + (core.threshold_bits if core.dynamics else 0)
     neuron_rom = rom_resources(core.pe * constant_bits, core.neuron_folds, "distributed")
-    dsp = lanes if core.sums_once and core.use_dsp else 0
+    dsp = lanes if core.multiplies and core.use_dsp else 0
     return Resources(lut=round(lut), ff=round(ff), bram36=0, dsp=dsp) + rom + neuron_rom
 
 
 def plane_sum_luts(core: SpikingMVAU) -> float:
     """Adders that bring the sums of a step's bits together, each a little wider than what it adds."""
     sum_bits = core.weight_bits + math.ceil(math.log2(core.simd))
-    return core.pe * core.tp * (core.step_bits - 1) * (sum_bits + 1.5)
+    return core.pe * core.sums * (core.lane_planes - 1) * (sum_bits + 1.5)
 
 
 def neuron_luts(core: SpikingMVAU) -> float:

@@ -14,8 +14,8 @@
 // Neuron ROM: MH/PE words, per pe {threshold, bias} (THRESHOLD_BITS, BIAS_BITS; bias in the low bits), scaled by
 // 2^FRAC_BITS; for the read-out only the initial value T*bias of BIAS_BITS, not scaled. There is none for sums.
 // HALF_START: the potential starts at threshold >>> 1, else at 0.
-// LATE: neurons fire on what all steps add up to (neuron_serial.sv). Spikes are counted over the steps and multiplied
-// once, as in the read-out, and the bias in the ROM is T*bias; of a static image the sum and the bias are taken T times.
+// LATE: neurons fire on what all steps add up to (neuron_serial.sv). Spikes are counted over the steps, and the counts
+// multiplied once, bit by bit; the bias in the ROM is T*bias. Of a static image the sum and the bias are taken T times.
 //
 // Handshake: AXI streams. in_ready_o does not depend on in_valid_i. out_valid_o and out_data_o come from registers and
 // stay until out_ready_i. The pipeline stalls only while a finished result finds the output register
@@ -87,6 +87,9 @@ module spiking_mvau #(
     localparam int unsigned WORD_BITS = COUNTED ? SIMD * COUNT_BITS : IN_BITS;
     // Width of a factor where one product serves all steps.
     localparam int unsigned FACTOR_BITS = STATIC_INPUT ? INPUT_BITS : COUNT_BITS;
+    // Else the bits of a step, or of the count of all steps, that are taken as spikes.
+    localparam bit PRODUCTS = STATIC_INPUT || !(NEURON || SUMS);
+    localparam int unsigned LANE_PLANES = LATE ? COUNT_BITS : STEP_BITS;
 
     // Steps per cycle of a neuron whose potential must be ready for the next time fold, SF cycles later.
     function automatic int unsigned unroll_for(input int unsigned steps, input int unsigned cycles);
@@ -191,7 +194,7 @@ module spiking_mvau #(
         end
     end
 
-    if (SUMS_ONCE) begin : gen_products
+    if (PRODUCTS) begin : gen_products
         localparam int unsigned DOT_BITS = WEIGHT_BITS + FACTOR_BITS + $clog2(SIMD);
         logic [SIMD*FACTOR_BITS-1:0] element, element_q;
         logic [PE*DOT_BITS-1:0] dot;
@@ -227,15 +230,26 @@ module spiking_mvau #(
         );
     end else begin : gen_spikes
         // Each bit of a step is a spike of its own, and the sums of a step's bits are added by their weights.
-        localparam int unsigned PLANES = TP * STEP_BITS;
+        localparam int unsigned PLANES = LANES * LANE_PLANES;
         localparam int unsigned PLANE_BITS = WEIGHT_BITS + $clog2(SIMD);
-        localparam int unsigned DOT_BITS = PLANE_BITS + (STEP_BITS > 1 ? STEP_BITS : 0);
+        localparam int unsigned DOT_BITS = PLANE_BITS + (LANE_PLANES > 1 ? LANE_PLANES : 0);
         logic [SIMD*PLANES-1:0] spike, spike_q;
         logic [PE*PLANES*PLANE_BITS-1:0] plane;
-        logic [PE*TP*DOT_BITS-1:0] dot;
+        logic [PE*LANES*DOT_BITS-1:0] dot;
         logic [2:0] plane_tag;
-        for (genvar s = 0; s < int'(SIMD); s++) begin : gen_element
-            assign spike[s*PLANES+:PLANES] = PLANES'(word[s*T*STEP_BITS+:T*STEP_BITS] >> (32'(tf_q) * PLANES));
+        if (LATE) begin : gen_counts
+            step_sum #(
+                .COUNT    (SIMD),
+                .T        (T),
+                .STEP_BITS(STEP_BITS)
+            ) i_count (
+                .data_i(word),
+                .sum_o (spike)
+            );
+        end else begin : gen_steps
+            for (genvar s = 0; s < int'(SIMD); s++) begin : gen_element
+                assign spike[s*PLANES+:PLANES] = PLANES'(word[s*T*STEP_BITS+:T*STEP_BITS] >> (32'(tf_q) * PLANES));
+            end
         end
         always_ff @(posedge clk_i) if (en) spike_q <= spike;
         spike_dot #(
@@ -255,8 +269,8 @@ module spiking_mvau #(
             .sum_o   (plane)
         );
         plane_sum #(
-            .COUNT   (PE * TP),
-            .PLANES  (STEP_BITS),
+            .COUNT   (PE * LANES),
+            .PLANES  (LANE_PLANES),
             .IN_BITS (PLANE_BITS),
             .TAG_BITS(3)
         ) i_planes (
@@ -316,9 +330,9 @@ module spiking_mvau #(
 
     logic [PE*LANES*CURRENT_BITS-1:0] sums;
     localparam int unsigned LANE_BITS = WEIGHT_BITS + $clog2(SIMD)
-        + (SUMS_ONCE ? FACTOR_BITS : STEP_BITS > 1 ? STEP_BITS : 0);
+        + (PRODUCTS ? FACTOR_BITS : LANE_PLANES > 1 ? LANE_PLANES : 0);
     logic [PE*LANES*LANE_BITS-1:0] dots;
-    if (SUMS_ONCE) begin : gen_dots_once
+    if (PRODUCTS) begin : gen_dots_once
         assign dots = gen_products.dot;
     end else begin : gen_dots_lanes
         assign dots = gen_spikes.dot;

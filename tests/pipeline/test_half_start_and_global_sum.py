@@ -18,6 +18,7 @@ REFERENCE_IMAGES = 24
 NETWORKS = {
     "mini": ("--config", ROOT / "configs" / "mini.toml", "--ratio", 0.8),
     "vgg7": ("--model", "vgg7", "--width", 0.125, "--dataset", "digits", "--ratio", 0.3, "--neuron", "LIF"),
+    "late": ("--config", ROOT / "configs" / "mini.toml", "--ratio", 0.8, "--neuron", "LateIF"),
 }
 OPTIONS = ("--epochs", 3, "--finetune", 1, "--timesteps", 4, "--v-init", 0.5, "--reset", "soft")
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from sca_train.config import TrainConfig
-from sca_train.device import use_bf16, use_kernels
+from sca_train.device import use_bf16, use_fused, use_kernels
 from sca_train.errors import TrainError
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
@@ -36,6 +36,18 @@ def test_cpus_train_by_the_kernels_and_others_in_bf16_where_hardware_has_it(
     config = replace(TrainConfig(), kernels=kernels, bf16=bf16)
     assert use_kernels(config, device) == by_kernels
     assert use_bf16(config, device) == in_bf16
+
+
+@pytest.mark.parametrize(
+    ("chosen", "device", "triton", "fused"),
+    [("auto", CPU, True, False), ("auto", CUDA, True, True), ("auto", CUDA, False, False), ("off", CUDA, True, False),
+     ("on", CPU, False, True)],
+)  # fmt: skip
+def test_rates_are_fused_on_gpus_that_triton_makes_kernels_for(
+    monkeypatch: pytest.MonkeyPatch, chosen: str, device: torch.device, triton: bool, fused: bool
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: object() if triton and name == "triton" else None)
+    assert use_fused(replace(TrainConfig(), compile=chosen), device) == fused
 
 
 @pytest.mark.parametrize(("bf16", "device"), [("auto", CUDA), ("on", CPU)])

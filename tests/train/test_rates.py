@@ -62,6 +62,60 @@ def test_the_gradient_passes_rounding_straight_through_inside_the_range_only() -
     assert current.grad.tolist() == [0.0, 0.5, 0.5, 0.5, 0.5, 0.0]
 
 
+@pytest.mark.parametrize("model", ["mini", "preresnet20"])
+@pytest.mark.parametrize("kernels", [False, True])
+def test_late_neurons_spike_as_the_rates_that_they_are_trained_as(model: str, kernels: bool) -> None:
+    made = network(model, neuron="LateIF", width=0.25 if model != "mini" else 1.0, timesteps=3)
+    randomise_norms(made)
+    made.eval().use_kernels(kernels)
+    images = torch.rand(6, 1, 16, 16)
+    with torch.no_grad():
+        rates, spiking = (made.use_rates(enabled) or made(images) for enabled in (True, False))
+    assert torch.equal(rates, spiking)
+    assert len(torch.unique(rates, dim=0)) > 1
+
+
+def test_late_neurons_fire_on_the_mean_over_event_frames() -> None:
+    """The order of the frames does not matter, and the logits are those of their mean at every step."""
+    config = apply_overrides(
+        TrainConfig(),
+        {"model": "dvs", "dataset": "events-digits", "image_size": 32, "width": 0.125, **SOFT, "neuron": "LateIF"},
+        "the test",
+    )
+    torch.manual_seed(0)
+    made = Network(model_layers(config), config, (32, 32, 2), 10)
+    randomise_norms(made)
+    made.double().eval()
+    frames = torch.randint(0, 4, (4, 2, 2, 32, 32)).double()
+    with torch.no_grad():
+        logits, reversed_ = made(frames), made(frames.flip(0))
+        constant = made(frames.mean(0, keepdim=True).expand(4, -1, -1, -1, -1))
+    assert torch.allclose(logits, reversed_) and torch.allclose(logits, constant)
+
+
+@pytest.mark.parametrize("record", [False, True])
+def test_fused_rates_equal_the_plain_ones(record: bool) -> None:
+    """What torch.compile makes of a layer has its values, gradients and records."""
+    results = []
+    for fused in (False, True):
+        made = network("cnn", stages="4 P 6", image_size=8, kernels="off")
+        randomise_norms(made)
+        made.train().use_rates(True)
+        made.fuse(fused)
+        for layer in made.spiking_layers():
+            layer.record = layer.regrow = record
+            layer.mask[1] = 0.0
+        torch.manual_seed(1)
+        logits = made(torch.rand(4, 1, 8, 8))
+        logits.square().sum().backward()
+        gradients = [value.grad for value in made.parameters() if value.grad is not None]
+        assert all(gradient.abs().max() > 0 for gradient in gradients)
+        recorded = [layer.potential for layer in made.spiking_layers()]
+        results.append([logits.detach(), *gradients, *recorded])
+    for plain_value, fused_value in zip(*results, strict=True):
+        assert torch.allclose(plain_value, fused_value, rtol=1e-4, atol=1e-5)
+
+
 def plain(
     sums: Tensor, norm: nn.Module, neuron: Neuron, mask: Tensor, pool: int, timesteps: int, average: bool, regrow: bool
 ) -> tuple[Tensor, Tensor]:
@@ -240,6 +294,7 @@ def test_recorded_activity_of_kernels_equals_that_of_plain_rates() -> None:
         ({"rate_epochs": -1}, "rate_epochs is -1; it must be"),
         ({"rate_epochs": 3, "reset": "hard"}, "IF with hard reset"),
         ({"rate_epochs": 3, "neuron": "LIF"}, "LIF with soft reset"),
+        ({"neuron": "LateIF", "reset": "hard"}, "LateIF neurons keep .*; use --reset soft"),
         ({"rate_epochs": 3, "dataset": "events-digits", "model": "dvs", "image_size": 32}, "step by step"),
         ({"rate_epochs": 3, "spiking_lr": 0.0}, "spiking_lr"),
     ],
