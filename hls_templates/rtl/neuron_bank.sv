@@ -103,6 +103,13 @@ module neuron_bank #(
 
     // ---------------------------------------------------------------- currents
     localparam int unsigned CURRENTS = LATE ? 1 : STEPS;
+    // T / STEPS times a sum, by shifts and additions: a product with a constant would take a DSP slice.
+    function automatic logic [CURRENT_BITS-1:0] repeated(input logic [CURRENT_BITS-1:0] value);
+        repeated = '0;
+        for (int unsigned b = 0; b < $clog2(T / STEPS + 1); b++) begin
+            if ((((T / STEPS) >> b) & 1) == 1) repeated = repeated + (value << b);
+        end
+    endfunction
     logic [PE*CURRENTS*CURRENT_BITS-1:0] current;
     logic [PE*FRACTION_BITS-1:0] fraction;
     logic [PE*THRESHOLD_BITS-1:0] threshold;
@@ -142,7 +149,7 @@ module neuron_bank #(
                 end else begin : gen_earlier
                     assign earlier = gen_step[t-1].gen_total.total;
                 end
-                assign total = earlier + CURRENT_BITS'(signed_sum) * CURRENT_BITS'(STATIC_SUMS ? T : 1);
+                assign total = earlier + repeated(CURRENT_BITS'(signed_sum));
             end
         end
         if (LATE) begin : gen_late

@@ -387,6 +387,15 @@ module spiking_mvau #(
         localparam int unsigned FRACTION_BITS = FRAC_BITS > 0 ? FRAC_BITS : 1;
         localparam bit REPEATED = LATE && STATIC_INPUT;
         localparam int unsigned GIVEN_BITS = REPEATED ? ROOM_BITS : CURRENT_BITS;
+        // By shifts and additions: a product with a constant would take a DSP slice.
+        function automatic logic [GIVEN_BITS+FRACTION_BITS-1:0] t_times(
+            input logic [GIVEN_BITS+FRACTION_BITS-1:0] value
+        );
+            t_times = '0;
+            for (int unsigned b = 0; b < $clog2(T + 1); b++) begin
+                if (((T >> b) & 1) == 1) t_times = t_times + (value << b);
+            end
+        endfunction
         logic [PE*LANES*GIVEN_BITS-1:0] current;
         logic [PE*FRACTION_BITS-1:0] fraction;
         logic [PE*THRESHOLD_BITS-1:0] threshold;
@@ -404,10 +413,10 @@ module spiking_mvau #(
                 assign one = GIVEN_BITS'(signed'(sums[pe*CURRENT_BITS+:CURRENT_BITS]));
                 if (FRAC_BITS == 0) begin : gen_integer
                     assign fraction[pe*FRACTION_BITS+:FRACTION_BITS] = bias_fraction;
-                    assign current[pe*GIVEN_BITS+:GIVEN_BITS] = one * GIVEN_BITS'(T);
+                    assign current[pe*GIVEN_BITS+:GIVEN_BITS] = GIVEN_BITS'(t_times((GIVEN_BITS + FRACTION_BITS)'(one)));
                 end else begin : gen_both
                     assign {current[pe*GIVEN_BITS+:GIVEN_BITS], fraction[pe*FRACTION_BITS+:FRACTION_BITS]} =
-                        {one, bias_fraction} * (GIVEN_BITS + FRACTION_BITS)'(T);
+                        t_times({one, bias_fraction});
                 end
             end
             assign threshold[pe*THRESHOLD_BITS+:THRESHOLD_BITS] =
