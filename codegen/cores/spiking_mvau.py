@@ -34,6 +34,9 @@ from codegen.fit import Resources
 from codegen.neurons import NEURONS, NO_NEURON, SUMS, Constants, Neuron, ResetKind, neuron_of
 from codegen.words import split_steps
 
+MOST_PLANES = 8
+"""Bits of an element that the hardware takes as spikes; an element of more is multiplied."""
+
 
 @dataclass(frozen=True)
 class SpikingMVAU(LayerCore):
@@ -186,7 +189,7 @@ class SpikingMVAU(LayerCore):
     @property
     def multiplies(self) -> bool:
         """Whether elements are multiplied as integers, and not bit by bit as spikes."""
-        return self.static_input or self.neuron == NO_NEURON
+        return self.static_input or self.neuron == NO_NEURON or self.lane_planes > MOST_PLANES
 
     @property
     def sums(self) -> int:

@@ -50,6 +50,7 @@ def examples() -> tuple[SpikingMVAU, ...]:
         replace(_SPIKES, name="lint_events", step_bits=8, simd=2, timesteps=20, tp=20, weight_bits=8),
         replace(_SPIKES, name="lint_late", neuron="LateIF", reset="soft", half_start=True),
         replace(_SPIKES, name="lint_late_counts", neuron="LateIF", reset="soft", step_bits=3, simd=16, pe=1),
+        replace(_SPIKES, name="lint_late_events", neuron="LateIF", reset="soft", step_bits=8, simd=2),
         replace(_SPIKES, name="lint_late_image", neuron="LateIF", reset="soft", static_input=True, input_bits=8),
         replace(_SPIKES, name="lint_readout", neuron="none", weight_bits=8, simd=4, pe=8),
         replace(_SPIKES, name="lint_count_readout", neuron="none", step_bits=3, simd=4, pe=2),

@@ -13,7 +13,8 @@ namespace spikefold {
 // P is a struct of constants:
 //   MW, MH                 inputs of a vector, output channels
 //   SIMD, PE               inputs and output channels per cycle; they divide MW and MH
-//   T, TP                  time steps, time steps per cycle (divides T; T for a static input, the read-out and late neurons)
+//   T, TP                  time steps, time steps per cycle (divides T; T for a static input, the read-out and late
+//                          neurons)
 //   VECTORS                vectors (output pixels) per frame
 //   MAP_PIXELS             1; above, the read-out's vectors are the COUNT_BITS spike counts of map_counter.hpp
 //   STATIC_INPUT           elements are unsigned INPUT_BITS integers, the same at every step; else T integers
@@ -29,7 +30,8 @@ namespace spikefold {
 //                          exact range analysis
 //   WEIGHT_WORDS           64-bit words per weight word of PE*SIMD lanes
 // weights[nf*SF + sf]: lane pe*SIMD + simd, packed from the low bits up. initial[channel]: the bias, or for the
-// read-out and for late neurons without a static input T*bias. threshold[channel]: not used by the read-out. Sums as results use neither.
+// read-out and for late neurons without a static input T*bias. threshold[channel]: not used by the read-out. Sums as
+// results use neither.
 // One call reads VECTORS*SF words of SIMD elements and writes VECTORS*NF words of PE results: spike trains, logits, or
 // the sums of all steps beside each other, step 0 in the low bits (one sum where the input is static).
 

@@ -4,7 +4,8 @@
 // currents of the later steps to the next one. INTERVAL >= STEPS is one unit, INTERVAL = 1 a pipeline of STEPS units.
 // valid_i may be high every INTERVAL enabled cycles; spikes_o is valid while valid_o is high, STEPS cycles later.
 // DONE_STEPS spikes of former units come in through spikes_i, and their potential through potential_i.
-// CURRENTS: STEPS, or 1 when all steps share one current, or the first step alone has one (LATE). No handshake: everything moves when en_i is high.
+// CURRENTS: STEPS, or 1 when all steps share one current, or the first step alone has one (LATE). No handshake:
+// everything moves when en_i is high.
 module neuron_chain #(
     parameter int unsigned PE             = 1,
     parameter int unsigned STEPS          = 4,

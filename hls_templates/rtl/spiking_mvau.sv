@@ -15,7 +15,8 @@
 // 2^FRAC_BITS; for the read-out only the initial value T*bias of BIAS_BITS, not scaled. There is none for sums.
 // HALF_START: the potential starts at threshold >>> 1, else at 0.
 // LATE: neurons fire on what all steps add up to (neuron_serial.sv). Spikes are counted over the steps, and the counts
-// multiplied once, bit by bit; the bias in the ROM is T*bias. Of a static image the sum and the bias are taken T times.
+// multiplied once, bit by bit up to 8 bits; the bias in the ROM is T*bias. Of a static image the sum and the bias are
+// taken T times.
 //
 // Handshake: AXI streams. in_ready_o does not depend on in_valid_i. out_valid_o and out_data_o come from registers and
 // stay until out_ready_i. The pipeline stalls only while a finished result finds the output register
@@ -87,8 +88,8 @@ module spiking_mvau #(
     localparam int unsigned WORD_BITS = COUNTED ? SIMD * COUNT_BITS : IN_BITS;
     // Width of a factor where one product serves all steps.
     localparam int unsigned FACTOR_BITS = STATIC_INPUT ? INPUT_BITS : COUNT_BITS;
-    // Else the bits of a step, or of the count of all steps, that are taken as spikes.
-    localparam bit PRODUCTS = STATIC_INPUT || !(NEURON || SUMS);
+    // Else the bits of a step, or of the count of all steps, are taken as spikes; plane_sum.sv adds up to eight.
+    localparam bit PRODUCTS = STATIC_INPUT || !(NEURON || SUMS) || (LATE && COUNT_BITS > 8);
     localparam int unsigned LANE_PLANES = LATE ? COUNT_BITS : STEP_BITS;
 
     // Steps per cycle of a neuron whose potential must be ready for the next time fold, SF cycles later.
