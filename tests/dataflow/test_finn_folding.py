@@ -146,7 +146,7 @@ def test_defaults_of_a_file_apply_where_nodes_say_nothing(run, tmp_path):
         ),
         (
             {"SpikingMVAU_rtl_3": {"TP": 1}},
-            r"layer 'readout' .*: TP=1 is not possible, the read-out counts the spikes first; valid is 4$",
+            r"layer 'readout' .*: TP=1 is not possible, its spikes are counted over the steps first; valid is 4$",
         ),
         (
             {"ConvolutionInputGenerator_rtl_1": {"SIMD": 3}},
