@@ -22,7 +22,13 @@ from codegen.verify.onnx_runtime import load_network
 @pytest.mark.parametrize("before_addition", [False, True], ids=["resnet", "preresnet"])
 @pytest.mark.parametrize(
     ("neuron", "reset", "half_start"),
-    [("IF", "hard", False), ("IF", "soft", True), ("LIF", "soft", False), ("LIF", "hard", True)],
+    [
+        ("IF", "hard", False),
+        ("IF", "soft", True),
+        ("LIF", "soft", False),
+        ("LIF", "hard", True),
+        ("LateIF", "soft", True),
+    ],
 )
 def test_residual_networks_equal_onnx_runtime(before_addition, neuron, reset, half_start, tmp_path):
     network = residual(before_addition=before_addition, neuron=neuron, reset=reset, half_start=half_start)

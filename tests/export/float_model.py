@@ -61,6 +61,8 @@ def _term(connection, x):
 def _neuron(neuron, current):
     potential = np.full_like(current[0], neuron.v_init * neuron.threshold)
     spikes, margins = [], []
+    if neuron.kind == "LateIF":
+        current = [current.sum(axis=0), *np.zeros_like(current[1:])]
     for step in current:
         potential = potential + ((step - potential) / neuron.tau if neuron.kind == "LIF" else step)
         spike = potential >= neuron.threshold

@@ -20,7 +20,7 @@ from sca_train.specs import IMAGE
 
 @st.composite
 def integer_networks(draw: st.DrawFn) -> IntegerNetwork:
-    """Conv and linear layers, IF and LIF, resets, initial potentials, T 1..32, thresholds and biases of either sign."""
+    """Conv and linear layers, all neurons, resets, initial potentials, T 1..32, biases of either sign."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     timesteps = draw(st.one_of(st.integers(1, 8), st.sampled_from([16, 31, 32])))
     frac_bits = draw(st.integers(0, 5))
@@ -88,7 +88,7 @@ def drawn_neuron(draw, frac_bits: int) -> Neuron:
     kind = draw(st.sampled_from(list(NEURONS.values())))
     return kind(
         leak_shift=draw(st.integers(1, 4)) if kind.leaks else 0,
-        reset=draw(st.sampled_from(["hard", "soft"])),
+        reset="soft" if kind.late else draw(st.sampled_from(["hard", "soft"])),
         half_start=draw(st.booleans()),
         frac_bits=frac_bits,
     )

@@ -26,10 +26,12 @@ def _images(description, seed=0):
     return np.random.default_rng(seed).integers(0, 256, (IMAGES, *description.input_shape)).astype(np.uint8)
 
 
+KINDS = [("IF", "hard"), ("IF", "soft"), ("LIF", "hard"), ("LIF", "soft"), ("LateIF", "soft")]
+
+
 @pytest.mark.parametrize("gammas", ["positive", "mixed", "zeros"])
 @pytest.mark.parametrize("v_init", [0.0, 0.5])
-@pytest.mark.parametrize("reset", ["hard", "soft"])
-@pytest.mark.parametrize("kind", ["IF", "LIF"])
+@pytest.mark.parametrize(("kind", "reset"), KINDS)
 def test_spikes_are_those_of_the_float_neuron(kind, reset, v_init, gammas):
     options = {"kind": kind, "reset": reset, "v_init": v_init, "gammas": gammas}
     description = random_description(11, timesteps=6, fully_connected=True, input_shape=(6, 6, 1), **options)
@@ -91,9 +93,8 @@ def test_a_constant_channel_keeps_its_rhythm():
     np.testing.assert_array_equal(spikes[:, 2], spikes[:, 0])
 
 
-@pytest.mark.parametrize("kind", ["IF", "LIF"])
+@pytest.mark.parametrize(("kind", "reset"), KINDS)
 @pytest.mark.parametrize("v_init", [0.0, 0.5])
-@pytest.mark.parametrize("reset", ["hard", "soft"])
 def test_deciding_channels_moves_no_spike(monkeypatch, kind, reset, v_init):
     description = random_description(7, kind=kind, reset=reset, v_init=v_init, fully_connected=True, timesteps=5)
     # Currents far above and far below what a threshold can tell apart, beside ordinary ones.
@@ -106,7 +107,7 @@ def test_deciding_channels_moves_no_spike(monkeypatch, kind, reset, v_init):
     description = replace(description, layers=layers)
     images = _images(description, 1)
     decided = fold_network(description)
-    nothing = lambda neuron, drive, *_: (np.zeros(drive.low.shape, bool),) * 2  # noqa: E731
+    nothing = lambda neuron, drives, _: (np.zeros(drives[0].low.shape, bool),) * 2  # noqa: E731
     monkeypatch.setattr(fold_batchnorm, "_decided_channels", nothing)
     plain = fold_network(description)
     for ours, theirs in zip(decided.layers[:-1], plain.layers[:-1], strict=True):
@@ -134,7 +135,7 @@ def test_decided_channels_are_exactly_those_that_no_drive_sways(
     trains = [_train(drives, threshold, leak_shift, reset, initial) for drives in product(bounds, repeat=timesteps)]
     low, high, level = (np.array([value]) for value in (*bounds, threshold))
     neuron = neuron_of("LIF" if leak_shift else "IF", leak_shift, reset, half_start, frac_bits=4)
-    silent, always = fold_batchnorm._decided_channels(neuron, Interval(low, high), level, timesteps)
+    silent, always = fold_batchnorm._decided_channels(neuron, [Interval(low, high)] * timesteps, level)
     assert silent[0] == (not any(any(train) for train in trains))
     assert always[0] == all(all(train) for train in trains)
 
