@@ -37,7 +37,7 @@ def test_presets_are_valid_and_survive_a_round_trip(preset: Path, tmp_path: Path
         ({"timesteps": 33}, "timesteps is 33; it must be from 1 to 32"),
         ({"weight_bits": 3}, "weight_bits is 3; the quantizers know 2, 4 and 8 bits"),
         ({"tau": 3.0}, "tau is 3.0; it must be a power of two from 2 to 256"),
-        ({"neuron": "PLIF"}, "unknown neuron 'PLIF'; valid are IF, LIF"),
+        ({"neuron": "PLIF"}, "unknown neuron 'PLIF'; valid are IF, LIF, LateIF"),
         ({"finetune": 41}, "finetune is 41; it must be from 0 to the 40 epochs of the run"),
         ({"image_size": 12}, "image_size is 12; mini takes multiples of 8 from 8 to 512"),
         ({"model": "vgg16"}, "image_size is 16; vgg16 takes multiples of 32 from 32 to 512"),
