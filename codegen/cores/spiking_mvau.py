@@ -111,6 +111,7 @@ class SpikingMVAU(LayerCore):
             "plane_tree.sv",
             "plane_sum.sv",
             "product_dot.sv",
+            "constant_times.sv",
             "neuron_serial.sv",
             "neuron_chain.sv",
             "spiking_mvau.sv",

@@ -103,13 +103,6 @@ module neuron_bank #(
 
     // ---------------------------------------------------------------- currents
     localparam int unsigned CURRENTS = LATE ? 1 : STEPS;
-    // T / STEPS times a sum, by shifts and additions: a product with a constant would take a DSP slice.
-    function automatic logic [CURRENT_BITS-1:0] repeated(input logic [CURRENT_BITS-1:0] value);
-        repeated = '0;
-        for (int unsigned b = 0; b < $clog2(T / STEPS + 1); b++) begin
-            if ((((T / STEPS) >> b) & 1) == 1) repeated = repeated + (value << b);
-        end
-    endfunction
     logic [PE*CURRENTS*CURRENT_BITS-1:0] current;
     logic [PE*FRACTION_BITS-1:0] fraction;
     logic [PE*THRESHOLD_BITS-1:0] threshold;
@@ -143,13 +136,20 @@ module neuron_bank #(
                 assign current[(pe*STEPS+t)*CURRENT_BITS+:CURRENT_BITS] =
                     CURRENT_BITS'(signed_sum) + CURRENT_BITS'(bias_high);
             end else begin : gen_total
-                logic signed [CURRENT_BITS-1:0] earlier, total;
+                logic signed [CURRENT_BITS-1:0] earlier, given, total;
+                constant_times #(
+                    .WIDTH(CURRENT_BITS),
+                    .TIMES(T / STEPS)
+                ) i_times (
+                    .data_i   (CURRENT_BITS'(signed_sum)),
+                    .product_o(given)
+                );
                 if (t == 0) begin : gen_bias
                     assign earlier = CURRENT_BITS'(bias_high);
                 end else begin : gen_earlier
                     assign earlier = gen_step[t-1].gen_total.total;
                 end
-                assign total = earlier + repeated(CURRENT_BITS'(signed_sum));
+                assign total = earlier + given;
             end
         end
         if (LATE) begin : gen_late

@@ -195,21 +195,26 @@ module spiking_mvau #(
         end
     end
 
+    if (SUMS_ONCE && !STATIC_INPUT && !COUNTED) begin : gen_counts
+        logic [SIMD*COUNT_BITS-1:0] counts;
+        step_sum #(
+            .COUNT    (SIMD),
+            .T        (T),
+            .STEP_BITS(STEP_BITS)
+        ) i_count (
+            .data_i(word),
+            .sum_o (counts)
+        );
+    end
+
     if (PRODUCTS) begin : gen_products
         localparam int unsigned DOT_BITS = WEIGHT_BITS + FACTOR_BITS + $clog2(SIMD);
         logic [SIMD*FACTOR_BITS-1:0] element, element_q;
         logic [PE*DOT_BITS-1:0] dot;
         if (STATIC_INPUT || COUNTED) begin : gen_whole
             assign element = word;
-        end else begin : gen_counts
-            step_sum #(
-                .COUNT    (SIMD),
-                .T        (T),
-                .STEP_BITS(STEP_BITS)
-            ) i_count (
-                .data_i(word),
-                .sum_o (element)
-            );
+        end else begin : gen_counted
+            assign element = gen_counts.counts;
         end
         always_ff @(posedge clk_i) if (en) element_q <= element;
         product_dot #(
@@ -238,15 +243,8 @@ module spiking_mvau #(
         logic [PE*PLANES*PLANE_BITS-1:0] plane;
         logic [PE*LANES*DOT_BITS-1:0] dot;
         logic [2:0] plane_tag;
-        if (LATE) begin : gen_counts
-            step_sum #(
-                .COUNT    (SIMD),
-                .T        (T),
-                .STEP_BITS(STEP_BITS)
-            ) i_count (
-                .data_i(word),
-                .sum_o (spike)
-            );
+        if (LATE) begin : gen_counted
+            assign spike = gen_counts.counts;
         end else begin : gen_steps
             for (genvar s = 0; s < int'(SIMD); s++) begin : gen_element
                 assign spike[s*PLANES+:PLANES] = PLANES'(word[s*T*STEP_BITS+:T*STEP_BITS] >> (32'(tf_q) * PLANES));
@@ -388,15 +386,6 @@ module spiking_mvau #(
         localparam int unsigned FRACTION_BITS = FRAC_BITS > 0 ? FRAC_BITS : 1;
         localparam bit REPEATED = LATE && STATIC_INPUT;
         localparam int unsigned GIVEN_BITS = REPEATED ? ROOM_BITS : CURRENT_BITS;
-        // By shifts and additions: a product with a constant would take a DSP slice.
-        function automatic logic [GIVEN_BITS+FRACTION_BITS-1:0] t_times(
-            input logic [GIVEN_BITS+FRACTION_BITS-1:0] value
-        );
-            t_times = '0;
-            for (int unsigned b = 0; b < $clog2(T + 1); b++) begin
-                if (((T >> b) & 1) == 1) t_times = t_times + (value << b);
-            end
-        endfunction
         logic [PE*LANES*GIVEN_BITS-1:0] current;
         logic [PE*FRACTION_BITS-1:0] fraction;
         logic [PE*THRESHOLD_BITS-1:0] threshold;
@@ -414,10 +403,21 @@ module spiking_mvau #(
                 assign one = GIVEN_BITS'(signed'(sums[pe*CURRENT_BITS+:CURRENT_BITS]));
                 if (FRAC_BITS == 0) begin : gen_integer
                     assign fraction[pe*FRACTION_BITS+:FRACTION_BITS] = bias_fraction;
-                    assign current[pe*GIVEN_BITS+:GIVEN_BITS] = GIVEN_BITS'(t_times((GIVEN_BITS + FRACTION_BITS)'(one)));
+                    constant_times #(
+                        .WIDTH(GIVEN_BITS),
+                        .TIMES(T)
+                    ) i_times (
+                        .data_i   (one),
+                        .product_o(current[pe*GIVEN_BITS+:GIVEN_BITS])
+                    );
                 end else begin : gen_both
-                    assign {current[pe*GIVEN_BITS+:GIVEN_BITS], fraction[pe*FRACTION_BITS+:FRACTION_BITS]} =
-                        t_times({one, bias_fraction});
+                    constant_times #(
+                        .WIDTH(GIVEN_BITS + FRACTION_BITS),
+                        .TIMES(T)
+                    ) i_times (
+                        .data_i   ({one, bias_fraction}),
+                        .product_o({current[pe*GIVEN_BITS+:GIVEN_BITS], fraction[pe*FRACTION_BITS+:FRACTION_BITS]})
+                    );
                 end
             end
             assign threshold[pe*THRESHOLD_BITS+:THRESHOLD_BITS] =
