@@ -45,6 +45,10 @@ MAP_SUM = {
     "memory_style": "distributed",
 }  # fmt: skip
 MLP_LAST = {"mw": 64, "mh": 10, "timesteps": 16, "tp": 16, "neuron": "none", "memory_style": "distributed"}
+LATE = {
+    "timesteps": 3, "tp": 3, "neuron": "LateIF", "reset": "soft", "half_start": True, "potential_bits": 19,
+    "acc_bits": 14, "threshold_bits": 16,
+}  # fmt: skip
 SUMS = {"neuron": "sums", "output_bits": 12}
 
 CORES: dict[str, dict[str, Any]] = {
@@ -52,7 +56,11 @@ CORES: dict[str, dict[str, Any]] = {
     "spikes_1x16": {"pe": 1},
     "spikes_4x16": {},
     "spikes_4x16_tp2": {"tp": 2},
-    "spikes_4x16_2bit": {"weight_bits": 2},
+    "ternary_4x16": {"weight_bits": 2},
+    "ternary_1x72": {"weight_bits": 2, "simd": 72, "pe": 1},
+    "late_ternary_8x32": {**LATE, "mw": 576, "mh": 176, "simd": 32, "pe": 8, "weight_bits": 2},
+    "late_ternary_4x96": {**LATE, "mw": 288, "mh": 64, "simd": 96, "pe": 4, "weight_bits": 2},
+    "late_4x16": LATE,
     "spikes_2x16_8bit": {"weight_bits": 8, "pe": 2, "acc_bits": 16, "potential_bits": 21},
     "spikes_2x16_lif_soft": {"pe": 2, "neuron": "LIF", "reset": "soft"},
     "spikes_2x48_chain": {"simd": 48, "pe": 2},

@@ -111,6 +111,8 @@ def mvau_case(
     rng = np.random.default_rng(seed)
     limit = 1 << (weight_bits - 1)
     weights = rng.integers(-limit, limit, size=(mh, mw))
+    if rng.random() < 0.5:
+        weights = np.maximum(weights, 1 - limit)  # the narrow range of most quantizers, and ternary at 2 bits
     static, sums = mode in ("static", "static sums"), mode in ("sums", "static sums")
     largest = (1 << input_bits) - 1 if static else largest_step or (1 << step_bits) - 1
     high = np.maximum(weights, 0).sum(axis=1) * largest

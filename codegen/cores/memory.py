@@ -19,6 +19,9 @@ IDEAL_LUTS_PER_RAMB18 = 50
 BRAM18_SHAPES = ((36, 512), (18, 1024), (9, 2048), (4, 4096), (2, 8192), (1, 16384))
 """(width, depth) of an 18 Kb block RAM in simple dual port use, UG473 table 1-6."""
 
+MUX_LUTS_PER_BANK = 2 / 3
+"""LUTs of a bit for each further block RAM of which one is read: 4 for 7 RAMs of 512 words."""
+
 ROM_MUX_GROWTH = 0.6
 """A ROM in LUTs deeper than 64 words grows by this share with each doubling: Yosys multiplexes its parts in LUTs."""
 
@@ -40,7 +43,7 @@ def rom_resources(width: int, depth: int, style: MemoryStyle) -> Resources:
     if depth <= 1:
         return NO_RESOURCES
     if style == "block":
-        return Resources(lut=0, ff=0, bram36=block_rams(width, depth), dsp=0)
+        return Resources(lut=block_rom_luts(width, depth), ff=0, bram36=block_rams(width, depth), dsp=0)
     # A LUT6 holds 64 bits of one word lane, or 32 bits of two.
     parts = math.ceil(depth / 64) if depth > 32 else 0.5
     lut = width * parts * (1 + ROM_MUX_GROWTH * max(0.0, math.log2(parts)))
@@ -49,7 +52,18 @@ def rom_resources(width: int, depth: int, style: MemoryStyle) -> Resources:
 
 def block_rams(width: int, depth: int) -> float:
     """36 Kb block RAMs (an 18 Kb one is a half) for a memory of that shape."""
-    return min(math.ceil(width / w) * math.ceil(depth / d) for w, d in BRAM18_SHAPES) / 2
+    return _fewest_rams(width, depth)[0] / 2
+
+
+def block_rom_luts(width: int, depth: int) -> int:
+    """LUTs that choose between block RAMs of which each holds some of the words: Yosys saves RAMs before LUTs."""
+    return round(width * (_fewest_rams(width, depth)[1] - 1) * MUX_LUTS_PER_BANK)
+
+
+def _fewest_rams(width: int, depth: int) -> tuple[int, int]:
+    """18 Kb block RAMs of the best shape for that memory, and how many of them hold a bit of all its words."""
+    shapes = ((math.ceil(width / w), math.ceil(depth / d)) for w, d in BRAM18_SHAPES)
+    return min((columns * banks, banks) for columns, banks in shapes)
 
 
 def lut_ram(width: int, depth: int) -> float:

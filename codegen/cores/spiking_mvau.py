@@ -104,10 +104,12 @@ class SpikingMVAU(LayerCore):
             "constant_rom.sv",
             "sum_tree.sv",
             "adder_tree.sv",
+            "count_tree.sv",
             "popcount.sv",
             "step_sum.sv",
             "map_counter.sv",
             "spike_dot.sv",
+            "ternary_dot.sv",
             "plane_tree.sv",
             "plane_sum.sv",
             "product_dot.sv",
@@ -191,6 +193,13 @@ class SpikingMVAU(LayerCore):
     def multiplies(self) -> bool:
         """Whether elements are multiplied as integers, and not bit by bit as spikes."""
         return self.static_input or self.neuron == NO_NEURON or self.lane_planes > MOST_PLANES
+
+    @property
+    def ternary(self) -> bool:
+        """Whether RTL counts products instead of adding weights: weights -1, 0, 1 in a core with a bias to correct."""
+        if self.weight_bits != 2 or self.multiplies or self.neuron == SUMS:
+            return False
+        return self.constants is None or int(self.constants.weights.min()) >= -1
 
     @property
     def sums(self) -> int:

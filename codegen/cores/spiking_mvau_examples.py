@@ -42,6 +42,8 @@ def examples() -> tuple[SpikingMVAU, ...]:
     configurations = (
         _SPIKES,
         replace(_SPIKES, name="lint_lif_folded", neuron="LIF", leak_shift=2, reset="soft", tp=2, weight_bits=2),
+        replace(_SPIKES, name="lint_ternary_counts", step_bits=3, weight_bits=2, simd=16, pe=2),
+        replace(_SPIKES, name="lint_late_ternary", neuron="LateIF", reset="soft", weight_bits=2),
         replace(_SPIKES, name="lint_half_start", half_start=True),
         replace(_SPIKES, name="lint_lif_half_start", neuron="LIF", leak_shift=1, tp=1, half_start=True),
         replace(_SPIKES, name="lint_one_step", timesteps=1, tp=1, simd=16, pe=1, memory_style="block"),

@@ -31,10 +31,14 @@ def write_rtl(core: SpikingMVAU, constants: Constants, folder: Path) -> Rendered
     weights = _weight_words(core, constants.weights, word_bytes(word_bits))
     (folder / weight_file).write_text(hex_lines(weights, word_bits))
 
-    initial_bits, data_files = _initial_bits(core), [weight_file]
+    initial = constants.bias * _bias_factor(core)
+    bias_word_bits, data_files = _initial_bits(core), [weight_file]
+    if core.ternary:
+        initial = initial - _complements(core, constants.weights)
+        bias_word_bits = max(bias_word_bits, *(int(value).bit_length() + 1 for value in (initial.min(), initial.max())))
     if core.neuron != SUMS:
         threshold_bits = core.threshold_bits if core.dynamics else 0
-        fields = (constants.bias * _bias_factor(core), initial_bits), (constants.threshold, threshold_bits)
+        fields = (initial, bias_word_bits), (constants.threshold, threshold_bits)
         data_files.append(f"{core.name}_neurons.hex")
         (folder / data_files[-1]).write_text(constant_lines(fields, core.neuron_folds))
 
@@ -48,7 +52,9 @@ def write_rtl(core: SpikingMVAU, constants: Constants, folder: Path) -> Rendered
         "late": int(core.dynamics is not None and core.dynamics.late),
         "soft_reset": int(core.reset == "soft"),
         "half_start": int(core.half_start),
-        "bias_bits": initial_bits,
+        "ternary": core.ternary,
+        "bias_bits": _initial_bits(core),
+        "bias_word_bits": bias_word_bits,
         "block_rom": int(core.memory_style == "block"),
         "use_dsp": int(core.use_dsp),
     }
@@ -94,6 +100,11 @@ def _template_values(core: SpikingMVAU) -> dict[str, object]:
 def _bias_factor(core: SpikingMVAU) -> int:
     """What sums over all steps adds its bias once for all of them."""
     return core.timesteps if core.neuron == NO_NEURON or core.counts_spikes else 1
+
+
+def _complements(core: SpikingMVAU, weights: NDArray[np.int64]) -> NDArray[np.int64]:
+    """What counting adds to a sum too much, scaled as the bias: each negative weight takes the element's complement."""
+    return (weights < 0).sum(axis=1) * ((1 << core.lane_planes) - 1) << core.frac_bits
 
 
 def _initial_bits(core: SpikingMVAU) -> int:

@@ -25,6 +25,9 @@ SPIKE_LANE_LUTS_PER_BIT = 0.8
 COUNT_LANE_LUTS_PER_BIT = 0.5
 """The same for each bit of a step where a step has several."""
 
+TERNARY_LANE_LUTS = 1.5
+"""LUTs of one weight lane and bit of a step where weights are -1, 0 or 1 and ones are counted."""
+
 PRODUCT_LUTS_PER_BIT = 0.65
 """LUTs of a product of two integers, for each partial product bit, with its share of the adder tree."""
 
@@ -40,7 +43,8 @@ def mvau_resources(core: SpikingMVAU) -> Resources:
             lane_luts += core.simd * core.timesteps * core.step_bits * 0.75 + map_counter_luts(core)  # spike counters
     else:
         per_bit = SPIKE_LANE_LUTS_PER_BIT if core.lane_planes == 1 else COUNT_LANE_LUTS_PER_BIT
-        lane_luts = per_bit * (core.weight_bits + 1) * lanes * core.sums * core.lane_planes + plane_sum_luts(core)
+        per_lane = TERNARY_LANE_LUTS if core.ternary else per_bit * (core.weight_bits + 1)
+        lane_luts = per_lane * lanes * core.sums * core.lane_planes + plane_sum_luts(core)
         if core.counts_spikes:
             lane_luts += core.simd * core.timesteps * core.step_bits * 0.75
     accumulators = 0 if core.synapse_folds == 1 else core.pe * core.acc_bits * core.sums / 2

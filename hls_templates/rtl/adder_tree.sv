@@ -1,9 +1,10 @@
-// Sum of N signed words, pipelined: up to four words are added per clock cycle and level.
+// Sum of N words, signed or with UNSIGNED not, pipelined: up to four words are added per clock cycle and level.
 //
 // Latency in enabled cycles: ceil(log4(N)); N = 1 is a wire. The sum is exact: OUT_BITS = IN_BITS + clog2(N).
 module adder_tree #(
     parameter int unsigned N       = 4,
     parameter int unsigned IN_BITS = 8,
+    parameter bit          UNSIGNED = 1'b0,
     localparam int unsigned OUT_BITS = IN_BITS + $clog2(N)
 ) (
     input  logic                  clk_i,
@@ -22,18 +23,30 @@ module adder_tree #(
         for (genvar g = 0; g < int'(GROUPS); g++) begin : gen_group
             localparam int unsigned COUNT = (N - 4 * g) < 4 ? N - 4 * g : 4;
             logic [IN_BITS+$clog2(COUNT)-1:0] sum;
-            sum_tree #(
-                .N      (COUNT),
-                .IN_BITS(IN_BITS)
-            ) i_sum (
-                .data_i(data_i[4*g*IN_BITS+:COUNT*IN_BITS]),
-                .sum_o (sum)
-            );
-            always_ff @(posedge clk_i) if (en_i) group_q[g*GROUP_BITS+:GROUP_BITS] <= GROUP_BITS'(signed'(sum));
+            if (UNSIGNED) begin : gen_unsigned
+                count_tree #(
+                    .N      (COUNT),
+                    .IN_BITS(IN_BITS)
+                ) i_sum (
+                    .data_i(data_i[4*g*IN_BITS+:COUNT*IN_BITS]),
+                    .sum_o (sum)
+                );
+                always_ff @(posedge clk_i) if (en_i) group_q[g*GROUP_BITS+:GROUP_BITS] <= GROUP_BITS'(sum);
+            end else begin : gen_signed
+                sum_tree #(
+                    .N      (COUNT),
+                    .IN_BITS(IN_BITS)
+                ) i_sum (
+                    .data_i(data_i[4*g*IN_BITS+:COUNT*IN_BITS]),
+                    .sum_o (sum)
+                );
+                always_ff @(posedge clk_i) if (en_i) group_q[g*GROUP_BITS+:GROUP_BITS] <= GROUP_BITS'(signed'(sum));
+            end
         end
         adder_tree #(
-            .N      (GROUPS),
-            .IN_BITS(GROUP_BITS)
+            .N       (GROUPS),
+            .IN_BITS (GROUP_BITS),
+            .UNSIGNED(UNSIGNED)
         ) i_next (
             .clk_i,
             .en_i,

@@ -1,4 +1,5 @@
-// Number of ones in each of COUNT words of WIDTH bits, combinational: six bits at a time are counted by three LUT6.
+// Number of ones in each of COUNT words of WIDTH bits, combinational: six bits at a time are counted by three LUT6, and
+// their counts added in a tree.
 module popcount #(
     parameter int unsigned COUNT = 1,
     parameter int unsigned WIDTH = 4,
@@ -8,22 +9,39 @@ module popcount #(
     output logic [COUNT*OUT_BITS-1:0] ones_o
 );
     localparam int unsigned GROUPS = (WIDTH + 5) / 6;
+    localparam int unsigned SUM_BITS = 3 + $clog2(GROUPS);
 
-    function automatic logic [2:0] ones_of_six(input logic [5:0] bits);
-        logic [2:0] ones;
-        ones = '0;
-        for (int unsigned i = 0; i < 6; i++) ones = ones + 3'(bits[i]);
-        return ones;
+    // The words of six bits with 2, 3 or 6 ones, and those with 4 or more: bits 1 and 2 of the number of ones.
+    function automatic logic [63:0] words_with(input int unsigned b);
+        for (int unsigned i = 0; i < 64; i++) words_with[i] = 1'($countones(6'(i)) >> b);
     endfunction
+    localparam logic [63:0] WITH_2 = words_with(1);
+    localparam logic [63:0] WITH_4 = words_with(2);
 
     for (genvar w = 0; w < int'(COUNT); w++) begin : gen_word
         logic [6*GROUPS-1:0] padded;
-        logic [OUT_BITS-1:0] total;
+        logic [3*GROUPS-1:0] ones;
+        logic [SUM_BITS-1:0] total;
         assign padded = (6 * GROUPS)'(data_i[w*WIDTH+:WIDTH]);
-        always_comb begin
-            total = '0;
-            for (int unsigned g = 0; g < GROUPS; g++) total = total + OUT_BITS'(ones_of_six(padded[6*g+:6]));
+        for (genvar g = 0; g < int'(GROUPS); g++) begin : gen_group
+            // As a choice of words, not a read of a table: Yosys makes a ROM of that, and moves registers through it.
+            logic [5:0] six;
+            logic [63:0] which;
+            assign six = padded[6*g+:6];
+            assign which = 64'd1 << six;
+            assign ones[3*g+:3] = {|(which & WITH_4), |(which & WITH_2), ^six};
         end
-        assign ones_o[w*OUT_BITS+:OUT_BITS] = total;
+        count_tree #(
+            .N      (GROUPS),
+            .IN_BITS(3)
+        ) i_total (
+            .data_i(ones),
+            .sum_o (total)
+        );
+        assign ones_o[w*OUT_BITS+:OUT_BITS] = OUT_BITS'(total);
+        if (SUM_BITS > OUT_BITS) begin : gen_spare
+            logic unused;
+            assign unused = ^total[SUM_BITS-1:OUT_BITS];
+        end
     end
 endmodule

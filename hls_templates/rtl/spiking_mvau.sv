@@ -13,6 +13,9 @@
 // Weight ROM: MW/SIMD * MH/PE words, address nf*(MW/SIMD) + sf, lane (pe*SIMD + simd)*WEIGHT_BITS.
 // Neuron ROM: MH/PE words, per pe {threshold, bias} (THRESHOLD_BITS, BIAS_BITS; bias in the low bits), scaled by
 // 2^FRAC_BITS; for the read-out only the initial value T*bias of BIAS_BITS, not scaled. There is none for sums.
+// TERNARY: weights of two bits, in {-1, 0, 1}, are counted (ternary_dot.sv). For each negative weight of a channel the
+// bias in the ROM is less by 2^FRAC_BITS times the largest number of an element's planes (STEP_BITS ones, or those of
+// the count of all steps), and BIAS_WORD_BITS wide; BIAS_BITS remains the width of the bias itself.
 // HALF_START: the potential starts at threshold >>> 1, else at 0.
 // LATE: neurons fire on what all steps add up to (neuron_serial.sv). Spikes are counted over the steps, and the counts
 // multiplied once, bit by bit up to 8 bits; the bias in the ROM is T*bias. Of a static image the sum and the bias are
@@ -43,9 +46,11 @@ module spiking_mvau #(
     parameter bit          HALF_START     = 1'b0,
     parameter int unsigned FRAC_BITS      = 4,
     parameter int unsigned WEIGHT_BITS    = 4,
+    parameter bit          TERNARY        = 1'b0,
     parameter int unsigned ACC_BITS       = 12,
     parameter int unsigned POTENTIAL_BITS = 16,
     parameter int unsigned BIAS_BITS      = 12,
+    parameter int unsigned BIAS_WORD_BITS = BIAS_BITS,
     parameter int unsigned THRESHOLD_BITS = 12,
     parameter int unsigned OUTPUT_BITS    = 16,
     parameter bit          BLOCK_ROM      = 1'b0,
@@ -91,6 +96,7 @@ module spiking_mvau #(
     // Else the bits of a step, or of the count of all steps, are taken as spikes; plane_sum.sv adds up to eight.
     localparam bit PRODUCTS = STATIC_INPUT || !(NEURON || SUMS) || (LATE && COUNT_BITS > 8);
     localparam int unsigned LANE_PLANES = LATE ? COUNT_BITS : STEP_BITS;
+    localparam int unsigned PLANE_BITS = TERNARY ? $clog2(SIMD + 1) + 1 : WEIGHT_BITS + $clog2(SIMD);
 
     // Steps per cycle of a neuron whose potential must be ready for the next time fold, SF cycles later.
     function automatic int unsigned unroll_for(input int unsigned steps, input int unsigned cycles);
@@ -237,7 +243,6 @@ module spiking_mvau #(
     end else begin : gen_spikes
         // Each bit of a step is a spike of its own, and the sums of a step's bits are added by their weights.
         localparam int unsigned PLANES = LANES * LANE_PLANES;
-        localparam int unsigned PLANE_BITS = WEIGHT_BITS + $clog2(SIMD);
         localparam int unsigned DOT_BITS = PLANE_BITS + (LANE_PLANES > 1 ? LANE_PLANES : 0);
         logic [SIMD*PLANES-1:0] spike, spike_q;
         logic [PE*PLANES*PLANE_BITS-1:0] plane;
@@ -251,22 +256,45 @@ module spiking_mvau #(
             end
         end
         always_ff @(posedge clk_i) if (en) spike_q <= spike;
-        spike_dot #(
-            .SIMD       (SIMD),
-            .PE         (PE),
-            .LANES      (PLANES),
-            .WEIGHT_BITS(WEIGHT_BITS),
-            .TAG_BITS   (3)
-        ) i_dot (
-            .clk_i,
-            .rst_ni,
-            .en_i    (en),
-            .tag_i   ({issued_q, issued_first_q, issued_last_q}),
-            .weight_i(weight),
-            .spike_i (spike_q),
-            .tag_o   (plane_tag),
-            .sum_o   (plane)
-        );
+        if (TERNARY) begin : gen_ternary
+            localparam int unsigned ONES_BITS = PLANE_BITS - 1;
+            logic [PE*PLANES*ONES_BITS-1:0] ones;
+            ternary_dot #(
+                .SIMD    (SIMD),
+                .PE      (PE),
+                .LANES   (PLANES),
+                .TAG_BITS(3)
+            ) i_dot (
+                .clk_i,
+                .rst_ni,
+                .en_i    (en),
+                .tag_i   ({issued_q, issued_first_q, issued_last_q}),
+                .weight_i(weight),
+                .spike_i (spike_q),
+                .tag_o   (plane_tag),
+                .count_o (ones)
+            );
+            for (genvar p = 0; p < int'(PE * PLANES); p++) begin : gen_plane
+                assign plane[p*PLANE_BITS+:PLANE_BITS] = PLANE_BITS'(ones[p*ONES_BITS+:ONES_BITS]);
+            end
+        end else begin : gen_signed
+            spike_dot #(
+                .SIMD       (SIMD),
+                .PE         (PE),
+                .LANES      (PLANES),
+                .WEIGHT_BITS(WEIGHT_BITS),
+                .TAG_BITS   (3)
+            ) i_dot (
+                .clk_i,
+                .rst_ni,
+                .en_i    (en),
+                .tag_i   ({issued_q, issued_first_q, issued_last_q}),
+                .weight_i(weight),
+                .spike_i (spike_q),
+                .tag_o   (plane_tag),
+                .sum_o   (plane)
+            );
+        end
         plane_sum #(
             .COUNT   (PE * LANES),
             .PLANES  (LANE_PLANES),
@@ -285,7 +313,7 @@ module spiking_mvau #(
 
     // ---------------------------------------------------------------- accumulators
     // The constants of neuron fold nf are read one cycle ahead of its first sum.
-    localparam int unsigned NEURON_WORD = PE * (BIAS_BITS + (NEURON ? THRESHOLD_BITS : 0));
+    localparam int unsigned NEURON_WORD = PE * (BIAS_WORD_BITS + (NEURON ? THRESHOLD_BITS : 0));
     localparam int unsigned NEURON_STRIDE = NEURON_WORD / PE;
     logic [NEURON_WORD-1:0] constants;
     logic [NF_BITS-1:0] pass_nf_q, pass_nf_d;
@@ -328,8 +356,8 @@ module spiking_mvau #(
     end
 
     logic [PE*LANES*CURRENT_BITS-1:0] sums;
-    localparam int unsigned LANE_BITS = WEIGHT_BITS + $clog2(SIMD)
-        + (PRODUCTS ? FACTOR_BITS : LANE_PLANES > 1 ? LANE_PLANES : 0);
+    localparam int unsigned LANE_BITS = PRODUCTS ? WEIGHT_BITS + FACTOR_BITS + $clog2(SIMD)
+        : PLANE_BITS + (LANE_PLANES > 1 ? LANE_PLANES : 0);
     logic [PE*LANES*LANE_BITS-1:0] dots;
     if (PRODUCTS) begin : gen_dots_once
         assign dots = gen_products.dot;
@@ -338,9 +366,9 @@ module spiking_mvau #(
     end
 
     for (genvar pe = 0; pe < int'(PE); pe++) begin : gen_pe
-        logic signed [BIAS_BITS-1:0] bias, bias_high;
+        logic signed [BIAS_WORD_BITS-1:0] bias, bias_high;
         logic signed [CURRENT_BITS-1:0] initial_sum;
-        assign bias = constants[pe*NEURON_STRIDE+:BIAS_BITS];
+        assign bias = constants[pe*NEURON_STRIDE+:BIAS_WORD_BITS];
         assign bias_high = bias >>> (NEURON ? FRAC_BITS : 0);
         assign initial_sum = CURRENT_BITS'(bias_high);
         logic unused;
@@ -395,7 +423,7 @@ module spiking_mvau #(
         end
         for (genvar pe = 0; pe < int'(PE); pe++) begin : gen_constants
             logic [FRACTION_BITS-1:0] bias_fraction;
-            assign bias_fraction = FRACTION_BITS'(signed'(constants[pe*NEURON_STRIDE+:BIAS_BITS]));
+            assign bias_fraction = FRACTION_BITS'(signed'(constants[pe*NEURON_STRIDE+:BIAS_WORD_BITS]));
             if (!REPEATED) begin : gen_fraction
                 assign fraction[pe*FRACTION_BITS+:FRACTION_BITS] = bias_fraction;
             end else begin : gen_repeated
@@ -421,7 +449,7 @@ module spiking_mvau #(
                 end
             end
             assign threshold[pe*THRESHOLD_BITS+:THRESHOLD_BITS] =
-                constants[pe*NEURON_STRIDE+BIAS_BITS+:THRESHOLD_BITS];
+                constants[pe*NEURON_STRIDE+BIAS_WORD_BITS+:THRESHOLD_BITS];
             logic signed [THRESHOLD_BITS-1:0] half;
             logic unused;
             assign unused = ^half;
