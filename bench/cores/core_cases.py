@@ -103,16 +103,18 @@ def mvau_case(
     map_pixels: int = 1,
     step_bits: int = 1,
     largest_step: int = 0,
+    narrow: bool | None = None,
 ) -> Case:
     """A SpikingMVAU with random constants and the narrowest widths that these constants allow.
 
     ``largest_step``: the largest input at a step where that is less than ``step_bits`` hold.
+    ``narrow``: without the lowest number of the weights' width, as most quantizers are; drawn where it is not given.
     """
     rng = np.random.default_rng(seed)
     limit = 1 << (weight_bits - 1)
     weights = rng.integers(-limit, limit, size=(mh, mw))
-    if rng.random() < 0.5:
-        weights = np.maximum(weights, 1 - limit)  # the narrow range of most quantizers, and ternary at 2 bits
+    if rng.random() < 0.5 if narrow is None else narrow:
+        weights = np.maximum(weights, 1 - limit)
     static, sums = mode in ("static", "static sums"), mode in ("sums", "static sums")
     largest = (1 << input_bits) - 1 if static else largest_step or (1 << step_bits) - 1
     high = np.maximum(weights, 0).sum(axis=1) * largest

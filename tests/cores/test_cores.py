@@ -40,6 +40,18 @@ CASES: dict[str, Case] = {
         mvau_case("block_memory", 20, mw=64, mh=16, simd=8, pe=2, timesteps=4, block=True),
         mvau_case("one_input_one_output", 21, mw=1, mh=1, simd=1, pe=1, timesteps=3, vectors=7),
         mvau_case("wide_tree", 22, mw=70, mh=2, simd=70, pe=1, timesteps=2),
+        mvau_case("ternary", 23, mw=24, mh=6, simd=8, pe=3, timesteps=4, weight_bits=2, narrow=True),
+        mvau_case("two_bits_not_ternary", 24, mw=24, mh=6, simd=8, pe=3, timesteps=4, weight_bits=2, narrow=False),
+        mvau_case("ternary_lif", 25, mw=30, mh=4, simd=30, pe=2, timesteps=6, neuron="LIF", weight_bits=2, narrow=True),
+        mvau_case("ternary_time_folds", 26, mw=9, mh=4, simd=3, pe=2, timesteps=6, tp=2, weight_bits=2, narrow=True),
+        mvau_case("ternary_wide_tree", 27, mw=99, mh=2, simd=99, pe=1, timesteps=2, weight_bits=2, narrow=True),
+        mvau_case("ternary_single", 28, mw=1, mh=1, simd=1, pe=1, timesteps=3, vectors=7, weight_bits=2, narrow=True),
+        mvau_case(
+            "ternary_counts", 29, mw=26, mh=4, simd=13, pe=2, timesteps=4, step_bits=3, weight_bits=2, narrow=True
+        ),
+        mvau_case(
+            "ternary_late", 30, mw=50, mh=4, simd=25, pe=2, timesteps=3, neuron="LateIF", weight_bits=2, narrow=True
+        ),
         mvau_case("half_start_if_hard", 31, mw=16, mh=8, simd=4, pe=2, timesteps=4, half_start=True),
         mvau_case("half_start_if_soft", 32, mw=16, mh=8, simd=4, pe=2, timesteps=4, reset="soft", half_start=True),
         mvau_case("half_start_lif_hard", 33, mw=16, mh=8, simd=4, pe=2, timesteps=4, neuron="LIF", half_start=True),
@@ -181,6 +193,12 @@ def test_hls_equals_model(name: str, results: Results) -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_rtl_equals_model(name: str, results: Results) -> None:
     assert not check_rtl(CASES[name], results.rtl[name])
+
+
+def test_cores_of_spikes_with_weights_of_minus_one_to_one_are_ternary() -> None:
+    ternary = {name for name, case in CASES.items() if isinstance(case.core, SpikingMVAU) and case.core.ternary}
+    assert ternary >= {name for name in CASES if name.startswith("ternary")}
+    assert not ternary & {"two_bits_not_ternary", "static_two_bit_weights", "spikes_if_hard", "readout"}
 
 
 def test_a_wrong_weight_is_noticed(tmp_path: Path) -> None:
