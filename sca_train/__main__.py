@@ -8,8 +8,9 @@ import signal
 import sys
 import warnings
 from pathlib import Path
+from typing import Any
 
-from sca_train.command_line import INTERRUPTED, USER_ERROR, Parser, is_out_of_memory, print_error
+from sca_train.command_line import Parser, guarded
 from sca_train.config import add_options, apply_overrides, configured
 from sca_train.errors import TrainError
 
@@ -38,35 +39,30 @@ def main(arguments: list[str] | None = None) -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     given = vars(parser().parse_args(arguments))
     first = os.environ.get("RANK", "0") == "0"  # of the processes that torchrun starts
-    preset, run, restart, stop_after = (given.pop(key) for key in ("config", "run", "restart", "stop_after"))
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # SIGTERM ends a training as Ctrl-C does
-    try:
-        if stop_after is not None and stop_after < 1:
-            raise TrainError(f"stop_after is {stop_after}; a training stops after 1 epoch or more")
-        config = configured(preset, given)
-        run = run or Path("runs") / config.name
-        if "name" not in given:
-            config = apply_overrides(config, {"name": run.name}, "the command line")
-        # Notes of torch about itself that a user of this command can do nothing about.
-        warnings.filterwarnings("ignore", message="Named tensors and all their associated APIs")
-        logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
-        from sca_train.train import train  # torch takes seconds to import; wrong options need not wait for it
+    return guarded(
+        lambda: command(given, first),
+        (TrainError,),
+        interrupted="\ninterrupted: the last checkpoint is kept, the same command continues from it",
+        silent=not first,
+    )
 
-        metrics = train(config, run, restart, stop_after)
-    except (TrainError, OSError, MemoryError) as error:
-        if first:
-            print_error(error)
-        return USER_ERROR
-    except RuntimeError as error:
-        if not is_out_of_memory(error):
-            raise
-        if first:
-            print_error(error)
-        return USER_ERROR
-    except KeyboardInterrupt:
-        if first:
-            print("\ninterrupted: the last checkpoint is kept, the same command continues from it", file=sys.stderr)
-        return INTERRUPTED
+
+def command(given: dict[str, Any], first: bool) -> int:
+    """Train as the options ask, and print what came of it in the first process; the exit code."""
+    preset, run, restart, stop_after = (given.pop(key) for key in ("config", "run", "restart", "stop_after"))
+    if stop_after is not None and stop_after < 1:
+        raise TrainError(f"stop_after is {stop_after}; a training stops after 1 epoch or more")
+    config = configured(preset, given)
+    run = run or Path("runs") / config.name
+    if "name" not in given:
+        config = apply_overrides(config, {"name": run.name}, "the command line")
+    # Notes of torch about itself that a user of this command can do nothing about.
+    warnings.filterwarnings("ignore", message="Named tensors and all their associated APIs")
+    logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
+    from sca_train.train import train  # torch takes seconds to import; wrong options need not wait for it
+
+    metrics = train(config, run, restart, stop_after)
     if not first:
         return 0
     if metrics is None:

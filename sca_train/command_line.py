@@ -25,11 +25,17 @@ class Parser(argparse.ArgumentParser):
         self.exit(USER_ERROR, f"error: {one_line(message)}; see `{self.prog} --help`\n")
 
 
-def guarded(command: Callable[[], int], errors: tuple[type[Exception], ...]) -> int:
+def guarded(
+    command: Callable[[], int],
+    errors: tuple[type[Exception], ...],
+    interrupted: str = "interrupted",
+    silent: bool = False,
+) -> int:
     """The exit code of a command, with one sentence on the error output for what may end it.
 
-    ``errors``: those that carry a sentence of their own, beside what the system refuses. A reader that goes away
-    (``| head``) ends the command without a word.
+    ``errors``: those that carry a sentence of their own, beside what the system refuses and torch's way to be out of
+    memory. ``interrupted``: what Ctrl-C says. ``silent``: say nothing, as another process says it. A reader that goes
+    away (``| head``) ends the command without a word.
     """
     known: tuple[type[Exception], ...] = (*errors, OSError, MemoryError)
     if isinstance(sys.stdout, TextIOWrapper):
@@ -42,10 +48,18 @@ def guarded(command: Callable[[], int], errors: tuple[type[Exception], ...]) -> 
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return READER_GONE
     except known as error:
-        print_error(error)
+        if not silent:
+            print_error(error)
+        return USER_ERROR
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        if not silent:
+            print_error(error)
         return USER_ERROR
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        if not silent:
+            print(interrupted, file=sys.stderr)
         return INTERRUPTED
     return code
 

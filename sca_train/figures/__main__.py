@@ -8,7 +8,7 @@ from pathlib import Path
 
 import jinja2
 
-from sca_train.command_line import USER_ERROR, Parser, print_error
+from sca_train.command_line import Parser, guarded
 from sca_train.errors import TrainError
 from sca_train.figures.catalogue import DrawnFigure, LeftOut, figures_of
 from sca_train.figures.runs import Setting, find_runs, settings_of
@@ -35,12 +35,13 @@ def parser() -> Parser:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; the exit code is 0, or 2 for a wrong request."""
     given = parser().parse_args(arguments)
-    try:
-        runs, unfinished = find_runs(given.folders)
-        write_figures(settings_of(runs), [trial.name for trial in unfinished], given.out)
-    except (TrainError, OSError, MemoryError) as error:
-        print_error(error)
-        return USER_ERROR
+    return guarded(lambda: draw(given.folders, given.out), (TrainError,))
+
+
+def draw(folders: list[Path], out: Path) -> int:
+    """Find the finished runs of the folders and write their figures; the exit code."""
+    runs, unfinished = find_runs(folders)
+    write_figures(settings_of(runs), [trial.name for trial in unfinished], out)
     return 0
 
 

@@ -20,7 +20,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from sca_train.command_line import INTERRUPTED, USER_ERROR, Parser, print_error
+from sca_train.command_line import Parser, guarded
 from sca_train.config import (
     SCORES,
     STRUCTURES,
@@ -105,26 +105,28 @@ def parser() -> Parser:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line: 0 when every trial finished, 1 when one failed, 2 for a wrong request, 130 interrupted."""
     given = vars(parser().parse_args(arguments))
+    return guarded(
+        lambda: command(given),
+        (TrainError,),
+        interrupted="\ninterrupted: the checkpoints are kept, the same command continues from them",
+    )
+
+
+def command(given: dict[str, Any]) -> int:
+    """Run the sweep that the options ask for and print its table; the exit code."""
     preset, out, ratios, seeds, structures, scores, jobs, restart = (
         given.pop(key) for key in ("config", "out", "ratios", "seeds", "structures", "scores", "jobs", "restart")
     )
-    try:
-        require_ray()
-        base = configured(preset, given)
-        out = out or Path("runs") / f"{base.name}-sweep"
-        trials = plan(base, out.resolve(), _numbers(ratios), structures.split(), scores.split(), seeds)
-        if jobs is not None and not 1 <= jobs <= MOST_JOBS:
-            raise TrainError(f"jobs is {jobs}; it must be from 1 to {MOST_JOBS}")
-        done = set() if restart else {trial.name for trial in trials if is_finished(trial)}
-        out.mkdir(parents=True, exist_ok=True)  # fails, where it does, before anything is trained
-        outcomes = run(trials, done, jobs, restart)
-        write_summary(out, outcomes)
-    except (TrainError, OSError, MemoryError) as error:
-        print_error(error)
-        return USER_ERROR
-    except KeyboardInterrupt:
-        print("\ninterrupted: the checkpoints are kept, the same command continues from them", file=sys.stderr)
-        return INTERRUPTED
+    require_ray()
+    base = configured(preset, given)
+    out = out or Path("runs") / f"{base.name}-sweep"
+    trials = plan(base, out.resolve(), _numbers(ratios), structures.split(), scores.split(), seeds)
+    if jobs is not None and not 1 <= jobs <= MOST_JOBS:
+        raise TrainError(f"jobs is {jobs}; it must be from 1 to {MOST_JOBS}")
+    done = set() if restart else {trial.name for trial in trials if is_finished(trial)}
+    out.mkdir(parents=True, exist_ok=True)  # fails, where it does, before anything is trained
+    outcomes = run(trials, done, jobs, restart)
+    write_summary(out, outcomes)
     print(table(outcomes))
     failed = [outcome for outcome in outcomes if outcome.error]
     for outcome in failed:

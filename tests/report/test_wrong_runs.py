@@ -314,3 +314,10 @@ def test_a_reader_that_goes_away_ends_a_command_quietly(reader: str) -> None:
     command = f'"{sys.executable}" -c "{program}" | {reader}; echo ${{PIPESTATUS[0]}}'
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
     assert done.stderr == "" and done.stdout.endswith("141\n")
+
+
+def test_a_training_whose_reader_goes_away_ends_quietly(tmp_path: Path) -> None:
+    options = f"--config configs/mini.toml --epochs 1 --finetune 0 --rate-epochs 0 --run '{tmp_path / 'run'}'"
+    command = f'"{sys.executable}" -m sca_train {options} 2> "{tmp_path}/errors" | true; echo ${{PIPESTATUS[0]}}'
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert done.stdout == "141\n" and "Error" not in (tmp_path / "errors").read_text()
