@@ -113,6 +113,7 @@ def read_model(path: Path) -> OnnxModel:
     except (onnx.shape_inference.InferenceError, ValueError) as error:
         raise source.error(f"its types or shapes do not fit together ({_reason(error)})") from error
     _check_shapes(source, frame)
+    _check_open_batch(source, frame)
     for node in frame.graph.node:
         if is_neuron(node) or is_read_out(node):
             _check_constants(source, frame, node)
@@ -273,6 +274,23 @@ def _check_shapes(source: OnnxFile, frame: ModelProto) -> None:
         if prod(shape) > MOST_ELEMENTS:
             raise source.error(
                 f"{describe(node)}: its output has {prod(shape)} elements a frame, {MOST_ELEMENTS} are possible"
+            )
+
+
+def _check_open_batch(source: OnnxFile, frame: ModelProto) -> None:
+    """Reshapes, which move the time axis or flatten a map, leave the batch open."""
+    known = {entry.name: _shape(entry) for entry in (*frame.graph.value_info, *frame.graph.input, *frame.graph.output)}
+    constants = {tensor.name: tensor for tensor in frame.graph.initializer}
+    for node in frame.graph.node:
+        if node.op_type != "Reshape" or node.input[1] not in constants:
+            continue
+        before, after = known.get(node.input[0], ()), known[node.output[0]]
+        target = numpy_helper.to_array(constants[node.input[1]]).tolist()
+        splits_time = after[1:2] == (1,) and (after[0], *after[2:]) == before
+        flattens = len(before) == len("NCHW") and len(after) == len("NC") and after[0] == before[0]
+        if target[1 if splits_time else 0] != -1 and not (flattens and target[0] == 0):
+            raise source.error(
+                f"{describe(node)}: its shape {target} holds for a batch of one only; -1 must stand for the batch"
             )
 
 

@@ -408,9 +408,10 @@ def test_models_beyond_the_limits_are_refused(run, capsys, monkeypatch, command,
     refused(run, capsys, command, sentence)
 
 
-def test_a_reshape_for_one_image_is_no_hardware(run, capsys):
+@pytest.mark.parametrize("command", ["simulate", "hls"])
+def test_a_reshape_for_one_image_is_refused(run, capsys, command):
     onnx.save(edited(values_of("conv2_steps_shape", lambda v: [-1, 1, *v[2:]])), run / "model.onnx")
-    refused(run, capsys, "hls", "Reshape 'conv2_steps': its shape [-1  1  4  3  3] holds for a batch of one only")
+    refused(run, capsys, command, "Reshape 'conv2_steps': its shape [-1, 1, 4, 3, 3] holds for a batch of one only")
 
 
 def test_a_matrix_product_over_columns_is_no_hardware(run, capsys):

@@ -188,9 +188,5 @@ def _glue_problem(model: ModelWrapper, node: NodeProto) -> str | None:
     joins_time = len(before) >= 2 and before[1] == 1 and [before[0], *before[2:]] == after
     flattens = len(before) == 4 and len(after) == 2 and after[0] == before[0]
     if splits_time or joins_time or flattens:
-        # What is right for one image is right for several if the batch is what is left open, or copied (0).
-        target, axis = model.get_initializer(node.input[1]), 1 if splits_time else 0
-        if target is not None and (target[axis] == -1 or (flattens and target[0] == 0)):
-            return None
-        return f"its shape {target} holds for a batch of one only, it must leave the batch open by -1"
+        return None
     return f"{before} to {after} neither moves the time axis nor flattens a feature map"
