@@ -104,7 +104,6 @@ class SpikingMVAU(LayerCore):
             "constant_rom.sv",
             "sum_tree.sv",
             "adder_tree.sv",
-            "count_tree.sv",
             "popcount.sv",
             "step_sum.sv",
             "map_counter.sv",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from codegen.arithmetic.ranges import signed_bits
 from codegen.cores.core import Rendered
 from codegen.cores.neuron_memory import constant_lines
 from codegen.cores.rendering import hex_lines, render, uint64_rows
@@ -35,7 +36,7 @@ def write_rtl(core: SpikingMVAU, constants: Constants, folder: Path) -> Rendered
     bias_word_bits, data_files = _initial_bits(core), [weight_file]
     if core.ternary:
         initial = initial - _complements(core, constants.weights)
-        bias_word_bits = max(bias_word_bits, *(int(value).bit_length() + 1 for value in (initial.min(), initial.max())))
+        bias_word_bits = max(bias_word_bits, signed_bits(initial))
     if core.neuron != SUMS:
         threshold_bits = core.threshold_bits if core.dynamics else 0
         fields = (initial, bias_word_bits), (constants.threshold, threshold_bits)

@@ -23,24 +23,16 @@ module adder_tree #(
         for (genvar g = 0; g < int'(GROUPS); g++) begin : gen_group
             localparam int unsigned COUNT = (N - 4 * g) < 4 ? N - 4 * g : 4;
             logic [IN_BITS+$clog2(COUNT)-1:0] sum;
-            if (UNSIGNED) begin : gen_unsigned
-                count_tree #(
-                    .N      (COUNT),
-                    .IN_BITS(IN_BITS)
-                ) i_sum (
-                    .data_i(data_i[4*g*IN_BITS+:COUNT*IN_BITS]),
-                    .sum_o (sum)
-                );
-                always_ff @(posedge clk_i) if (en_i) group_q[g*GROUP_BITS+:GROUP_BITS] <= GROUP_BITS'(sum);
-            end else begin : gen_signed
-                sum_tree #(
-                    .N      (COUNT),
-                    .IN_BITS(IN_BITS)
-                ) i_sum (
-                    .data_i(data_i[4*g*IN_BITS+:COUNT*IN_BITS]),
-                    .sum_o (sum)
-                );
-                always_ff @(posedge clk_i) if (en_i) group_q[g*GROUP_BITS+:GROUP_BITS] <= GROUP_BITS'(signed'(sum));
+            sum_tree #(
+                .N       (COUNT),
+                .IN_BITS (IN_BITS),
+                .UNSIGNED(UNSIGNED)
+            ) i_sum (
+                .data_i(data_i[4*g*IN_BITS+:COUNT*IN_BITS]),
+                .sum_o (sum)
+            );
+            always_ff @(posedge clk_i) begin
+                if (en_i) group_q[g*GROUP_BITS+:GROUP_BITS] <= UNSIGNED ? GROUP_BITS'(sum) : GROUP_BITS'(signed'(sum));
             end
         end
         adder_tree #(

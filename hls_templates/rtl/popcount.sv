@@ -31,9 +31,10 @@ module popcount #(
             assign which = 64'd1 << six;
             assign ones[3*g+:3] = {|(which & WITH_4), |(which & WITH_2), ^six};
         end
-        count_tree #(
-            .N      (GROUPS),
-            .IN_BITS(3)
+        sum_tree #(
+            .N       (GROUPS),
+            .IN_BITS (3),
+            .UNSIGNED(1'b1)
         ) i_total (
             .data_i(ones),
             .sum_o (total)

@@ -257,8 +257,6 @@ module spiking_mvau #(
         end
         always_ff @(posedge clk_i) if (en) spike_q <= spike;
         if (TERNARY) begin : gen_ternary
-            localparam int unsigned ONES_BITS = PLANE_BITS - 1;
-            logic [PE*PLANES*ONES_BITS-1:0] ones;
             ternary_dot #(
                 .SIMD    (SIMD),
                 .PE      (PE),
@@ -272,11 +270,8 @@ module spiking_mvau #(
                 .weight_i(weight),
                 .spike_i (spike_q),
                 .tag_o   (plane_tag),
-                .count_o (ones)
+                .sum_o   (plane)
             );
-            for (genvar p = 0; p < int'(PE * PLANES); p++) begin : gen_plane
-                assign plane[p*PLANE_BITS+:PLANE_BITS] = PLANE_BITS'(ones[p*ONES_BITS+:ONES_BITS]);
-            end
         end else begin : gen_signed
             spike_dot #(
                 .SIMD       (SIMD),

@@ -7,7 +7,8 @@
 // pipelined tree.
 //
 // Weight of row pe and element s: weight_i[(pe*SIMD + s)*2 +: 2], two's complement and not -2.
-// Spike of element s at step t: spike_i[s*LANES + t]. Count of row pe at step t: count_o[(pe*LANES + t)*COUNT_BITS +: ...].
+// Spike of element s at step t: spike_i[s*LANES + t]. Sum of row pe at step t: sum_o[(pe*LANES + t)*SUM_BITS +: ...], a
+// signed word that is not negative.
 // No handshake: everything moves when en_i is high; tag_o is tag_i delayed by the latency of
 // 2 + ceil(log4(ceil(SIMD/24))) enabled cycles.
 module ternary_dot #(
@@ -15,16 +16,16 @@ module ternary_dot #(
     parameter int unsigned PE       = 1,
     parameter int unsigned LANES    = 4,
     parameter int unsigned TAG_BITS = 1,
-    localparam int unsigned COUNT_BITS = $clog2(SIMD + 1)
+    localparam int unsigned SUM_BITS = $clog2(SIMD + 1) + 1
 ) (
-    input  logic                           clk_i,
-    input  logic                           rst_ni,
-    input  logic                           en_i,
-    input  logic [           TAG_BITS-1:0] tag_i,
-    input  logic [          PE*SIMD*2-1:0] weight_i,
-    input  logic [         SIMD*LANES-1:0] spike_i,
-    output logic [           TAG_BITS-1:0] tag_o,
-    output logic [PE*LANES*COUNT_BITS-1:0] count_o
+    input  logic                         clk_i,
+    input  logic                         rst_ni,
+    input  logic                         en_i,
+    input  logic [         TAG_BITS-1:0] tag_i,
+    input  logic [        PE*SIMD*2-1:0] weight_i,
+    input  logic [       SIMD*LANES-1:0] spike_i,
+    output logic [         TAG_BITS-1:0] tag_o,
+    output logic [PE*LANES*SUM_BITS-1:0] sum_o
 );
     localparam int unsigned GROUP = 24;
     localparam int unsigned GROUPS = (SIMD + GROUP - 1) / GROUP;
@@ -77,10 +78,10 @@ module ternary_dot #(
                 .data_i(group_q),
                 .sum_o (total)
             );
-            assign count_o[(pe*LANES+t)*COUNT_BITS+:COUNT_BITS] = total[COUNT_BITS-1:0];
-            if (TREE_BITS > COUNT_BITS) begin : gen_spare
+            assign sum_o[(pe*LANES+t)*SUM_BITS+:SUM_BITS] = {1'b0, total[SUM_BITS-2:0]};
+            if (TREE_BITS >= SUM_BITS) begin : gen_spare
                 logic unused;
-                assign unused = ^total[TREE_BITS-1:COUNT_BITS];
+                assign unused = ^total[TREE_BITS-1:SUM_BITS-1];
             end
         end
     end
