@@ -100,8 +100,10 @@ help: ## this list
 	@echo "  BACKEND     what classifies it: onnx, csim, rtl     [$(BACKEND)]"
 	@echo "  BOARD_NETWORK  network of zoo/ that demo-cifar takes        [$(BOARD_NETWORK)]"
 	@echo "  BENCH       train-speed, count-speed, sca-overhead, train-memory, mini, mlp, vgg16,"
+	@echo "              resnet20, preresnet20, dvs-digits,"
 	@echo "              random-networks, random-cores, fuzz: any, with --first SEED and --count N;"
-	@echo "              killed: stages killed at random moments, with --kills N and --seed S  [all]"
+	@echo "              killed: stages killed at random moments, with --kills N and --seed S;"
+	@echo "              soak: random images for --minutes N through csim, --count N in Verilator [all]"
 
 install: $(VENV)/.installed ## make the virtual environment and install everything
 

@@ -1,5 +1,5 @@
-"""`python -m bench [NAME ...]`: run whole pipelines (mini, mlp, vgg16), measure training, compare random
-networks and cores with their reference, or kill stages; print the figures."""
+"""`python -m bench [NAME ...]`: run whole pipelines (mini, mlp, vgg16, resnet20, ...), measure training, compare random
+networks, cores and images with their reference, or kill stages; print the figures."""
 
 from __future__ import annotations
 
@@ -19,13 +19,17 @@ from bench.killed import KILLS, killed
 from bench.machine import cpu_name, memory_gib
 from bench.random_cores import CORE_COUNT, random_cores
 from bench.random_networks import NETWORK_COUNT, random_networks
+from bench.soak import MINUTES, SOAK_IMAGES, soak
 from bench.training import count_speed, sca_overhead, train_memory, train_speed
+from codegen.cores.core import FIFO_DEPTHS
+from codegen.run_folder import RunFolder
 from sca_train.command_line import Parser
 
 
 @dataclass(frozen=True)
 class Pipeline:
-    """One run of the whole pipeline: a preset, its folding target, and how many images each simulator gets."""
+    """One run of the whole pipeline: a preset and options beside it, its folding target, and how many images each
+    simulator gets."""
 
     preset: str
     board: str
@@ -33,12 +37,27 @@ class Pipeline:
     csim_images: int | None
     rtl_images: int
     synthesise: bool
+    training: tuple[str, ...] = ()
 
+
+_ON_DIGITS = (
+    "--dataset=digits",
+    "--image-size=16",
+    "--epochs=40",
+    "--finetune=16",
+    "--update-every=1",
+    "--regrow-fraction=0.05",
+    "--lr=4e-3",
+)
+"""Residual presets, which are meant for a GPU and CIFAR-10, in some minutes of a CPU."""
 
 PIPELINES = {
     "mini": Pipeline("mini", "Pynq-Z2", None, None, 32, synthesise=True),
     "mlp": Pipeline("mlp", "Pynq-Z2", 212, None, 64, synthesise=True),
     "vgg16": Pipeline("vgg16-digits", "none", 250_000, 16, 3, synthesise=False),
+    "resnet20": Pipeline("resnet20", "Pynq-Z2", 20_000, None, 8, synthesise=True, training=_ON_DIGITS),
+    "preresnet20": Pipeline("preresnet20", "Pynq-Z2", 20_000, None, 8, synthesise=True, training=_ON_DIGITS),
+    "dvs-digits": Pipeline("dvs-digits", "Pynq-Z2", None, None, 8, synthesise=True),
 }
 
 
@@ -52,7 +71,8 @@ MEASUREMENTS = {
 COMPARISONS = {"random-networks": random_networks, "random-cores": random_cores, "fuzz": fuzz}
 
 KILLED = "killed"
-NAMES = (*MEASUREMENTS, *PIPELINES, *COMPARISONS, KILLED)
+SOAK = "soak"
+NAMES = (*MEASUREMENTS, *PIPELINES, *COMPARISONS, KILLED, SOAK)
 
 
 def run_stage(*arguments: str) -> float:
@@ -65,9 +85,9 @@ def run_stage(*arguments: str) -> float:
 
 def run_pipeline(name: str, pipeline: Pipeline, folder: Path) -> dict[str, float]:
     """Run every stage of one pipeline in ``folder``; returns the wall seconds of each stage."""
-    run = str(folder / f"bench-{name}")
+    run, preset = str(folder / f"bench-{name}"), f"configs/{pipeline.preset}.toml"
     seconds = {
-        "train": run_stage("sca_train", "--config", f"configs/{pipeline.preset}.toml", "--run", run),
+        "train": run_stage("sca_train", "--config", preset, *pipeline.training, "--run", run),
         "export": run_stage("codegen", "export", run),
     }
     target = [] if pipeline.target_cycles is None else ["--target-cycles", str(pipeline.target_cycles)]
@@ -79,6 +99,15 @@ def run_pipeline(name: str, pipeline: Pipeline, folder: Path) -> dict[str, float
         seconds["synth"] = run_stage("codegen", "synth", run, "--board", pipeline.board)
     seconds["report"] = run_stage("codegen", "report", run)
     return seconds
+
+
+def soaked_run(folder: Path) -> Path:
+    """The demo network in ``folder``, trained and with its sources generated."""
+    run = folder / "bench-soak"
+    run_stage("sca_train", "--config", "configs/mini.toml", "--run", str(run))
+    for stage in ("export", "hls"):
+        run_stage("codegen", stage, str(run))
+    return run
 
 
 def load_json(path: Path) -> dict[str, Any]:
@@ -106,6 +135,10 @@ def print_table(name: str, run: Path, seconds: dict[str, float]) -> None:
     rows += [(f"images {stage}", value) for stage, value in report["images"].items()]
     rows += [(f"mismatches {stage}", value) for stage, value in report["mismatches"].items()]
     rows += [(f"cycles {kind}", value) for kind, value in report["cycles"].items()]
+    nodes = load_json(run / "folding.json")
+    depths = [max(node[FIFO_DEPTHS]) for name, node in nodes.items() if name.startswith("ResidualAdd")]
+    if depths:
+        rows.append(("words of the FIFOs before additions", ", ".join(map(str, depths))))
     rows += [(f"resources {kind}", report["resources"][kind]) for kind in ("lut", "ff", "bram36", "dsp", "fits")]
     rows += [
         ("ONNX Runtime images/s", simulated["onnx"].get("images_per_second")),
@@ -122,19 +155,22 @@ def print_table(name: str, run: Path, seconds: dict[str, float]) -> None:
 def main() -> int:
     """Run what the command line names; returns the exit status.
 
-    That is 1 where a random network or core, or what a kill left, is not right.
+    That is 1 where a random network, core or image, or what a kill left, is not right.
     """
     parser = Parser(prog="python -m bench", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"which of {', '.join(NAMES)} (default: all)")
     parser.add_argument("--folder", type=Path, default=Path("runs"), help="where the run folders go")
     parser.add_argument(
-        "--first", type=int, default=0, help="first seed of random networks, cores and inputs [%(default)s]"
+        "--first", type=int, default=0, help="first seed of random networks, cores, inputs and images [%(default)s]"
     )
     parser.add_argument(
         "--count",
         type=positive,
-        help=f"how many [{NETWORK_COUNT} networks, {CORE_COUNT} cores, {INPUT_COUNT} inputs]",
+        help=f"how many [{NETWORK_COUNT} networks, {CORE_COUNT} cores, {INPUT_COUNT} inputs, "
+        f"{SOAK_IMAGES} images in Verilator]",
     )
+    parser.add_argument("--run", type=Path, help="run folder with sources that is soaked [the demo network, trained]")
+    parser.add_argument("--minutes", type=positive, default=MINUTES, help="of csim in a soak [%(default)s]")
     parser.add_argument("--kills", type=positive, default=KILLS, help="how often stages are killed [%(default)s]")
     parser.add_argument("--seed", type=int, default=0, help="of the moments at which they are [%(default)s]")
     arguments = parser.parse_args()
@@ -152,6 +188,10 @@ def main() -> int:
             continue
         if name == KILLED:
             wrong += killed(arguments.folder, arguments.seed, arguments.kills)
+            continue
+        if name == SOAK:
+            run = RunFolder(arguments.run or soaked_run(arguments.folder))
+            wrong += soak(run, arguments.first, arguments.minutes, arguments.count or SOAK_IMAGES)
             continue
         seconds = run_pipeline(name, PIPELINES[name], arguments.folder)
         print_table(name, arguments.folder / f"bench-{name}", seconds)
