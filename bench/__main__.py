@@ -36,7 +36,6 @@ class Pipeline:
     target_cycles: int | None
     csim_images: int | None
     rtl_images: int
-    synthesise: bool
     training: tuple[str, ...] = ()
 
 
@@ -52,12 +51,12 @@ _ON_DIGITS = (
 """Residual presets, which are meant for a GPU and CIFAR-10, in some minutes of a CPU."""
 
 PIPELINES = {
-    "mini": Pipeline("mini", "Pynq-Z2", None, None, 32, synthesise=True),
-    "mlp": Pipeline("mlp", "Pynq-Z2", 212, None, 64, synthesise=True),
-    "vgg16": Pipeline("vgg16-digits", "none", 250_000, 16, 3, synthesise=False),
-    "resnet20": Pipeline("resnet20", "Pynq-Z2", 20_000, None, 8, synthesise=True, training=_ON_DIGITS),
-    "preresnet20": Pipeline("preresnet20", "Pynq-Z2", 20_000, None, 8, synthesise=True, training=_ON_DIGITS),
-    "dvs-digits": Pipeline("dvs-digits", "Pynq-Z2", None, None, 8, synthesise=True),
+    "mini": Pipeline("mini", "Pynq-Z2", None, None, 32),
+    "mlp": Pipeline("mlp", "Pynq-Z2", 212, None, 64),
+    "vgg16": Pipeline("vgg16-digits", "ZCU102", 250_000, 16, 3),
+    "resnet20": Pipeline("resnet20", "Pynq-Z2", 20_000, None, 8, training=_ON_DIGITS),
+    "preresnet20": Pipeline("preresnet20", "Pynq-Z2", 20_000, None, 8, training=_ON_DIGITS),
+    "dvs-digits": Pipeline("dvs-digits", "Pynq-Z2", None, None, 8),
 }
 
 
@@ -95,8 +94,7 @@ def run_pipeline(name: str, pipeline: Pipeline, folder: Path) -> dict[str, float
     images = [] if pipeline.csim_images is None else ["--images", str(pipeline.csim_images)]
     seconds["csim"] = run_stage("codegen", "csim", run, *images)
     seconds["rtlsim"] = run_stage("codegen", "rtlsim", run, "--images", str(pipeline.rtl_images))
-    if pipeline.synthesise:
-        seconds["synth"] = run_stage("codegen", "synth", run, "--board", pipeline.board)
+    seconds["synth"] = run_stage("codegen", "synth", run, "--board", pipeline.board)
     seconds["report"] = run_stage("codegen", "report", run)
     return seconds
 

@@ -1,4 +1,4 @@
-"""The ZCU evaluation kits. Source: Zynq UltraScale+ data sheet overview (DS891), ZU7EV."""
+"""The ZCU evaluation kits. Source: Zynq UltraScale+ data sheet overview (DS891), ZU7EV and ZU9EG."""
 
 from __future__ import annotations
 
@@ -15,6 +15,18 @@ BOARDS = (
         bram36=312,
         uram=96,
         dsp=1_728,
+        clock_mhz=ULTRASCALE_PLUS_TARGET_MHZ,
+    ),
+    Board(
+        name="ZCU102",
+        finn_name="ZCU102",
+        part="xczu9eg-ffvb1156-2-e",
+        family="xcup",
+        lut=274_080,
+        ff=548_160,
+        bram36=912,
+        uram=0,
+        dsp=2_520,
         clock_mhz=ULTRASCALE_PLUS_TARGET_MHZ,
     ),
 )
