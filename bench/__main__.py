@@ -42,21 +42,21 @@ class Pipeline:
 _ON_DIGITS = (
     "--dataset=digits",
     "--image-size=16",
-    "--epochs=40",
-    "--finetune=16",
     "--update-every=1",
     "--regrow-fraction=0.05",
     "--lr=4e-3",
 )
 """Residual presets, which are meant for a GPU and CIFAR-10, in some minutes of a CPU."""
+_HARD_RESET = (*_ON_DIGITS, "--epochs=24", "--finetune=10")
+_SOFT_RESET = (*_ON_DIGITS, "--epochs=40", "--finetune=16", "--reset=soft", "--v-init=0.5")
 
 PIPELINES = {
     "mini": Pipeline("mini", "Pynq-Z2", None, None, 32),
     "mlp": Pipeline("mlp", "Pynq-Z2", 212, None, 64),
     "vgg16": Pipeline("vgg16-digits", "ZCU102", 250_000, 16, 3),
-    "resnet20": Pipeline("resnet20", "Pynq-Z2", 20_000, None, 8, training=_ON_DIGITS),
-    "preresnet20": Pipeline("preresnet20", "Pynq-Z2", 20_000, None, 8, training=_ON_DIGITS),
-    "dvs-digits": Pipeline("dvs-digits", "Pynq-Z2", None, None, 8),
+    "resnet20": Pipeline("resnet20", "Pynq-Z2", 20_000, None, 8, _SOFT_RESET),
+    "preresnet20": Pipeline("preresnet20", "Pynq-Z2", 20_000, None, 8, _HARD_RESET),
+    "dvs-digits": Pipeline("dvs-digits", "Pynq-Z2", 60_000, None, 8),
 }
 
 
