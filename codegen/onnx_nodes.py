@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
 
 from onnx import NodeProto, helper
 
@@ -30,6 +30,18 @@ def is_neuron(node: NodeProto) -> bool:
 def is_read_out(node: NodeProto) -> bool:
     """Whether the node is the ReadOut function node."""
     return node.domain == DOMAIN and node.op_type == READ_OUT
+
+
+def reshape_kind(before: Sequence[int], after: Sequence[int]) -> Literal["split", "join", "flatten"] | None:
+    """What a Reshape of one frame does: [T, ...] to [T, 1, ...], which splits the batch off the time steps, that
+    joined again, or a feature map [T, channels, height, width] flattened; None for anything else."""
+    before, after = tuple(before), tuple(after)
+    if after[1:2] == (1,) and (after[0], *after[2:]) == before:
+        return "split"
+    if before[1:2] == (1,) and (before[0], *before[2:]) == after:
+        return "join"
+    flattens = len(before) == len("NCHW") and len(after) == len("NC") and after[0] == before[0]
+    return "flatten" if flattens else None
 
 
 def describe(node: NodeProto) -> str:

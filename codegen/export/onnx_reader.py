@@ -34,7 +34,7 @@ from codegen.export.exactness import check_exact, frame_of
 from codegen.export.onnx_functions import read_out_function
 from codegen.neurons import NEURONS
 from codegen.onnx_file import MOST_ELEMENTS, OnnxFile
-from codegen.onnx_nodes import attribute, describe, is_neuron, is_read_out
+from codegen.onnx_nodes import attribute, describe, is_neuron, is_read_out, reshape_kind
 
 OPERATORS = (
     *("Add", "Cast", "Constant", "Conv", "Expand", "Identity", "LpPool", "MatMul", "MaxPool", "Mul", "ReduceSum"),
@@ -286,9 +286,8 @@ def _check_open_batch(source: OnnxFile, frame: ModelProto) -> None:
             continue
         before, after = known.get(node.input[0], ()), known[node.output[0]]
         target = numpy_helper.to_array(constants[node.input[1]]).tolist()
-        splits_time = after[1:2] == (1,) and (after[0], *after[2:]) == before
-        flattens = len(before) == len("NCHW") and len(after) == len("NC") and after[0] == before[0]
-        if target[1 if splits_time else 0] != -1 and not (flattens and target[0] == 0):
+        kind = reshape_kind(before, after)
+        if target[1 if kind == "split" else 0] != -1 and not (kind == "flatten" and target[0] == 0):
             raise source.error(
                 f"{describe(node)}: its shape {target} holds for a batch of one only; -1 must stand for the batch"
             )

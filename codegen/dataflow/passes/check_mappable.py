@@ -13,7 +13,7 @@ from codegen.dataflow.passes.infer_pools import POOLS
 from codegen.dataflow.passes.stream_kinds import graph_problems
 from codegen.dialect import EVENT_DIMENSIONS
 from codegen.errors import MappingError
-from codegen.onnx_nodes import attribute, describe
+from codegen.onnx_nodes import attribute, describe, reshape_kind
 
 IMAGE_TO_FEATURE_MAP = (0, 3, 1, 2)
 """NHWC pixels to the NCHW that ONNX convolutions read."""
@@ -184,9 +184,6 @@ def _glue_problem(model: ModelWrapper, node: NodeProto) -> str | None:
         return None if leads else f"{before} to {after} does not add the time axis"
     if node.op_type == "Expand":
         return None if after[1:] == before[1:] and before[0] == 1 else f"{before} to {after} does not repeat time steps"
-    splits_time = len(after) >= 2 and after[1] == 1 and [after[0], *after[2:]] == before
-    joins_time = len(before) >= 2 and before[1] == 1 and [before[0], *before[2:]] == after
-    flattens = len(before) == 4 and len(after) == 2 and after[0] == before[0]
-    if splits_time or joins_time or flattens:
+    if reshape_kind(before, after):
         return None
     return f"{before} to {after} neither moves the time axis nor flattens a feature map"
