@@ -13,7 +13,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from bench.command import positive, run_command
+from bench.command import natural, positive, run_command
 from bench.fuzz import INPUT_COUNT, fuzz
 from bench.killed import KILLS, killed
 from bench.machine import cpu_name, memory_gib
@@ -159,7 +159,7 @@ def main() -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"which of {', '.join(NAMES)} (default: all)")
     parser.add_argument("--folder", type=Path, default=Path("runs"), help="where the run folders go")
     parser.add_argument(
-        "--first", type=int, default=0, help="first seed of random networks, cores, inputs and images [%(default)s]"
+        "--first", type=natural, default=0, help="first seed of random networks, cores, inputs, images [%(default)s]"
     )
     parser.add_argument(
         "--count",

@@ -16,8 +16,13 @@ def run_command(main: Callable[[], int | None]) -> int:
     return guarded(lambda: main() or 0, (CodegenError, TrainError, subprocess.CalledProcessError))
 
 
+def natural(text: str, least: int = 0) -> int:
+    """A whole number of an option, ``least`` or more."""
+    if not text.isdecimal() or int(text) < least:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of {least} or more")
+    return int(text)
+
+
 def positive(text: str) -> int:
     """A whole number of an option, 1 or more."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
-    return int(text)
+    return natural(text, 1)

@@ -26,6 +26,8 @@ def test_stages_that_are_killed_leave_nothing_wrong(tmp_path: Path, capsys: pyte
         (["fly"], "unknown bench fly; valid are "),
         (["killed", "--kills", "0"], "'0' is not a whole number of 1 or more"),
         (["random-cores", "--count", "-3"], "'-3' is not a whole number of 1 or more"),
+        (["soak", "--first", "-1"], "'-1' is not a whole number of 0 or more"),
+        (["soak", "--minutes", "0"], "'0' is not a whole number of 1 or more"),
         (["killed", "--seed", "x"], "invalid int value: 'x'"),
     ],
 )
