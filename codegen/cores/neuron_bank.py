@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from codegen.arithmetic.ranges import Interval, widths_of_sum
+from codegen.arithmetic.ranges import Interval, signed_bits, widths_of_sum
 from codegen.cores.core import Attribute, Constant, Fold, FollowerCore, Frame, Rendered, Stream, Tensor, divisors
 from codegen.cores.memory import rom_resources
 from codegen.cores.neuron_memory import check_constant, constant_lines
@@ -224,8 +224,10 @@ class NeuronBank(FollowerCore):
     @property
     def stored_bias_bits(self) -> int:
         """Width of the bias in the neuron memory, where a channel of sign -1 has 2^frac_bits more for each sum."""
-        bits = self.frac_bits + self._bias_factor.bit_length()
-        return max(self.bias_bits, bits) + 1 if self.signs else self.bias_bits
+        if not self.signs:
+            return self.bias_bits
+        most = 1 << (self.bias_bits - 1)
+        return signed_bits(np.array([-most, most - 1 + (self._bias_factor << self.frac_bits)]))
 
     @property
     def _bias_factor(self) -> int:

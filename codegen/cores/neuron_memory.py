@@ -13,8 +13,12 @@ from codegen.errors import RenderError
 def constant_lines(fields: Sequence[tuple[NDArray[np.int64], int]], folds: int) -> str:
     """Text for $readmemh: a word of each fold, its channels from the low bits up, the fields of each likewise.
 
-    A field is one integer per channel and its width in bits; width 0 leaves it out.
+    A field is one signed integer per channel and its width in bits; width 0 leaves it out. Raises RenderError where one
+    does not fit its width.
     """
+    for values, bits in fields:
+        if bits:
+            check_constant("neuron memory", "constants", values, values.size, bits)
     stride = sum(bits for _, bits in fields)
     channels = [values.reshape(folds, -1) for values, _ in fields]
     lanes = channels[0].shape[1]

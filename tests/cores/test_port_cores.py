@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from bench.cores.core_cases import Case
 from bench.cores.core_checks import batch_faults
-from bench.cores.port_cases import random_add, random_bank, random_fork
+from bench.cores.port_cases import random_add, random_bank, random_fork, random_inputs
+from codegen.arithmetic.ranges import Interval, widths_of_sum
+from codegen.cores.neuron_bank import BankConstants, NeuronBank
 
 BATCH_SIZE = 14
 
@@ -24,3 +28,31 @@ def check(cases: list[Case], folder: Path, seed: int) -> None:
 def test_random_cores(draw: Callable[[str, int], Case], batch: int, tmp_path: Path) -> None:
     """All cores of a batch in one program and one Verilated top; seeds are batch * 1000 + index."""
     check([draw(f"core_{index}", 1000 * batch + index) for index in range(BATCH_SIZE)], tmp_path, seed=batch)
+
+
+def test_the_largest_bias_of_late_neurons_with_a_negative_sign(tmp_path: Path) -> None:
+    """The stored bias is T * bias + T * 2^frac_bits then, the widest where T is no power of two."""
+    cases = []
+    for index, timesteps in enumerate((2, 3, 5, 6, 7, 20)):
+        frac_bits, sum_bits = 4, 4
+        bias_bits = frac_bits + timesteps.bit_length()
+        largest = ((1 << (bias_bits - 1)) - 1) // timesteps
+        sign, bias = np.array([-1, -1, 1, 0]), np.array([largest, -largest, largest, largest])
+        threshold = np.array([4, -3, 9, largest])
+        plain = NeuronBank(
+            f"core_{index}", vectors=8, channels=4, pe=2, timesteps=timesteps, tp=1, sum_bits=sum_bits,
+            static_sums=index % 2 == 0, signs=True, neuron="LateIF", leak_shift=0, reset="soft", half_start=True,
+            frac_bits=frac_bits, potential_bits=1, bias_bits=1, threshold_bits=1,
+        )  # fmt: skip
+        reach = np.full(4, 1 << (sum_bits - 1))
+        widths = widths_of_sum(Interval(-reach, reach - 1).times(sign), timesteps, plain.dynamics, bias, threshold)
+        assert widths.bias_bits == bias_bits
+        core = replace(
+            plain,
+            potential_bits=widths.potential_bits,
+            bias_bits=widths.bias_bits,
+            threshold_bits=widths.threshold_bits,
+            constants=BankConstants(sign, bias, threshold),
+        )
+        cases.append(random_inputs(core, 3, index))
+    check(cases, tmp_path, seed=0)

@@ -14,6 +14,7 @@ from bench.residual_luts import MEASUREMENTS
 from codegen.cores import CORES, core_class
 from codegen.cores.core import Core, FollowerCore
 from codegen.cores.neuron_bank import BankConstants, NeuronBank
+from codegen.cores.neuron_memory import constant_lines
 from codegen.cores.residual_add import ResidualAdd
 from codegen.cores.stream_fork import StreamFork
 from codegen.errors import FoldingError, RenderError, SimulationError
@@ -53,6 +54,18 @@ def test_what_is_the_same_at_all_steps_is_added_at_each() -> None:
     assert (both.output_steps, both.outputs[0].lanes) == (1, 2)
     (given,) = both.reference(np.array([[1, 0]]), np.array([[200, 7]]))
     assert given.tolist() == [[204, 7]]
+
+
+@pytest.mark.parametrize(("value", "bits"), [(4, 3), (-5, 3), (1, 1)])
+def test_a_constant_that_its_memory_cannot_hold_is_an_error(value: int, bits: int) -> None:
+    with pytest.raises(RenderError, match=f"^neuron memory: constants from .* do not fit {bits} signed bits$"):
+        constant_lines([(np.array([0, value]), bits)], 1)
+
+
+def test_the_words_of_a_neuron_memory() -> None:
+    """Two folds of two channels, 4 bits and 2 bits each, from the low bits up; a width of 0 leaves a field out."""
+    fields = (np.array([7, -8, 1, 0]), 4), (np.array([9, 9, 9, 9]), 0), (np.array([1, -1, 0, -2]), 2)
+    assert constant_lines(fields, 2) == f"{0b11_1000_01_0111:03x}\n{0b10_0000_00_0001:03x}\n"
 
 
 def test_neurons_on_sums_by_hand() -> None:
