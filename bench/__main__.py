@@ -82,15 +82,21 @@ def run_stage(*arguments: str) -> float:
     return time.perf_counter() - start
 
 
-def run_pipeline(name: str, pipeline: Pipeline, folder: Path) -> dict[str, float]:
-    """Run every stage of one pipeline in ``folder``; returns the wall seconds of each stage."""
-    run, preset = str(folder / f"bench-{name}"), f"configs/{pipeline.preset}.toml"
-    seconds = {
+def make_sources(pipeline: Pipeline, run: str) -> dict[str, float]:
+    """Train a pipeline's network in the folder ``run`` and generate its sources; returns the wall seconds of stages."""
+    preset = f"configs/{pipeline.preset}.toml"
+    target = [] if pipeline.target_cycles is None else ["--target-cycles", str(pipeline.target_cycles)]
+    return {
         "train": run_stage("sca_train", "--config", preset, *pipeline.training, "--run", run),
         "export": run_stage("codegen", "export", run),
+        "hls": run_stage("codegen", "hls", run, "--board", pipeline.board, *target),
     }
-    target = [] if pipeline.target_cycles is None else ["--target-cycles", str(pipeline.target_cycles)]
-    seconds["hls"] = run_stage("codegen", "hls", run, "--board", pipeline.board, *target)
+
+
+def run_pipeline(name: str, pipeline: Pipeline, folder: Path) -> dict[str, float]:
+    """Run every stage of one pipeline in ``folder``; returns the wall seconds of each stage."""
+    run = str(folder / f"bench-{name}")
+    seconds = make_sources(pipeline, run)
     images = [] if pipeline.csim_images is None else ["--images", str(pipeline.csim_images)]
     seconds["csim"] = run_stage("codegen", "csim", run, *images)
     seconds["rtlsim"] = run_stage("codegen", "rtlsim", run, "--images", str(pipeline.rtl_images))
@@ -102,9 +108,7 @@ def run_pipeline(name: str, pipeline: Pipeline, folder: Path) -> dict[str, float
 def soaked_run(folder: Path) -> Path:
     """The demo network in ``folder``, trained and with its sources generated."""
     run = folder / "bench-soak"
-    run_stage("sca_train", "--config", "configs/mini.toml", "--run", str(run))
-    for stage in ("export", "hls"):
-        run_stage("codegen", stage, str(run))
+    make_sources(PIPELINES["mini"], str(run))
     return run
 
 

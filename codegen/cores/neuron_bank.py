@@ -210,15 +210,19 @@ class NeuronBank(FollowerCore):
         spread = max(2, (high - low) << self.frac_bits)
         bias = rng.integers(-spread // 4, spread // 4 + 1, self.channels)
         threshold = rng.integers(1, spread, self.channels)
-        zero = np.zeros(self.channels, np.int64)
-        acc = Interval(zero + low, zero + high).times(sign)
-        widths = widths_of_sum(acc, self.timesteps, self.dynamics, bias, threshold)
+        return self.fitted(BankConstants(sign, bias, threshold))
+
+    def fitted(self, constants: BankConstants) -> Self:
+        """The core with these constants, and every width as they and any sums of ``sum_bits`` need it."""
+        reach = np.full(self.channels, 1 << (self.sum_bits - 1))
+        acc = Interval(-reach, reach - 1).times(constants.sign)
+        widths = widths_of_sum(acc, self.timesteps, self.dynamics, constants.bias, constants.threshold)
         return replace(
             self,
             potential_bits=widths.potential_bits,
             bias_bits=widths.bias_bits,
             threshold_bits=widths.threshold_bits,
-            constants=BankConstants(sign, bias, threshold),
+            constants=constants,
         )
 
     @property

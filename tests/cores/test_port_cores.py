@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,6 @@ import pytest
 from bench.cores.core_cases import Case
 from bench.cores.core_checks import batch_faults
 from bench.cores.port_cases import random_add, random_bank, random_fork, random_inputs
-from codegen.arithmetic.ranges import Interval, widths_of_sum
 from codegen.cores.neuron_bank import BankConstants, NeuronBank
 
 BATCH_SIZE = 14
@@ -44,15 +42,7 @@ def test_the_largest_bias_of_late_neurons_with_a_negative_sign(tmp_path: Path) -
             static_sums=index % 2 == 0, signs=True, neuron="LateIF", leak_shift=0, reset="soft", half_start=True,
             frac_bits=frac_bits, potential_bits=1, bias_bits=1, threshold_bits=1,
         )  # fmt: skip
-        reach = np.full(4, 1 << (sum_bits - 1))
-        widths = widths_of_sum(Interval(-reach, reach - 1).times(sign), timesteps, plain.dynamics, bias, threshold)
-        assert widths.bias_bits == bias_bits
-        core = replace(
-            plain,
-            potential_bits=widths.potential_bits,
-            bias_bits=widths.bias_bits,
-            threshold_bits=widths.threshold_bits,
-            constants=BankConstants(sign, bias, threshold),
-        )
+        core = plain.fitted(BankConstants(sign, bias, threshold))
+        assert core.bias_bits == bias_bits
         cases.append(random_inputs(core, 3, index))
     check(cases, tmp_path, seed=0)
