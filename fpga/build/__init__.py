@@ -1,0 +1,1 @@
+"""Bitstreams: a build is a plan of files, tools and steps; one file a toolchain."""

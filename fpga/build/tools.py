@@ -1,0 +1,101 @@
+"""The programs a build needs: where they are, which versions are accepted, and the sentence for one that is not."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from fpga.errors import BuildError
+
+PYTHON = "python"
+"""As the program of a step: this process's own interpreter."""
+_VERSION = re.compile(r"(?<![\d.])(\d+\.\d+(?:\.\d+)*)")
+_VERSION_SECONDS = 120
+"""Vivado takes some ten seconds to say its version."""
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A program that steps run.
+
+    ``source``: the package or vendor it comes from, as the sentence for a missing one says it. ``versions``: those
+    accepted, each as its first numbers (``2022.2`` accepts 2022.2 and 2022.2.1); none accepts all.
+    ``version_option``: what makes the program print its version.
+    """
+
+    program: str
+    source: str
+    versions: tuple[str, ...] = ()
+    version_option: str = "--version"
+
+    def accepts(self, version: str) -> bool:
+        """Whether a version is one of those accepted."""
+        parts = version.split(".")
+        return not self.versions or any(
+            parts[: len(known)] == known for known in (one.split(".") for one in self.versions)
+        )
+
+    def __str__(self) -> str:
+        return " ".join((self.program, *((_alternatives(self.versions),) if self.versions else ()))) + (
+            f" ({self.source})"
+        )
+
+
+def find_program(program: str) -> str | None:
+    """Path of a program: on PATH, or beside the interpreter, where pip puts the programs of its packages."""
+    if program == PYTHON:
+        return sys.executable
+    beside = str(Path(sys.executable).parent)
+    return shutil.which(program, path=os.pathsep.join((os.environ.get("PATH", os.defpath), beside)))
+
+
+def version_of(tool: Tool) -> str:
+    """The version that an installed program prints, such as ``2022.2``.
+
+    Raises BuildError where the program is missing, does not run, or prints none.
+    """
+    path = find_program(tool.program)
+    if path is None:
+        raise BuildError(f"{tool} is needed, and {tool.program} is not on PATH")
+    try:
+        done = subprocess.run(
+            [path, tool.version_option],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_VERSION_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise BuildError(f"{tool} is needed, and {path} does not run ({error})") from error
+    found = _VERSION.search(done.stdout) or _VERSION.search(done.stderr)
+    if found is None:
+        raise BuildError(f"{tool} is needed, and `{path} {tool.version_option}` prints no version")
+    return found.group(1)
+
+
+def check_tools(tools: Iterable[Tool]) -> dict[str, str]:
+    """The version of each tool, empty where any will do.
+
+    Raises BuildError, one sentence, for the first that is missing or of a version that is not accepted.
+    """
+    versions: dict[str, str] = {}
+    for tool in tools:
+        if find_program(tool.program) is None:
+            raise BuildError(f"{tool} is needed, and {tool.program} is not on PATH")
+        versions[tool.program] = version_of(tool) if tool.versions else ""
+        if tool.versions and not tool.accepts(versions[tool.program]):
+            raise BuildError(f"{tool} is needed, and {find_program(tool.program)} is version {versions[tool.program]}")
+    return versions
+
+
+def _alternatives(versions: tuple[str, ...]) -> str:
+    *others, last = versions
+    return f"{', '.join(others)} or {last}" if others else last
