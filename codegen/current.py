@@ -10,6 +10,7 @@ from typing import Literal
 from codegen.digests import file_digest, sources_digest
 from codegen.errors import RunFolderError
 from codegen.results import (
+    BitstreamResult,
     FoldingResult,
     HlsSimulationResult,
     OnnxResult,
@@ -35,6 +36,7 @@ class Results:
     csim: HlsSimulationResult | None = None
     rtl: RtlSimulationResult | None = None
     synth: SynthesisResult | None = None
+    bitstream: BitstreamResult | None = None
 
 
 @dataclass(frozen=True)
@@ -58,9 +60,12 @@ def load_results(run: RunFolder) -> Results:
         HlsSimulationResult.load(run),
         RtlSimulationResult.load(run),
         SynthesisResult.load(run),
+        BitstreamResult.load(run),
     )
     _require_earlier(run, results)
     _check(run, _origins(results))
+    if results.bitstream:
+        _check_bitstream(run, results.bitstream)
     return results
 
 
@@ -97,9 +102,16 @@ def _check(run: RunFolder, origins: Iterable[tuple[Result, _Origin]]) -> None:
             raise RunFolderError(_sentence(run, result, origin.name))
 
 
+def _check_bitstream(run: RunFolder, result: BitstreamResult) -> None:
+    """Raise RunFolderError where the bitstream is gone or is another one."""
+    file = run.path / result.bitstream
+    if not file.is_file() or file_digest(file) != result.bitstream_sha256:
+        raise RunFolderError(_sentence(run, result, result.bitstream))
+
+
 def _require_earlier(run: RunFolder, results: Results) -> None:
     """Raise RunFolderError where the result that ties a later one to the network is not there."""
-    simulated = results.csim or results.rtl or results.synth or (run.path / "rtl").exists()
+    simulated = results.csim or results.rtl or results.synth or results.bitstream or (run.path / "rtl").exists()
     rendered = simulated or results.sources
     if rendered or results.folding:
         run.require("results/onnx.json")
@@ -129,6 +141,8 @@ def _origins(results: Results) -> Iterator[tuple[Result, _Origin]]:
         yield results.rtl, _Origin("rtl", results.rtl.sources_sha256)
     if results.synth:
         yield results.synth, _Origin("rtl", results.synth.sources_sha256)
+    if results.bitstream:
+        yield results.bitstream, _Origin(results.bitstream.impl, results.bitstream.sources_sha256)
 
 
 def _digest(run: RunFolder, name: str) -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import ClassVar, TypeVar
+from typing import Annotated, ClassVar, Literal, TypeVar
+
+from pydantic import Field
 
 from codegen.errors import (
     CodegenError,
@@ -19,7 +21,13 @@ from codegen.run_folder import RunFolder
 from sca_train.files import write_text
 from sca_train.records import RecordError, read_record
 
-MEASURED = ("results/csim.json", "results/rtl.json", "results/rtl_stalled.json", "results/synth.json")
+MEASURED = (
+    "results/csim.json",
+    "results/rtl.json",
+    "results/rtl_stalled.json",
+    "results/synth.json",
+    "results/bitstream.json",
+)
 """What is measured on sources: of no use once these are replaced."""
 
 _Result = TypeVar("_Result", bound="Result")
@@ -221,4 +229,55 @@ class SynthesisResult(Result):
     total: Resources
     budget: Resources
     fits: bool
+    sources_sha256: str
+
+
+RunFile = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*$")]
+"""A path below the run folder, of plain names, none of which begins with a dot."""
+
+
+@dataclass(frozen=True)
+class PlacedCore:
+    """One node as it lies in the placed design; ``bram`` as in BitstreamResult."""
+
+    name: str
+    lut: int
+    ff: int
+    bram: float
+    dsp: int
+
+
+@dataclass(frozen=True)
+class BitstreamResult(Result):
+    """A bitstream, and what its tool reports of the placed and routed design: shell and accelerator together.
+
+    ``tool``: name and version. ``shell``: dma, finn or uart. ``clock_mhz``: what the design is clocked at.
+    ``fmax_mhz``: the fastest clock by the tool's timing analysis; ``slack_ns``: what is left of a period at
+    ``clock_mhz``, negative where ``timing_met`` is false; None where the tool gives none. ``lut``: LUT6s of AMD,
+    LUT4s of Lattice. ``bram``: block RAMs in the family's own size, 36 Kb (halves are 18 Kb) or EBR. ``power_w``:
+    watts, estimated by the tool. ``cores``: by node, None where the tool reports only the whole. ``bitstream``: the
+    file, in the run folder. ``sources_sha256``: of rtl/ or, where ``impl`` is hls, of hls/.
+    """
+
+    STAGE = "bitstream"
+    COMMAND = "make bitstream"
+    ERROR = SynthesisError
+
+    tool: str
+    board: str
+    part: str
+    shell: str
+    impl: Literal["rtl", "hls"]
+    clock_mhz: float
+    fmax_mhz: float | None
+    slack_ns: float | None
+    timing_met: bool
+    lut: int
+    ff: int
+    bram: float
+    dsp: int
+    power_w: float | None
+    cores: tuple[PlacedCore, ...] | None
+    bitstream: RunFile
+    bitstream_sha256: str
     sources_sha256: str

@@ -37,6 +37,7 @@ _MAKERS = {
     "results/csim.json": "make csim",
     "results/rtl.json": "make rtlsim",
     "results/synth.json": "make synth",
+    "results/bitstream.json": "make bitstream",
 }
 
 

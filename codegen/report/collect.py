@@ -11,7 +11,13 @@ from codegen.current import Results, load_results
 from codegen.fit import find_board
 from codegen.pruning import reached_ratio
 from codegen.render.manifest import MANIFEST, RenderedNode, read_manifest
-from codegen.results import OnnxResult, RtlSimulationResult, SimulationResult, SynthesisResult
+from codegen.results import (
+    BitstreamResult,
+    OnnxResult,
+    RtlSimulationResult,
+    SimulationResult,
+    SynthesisResult,
+)
 from codegen.run_folder import RunFolder
 from sca_train.config import TrainConfig
 from sca_train.measure.metrics_file import Epoch, Reduction, read_metrics
@@ -61,6 +67,44 @@ class NodeFigures:
     sparsity: float | None
 
 
+@dataclass(frozen=True)
+class PlacedNode:
+    """A node in the placed design; ``estimated_*`` is what `make synth` said of it for the same board, else None."""
+
+    name: str
+    lut: int
+    ff: int
+    bram: float
+    dsp: int
+    estimated_lut: int | None
+    estimated_ff: int | None
+    estimated_bram: float | None
+    estimated_dsp: int | None
+
+
+@dataclass(frozen=True)
+class Bitstream:
+    """The last bitstream of the run (``codegen.results.BitstreamResult``) beside the estimates of its cores."""
+
+    tool: str
+    board: str
+    part: str
+    shell: str
+    impl: str
+    clock_mhz: float
+    fmax_mhz: float | None
+    slack_ns: float | None
+    timing_met: bool
+    lut: int
+    ff: int
+    bram: float
+    dsp: int
+    power_w: float | None
+    cores: list[PlacedNode] | None
+    bitstream: str
+    bitstream_sha256: str
+
+
 PASSAGES = ("rates", "converted")
 """Of metrics.json's accuracies: those of a training that began with the rate-equivalent network."""
 
@@ -84,6 +128,7 @@ class Report:
     cycles: Cycles
     resources: ResourceUse
     layers: list[NodeFigures]
+    bitstream: Bitstream | None
 
     def as_json(self) -> dict[str, Any]:
         """The content of report.json: every key is there, null where nothing was measured."""
@@ -146,6 +191,7 @@ def collect(run: RunFolder) -> Measured:
         cycles=_cycles(results.rtl, _bound(nodes), results.synth),
         resources=_resources(results.synth),
         layers=_layers(nodes, results),
+        bitstream=_bitstream(results.bitstream, results.synth),
     )
     return Measured(
         report=report,
@@ -220,3 +266,40 @@ def _layers(nodes: tuple[RenderedNode, ...], results: Results) -> list[NodeFigur
             )
         )
     return figures
+
+
+def _bitstream(placed: BitstreamResult | None, synth: SynthesisResult | None) -> Bitstream | None:
+    if placed is None:
+        return None
+    estimates = {core.name: core for core in synth.cores} if synth and synth.board == placed.board else {}
+    cores = []
+    for core in placed.cores or ():
+        estimate = estimates.get(core.name)
+        cores.append(
+            PlacedNode(
+                **asdict(core),
+                estimated_lut=estimate.lut if estimate else None,
+                estimated_ff=estimate.ff if estimate else None,
+                estimated_bram=estimate.bram36 if estimate else None,
+                estimated_dsp=estimate.dsp if estimate else None,
+            )
+        )
+    return Bitstream(
+        tool=placed.tool,
+        board=placed.board,
+        part=placed.part,
+        shell=placed.shell,
+        impl=placed.impl,
+        clock_mhz=placed.clock_mhz,
+        fmax_mhz=placed.fmax_mhz,
+        slack_ns=placed.slack_ns,
+        timing_met=placed.timing_met,
+        lut=placed.lut,
+        ff=placed.ff,
+        bram=placed.bram,
+        dsp=placed.dsp,
+        power_w=placed.power_w,
+        cores=None if placed.cores is None else cores,
+        bitstream=placed.bitstream,
+        bitstream_sha256=placed.bitstream_sha256,
+    )

@@ -53,7 +53,14 @@ RESULTS: dict[str, dict[str, Any]] = {
         "cores": [{"name": "SpikingMVAU_rtl_0", "op": "SpikingMVAU_rtl", "lut": 800, "ff": 1, "bram36": 0.5, "dsp": 0,
                    "pe": 10, "simd": 1, "tp": 4, "cycles": 2304, "memory_luts": 0, "seconds": 3.0, "cached": False}],
     },
+    "bitstream": {
+        "tool": "Vivado 2023.1", "board": "Pynq-Z2", "part": "xc7z020clg400-1", "shell": "dma", "impl": "rtl",
+        "clock_mhz": 100.0, "fmax_mhz": 112.5, "slack_ns": 1.111, "timing_met": True,
+        "lut": 7654, "ff": 9876, "bram": 5.5, "dsp": 3, "power_w": 1.625,
+        "cores": [{"name": "SpikingMVAU_rtl_0", "lut": 745, "ff": 612, "bram": 0.5, "dsp": 0}],
+    },
 }  # fmt: skip
+BIT_FILE = "bitstream/Pynq-Z2-dma-rtl/spikefold.bit"
 STREAM = Stream(lanes=1, element_bits=4, signed=False, words=16)
 NODES: list[tuple[str, int, dict[str, int]]] = [
     ("ConvolutionInputGenerator_rtl_0", 2343, {"simd": 1}),
@@ -103,6 +110,10 @@ def complete_run(folder: Path) -> RunFolder:
     save(run, "csim", **RESULTS["csim"], model_sha256=model, sources_sha256=hls)
     save(run, "rtl", **RESULTS["rtl"], model_sha256=model, sources_sha256=rtl)
     save(run, "synth", **RESULTS["synth"], sources_sha256=rtl)
+    (run.path / BIT_FILE).parent.mkdir(parents=True)
+    (run.path / BIT_FILE).write_bytes(b"configuration")
+    built = {"bitstream": BIT_FILE, "bitstream_sha256": file_digest(run.path / BIT_FILE), "sources_sha256": rtl}
+    save(run, "bitstream", **RESULTS["bitstream"], **built)
     return run
 
 

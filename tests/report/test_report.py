@@ -26,6 +26,13 @@ def _check(content, schema, where="report"):
         assert isinstance(content, schema) and not (isinstance(content, bool) and schema is not bool), where
 
 
+_BITSTREAM = {
+    "tool": str, "board": str, "part": str, "shell": str, "impl": str, "clock_mhz": float, "fmax_mhz": float,
+    "slack_ns": float, "timing_met": bool, "lut": int, "ff": int, "bram": float, "dsp": int, "power_w": float,
+    "cores": list, "bitstream": str, "bitstream_sha256": str,
+}  # fmt: skip
+
+
 def _schema(measured):
     """Types of report.json (design contract); ``measured``: whether all stages have run."""
     count, number = ((int,), NUMBER) if measured else ((type(None),), (type(None),))
@@ -44,6 +51,7 @@ def _schema(measured):
             "budget": {"lut": number, "ff": number, "bram36": number, "dsp": number}, "fits": flag,
         },
         "layers": list,
+        "bitstream": _BITSTREAM if measured else type(None),
     }  # fmt: skip
 
 
@@ -72,6 +80,31 @@ def test_values_come_from_the_stages(tmp_path):
     }  # fmt: skip
     assert [layer["sparsity"] for layer in report["layers"]] == [None, 0.75, None, 0.8, None]
     assert report["layers"][2]["cycles"] is None
+
+
+def test_the_bitstream_stands_beside_the_estimates_of_the_same_board(tmp_path):
+    run = complete_run(tmp_path)
+    write_report(run)
+    (core,) = json.loads((run.path / "report.json").read_text())["bitstream"]["cores"]
+    assert core == {
+        "name": "SpikingMVAU_rtl_0", "lut": 745, "ff": 612, "bram": 0.5, "dsp": 0,
+        "estimated_lut": 800, "estimated_ff": 1, "estimated_bram": 0.5, "estimated_dsp": 0,
+    }  # fmt: skip
+    text = " ".join(_Page((run.path / "report.html").read_text()).text)
+    assert "Bitstream for Pynq-Z2" in text and "timing met" in text and "7,654" in text
+    change(run, "bitstream", board="ZCU104", timing_met=False, slack_ns=-0.25, cores=None)
+    write_report(run)
+    assert json.loads((run.path / "report.json").read_text())["bitstream"]["cores"] is None
+    text = " ".join(_Page((run.path / "report.html").read_text()).text)
+    assert "timing not met" in text and "-0.250" in text
+
+
+def test_estimates_of_another_board_are_not_compared(tmp_path):
+    run = complete_run(tmp_path)
+    change(run, "bitstream", board="ZCU104")
+    write_report(run)
+    (core,) = json.loads((run.path / "report.json").read_text())["bitstream"]["cores"]
+    assert (core["lut"], core["estimated_lut"]) == (745, None)
 
 
 def test_shipped_images_give_no_test_accuracy(tmp_path):

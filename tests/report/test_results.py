@@ -9,17 +9,19 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
-from run_folders import change, complete_run, trained_run, write_network
+from run_folders import BIT_FILE, change, complete_run, trained_run, write_network
 
 from codegen.cli.main import main
 from codegen.digests import sources_digest
 from codegen.errors import CodegenError, ExportError, FoldingError, RenderError, SimulationError, SynthesisError
 from codegen.results import (
+    BitstreamResult,
     CoreResult,
     FoldedNode,
     FoldingResult,
     HlsSimulationResult,
     OnnxResult,
+    PlacedCore,
     Result,
     RtlSimulationResult,
     SourcesResult,
@@ -36,6 +38,7 @@ CLASSES: dict[str, type[Result]] = {
     "csim": HlsSimulationResult,
     "rtl": RtlSimulationResult,
     "synth": SynthesisResult,
+    "bitstream": BitstreamResult,
 }
 COUNTED = {"accuracy", "shipped_accuracy", "images", "mismatches", "seconds", "images_per_second"}
 KEYS: dict[type, set[str]] = {
@@ -49,6 +52,20 @@ KEYS: dict[type, set[str]] = {
     SynthesisResult: {"tool", "board", "part", "family", "cores", "total", "budget", "fits"},
     CoreResult: {"name", "op", "pe", "simd", "tp", "cycles", "lut", "ff", "bram36", "dsp", "memory_luts", "seconds"}
     | {"cached"},
+    BitstreamResult: {
+        "tool",
+        "board",
+        "part",
+        "shell",
+        "impl",
+        "clock_mhz",
+        "fmax_mhz",
+        "slack_ns",
+        "timing_met",
+        "lut",
+    }
+    | {"ff", "bram", "dsp", "power_w", "cores", "bitstream", "bitstream_sha256", "sources_sha256"},
+    PlacedCore: {"name", "lut", "ff", "bram", "dsp"},
 }
 """Keys of results/*.json that tools outside read."""
 
@@ -88,6 +105,7 @@ def test_later_keys_are_passed_over(tmp_path: Path) -> None:
         ("csim", SimulationError, "make csim"),
         ("rtl", SimulationError, "make rtlsim"),
         ("synth", SynthesisError, "make synth"),
+        ("bitstream", SynthesisError, "make bitstream"),
     ],
 )
 def test_a_result_without_its_digest_is_to_be_made_anew(
@@ -118,6 +136,8 @@ def test_a_result_without_its_digest_is_to_be_made_anew(
         ("synth", {"board": None}, "has None as board, which is not text"),
         ("synth", {"cores": [{}]}, "has no name in cores[0]"),
         ("folding", {"estimate": {"lut": 1}}, "has no ff in estimate"),
+        ("bitstream", {"bitstream": "../../x.bit"}, "has '../../x.bit' as bitstream, which is not a plain name"),
+        ("bitstream", {"impl": "vhdl"}, "has 'vhdl' as impl, which is not of its form"),
     ],
 )
 def test_a_wrong_field_is_one_sentence(
@@ -175,6 +195,18 @@ STALE = {
         lambda run: change(run, "synth", sources_sha256="0"),
         "results/synth.json .* to another rtl .* run `make synth",
     ),
+    "bitstream of other sources": (
+        lambda run: change(run, "bitstream", sources_sha256="0"),
+        "results/bitstream.json .* to another rtl .* run `make bitstream",
+    ),
+    "another bitstream": (
+        _write(BIT_FILE),
+        f"results/bitstream.json .* to another {BIT_FILE} .* run `make bitstream",
+    ),
+    "no bitstream": (
+        lambda run: (run.path / BIT_FILE).unlink(),
+        f"results/bitstream.json .* to another {BIT_FILE} .* run `make bitstream",
+    ),
 }
 
 
@@ -221,7 +253,7 @@ def test_a_run_that_is_only_trained_or_exported_has_a_report(tmp_path: Path) -> 
     (tmp_path / "trained").mkdir()
     assert main(["report", str(trained_run(tmp_path / "trained").path)]) == 0
     run = complete_run(tmp_path)
-    for later in ("folding", "sources", "csim", "rtl", "synth"):
+    for later in ("folding", "sources", "csim", "rtl", "synth", "bitstream"):
         (run.path / "results" / f"{later}.json").unlink()
     for file in (run.path / "rtl").iterdir():
         file.unlink()
