@@ -1,8 +1,9 @@
 """From the cells of a mapped netlist to the resources they occupy on the part.
 
-On AMD's parts the LUT figure is the number of physical six-input LUTs: Yosys' "estimated number of LCs" (which packs small LUTs in
-pairs into the two outputs of one LUT6), plus the LUTs that serve as memory and as shift registers, plus one for each
-inverter that no LUT absorbed. Cell names and sizes: UG953 (7 series) and UG974 (UltraScale) libraries guides.
+On AMD's parts the LUT figure is the number of physical six-input LUTs: Yosys' "estimated number of LCs" (which packs
+small LUTs in pairs into the two outputs of one LUT6), plus the LUTs that serve as memory and as shift registers, plus
+one for each inverter that no LUT absorbed. Cell names and sizes: UG953 (7 series) and UG974 (UltraScale) libraries
+guides.
 
 On an ECP5 it is the number of LUT4s: those of logic, two for each two bits of a carry chain, and four for each 16x4
 memory, as nextpnr counts them (TRELLIS_COMB); an embedded block RAM has 18 Kb and counts as half a 36 Kb one.
