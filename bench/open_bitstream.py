@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 from codegen.results import BitstreamResult
 from codegen.run_folder import RunFolder
@@ -37,8 +36,3 @@ def print_bitstream(run: RunFolder, board: Ecp5Board) -> None:
     for label, text in rows:
         print(f"| {label} | {text} |")
     print(f"open-bitstream {result.fmax_mhz:.2f}", flush=True)
-
-
-def bench_folder(folder: Path) -> Path:
-    """Where the bench has its run."""
-    return folder / "bench-open-bitstream"

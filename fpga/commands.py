@@ -88,6 +88,6 @@ def _collect(plan: BuildPlan, run: RunFolder, board: Board) -> BitstreamResult:
 def _tell(result: BitstreamResult, run: RunFolder) -> None:
     fastest = "" if result.fmax_mhz is None else f", routed at {result.fmax_mhz:.1f} MHz"
     print(
-        f"bitstream: {run.path / result.bitstream}: {result.board} at {result.clock_mhz:g} MHz{fastest}; {result.lut:,} "
-        f"LUTs, {result.ff:,} flip-flops, {result.bram:g} block RAMs, {result.dsp} multipliers ({result.tool})"
+        f"bitstream: {run.path / result.bitstream}: {result.board} at {result.clock_mhz:g} MHz{fastest}; "
+        f"{result.lut:,} LUTs, {result.ff:,} flip-flops, {result.bram:g} block RAMs, {result.dsp} multipliers ({result.tool})"
     )
