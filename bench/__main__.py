@@ -1,5 +1,5 @@
 """`python -m bench [NAME ...]`: run whole pipelines (mini, mlp, vgg16, resnet20, ...), measure training, compare random
-networks, cores and images with their reference, kill stages, or build a bitstream by the open tools; print the figures."""
+networks, cores and images with their reference, kill stages, build a bitstream by open tools; print the figures."""
 
 from __future__ import annotations
 

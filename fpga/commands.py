@@ -89,5 +89,6 @@ def _tell(result: BitstreamResult, run: RunFolder) -> None:
     fastest = "" if result.fmax_mhz is None else f", routed at {result.fmax_mhz:.1f} MHz"
     print(
         f"bitstream: {run.path / result.bitstream}: {result.board} at {result.clock_mhz:g} MHz{fastest}; "
-        f"{result.lut:,} LUTs, {result.ff:,} flip-flops, {result.bram:g} block RAMs, {result.dsp} multipliers ({result.tool})"
+        f"{result.lut:,} LUTs, {result.ff:,} flip-flops, {result.bram:g} block RAMs, {result.dsp} multipliers "
+        f"({result.tool})"
     )
