@@ -177,11 +177,13 @@ module spiking_mvau #(
     logic [WEIGHT_WORD-1:0] weight;
     logic issued_q, issued_first_q, issued_last_q;
     logic dot_valid, dot_first, dot_last;
+    localparam int unsigned ROM_CYCLES = BLOCK_ROM ? 2 : 1;
 
     constant_rom #(
         .DEPTH(SF * NF),
         .WIDTH(WEIGHT_WORD),
         .BLOCK(BLOCK_ROM),
+        .OUTPUT_REGISTER(BLOCK_ROM),
         .FILE (WEIGHT_FILE)
     ) i_weights (
         .clk_i,
@@ -190,16 +192,28 @@ module spiking_mvau #(
         .data_o(weight)
     );
 
-    always_ff @(posedge clk_i) begin
-        if (!rst_ni) issued_q <= 1'b0;
-        else if (en) issued_q <= step;
-    end
-    always_ff @(posedge clk_i) begin
-        if (en) begin
-            issued_first_q <= beat_first;
-            issued_last_q  <= beat_last;
-        end
-    end
+    // What goes with the weights of a fold: as many cycles later as these.
+    delay_line #(
+        .WIDTH(1),
+        .DEPTH(ROM_CYCLES)
+    ) i_issued (
+        .clk_i,
+        .rst_ni,
+        .en_i  (en),
+        .data_i(step),
+        .data_o(issued_q)
+    );
+    delay_line #(
+        .WIDTH(2),
+        .DEPTH(ROM_CYCLES),
+        .RESET(1'b0)
+    ) i_issued_fold (
+        .clk_i,
+        .rst_ni,
+        .en_i  (en),
+        .data_i({beat_first, beat_last}),
+        .data_o({issued_first_q, issued_last_q})
+    );
 
     if (SUMS_ONCE && !STATIC_INPUT && !COUNTED) begin : gen_counts
         logic [SIMD*COUNT_BITS-1:0] counts;
@@ -222,7 +236,17 @@ module spiking_mvau #(
         end else begin : gen_counted
             assign element = gen_counts.counts;
         end
-        always_ff @(posedge clk_i) if (en) element_q <= element;
+        delay_line #(
+            .WIDTH(SIMD * FACTOR_BITS),
+            .DEPTH(ROM_CYCLES),
+            .RESET(1'b0)
+        ) i_elements (
+            .clk_i,
+            .rst_ni,
+            .en_i  (en),
+            .data_i(element),
+            .data_o(element_q)
+        );
         product_dot #(
             .SIMD        (SIMD),
             .PE          (PE),
@@ -255,7 +279,17 @@ module spiking_mvau #(
                 assign spike[s*PLANES+:PLANES] = PLANES'(word[s*T*STEP_BITS+:T*STEP_BITS] >> (32'(tf_q) * PLANES));
             end
         end
-        always_ff @(posedge clk_i) if (en) spike_q <= spike;
+        delay_line #(
+            .WIDTH(SIMD * PLANES),
+            .DEPTH(ROM_CYCLES),
+            .RESET(1'b0)
+        ) i_spikes (
+            .clk_i,
+            .rst_ni,
+            .en_i  (en),
+            .data_i(spike),
+            .data_o(spike_q)
+        );
         if (TERNARY) begin : gen_ternary
             ternary_dot #(
                 .SIMD    (SIMD),
