@@ -57,8 +57,10 @@ def dry_run(plan: BuildPlan, release: str = DRY_RELEASE) -> DryRunReport:
         place = Path(name)
         expected = place / "expected.tcl"
         expected.write_text(_expected(build, release), encoding="utf-8")
-        programs = write_stand_ins(place / release / "bin", tclsh, expected)
-        copy = replace(plan, folder=place / "plan")
+        programs = write_stand_ins(place / release / "bin", tclsh)
+        told = {EXPECTED_VARIABLE: str(expected)}
+        steps = tuple(replace(step, environment={**step.environment, **told}) for step in plan.steps)
+        copy = replace(plan, folder=place / "plan", steps=steps)
         try:
             copy.execute(progress=lambda text: None, programs=programs)
         except BuildError as error:
@@ -70,14 +72,13 @@ def dry_run(plan: BuildPlan, release: str = DRY_RELEASE) -> DryRunReport:
     return DryRunReport(release, tuple(step.name for step in plan.steps), commands)
 
 
-def write_stand_ins(folder: Path, tclsh: str, expected: Path) -> Path:
+def write_stand_ins(folder: Path, tclsh: str) -> Path:
     """Executables named as AMD's that run the Tcl stand-ins; returns their folder."""
     folder.mkdir(parents=True)
     for program, script in STAND_INS.items():
         file = folder / program
-        variable = f"{EXPECTED_VARIABLE}={shlex.quote(str(expected))}"
         call = shlex.join([tclsh, str(DRY_RUN_FOLDER / script)])
-        file.write_text(f'#!/bin/sh\n{variable} exec {call} "$@"\n', encoding="utf-8")
+        file.write_text(f'#!/bin/sh\nexec {call} "$@"\n', encoding="utf-8")
         file.chmod(0o755)
     return folder
 

@@ -34,10 +34,13 @@ proc check::spec {path} {
 proc check::links {} {
     set found {}
     foreach {net items} [array get ::bd::members] {
-        if {"external" in $items || [llength $items] != 2 || [bd::port [lindex $items 0] interface] eq ""} {
+        if {[llength $items] != 2 || [bd::port [lindex $items 0] interface] eq ""} {
             continue
         }
         lassign $items one other
+        if {[info exists ::bd::external($one)] || [info exists ::bd::external($other)]} {
+            continue
+        }
         lappend found [expr {[lindex [spec $one] 1] eq "Master" ? [list $one $other] : [list $other $one]}]
     }
     return $found
@@ -106,6 +109,9 @@ proc check::driver {path} {
 
 # Frequency in Hz of a clock that a cell makes
 proc check::frequency {path} {
+    if {[info exists ::bd::external($path)]} {
+        return [dry::value $path CONFIG.FREQ_HZ]
+    }
     set cell [file dirname $path]
     switch [catalog::name_of $cell] {
         processing_system7 {set mhz [divided $path 1000 [catalog::parameter $cell PCW_FPGA0_PERIPHERAL_FREQMHZ]]}
@@ -225,7 +231,7 @@ proc check::reached {master} {
     }
     set found {}
     foreach item $::bd::members($::bd::net($master)) {
-        if {$item eq $master || $item eq "external"} {
+        if {$item eq $master || [info exists ::bd::external($item)]} {
             continue
         }
         set cell [file dirname $item]
@@ -237,6 +243,19 @@ proc check::reached {master} {
             }
         } else {
             lappend found $item
+        }
+    }
+    return $found
+}
+
+# Address spaces that reach a segment
+proc check::spaces_of {segment} {
+    set interface [lindex [dict get [bd::all_segments] $segment] 0]
+    set found {}
+    foreach its [each interface] {
+        lassign $its path bus mode attributes
+        if {[dict get $attributes space] ne "" && $interface in [reached $path]} {
+            lappend found [file dirname $path]/[dict get $attributes space]
         }
     }
     return $found
@@ -258,7 +277,7 @@ proc check::addresses {} {
                 continue
             }
             set mine [lsearch -all -inline -index 1 [lsearch -all -inline -index 0 $::bd::assigned $space] $segment]
-            if {$mine eq "" && [list $space $segment] ni $::bd::excluded} {
+            if {$mine eq "" && !$::bd::automatic && [list $space $segment] ni $::bd::excluded} {
                 dry::collect "address segment $segment is not assigned in $space"
             }
             foreach assigned $mine {

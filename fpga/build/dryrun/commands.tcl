@@ -26,7 +26,7 @@ proc dry::collect {text} {
 proc dry::end_check {} {
     variable findings
     foreach text [lrange $findings 1 end] {
-        puts "ERROR: \[dry run\] $text"
+        say "ERROR: \[dry run\] $text"
     }
     if {$findings ne ""} {
         set first [lindex $findings 0]
@@ -44,6 +44,38 @@ proc command {name flags options operands body} {
     }]
 }
 
+# An option may be abbreviated, as Vivado has it.
+proc dry::full_name {word known} {
+    if {$word in $known || ![regexp {^-[a-zA-Z_]+$} $word]} {
+        return $word
+    }
+    set found [lsearch -all -inline -glob $known $word*]
+    return [expr {[llength $found] == 1 ? $found : $word}]
+}
+
+# Lines for whoever started the script: those of a tool that FINN starts are seen by FINN alone.
+proc dry::say {text} {
+    puts $text
+    if {[info exists ::env(SPIKEFOLD_DRY_RUN)]} {
+        set channel [open $::env(SPIKEFOLD_DRY_RUN).said a]
+        puts $channel $text
+        close $channel
+    }
+}
+
+# Run a script; the first finding, or error of Tcl itself, ends the tool with status 1.
+proc dry::run {script} {
+    variable commands
+    set said [file tail $script]
+    if {[catch {uplevel #0 [list source $script]} message]} {
+        say "ERROR: \[dry run\] $said: $message"
+        # Where in the script, for its author
+        puts $::errorInfo
+        exit 1
+    }
+    say "dry run: $commands commands of $said checked"
+}
+
 proc dry::parse {name given flags options least most optionVar operandsVar} {
     variable commands
     upvar 1 $optionVar option $operandsVar operands
@@ -51,7 +83,7 @@ proc dry::parse {name given flags options least most optionVar operandsVar} {
     incr commands
     set operands {}
     for {set at 0} {$at < [llength $given]} {incr at} {
-        set word [lindex $given $at]
+        set word [full_name [lindex $given $at] [concat $flags $options]]
         if {$word in $flags} {
             set option($word) 1
         } elseif {$word in $options} {
@@ -106,16 +138,48 @@ proc dry::all {kindName {pattern *}} {
     return [lsort -dictionary $found]
 }
 
+# Whether an object passes a filter such as {MODE == Master && NAME =~ M*_AXI}
+proc dry::passes {object filter} {
+    set test {}
+    regsub -all {([A-Za-z_.]+)\s*(==|!=|=~|!~)\s*("[^"]*"|[^\s&|()]+)} $filter \
+        "\[dry::compare [list $object] {\\1} {\\2} \\3\]" test
+    return [expr $test]
+}
+
+proc dry::compare {object key operator value} {
+    set its [described $object $key]
+    switch $operator {
+        == {return [expr {$its eq $value}]}
+        != {return [expr {$its ne $value}]}
+        =~ {return [string match $value $its]}
+        default {return [expr {![string match $value $its]}]}
+    }
+}
+
+# A property, or what a pin or interface is by its cell's ports
+proc dry::described {object key} {
+    if {[kind_of $object] eq "" || ([kind_of $object] eq "port" && [value $object $key] eq "")} {
+        return [bd::describe $object $key]
+    }
+    if {$key eq "NAME" && [value $object NAME] eq ""} {
+        return [file tail $object]
+    }
+    return [value $object $key]
+}
+
 # Properties that may be set, by kind of object; cells and their pins ask the catalog.
 array set dry::writable {
+    port {NAME CONFIG.FREQ_HZ}
+    segment {OFFSET RANGE}
     project {IP_REPO_PATHS BOARD_PART BOARD_PART_REPO_PATHS DEFAULT_LIB TARGET_LANGUAGE XPM_LIBRARIES IP_OUTPUT_REPO}
     fileset {TOP GENERIC INCLUDE_DIRS VERILOG_DEFINE TOP_FILE}
     file {FILE_TYPE SYNTH_CHECKPOINT_MODE USED_IN LIBRARY IS_GLOBAL_INCLUDE}
     run {STRATEGY}
     core {NAME VERSION DISPLAY_NAME DESCRIPTION VENDOR LIBRARY SUPPORTED_FAMILIES CORE_REVISION VENDOR_DISPLAY_NAME
-        COMPANY_URL AUTO_FAMILY_SUPPORT_LEVEL SDX_KERNEL SDX_KERNEL_TYPE XPM_LIBRARIES}
+        IPI_DRC COMPANY_URL AUTO_FAMILY_SUPPORT_LEVEL SDX_KERNEL SDX_KERNEL_TYPE XPM_LIBRARIES}
     businterface {SLAVE_MEMORY_MAP_REF DISPLAY_NAME DESCRIPTION}
     busparameter {VALUE VALUE_RESOLVE_TYPE}
+    packagedfile {TYPE}
     memorymap {DISPLAY_NAME}
     addressblock {USAGE BASE_ADDRESS RANGE WIDTH DISPLAY_NAME}
 }
@@ -130,6 +194,14 @@ proc dry::set_one {key value object} {
         finding "set_property $key: there is no object $object"
     }
     set key [string toupper $key]
+    if {$its eq "port" && $key eq "NAME"} {
+        bd::rename_port $object $value
+        return
+    }
+    if {$its eq "segment"} {
+        bd::move_segment $object $key $value
+        return
+    }
     if {$its eq "cell"} {
         catalog::check_parameter $object $key $value
     } elseif {![info exists writable($its)] || ($key ni $writable($its) && !($its eq "run" && [string match STEPS.* $key]))} {
@@ -142,7 +214,10 @@ proc dry::set_one {key value object} {
 }
 
 proc set_property {args} {
-    dry::parse set_property $args {-quiet} {-dict -name -value -objects} 1 3 option operands
+    dry::parse set_property $args {-quiet} {-dict -name -value -objects} 0 3 option operands
+    if {[info exists option(-name)]} {
+        set operands [list $option(-name) $option(-value) $option(-objects)]
+    }
     if {[info exists option(-dict)]} {
         if {[llength $operands] != 1} {
             dry::finding "set_property -dict takes a dictionary and the object"
@@ -172,10 +247,16 @@ proc set_property {args} {
 proc get_property {args} {
     dry::parse get_property $args {-quiet} {} 2 2 option operands
     lassign $operands key object
-    if {[dry::kind_of $object] eq ""} {
+    if {[llength $object] == 1} {
+        set object [lindex $object 0]
+    }
+    if {[dry::kind_of $object] eq "" && [bd::describe $object NAME] eq ""} {
+        if {[info exists option(-quiet)]} {
+            return ""
+        }
         dry::finding "get_property $key: there is no object $object"
     }
-    return [dry::value $object $key]
+    return [dry::described $object $key]
 }
 
 proc unknown {name args} {

@@ -6,25 +6,84 @@ namespace eval packager {
     variable root ""
 }
 
-# Ports of a Verilog module whose header lists them with constant widths: {name direction bits} each.
-proc packager::ports_of {file module} {
-    set text [dry::read_file $file]
+# Text of a Verilog file without comments and attributes, whose parentheses and commas are none of a list of ports
+proc packager::plain {text} {
     regsub -all {/\*.*?\*/} $text "" text
     regsub -all {//[^\n]*} $text "" text
-    # Attributes: the parentheses and commas in them are none of the list.
     regsub -all {\(\*.*?\*\)} $text "" text
-    if {![regexp -indices "module\\s+${module}\\s*\\(" $text found]} {
-        dry::finding "there is no module $module with a plain list of ports in $file"
+    return $text
+}
+
+# What stands in the parentheses that open at an index
+proc packager::inside {text open} {
+    set depth 0
+    for {set at $open} {$at < [string length $text]} {incr at} {
+        switch [string index $text $at] {
+            ( {incr depth}
+            ) {
+                if {[incr depth -1] == 0} {
+                    return [string range $text $open+1 $at-1]
+                }
+            }
+        }
     }
-    set begin [expr {[lindex $found 1] + 1}]
-    set header [string range $text $begin [string first ")" $text $begin]-1]
+    return ""
+}
+
+# A constant expression of numbers and parameters
+proc packager::evaluate {text parameters what} {
+    for {set depth 0} {$depth < 8} {incr depth} {
+        set words [lsort -unique [regexp -all -inline {[A-Za-z_]\w*} $text]]
+        if {$words eq ""} {
+            if {[catch {expr $text} value]} {
+                dry::finding "$what is $text, which is not understood"
+            }
+            return $value
+        }
+        foreach word $words {
+            if {![dict exists $parameters $word]} {
+                dry::finding "$what depends on $word, which is not known"
+            }
+            regsub -all "\\m$word\\M" $text "([dict get $parameters $word])" text
+        }
+    }
+    dry::finding "$what depends on itself"
+}
+
+# Ports of a Verilog module, {name direction bits} each; widths are numbers and parameters with a number as default.
+proc packager::ports_of {file module} {
+    set text [plain [dry::read_file $file]]
+    if {![regexp -indices "\\mmodule\\s+${module}\\M\\s*#?\\s*\\(" $text found]} {
+        dry::finding "there is no module $module with a list of ports in $file"
+    }
+    set open [lindex $found 1]
+    set parameters {}
+    foreach {_ name value} [regexp -all -inline {\m(?:local)?param(?:eter)?\s+(?:\w+\s+)?(\w+)\s*=\s*([^;,]+);} $text] {
+        dict set parameters $name $value
+    }
+    if {[string first "#" [string range $text {*}$found]] >= 0} {
+        set list [inside $text $open]
+        foreach {_ name value} [regexp -all -inline {(\w+)\s*=\s*([^,]+)(?:,|$)} $list] {
+            dict set parameters $name $value
+        }
+        set open [string first "(" $text [expr {$open + [string length $list] + 2}]]
+    }
     set ports {}
-    foreach part [split $header ,] {
-        if {![regexp {^\s*(input|output|inout)\s+(?:wire|reg|logic)?\s*(?:\[\s*(\d+)\s*:\s*0\s*\])?\s*(\w+)\s*$} $part \
-                _ direction high name]} {
+    set direction ""
+    foreach part [split [inside $text $open] ,] {
+        if {![regexp {^\s*(input|output|inout)?\s*(?:wire|reg|logic)?\s*(?:signed)?\s*(?:\[([^:\]]+):\s*0\s*\])?\s*(\w+)\s*$} $part \
+                _ its high name]} {
             dry::finding "port [string trim $part] of $module is not understood"
         }
-        lappend ports [list $name $direction [expr {$high eq "" ? 1 : $high + 1}]]
+        if {$its ne ""} {
+            set direction $its
+        }
+        set bits 1
+        if {$high ne ""} {
+            set high [evaluate $high $parameters "the width of $name of $module"]
+            set bits [expr {$high + 1}]
+        }
+        lappend ports [list $name $direction $bits]
     }
     return $ports
 }
@@ -34,23 +93,24 @@ proc packager::infer {ports} {
     variable core
     foreach port $ports {
         lassign $port name direction bits
-        set signal($name) [list $direction $bits]
+        set signal([string tolower $name]) [list $direction $bits]
     }
-    foreach {name its} [array get signal] {
-        lassign $its direction bits
-        if {[regexp {^(.+)_tvalid$} $name _ bus]} {
+    foreach port $ports {
+        lassign $port name direction bits
+        if {[regexp -nocase {^(.+)_tvalid$} $name _ bus]} {
             foreach needed {tdata tready} {
-                if {![info exists signal(${bus}_$needed)]} {
-                    dry::finding "the stream $bus has no ${bus}_$needed"
+                if {![info exists signal([string tolower ${bus}_$needed])]} {
+                    dry::finding "the stream $bus has no $needed"
                 }
             }
             add $bus axis [expr {$direction eq "input" ? "slave" : "master"}] \
-                WIDTH [lindex $signal(${bus}_tdata) 1] LAST [info exists signal(${bus}_tlast)]
-        } elseif {[regexp {^(.+)_awvalid$} $name _ bus]} {
+                WIDTH [lindex $signal([string tolower ${bus}_tdata]) 1]
+        } elseif {[regexp -nocase {^(.+)_awvalid$} $name _ bus]} {
+            set address [lindex $signal([string tolower ${bus}_awaddr]) 1]
             add $bus aximm [expr {$direction eq "input" ? "slave" : "master"}] \
-                WIDTH [lindex $signal(${bus}_wdata) 1] ADDRESS_BITS [lindex $signal(${bus}_awaddr) 1]
+                WIDTH [lindex $signal([string tolower ${bus}_wdata]) 1] ADDRESS_BITS $address
             dry::create memorymap $core/map/$bus
-            dry::create addressblock $core/map/$bus/reg0 RANGE [expr {1 << [lindex $signal(${bus}_awaddr) 1]}] USAGE register
+            dry::create addressblock $core/map/$bus/reg0 RANGE [expr {1 << $address}] USAGE register
         } elseif {[regexp {(^|_)a?clk$} $name]} {
             add $name clock [expr {$direction eq "input" ? "slave" : "master"}]
         } elseif {[regexp {(^|_)a?(reset|rst)_?n?$} $name]} {
@@ -59,6 +119,88 @@ proc packager::infer {ports} {
                 dry::create busparameter $core/bus/$name/POLARITY VALUE ACTIVE_LOW
             }
         }
+    }
+}
+
+# Ports of a module that a block design references: its file must be plain Verilog, its clock says which streams it has.
+proc packager::reference {module} {
+    variable core
+    set found ""
+    foreach path $::dry::state(files) {
+        if {[file extension $path] in {.v .sv} && [regexp "\\mmodule\\s+${module}\\M" [plain [dry::read_file $path]]]} {
+            set found $path
+        }
+    }
+    if {$found eq ""} {
+        dry::finding "create_bd_cell -reference: no file of the project has a module $module"
+    }
+    if {[file extension $found] ne ".v"} {
+        dry::finding "create_bd_cell -reference: $module lies in a file of SystemVerilog, which a block design does not take"
+    }
+    set text [dry::read_file $found]
+    set ports [ports_of $found $module]
+    set kept $core
+    set core ref:$module
+    infer $ports
+    set buses {}
+    foreach path [dry::all businterface $core/bus/*] {
+        if {[dry::value $path BUS] ni {clock reset}} {
+            lappend buses [file tail $path]
+        }
+    }
+    if {$buses ne ""} {
+        if {![regexp {ASSOCIATED_BUSIF\s+([\w:]+)} $text _ named]} {
+            dry::finding "the clock of module $module names no streams (ASSOCIATED_BUSIF)"
+        }
+        dry::create busparameter $core/bus/[lindex [clocks $core] 0]/ASSOCIATED_BUSIF VALUE $named
+    }
+    # FINN's padding has an AXI-Lite port that is left open where sizes do not change.
+    set result [lmap spec [component_ports $core] {
+        lset spec 4 [expr {[lindex $spec 2] eq "aximm" ? [dict replace [lindex $spec 4] required 0] : [lindex $spec 4]}]
+    }]
+    foreach port $ports {
+        lassign $port name direction bits
+        if {[dry::kind_of $core/bus/$name] eq "" && ![regexp -nocase {_(t|aw|ar|w|r|b)[a-z]+$} $name]} {
+            lappend result [catalog::pin $name data [expr {$direction eq "input" ? "I" : "O"}] required 0]
+        }
+    }
+    foreach path [array names ::dry::kind $core/*] {
+        unset ::dry::kind($path)
+    }
+    set core $kept
+    return $result
+}
+
+proc packager::clocks {core} {
+    set found {}
+    foreach path [dry::all businterface $core/bus/*] {
+        if {[dry::value $path BUS] eq "clock"} {
+            lappend found [file tail $path]
+        }
+    }
+    return $found
+}
+
+# A block design as a core: its ports, seen from outside
+proc packager::infer_design {} {
+    variable core
+    set buses {}
+    foreach {port spec} [array get ::bd::external] {
+        lassign $spec kind name type mode attributes
+        if {$kind eq "interface"} {
+            add $name $type [expr {$mode eq "Master" ? "slave" : "master"}] WIDTH [dict get $attributes width]
+            lappend buses $name
+        } elseif {$type in {clk rst}} {
+            add $name [dict get {clk clock rst reset} $type] [expr {$mode eq "O" ? "slave" : "master"}]
+            if {$type eq "rst"} {
+                dry::create busparameter $core/bus/$name/POLARITY VALUE [dict get $attributes polarity]
+            } else {
+                dry::create busparameter $core/bus/$name/FREQ_HZ VALUE [dry::value $port CONFIG.FREQ_HZ]
+            }
+        }
+    }
+    foreach clock [clocks $core] {
+        dry::create busparameter $core/bus/$clock/ASSOCIATED_BUSIF VALUE [join $buses :]
     }
 }
 
@@ -73,6 +215,18 @@ command ipx::package_project {-force -import_files} {-root_dir -vendor -library 
         if {![info exists option($needed)]} {
             dry::finding "ipx::package_project has no $needed"
         }
+    }
+    set ::packager::root $option(-root_dir)
+    if {[info exists option(-module)]} {
+        if {$option(-module) ne $::bd::name || !$::dry::state(validated)} {
+            dry::finding "ipx::package_project -module $option(-module): there is no validated block design of that name"
+        }
+        set ::packager::core ipx:$option(-module)
+        dry::create core $::packager::core NAME $option(-module) VERSION 1.0 VENDOR $option(-vendor) \
+            LIBRARY $option(-library)
+        packager::infer_design
+        file mkdir $option(-root_dir)
+        return $::packager::core
     }
     set top [dry::value sources_1 TOP]
     set found ""
@@ -91,7 +245,6 @@ command ipx::package_project {-force -import_files} {-root_dir -vendor -library 
         }
     }
     set ::packager::core ipx:$top
-    set ::packager::root $option(-root_dir)
     dry::create core $::packager::core NAME $top VERSION 1.0 VENDOR $option(-vendor) LIBRARY $option(-library)
     packager::infer [packager::ports_of $found $top]
     return $::packager::core
@@ -135,8 +288,18 @@ proc packager::child {option folder name} {
     return [expr {[dry::kind_of $path] eq "" ? "" : $path}]
 }
 
-command ipx::get_bus_interfaces {} {-of_objects} {1 1} {return [packager::child option /bus/ [lindex $operands 0]]}
-command ipx::get_bus_parameters {} {-of_objects} {1 1} {return [packager::child option / [lindex $operands 0]]}
+command ipx::get_bus_interfaces {} {-of_objects} {0 1} {
+    if {$operands eq ""} {
+        return [dry::all businterface $option(-of_objects)/bus/*]
+    }
+    return [packager::child option /bus/ [lindex $operands 0]]
+}
+command ipx::get_bus_parameters {} {-of_objects} {0 1} {
+    if {$operands eq ""} {
+        return [concat {*}[lmap interface $option(-of_objects) {dry::all busparameter $interface/*}]]
+    }
+    return [packager::child option / [lindex $operands 0]]
+}
 command ipx::get_memory_maps {} {-of_objects} {1 1} {return [packager::child option /map/ [lindex $operands 0]]}
 command ipx::get_address_blocks {} {-of_objects} {1 1} {return [packager::child option / [lindex $operands 0]]}
 command ipx::add_bus_parameter {} {} {2 2} {
@@ -205,13 +368,16 @@ proc packager::component_ports {core} {
             dry::finding "interface $name of the core belongs to no clock (ASSOCIATED_BUSIF)"
         }
         set segments {}
-        if {$bus eq "aximm"} {
+        set space ""
+        if {$bus eq "aximm" && [dry::value $path INTERFACE_MODE] eq "master"} {
+            set space $name
+        } elseif {$bus eq "aximm"} {
             foreach block [dry::all addressblock $core/map/$name/*] {
                 lappend segments [list $name/[file tail $block] 0 [dry::value $block RANGE] 0]
             }
         }
         lappend ports [catalog::interface $name $bus [string totitle [dry::value $path INTERFACE_MODE]] \
-            width [dry::value $path WIDTH] clock [dict get $clocked $name] segments $segments]
+            width [dry::value $path WIDTH] clock [dict get $clocked $name] segments $segments space $space]
     }
     return $ports
 }

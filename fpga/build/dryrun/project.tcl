@@ -111,7 +111,7 @@ command current_fileset {} {} {0 0} {
     return sources_1
 }
 
-command get_filesets {} {} {1 1} {return [dry::all fileset [lindex $operands 0]]}
+command get_filesets {-quiet} {} {1 1} {return [dry::all fileset [lindex $operands 0]]}
 command get_runs {} {} {0 1} {return [dry::all run [expr {$operands eq "" ? "*" : [lindex $operands 0]}]]}
 
 command add_files {-norecurse -quiet} {-fileset} {1 1} {
@@ -121,15 +121,15 @@ command add_files {-norecurse -quiet} {-fileset} {1 1} {
             dry::finding "add_files: there is no file $path"
         }
         set path [file normalize $path]
-        if {$path in $::dry::state(files)} {
-            dry::finding "add_files: $path is in the project already"
+        # One that is in the project already stays as it is.
+        if {$path ni $::dry::state(files)} {
+            lappend ::dry::state(files) $path
+            dry::create file $path
         }
-        lappend ::dry::state(files) $path
-        dry::create file $path
     }
 }
 
-command get_files {-quiet -all} {-of_objects} {0 1} {
+command get_files {-quiet -all} {-of_objects -filter} {0 1} {
     dry::need_project get_files
     set name [lindex $operands 0]
     set found {}
@@ -152,9 +152,6 @@ command update_ip_catalog {-rebuild -scan_changes -quiet} {} {0 0} {
             dry::finding "update_ip_catalog: there is no folder $repository"
         }
         set components [concat [glob -nocomplain $repository/component.xml] [glob -nocomplain $repository/*/component.xml]]
-        if {$components eq ""} {
-            dry::finding "update_ip_catalog: no IP core lies in $repository"
-        }
         foreach component $components {
             set content [dry::read_file $component]
             set ::dry::packaged([dict get $content vlnv]) $content
@@ -164,7 +161,11 @@ command update_ip_catalog {-rebuild -scan_changes -quiet} {} {0 0} {
 
 command get_ipdefs {-all -quiet} {-filter} {0 1} {
     set pattern [expr {$operands eq "" ? "*" : [lindex $operands 0]}]
-    return [catalog::find $pattern]
+    set found [catalog::find $pattern]
+    if {[info exists option(-filter)]} {
+        set found [lmap vlnv $found {expr {[dry::passes $vlnv $option(-filter)] ? $vlnv : [continue]}}]
+    }
+    return $found
 }
 
 command update_compile_order {-quiet} {-fileset} {0 0} {
@@ -196,6 +197,11 @@ command make_wrapper {-top -import -force} {-files -fileset} {0 0} {
     set name [file rootname [file tail $option(-files)]]
     set path [file join $::dry::state(folder) $::dry::state(name).gen sources_1 bd $name hdl ${name}_wrapper.v]
     dry::write_file $path "module ${name}_wrapper; endmodule"
+    # Where FINN's scripts look for it
+    set older [file join $::dry::state(folder) $::dry::state(name).srcs sources_1 bd $name hdl ${name}_wrapper.v]
+    dry::write_file $older "module ${name}_wrapper; endmodule"
+    dry::write_file [file join $::dry::state(folder) $::dry::state(name).gen sources_1 bd $name hw_handoff $name.hwh] \
+        "dry run: no hand-off"
     set ::dry::state(wrapper) ${name}_wrapper
     return [file normalize $path]
 }
@@ -226,8 +232,8 @@ command launch_runs {-quiet} {-jobs -to_step} {1 1} {
         dry::write_file [file join $folder $top.dcp] "dry run: no checkpoint"
         set ::dry::state(synthesised) 1
     } else {
-        if {!$::dry::state(synthesised)} {
-            dry::finding "launch_runs impl_1: the design has not been synthesised"
+        if {!$::dry::state(validated)} {
+            dry::finding "launch_runs impl_1: the block design has not been validated"
         }
         if {[info exists option(-to_step)] && $option(-to_step) eq "write_bitstream"} {
             dry::write_file [file join $folder $top.bit] "dry run: no bitstream"

@@ -49,6 +49,9 @@ command open_solution {-reset} {-flow_target} {1 1} {
 }
 command set_top {} {} {1 1} {set ::hls::top [lindex $operands 0]}
 command add_files {-tb} {-cflags -csimflags} {1 1} {
+    if {$::hls::project eq ""} {
+        dry::finding "add_files: no project is open"
+    }
     foreach path [lindex $operands 0] {
         if {![file exists $path]} {
             dry::finding "add_files: there is no file $path"
@@ -74,6 +77,11 @@ command create_clock {} {-period -name} {0 1} {
     }
     set ::hls::period $option(-period)
 }
+command set_param {} {} {2 2} {return ""}
+foreach name {config_compile config_interface config_rtl config_storage config_dataflow} {
+    command $name {-disable_unroll_code_size_check -m_axi_addr64 -module_auto_prefix} \
+        {-pipeline_style -deadlock_detection -default_slave_interface} {0 0} {hls::need_solution a\ configuration}
+}
 command csim_design {} {-argv -ldflags} {0 0} {hls::need_solution csim_design}
 command csynth_design {} {} {0 0} {
     if {$::hls::files eq "" || $::hls::top eq "" || $::hls::part eq "" || $::hls::period eq ""} {
@@ -91,16 +99,54 @@ command csynth_design {} {} {0 0} {
     set ::hls::synthesised 1
 }
 
-# Streams of the top: s_axis_0 and m_axis_0 of as many bytes as accelerator.hpp says bits.
+# Bits of a type, a number or a constant that a header beside the source defines
+proc hls::bits {text} {
+    if {[string is integer -strict $text]} {
+        return $text
+    }
+    set name [lindex [split $text :] end]
+    foreach header [glob -nocomplain *.hpp] {
+        if {[regexp "\\m$name\\s*=\\s*(\\d+)" [dry::read_file $header] _ bits]} {
+            return $bits
+        }
+    }
+    dry::finding "the width $text of a port is not known"
+}
+
+# Ports of the exported core, as the pragmas and the parameters of the top's source say.
 proc hls::component_ports {} {
     set ports [list [catalog::pin ap_clk clk I] [catalog::pin ap_rst_n rst I polarity ACTIVE_LOW]]
-    foreach header [glob -nocomplain accelerator.hpp] {
-        set text [dry::read_file $header]
-        foreach {name constant mode} {s_axis_0 IN_BITS Slave m_axis_0 OUT_BITS Master} {
-            if {[regexp "$constant\\s*=\\s*(\\d+)" $text _ bits]} {
-                lappend ports [catalog::interface $name axis $mode width [expr {($bits + 7) / 8 * 8}] clock ap_clk]
-            }
+    set text ""
+    foreach path $::hls::files {
+        append text [dry::read_file $path] "\n"
+    }
+    regexp "void\\s+$::hls::top\\s*(\\(\[^)\]*\\))" $text _ header
+    set control 0
+    foreach line [split $text \n] {
+        if {![regexp {^\s*#pragma HLS INTERFACE\s+(.*)$} $line _ words]} {
+            continue
         }
+        regsub -all {\s*=\s*} $words = words
+        regexp {port=(\w+)} $words _ port
+        if {[regexp {\maxis\M} $words]} {
+            if {![regexp "ap_uint<(\[\\w:\]+)>\\s*>\\s*&\\s*$port\\M" $header _ width]} {
+                dry::finding "the stream $port is no parameter of $::hls::top"
+            }
+            set mode [expr {[string match in* $port] || [string match s_* $port] ? "Slave" : "Master"}]
+            lappend ports [catalog::interface $port axis $mode width [expr {([bits $width] + 7) / 8 * 8}] clock ap_clk]
+        } elseif {[regexp {\mm_axi\M} $words]} {
+            if {![regexp "ap_uint<(\\d+)>\\s*\\*\\s*$port\\M" $header _ width]} {
+                dry::finding "the memory $port is no parameter of $::hls::top"
+            }
+            lappend ports [catalog::interface m_axi_gmem aximm Master width $width clock ap_clk \
+                space Data_m_axi_gmem aperture {0 0x10000000000000000}]
+        } elseif {[regexp {\ms_axilite\M} $words]} {
+            set control 1
+        }
+    }
+    if {$control} {
+        lappend ports [catalog::interface s_axi_control aximm Slave width 32 clock ap_clk \
+            segments {{s_axi_control/Reg 0 0x10000 0}} address_bits 6]
     }
     return $ports
 }
@@ -117,7 +163,12 @@ command export_design {-rtl} {-format -ipname -vendor -version -library -display
     dry::write_file [file join $::hls::project $::hls::solution impl ip component.xml] \
         [list vlnv $vlnv ports [hls::component_ports]]
 }
-if {[catch {uplevel #0 [list source $dry::script]} dry::message]} {
-    puts "ERROR: \[dry run\] [file tail $dry::script]: $dry::message"
-    exit 1
+# The script's own exit is its end.
+rename exit dry::leave
+proc exit {{status 0}} {
+    if {$status == 0} {
+        dry::say "dry run: $dry::commands commands of [file tail $dry::script] checked"
+    }
+    dry::leave $status
 }
+dry::run $dry::script

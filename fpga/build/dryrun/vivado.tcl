@@ -20,19 +20,15 @@ if {[lindex $argv 0] eq "-version"} {
     puts "Vivado v$dry::release (dry run)"
     exit 0
 }
+foreach dry::part {commands catalog project packager block_design check finn} {
+    source [file join $dry::here $dry::part.tcl]
+}
 if {[set dry::at [lsearch -exact $argv -source]] < 0} {
-    puts "ERROR: \[dry run\] vivado was given no -source: $argv"
+    dry::say "ERROR: \[dry run\] vivado was given no -source: $argv"
     exit 1
 }
 set dry::script [lindex $argv $dry::at+1]
-foreach dry::part {commands catalog project packager block_design check} {
-    source [file join $dry::here $dry::part.tcl]
-}
 
 set argv {}
 set argc 0
-if {[catch {uplevel #0 [list source $dry::script]} dry::message]} {
-    puts "ERROR: \[dry run\] [file tail $dry::script]: $dry::message"
-    exit 1
-}
-puts "dry run: $dry::commands commands of [file tail $dry::script] checked"
+dry::run $dry::script
