@@ -22,7 +22,7 @@ from pathlib import Path, PurePosixPath
 
 from codegen.errors import SimulationError
 from codegen.render.build import Command, run_tool
-from fpga.build.tools import PYTHON, Tool, check_tools, find_program
+from fpga.build.tools import PYTHON, Tool, check_tools, find_program, search_path
 from fpga.errors import BuildError
 from sca_train.files import only_writer, write_bytes, write_text
 from sca_train.records import RecordError, read_record
@@ -140,10 +140,13 @@ class BuildPlan:
         notes = self._notes()
         return next((step for step in self.steps if not self._is_done(step, notes)), None)
 
-    def execute(self, resume: bool = True, progress: Callable[[str], None] = print) -> dict[str, str]:
+    def execute(
+        self, resume: bool = True, progress: Callable[[str], None] = print, programs: Path | None = None
+    ) -> dict[str, str]:
         """Write the plan and run its steps in order, from the first that is not done; returns the tools' versions.
 
-        ``resume``: False runs all steps again. ``progress`` is told each step. Logs of earlier attempts stay.
+        ``resume``: False runs all steps again. ``progress`` is told each step. ``programs``: a folder of programs that
+        go before those of PATH. Logs of earlier attempts stay.
 
         Raises BuildError, one sentence: before anything runs, where a tool is missing or of another version; where a
         step fails or does not make its outputs, with the first error line of its log.
@@ -152,7 +155,7 @@ class BuildPlan:
             self.write()
             notes = dict(self._notes()) if resume else {}
             first = next((at for at, step in enumerate(self.steps) if not self._is_done(step, notes)), len(self.steps))
-            versions = check_tools(self.tools) if first < len(self.steps) else {}
+            versions = check_tools(self.tools, programs) if first < len(self.steps) else {}
             for step in self.steps[:first]:
                 progress(f"step {step.name}: done before")
             # What a step makes changes what those behind it read: from the first on, all are run.
@@ -160,11 +163,11 @@ class BuildPlan:
             for number, step in enumerate(self.steps[first:], start=first + 1):
                 progress(f"step {number} of {len(self.steps)}: {step.name} ({shlex.join(step.command)})")
                 self._save(notes)
-                notes[step.name] = self._run(step)
+                notes[step.name] = self._run(step, programs)
                 self._save(notes)
         return versions
 
-    def _run(self, step: Step) -> StepNote:
+    def _run(self, step: Step, programs: Path | None) -> StepNote:
         inputs = self._inputs(step)
         for output in step.outputs:
             target = self.path(output)
@@ -177,8 +180,8 @@ class BuildPlan:
         folder.mkdir(parents=True, exist_ok=True)
         log = self.path(step.log)
         _keep_earlier(log)
-        program = find_program(step.command[0]) or step.command[0]
-        environment = dict(step.environment)
+        program = find_program(step.command[0], programs) or step.command[0]
+        environment = {"PATH": search_path(programs), **step.environment}
         if step.command[0] == PYTHON:
             environment.setdefault("PYTHONPATH", str(_PACKAGE_ROOT))
         started = time.monotonic()

@@ -47,20 +47,24 @@ class Tool:
         )
 
 
-def find_program(program: str) -> str | None:
-    """Path of a program: on PATH, or beside the interpreter, where pip puts the programs of its packages."""
-    if program == PYTHON:
-        return sys.executable
+def search_path(programs: Path | None = None) -> str:
+    """PATH as tools are looked up on it: ``programs`` first, last the interpreter's folder, where pip puts programs."""
     beside = str(Path(sys.executable).parent)
-    return shutil.which(program, path=os.pathsep.join((os.environ.get("PATH", os.defpath), beside)))
+    first = (str(programs),) if programs else ()
+    return os.pathsep.join((*first, os.environ.get("PATH", os.defpath), beside))
 
 
-def version_of(tool: Tool) -> str:
+def find_program(program: str, programs: Path | None = None) -> str | None:
+    """Path of a program, see ``search_path``."""
+    return sys.executable if program == PYTHON else shutil.which(program, path=search_path(programs))
+
+
+def version_of(tool: Tool, programs: Path | None = None) -> str:
     """The version that an installed program prints, such as ``2022.2``.
 
     Raises BuildError where the program is missing, does not run, or prints none.
     """
-    path = find_program(tool.program)
+    path = find_program(tool.program, programs)
     if path is None:
         raise BuildError(f"{tool} is needed, and {tool.program} is not on PATH")
     try:
@@ -81,18 +85,19 @@ def version_of(tool: Tool) -> str:
     return found.group(1)
 
 
-def check_tools(tools: Iterable[Tool]) -> dict[str, str]:
+def check_tools(tools: Iterable[Tool], programs: Path | None = None) -> dict[str, str]:
     """The version of each tool, empty where any will do.
 
     Raises BuildError, one sentence, for the first that is missing or of a version that is not accepted.
     """
     versions: dict[str, str] = {}
     for tool in tools:
-        if find_program(tool.program) is None:
+        path = find_program(tool.program, programs)
+        if path is None:
             raise BuildError(f"{tool} is needed, and {tool.program} is not on PATH")
-        versions[tool.program] = version_of(tool) if tool.versions else ""
+        versions[tool.program] = version_of(tool, programs) if tool.versions else ""
         if tool.versions and not tool.accepts(versions[tool.program]):
-            raise BuildError(f"{tool} is needed, and {find_program(tool.program)} is version {versions[tool.program]}")
+            raise BuildError(f"{tool} is needed, and {path} is version {versions[tool.program]}")
     return versions
 
 

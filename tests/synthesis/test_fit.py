@@ -26,8 +26,8 @@ def test_sentence_says_by_how_much_and_what_would_fit() -> None:
     needed = Resources(lut=61_200, ff=3_000, bram36=150.5, dsp=0)
     assert advise(needed, PYNQ, ratio=0.5, weight_bits=4) == (
         "the network does not fit Pynq-Z2: it needs 61,200 of 53,200 LUT (8,000 too many) and 150.5 of 140 BRAM36 "
-        "(10.5 too many); scaled from these figures, RATIO=0.55, or WBITS=2, or BOARD=Ultra96-V2 or ZCU104 or ZCU102 "
-        "would fit (as would more cycles per frame)"
+        "(10.5 too many); scaled from these figures, RATIO=0.55, or WBITS=2, or BOARD=AUP-ZU3 or Ultra96-V2 or "
+        "ZCU104 or ZCU102 would fit (as would more cycles per frame)"
     )
 
 
