@@ -139,7 +139,6 @@ class _Target:
             "action": action,
             "base": f"~/{self.base}" if not self.base.startswith("/") else self.base,
             "token": self.token,
-            "board": self.packed.network.board,
             "needs_pynq": self.packed.network.shell == "dma",
             "needed_bytes": _ROOM * self.packed.unpacked_bytes,
             "sha256": self.packed.sha256,

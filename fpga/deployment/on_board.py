@@ -54,9 +54,6 @@ def look(order: dict[str, Any]) -> dict[str, Any]:
                 f"{sys.executable} there has no {package}, which a PYNQ image brings; "
                 f"elsewhere `python3 -m pip install {package}`"
             )
-    named = os.environ.get("BOARD", "")
-    if not _same_board(named, order["board"]):
-        raise StepError(f"that board calls itself {named}, and the package is for {order['board']}")
     if _by_sudo(order):
         _check_sudo(order)
     base = Path(order["base"]).expanduser()
@@ -166,12 +163,6 @@ def _staging(order: dict[str, Any]) -> Path:
 def _current(base: Path) -> Any:
     link = base / CURRENT
     return link.resolve().name if link.is_symlink() and link.exists() else None
-
-
-def _same_board(named: str, wanted: str) -> bool:
-    """PYNQ's images set BOARD, though not all by the same name: Ultra96 is also what an Ultra96-V2 calls itself."""
-    there, here = (re.sub(r"[^a-z0-9]", "", name.lower()) for name in (named, wanted))
-    return there.startswith(here) or here.startswith(there)
 
 
 def _unpack(package: Path, release: Path) -> None:

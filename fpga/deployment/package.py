@@ -4,8 +4,8 @@ runs/<name>/package/<name>-<board>.zip
     network.json       what the driver knows of the network (fpga/deployment/description.py)
     *.bit, *.hwh       bitstream, and for PYNQ its hardware description; or no-bitstream.txt
     driver/*.whl       the driver (fpga/driver)
-    golden.npz         images uint8 [N, ...], logits int32 [N, classes] of ONNX Runtime, labels int32 [N], -1 where
-                       an image's class is not that of a test set
+    golden.npz         images uint8 [N, ...], logits int32 [N, classes] of ONNX Runtime, and labels int32 [N] where
+                       the images are of a test set
     class_names.txt    one a line, in the order of the logits
     notebook.ipynb     for PYNQ's Jupyter
     README.md LICENSES.md LICENSE SHA256SUMS
@@ -40,7 +40,6 @@ GOLDEN_IMAGES = 100
 CLASS_NAMES_FILE = "class_names.txt"
 PLACEHOLDER_FILE = "no-bitstream.txt"
 ECP5 = "ecp5"
-UNKNOWN_LABEL = -1
 _LICENCE = Path(__file__).parents[2] / "LICENSE"
 
 
@@ -131,7 +130,9 @@ def _golden(run: RunFolder, everything: LabelledImages) -> bytes:
     seen = {label: np.cumsum(labels == label) for label in np.unique(labels)}
     turn = np.array([seen[label][index] for index, label in enumerate(labels)])
     chosen = np.sort(np.argsort(turn, kind="stable")[:GOLDEN_IMAGES])
-    shown = np.full(len(chosen), UNKNOWN_LABEL, np.int32) if everything.shipped else labels[chosen]
+    golden = {"images": everything.images[chosen], "logits": logits[chosen]}
+    if not everything.shipped:
+        golden["labels"] = labels[chosen]
     stream = io.BytesIO()
-    np.savez(stream, images=everything.images[chosen], logits=logits[chosen], labels=shown)
+    np.savez(stream, **golden)
     return stream.getvalue()
