@@ -1,0 +1,56 @@
+"""Driver of spikefold accelerators: open one, classify images on it."""
+
+from __future__ import annotations
+
+from .accelerator import Accelerator, Classification, Measurement, SelfTest
+from .description import Description, read_description
+from .errors import (
+    AcceleratorTimeoutError,
+    BitstreamError,
+    CoreResetError,
+    DescriptionError,
+    DmaError,
+    DriverError,
+    FrameError,
+    ImageError,
+    LengthError,
+    LinkLostError,
+    LongFrameError,
+    MissingPackageError,
+    OverlayError,
+    SelfTestError,
+    SetupError,
+    ShortFrameError,
+    WireError,
+    WrongBoardError,
+    WrongNetworkError,
+)
+
+__all__ = [
+    "Accelerator",
+    "AcceleratorTimeoutError",
+    "BitstreamError",
+    "Classification",
+    "CoreResetError",
+    "Description",
+    "DescriptionError",
+    "DmaError",
+    "DriverError",
+    "FrameError",
+    "ImageError",
+    "LengthError",
+    "LinkLostError",
+    "LongFrameError",
+    "Measurement",
+    "MissingPackageError",
+    "OverlayError",
+    "SelfTest",
+    "SelfTestError",
+    "SetupError",
+    "ShortFrameError",
+    "WireError",
+    "WrongBoardError",
+    "WrongNetworkError",
+    "read_description",
+]
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""How images reach an accelerator: one file a transport, all below ``Transport``."""

@@ -1,0 +1,383 @@
+"""The transport of PYNQ boards: an AXI DMA in simple (register direct) mode, driven by its registers.
+
+PYNQ's own DMA channels wait in loops without an end, in their constructor already, so only its overlay, buffers and
+register access are used. DMA registers: Xilinx PG021, AXI DMA v7.1, tables 2-6 to 2-21.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from pathlib import Path
+from typing import Any, Callable, Iterator
+
+import numpy as np
+
+from .. import registers
+from ..description import Description
+from ..errors import (
+    AcceleratorTimeoutError,
+    BitstreamError,
+    CoreResetError,
+    DmaError,
+    DriverError,
+    LengthError,
+    LongFrameError,
+    MissingPackageError,
+    OverlayError,
+    ShortFrameError,
+    WrongBoardError,
+)
+from ..power import rails_power
+from .transport import SLACK_SECONDS, Deadline, Transport, limit_cycles, most_frames
+
+MM2S = 0x00
+S2MM = 0x30
+DMACR = 0x00
+DMASR = 0x04
+ADDRESS = 0x18
+ADDRESS_MSB = 0x1C
+LENGTH = 0x28
+
+DMACR_RUN = 1 << 0
+DMACR_RESET = 1 << 2
+DMASR_HALTED = 1 << 0
+DMASR_IDLE = 1 << 1
+DMASR_ERRORS = {
+    1 << 4: "internal error: a length of 0, or more data than the buffer was said to hold",
+    1 << 5: "slave error: the memory refused an access",
+    1 << 6: "decode error: an address that no memory has",
+}
+_ANY_ERROR = sum(DMASR_ERRORS)
+
+LENGTH_BITS = 26
+"""Of the DMA's length register as FINN and our block design configure it; the overlay says if it is another."""
+BUFFER_BYTES = 4 << 20
+"""Of one input or output buffer unless a single frame is larger: contiguous memory is scarce on a board."""
+_MINIMUM_POLLS = 64
+"""Register reads are some microseconds: polls before a state that ought to pass is taken for a fault."""
+_DEVICE_TREE_NAME = Path("/proc/device-tree/chosen/pynq_board")
+_AGAIN = "the DMA and the accelerator are reset, so classify again"
+_RELOAD = "open the accelerator again to load its bitstream anew, and power-cycle the board if that does not help"
+_IMAGE_BOARDS = {"ultra96v2": "ultra96"}
+"""Boards whose PYNQ image calls them otherwise."""
+
+
+class DmaTransport(Transport):
+    """Batches through an AXI DMA; ``core`` and ``dma`` read and write registers, ``allocate`` gives DMA buffers."""
+
+    def __init__(
+        self,
+        description: Description,
+        core: Any,
+        dma: Any,
+        allocate: Callable[..., Any],
+        *,
+        length_bits: int = LENGTH_BITS,
+        slack_s: float = SLACK_SECONDS,
+        power: Callable[[], dict[str, float] | None] = lambda: None,
+        keep: Any = None,
+    ) -> None:
+        super().__init__(description, slack_s)
+        self._core = core
+        self._dma = dma
+        self._allocate = allocate
+        self._power = power
+        self._keep = keep
+        self._in_frame = description.input.words * description.input.stream_bytes
+        self._out_frame = description.output.words * description.output.stream_bytes
+        largest = max(self._in_frame, self._out_frame)
+        most_bytes = (1 << length_bits) - 1
+        if largest > most_bytes:
+            raise OverlayError(
+                f"an image takes {largest} bytes, more than the DMA's length register of {length_bits} bits holds",
+                "build the bitstream with a wider length register",
+            )
+        self._max_frames = min(most_frames(description), max(1, min(most_bytes, BUFFER_BYTES) // largest))
+        self._buffers: list[tuple[Any, Any] | None] = [None, None]
+        self._under_way = False
+        self._frames_out = 0
+
+    @property
+    def max_frames(self) -> int:
+        return self._max_frames
+
+    def read(self, offset: int) -> int:
+        return int(self._core.read(offset))
+
+    def write(self, offset: int, value: int) -> None:
+        self._core.write(offset, value)
+
+    def read_power(self) -> dict[str, float] | None:
+        return self._power()
+
+    def close(self) -> None:
+        for turn in range(len(self._buffers)):
+            self._free(turn)
+
+    def reset(self) -> None:
+        """The DMA first, so that it offers and takes no word while the accelerator is reset."""
+        self._dma.write(MM2S + DMACR, DMACR_RESET)
+        for channel in (MM2S, S2MM):
+            self._until(channel + DMACR, DMACR_RESET, self._dma, "the DMA does not end its reset")
+        self.write(registers.CONTROL, registers.CONTROL_RESET)
+        self._until(registers.STATUS, registers.STATUS_RESETTING, self._core, "the accelerator does not end its reset")
+        for channel in (MM2S, S2MM):
+            self._dma.write(channel + DMACR, DMACR_RUN)
+            self._until(channel + DMASR, DMASR_HALTED, self._dma, "the DMA does not start after its reset")
+        self._under_way = False
+        self._frames_out = 0
+
+    def stream(self, batches: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+        turn, before = 0, 0
+        try:
+            for words in batches:  # packs a batch while the one before is under way
+                self._load(turn, words)
+                done = self._finish(1 - turn, before) if before else None
+                self._start(turn, len(words))
+                turn, before = 1 - turn, len(words)
+                if done is not None:
+                    yield done
+            if before:
+                yield self._finish(1 - turn, before)
+        except BaseException as error:
+            # A fault, or a caller that wants no more: nothing stays under way.
+            self._recover(error)
+            raise
+
+    def _recover(self, error: BaseException) -> None:
+        if not self._under_way:
+            return
+        try:
+            self.reset()
+        except DriverError as failed:
+            if not isinstance(error, DriverError):
+                raise
+            error.change(f"{error.what}, and after that {failed.what}", failed.next_step)
+
+    def _load(self, turn: int, words: np.ndarray) -> None:
+        """Copy a batch into an input buffer of which nothing is under way."""
+        pair = self._buffers[turn]
+        if pair is None or len(pair[0]) < len(words):
+            self._free(turn)
+            pair = self._buffers[turn] = self._new_buffers(len(words))
+        # The bytes above those of a word stay zero.
+        pair[0].view(np.ndarray)[: len(words), :, : words.shape[-1]] = words
+        pair[0][: len(words)].flush()
+
+    def _new_buffers(self, frames: int) -> tuple[Any, Any]:
+        rounded = min(self._max_frames, 1 << (frames - 1).bit_length())
+        streams = (self.description.input, self.description.output)
+        shapes = [(max(frames, rounded), stream.words, stream.stream_bytes) for stream in streams]
+        pair = tuple(self._allocate(shape=shape, dtype=np.uint8) for shape in shapes)
+        pair[0].view(np.ndarray)[:] = 0
+        return pair[0], pair[1]
+
+    def _free(self, turn: int) -> None:
+        pair, self._buffers[turn] = self._buffers[turn], None
+        for buffer in pair or ():
+            buffer.freebuffer()
+
+    def _start(self, turn: int, frames: int) -> None:
+        pair = self._buffers[turn]
+        assert pair is not None
+        self._under_way = True
+        pair[1][:frames].flush()  # or lines that the cache writes back later would cover results
+        self._transfer(S2MM, pair[1], frames * self._out_frame)
+        self.write(registers.FRAMES, frames)
+        self.write(registers.CONTROL, registers.CONTROL_START)
+        self._transfer(MM2S, pair[0], frames * self._in_frame)
+
+    def _transfer(self, channel: int, buffer: Any, length: int) -> None:
+        address = int(buffer.physical_address)
+        self._dma.write(channel + ADDRESS, address & 0xFFFFFFFF)
+        self._dma.write(channel + ADDRESS_MSB, address >> 32)
+        self._dma.write(channel + LENGTH, length)
+
+    def _finish(self, turn: int, frames: int) -> np.ndarray:
+        """Wait for a batch; its output words."""
+        pair = self._buffers[turn]
+        assert pair is not None
+        cycles = limit_cycles(self.description, frames)
+        deadline = Deadline(cycles, self.slack_s + cycles / (1e6 * self.description.clock_mhz))
+        idle_polls = 0
+        while not self._is_done(S2MM):
+            status = self._check_flags(frames)
+            busy_cycles = self.read(registers.BUSY_CYCLES)
+            if not status & registers.STATUS_BUSY:
+                idle_polls += 1
+                if idle_polls > _MINIMUM_POLLS and self._frames_gone(frames) != frames:
+                    raise CoreResetError(
+                        f"the accelerator was reset while {_images(frames)} were under way",
+                        f"let only one program use the board; {_AGAIN}",
+                    )
+            if deadline.is_over(busy_cycles):
+                raise self._timeout(frames)
+        self._check_flags(frames)
+        received = self._dma.read(S2MM + LENGTH)
+        if received != frames * self._out_frame:
+            raise LengthError(
+                f"the DMA received {received} bytes for {_images(frames)}, which give {frames * self._out_frame}",
+                f"{_AGAIN}; if it happens again, bitstream and network.json do not belong together",
+            )
+        while not self._is_done(MM2S):
+            if deadline.is_over(0):
+                raise self._timeout(frames)
+        self._check_flags(frames)
+        self._under_way = False
+        self._frames_out += frames
+        pair[1][:frames].invalidate()
+        return np.array(pair[1].view(np.ndarray)[:frames])
+
+    def _is_done(self, channel: int) -> bool:
+        status = self._dma.read(channel + DMASR)
+        if status & _ANY_ERROR:
+            # A packet that the accelerator refused is the cause, the error of the DMA what follows.
+            self._check_flags(0)
+            errors = ", ".join(text for bit, text in DMASR_ERRORS.items() if status & bit)
+            name = "send" if channel == MM2S else "receive"
+            raise DmaError(
+                f"the DMA's {name} channel stopped with an error, status 0x{status:08x} ({errors})",
+                f"{_AGAIN}; if it happens again, {_RELOAD}",
+            )
+        return bool(status & DMASR_IDLE)
+
+    def _check_flags(self, frames: int) -> int:
+        status = self.read(registers.STATUS)
+        if status & registers.STATUS_SHORT:
+            raise ShortFrameError(
+                f"the accelerator received fewer words than {_images(frames)} have",
+                f"{_AGAIN}; if it happens again, bitstream and network.json do not belong together",
+            )
+        if status & registers.STATUS_LONG:
+            raise LongFrameError(
+                f"the accelerator received more words than {_images(frames)} have",
+                f"{_AGAIN}; if it happens again, bitstream and network.json do not belong together",
+            )
+        return status
+
+    def _frames_gone(self, frames: int) -> int:
+        return (self.read(registers.FRAMES_OUT) - self._frames_out) & 0xFFFFFFFF
+
+    def _timeout(self, frames: int) -> AcceleratorTimeoutError:
+        taken = (self.read(registers.FRAMES_IN) - self._frames_out) & 0xFFFFFFFF
+        given = self._frames_gone(frames)
+        sending = "has sent all" if self._dma.read(MM2S + DMASR) & DMASR_IDLE else "still sends"
+        receiving = "has received all" if self._dma.read(S2MM + DMASR) & DMASR_IDLE else "still waits for results"
+        return AcceleratorTimeoutError(
+            f"{_images(frames)} did not end within {limit_cycles(self.description, frames)} cycles: the accelerator "
+            f"took {taken} and gave {given}, the DMA {sending} and {receiving}",
+            f"{_AGAIN}; if it happens again, {_RELOAD}",
+        )
+
+    def _until(self, offset: int, mask: int, where: Any, fault: str) -> None:
+        """Wait until the bits of a register are 0; raises DmaError."""
+        end = time.monotonic() + self.slack_s
+        polls = 0
+        while where.read(offset) & mask:
+            polls += 1
+            if polls > _MINIMUM_POLLS and time.monotonic() > end:
+                raise DmaError(fault, _RELOAD)
+
+
+def _images(frames: int) -> str:
+    return f"the batch of {frames} images" if frames != 1 else "the image"
+
+
+def open_dma(description: Description, *, download: bool = True, slack_s: float = SLACK_SECONDS) -> DmaTransport:
+    """Load the overlay of a package by PYNQ and find the accelerator and its DMA in it.
+
+    download: False where the bitstream is already in the FPGA. Raises SetupError or MissingPackageError.
+    """
+    try:
+        import pynq
+    except ImportError:
+        raise MissingPackageError(
+            "the package pynq is not installed", "run this in the Python of a PYNQ image (`pip install pynq`)"
+        ) from None
+    check_board(description)
+    bitfile = check_bitstream(description)
+    try:
+        overlay = pynq.Overlay(str(bitfile), download=download)
+    except Exception as error:  # PYNQ raises whatever its parsers, drivers and the kernel raise
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise OverlayError(
+            f"PYNQ does not load {bitfile} ({reason})", "run as root, with the .hwh file of the package beside it"
+        ) from error
+    core = _find(overlay.ip_dict, ":spikefold_axi", "accelerator")
+    dma = _find(overlay.ip_dict, "xilinx.com:ip:axi_dma:", "AXI DMA")
+    parameters = {str(name).lower(): value for name, value in dma.get("parameters", {}).items()}
+    if int(parameters.get("c_include_sg", 0)):
+        raise OverlayError("the overlay's AXI DMA is in scatter-gather mode", "configure it for simple mode")
+    return DmaTransport(
+        description,
+        pynq.MMIO(core["phys_addr"], core["addr_range"]),
+        pynq.MMIO(dma["phys_addr"], dma["addr_range"]),
+        pynq.allocate,
+        length_bits=int(parameters.get("c_sg_length_width", LENGTH_BITS)),
+        slack_s=slack_s,
+        power=rails_power(pynq),
+        keep=overlay,
+    )
+
+
+def board_name() -> str | None:
+    """What PYNQ's image calls this board: the variable BOARD, or the device tree's entry; None where neither says."""
+    name = os.environ.get("BOARD")
+    if name:
+        return name
+    try:
+        return _DEVICE_TREE_NAME.read_bytes().decode("ascii", "replace").strip("\0\n ") or None
+    except OSError:
+        return None
+
+
+def check_board(description: Description) -> None:
+    """Raise WrongBoardError where this board has another name than the bitstream's; one without a name passes."""
+    name = board_name()
+    if name is not None and _plain(name) != _plain(description.board):
+        raise WrongBoardError(
+            f"the bitstream is built for {description.board}, and this board is a {name}",
+            f"build it with `make bitstream BOARD=...` for this board (the variable BOARD says {name})",
+        )
+
+
+def _plain(name: str) -> str:
+    plain = "".join(character for character in name.lower() if character.isalnum())
+    return _IMAGE_BOARDS.get(plain, plain)
+
+
+def check_bitstream(description: Description) -> Path:
+    """The bitstream of a package; raises BitstreamError unless it is there and has the digest of network.json."""
+    if description.bitstream is None:
+        raise BitstreamError(
+            "the package holds a placeholder for the bitstream", "build it with `make bitstream`, then package again"
+        )
+    file = description.folder / description.bitstream
+    digest = hashlib.sha256()
+    try:
+        with file.open("rb") as stream:
+            for piece in iter(lambda: stream.read(1 << 20), b""):
+                digest.update(piece)
+    except OSError as error:
+        raise BitstreamError(
+            f"bitstream {file} cannot be read ({error.strerror or error})", "copy the whole package again"
+        ) from None
+    if digest.hexdigest() != description.bitstream_sha256:
+        raise BitstreamError(
+            f"bitstream {file} is damaged: its SHA-256 is {digest.hexdigest()[:16]}..., "
+            f"and network.json says {str(description.bitstream_sha256)[:16]}...",
+            "it was not loaded; copy the whole package again",
+        )
+    return file
+
+
+def _find(ip_dict: Any, kind: str, name: str) -> Any:
+    found = [ip for ip in ip_dict.values() if kind in str(ip.get("type", ""))]
+    if len(found) != 1:
+        raise OverlayError(
+            f"the overlay has {len(found)} IP cores that are the {name}, and 1 is needed",
+            "load the overlay of the package, with its own .hwh file",
+        )
+    return found[0]

@@ -1,0 +1,90 @@
+"""The shells around an accelerator: what turns its two streams into a core with registers, a transport and a top.
+
+Logic lies in the plain SystemVerilog files of this folder; the two templates only write widths and wiring.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Literal, get_args
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from codegen.cores.core import Stream
+from codegen.digests import sources_digest
+from codegen.render.manifest import read_manifest
+from fpga.errors import BuildError
+from sca_train.files import write_text
+
+Shell = Literal["axi", "axi-hls", "uart"]
+"""AXI with the accelerator inside, AXI for an accelerator of Vitis HLS beside it, UART with the accelerator inside."""
+
+SHELL_DIR = Path(__file__).parent
+RULES = tuple(SHELL_DIR / "rules" / name for name in ("axi_stream_rules.sv", "axi_lite_rules.sv", "shell_rules.sv"))
+"""Assertions of the AXI rules, bound to the shells' modules: a simulator takes them beside a shell's files."""
+TOPS: dict[Shell, str] = {"axi": "spikefold_axi", "axi-hls": "spikefold_axi_shell", "uart": "spikefold_uart"}
+"""The top module of each shell, which lies in the file of that name."""
+NETWORK_DIGITS = 8
+"""Hexadecimal digits of the sources' digest that the register NETWORK shows."""
+MAX_STREAM_BYTES = 128
+"""The widest stream of an AXI DMA."""
+
+_COMMON = ("stream_register.sv", "word_counter.sv", "frame_clock.sv", "frame_shell.sv")
+_SOURCES: dict[Shell, tuple[str, ...]] = {
+    "axi": (*_COMMON, "axi_lite_registers.sv"),
+    "axi-hls": (*_COMMON, "axi_lite_registers.sv"),
+    "uart": (*_COMMON,),
+}
+_TEMPLATES: dict[Shell, str] = {
+    "axi": "spikefold_axi.v.j2",
+    "axi-hls": "spikefold_axi.v.j2",
+    "uart": "spikefold_uart.v.j2",
+}
+
+
+def stream_bytes(stream: Stream) -> int:
+    """Bytes of a stream's word on its way to or from a DMA: the smallest power of two that holds it.
+
+    Raises BuildError where that is more than a DMA moves.
+    """
+    width = 1 << (stream.bytes - 1).bit_length()
+    if width > MAX_STREAM_BYTES:
+        raise BuildError(
+            f"a word of the accelerator has {stream.bytes} bytes, but a DMA moves at most {MAX_STREAM_BYTES}; fold the "
+            "first or last layer over more cycles (a smaller SIMD or PE)"
+        )
+    return width
+
+
+def network_digits(rtl: Path) -> str:
+    """What the register NETWORK of a bitstream shows: the first hexadecimal digits of the digest of rtl/."""
+    return sources_digest(rtl)[:NETWORK_DIGITS]
+
+
+def write_shell(run_rtl: Path, shell: Shell, folder: Path) -> tuple[Path, ...]:
+    """Write the files of a shell for the accelerator in a run's rtl/; returns them in compile order, the top last.
+
+    The accelerator's own files are not among them: they are those of rtl/files.txt, and go before. The top's name is
+    that of ``TOPS``.
+    Raises BuildError for an unknown shell or too wide a stream, and RenderError where rtl/ is damaged.
+    """
+    if shell not in get_args(Shell):
+        raise BuildError(f"there is no shell {shell}; there are {', '.join(get_args(Shell))}")
+    manifest = read_manifest(run_rtl)
+    values = {
+        "module": TOPS[shell],
+        "accelerator": shell != "axi-hls",
+        "input": manifest.input,
+        "output": manifest.output,
+        "network": network_digits(run_rtl),
+    }
+    if shell != "uart":
+        values["input_stream_bytes"] = stream_bytes(manifest.input)
+        values["output_stream_bytes"] = stream_bytes(manifest.output)
+    folder.mkdir(parents=True, exist_ok=True)
+    files = [Path(shutil.copyfile(SHELL_DIR / name, folder / name)) for name in _SOURCES[shell]]
+    environment = Environment(loader=FileSystemLoader(SHELL_DIR), undefined=StrictUndefined, keep_trailing_newline=True)
+    top = folder / f"{TOPS[shell]}.v"
+    write_text(top, environment.get_template(_TEMPLATES[shell]).render(values))
+    return (*files, top)
