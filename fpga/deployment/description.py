@@ -16,7 +16,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from codegen.cores.core import Stream
 from codegen.current import require_made
 from codegen.digests import file_digest, sources_digest
 from codegen.export.onnx_reader import read_model
@@ -25,12 +24,10 @@ from codegen.results import RtlSimulationResult
 from codegen.run_folder import RunFolder
 from fpga.boards import Board
 from fpga.errors import BuildError
+from fpga.shells import network_digits, stream_bytes
 
 DESCRIPTION_FILE = "network.json"
 FORMAT = 1
-NETWORK_DIGITS = 8
-"""Hexadecimal digits of the sources' digest that the shell's register NETWORK holds."""
-LARGEST_STREAM_BYTES = 128
 
 Shell = Literal["dma", "uart"]
 
@@ -110,7 +107,7 @@ def network_description(
         board=board.name,
         shell=shell,
         clock_mhz=clock_mhz,
-        network=digest[:NETWORK_DIGITS],
+        network=network_digits(rtl),
         sources_sha256=digest,
         bitstream=bitstream.name if bitstream else None,
         bitstream_sha256=file_digest(bitstream) if bitstream else None,
@@ -134,20 +131,6 @@ def network_description(
         class_names=properties.class_names or tuple(str(number) for number in range(properties.classes)),
         cycles=_cycles(run, digest),
     )
-
-
-def stream_bytes(stream: Stream) -> int:
-    """Bytes that a word takes on an AXI stream: the smallest power of two that holds it.
-
-    Raises BuildError where that is more than a DMA carries.
-    """
-    size = 1 << (stream.bytes - 1).bit_length()
-    if size > LARGEST_STREAM_BYTES:
-        raise BuildError(
-            f"a word of {stream.lanes} lanes has {stream.bytes} bytes, and an AXI DMA carries {LARGEST_STREAM_BYTES}; "
-            "fold the first and the last layer to fewer lanes (SIMD, PE)"
-        )
-    return size
 
 
 def _cycles(run: RunFolder, sources: str) -> FrameCycles:
