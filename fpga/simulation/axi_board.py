@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import subprocess
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -69,8 +70,8 @@ class SimulatedAxiBoard:
     """The board; use it in a ``with`` block, or call ``close``.
 
     It is what the driver's simulation transport takes (``core``, ``dma``, ``allocate``, ``length_bits``,
-    ``read_power``). Memory that a processor's cache has not written back (``flush``) is not seen by the DMA, and what the
-    DMA has written is not seen before ``invalidate``: buffers are copies, as on a board whose caches are not coherent.
+    ``read_power``). The DMA does not see what has not been written back (``flush``), and what it has written is not
+    seen before ``invalidate``: buffers are copies, as on a board whose caches are not coherent.
     """
 
     def __init__(self, program: str, working_folder: str, options: AxiBoardOptions) -> None:
@@ -98,10 +99,8 @@ class SimulatedAxiBoard:
         """End the program."""
         for pipe in (self._process.stdin, self._process.stdout):
             assert pipe is not None
-            try:
+            with suppress(BrokenPipeError):
                 pipe.close()
-            except BrokenPipeError:
-                pass
         self._process.wait()
 
     def reset(self) -> None:
@@ -145,7 +144,7 @@ class SimulatedAxiBoard:
 
     def read_power(self) -> None:
         """A simulated board measures no power."""
-        return None
+        return
 
     def _count_access(self) -> None:
         self._accesses += 1

@@ -42,6 +42,7 @@ def package_folder(folder: Path, rtl: Path, shape: tuple[int, ...], **changes: A
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "network.json").write_text(json.dumps(content))
     (folder / "spikefold.bit").write_bytes(BITSTREAM)
+    (folder / "spikefold.hwh").write_text("what a block design holds")
     return folder
 
 

@@ -203,6 +203,7 @@ class DmaTransport(Transport):
         deadline = Deadline(cycles, self.slack_s + cycles / (1e6 * self.description.clock_mhz))
         idle_polls = 0
         while not self._is_done(S2MM):
+            self._is_done(MM2S)  # or its error
             status = self._check_flags(frames)
             busy_cycles = self.read(registers.BUSY_CYCLES)
             if not status & registers.STATUS_BUSY:
