@@ -57,7 +57,7 @@ KEPT_STAYS = case "$$RUN_DIR" in runs/zoo/*) \
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo demo-cifar test lint train sweep figures export hls csim rtlsim synth report classify \
-	bitstream deploy bench clean
+	bitstream package deploy bench clean
 
 help: ## this list
 	@echo "spikefold: deep spiking networks from training to an FPGA"
@@ -90,7 +90,7 @@ help: ## this list
 	@echo "  SCORES      sweep: membrane, spikes, gamma, weight-l1 [preset]"
 	@echo "  RUNS        run and sweep folders that figures reads [runs/<RUN>-sweep or runs/<RUN>]"
 	@echo "  BOARD       one of fpga/boards/, such as Ultra96-V2, or none     [$(BOARD)]"
-	@echo "  IMPL        which variant FINN's graph names: hls, rtl         [$(IMPL)]"
+	@echo "  IMPL        which variant FINN's graph names, and a bitstream is of: hls, rtl [$(IMPL)]"
 	@echo "  CYCLES      target cycles per frame to fold for"
 	@echo "  FOLDING     folding JSON (FINN's format) instead of CYCLES"
 	@echo "  LUT_SHARE   or: the fastest within this share of the board's LUTs  [0.15]"
@@ -98,9 +98,15 @@ help: ## this list
 	@echo "  IMAGES      images to simulate                      [csim: whole test set, rtlsim: 32]"
 	@echo "  IMAGE       picture that classify takes: PNG, JPEG, BMP, GIF, PPM, WebP"
 	@echo "  BACKEND     what classifies it: onnx, csim, rtl     [$(BACKEND)]"
+	@echo "  SHELL_FLOW  around the accelerator on a PYNQ board: dma, or finn (FINN's own) [dma]"
+	@echo "  DRYRUN      1: write a bitstream's files and check them without Vivado"
+	@echo "  SHOW        1: print the steps of a bitstream and do nothing"
+	@echo "  RESTART     1: build a bitstream from its first step again"
+	@echo "  HOST        [user@]address of the PYNQ board that deploy goes to"
+	@echo "  PORT        of ssh there [22], or the serial port of an ECP5 board [found by USB]"
 	@echo "  BOARD_NETWORK  network of zoo/ that demo-cifar takes        [$(BOARD_NETWORK)]"
 	@echo "  BENCH       train-speed, count-speed, sca-overhead, train-memory, mini, mlp, vgg16,"
-	@echo "              resnet20, preresnet20, dvs-digits,"
+	@echo "              resnet20, preresnet20, dvs-digits, open-bitstream,"
 	@echo "              random-networks, random-cores, fuzz: any, with --first SEED and --count N;"
 	@echo "              killed: stages killed at random moments, with --kills N and --seed S;"
 	@echo "              soak: random images for --minutes N through csim, --count N in Verilator [all]"
@@ -162,11 +168,16 @@ report: $(VENV)/.installed ## report.json and report.html
 classify: $(VENV)/.installed ## class names and counts of one picture: RUN=... IMAGE=cat.png BACKEND=onnx
 	@$(BIN)/python -m codegen classify "$$RUN_DIR" --image="$$IMAGE_FILE" --backend $(call given,BACKEND)
 
-bitstream: $(VENV)/.installed ## (needs Vivado) bitstream for the board
-	@$(BIN)/python -m fpga bitstream "$$RUN_DIR" --board $(call given,BOARD)
+bitstream: $(VENV)/.installed ## bitstream: ECP5 boards with the open tools installed here, PYNQ boards with Vivado
+	@$(BIN)/python -m fpga bitstream "$$RUN_DIR" --board $(call given,BOARD) --impl $(call given,IMPL) \
+		$(call option,--shell-flow,SHELL_FLOW) $(if $(DRYRUN),--dry-run) $(if $(SHOW),--show) $(if $(RESTART),--restart)
 
-deploy: $(VENV)/.installed ## (needs a board) copy bitstream and driver
-	@$(BIN)/python -m fpga deploy "$$RUN_DIR" --board $(call given,BOARD)
+package: $(VENV)/.installed ## one zip for the board: bitstream, driver, golden vectors, notebook
+	@$(BIN)/python -m fpga package "$$RUN_DIR" --board $(call given,BOARD)
+
+deploy: $(VENV)/.installed ## package, copy to the board (HOST=user@board), install, self-test
+	@$(BIN)/python -m fpga deploy "$$RUN_DIR" --board $(call given,BOARD) \
+		$(call option,--host,HOST) $(call option,--port,PORT)
 
 bench: $(VENV)/.installed ## the figures of docs/benchmarks.md, and the slow tests
 	@$(BIN)/python -m bench $(BENCH)

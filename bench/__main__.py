@@ -1,5 +1,5 @@
 """`python -m bench [NAME ...]`: run whole pipelines (mini, mlp, vgg16, resnet20, ...), measure training, compare random
-networks, cores and images with their reference, or kill stages; print the figures."""
+networks, cores and images with their reference, kill stages, build a bitstream by open tools; print the figures."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import platform
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,15 @@ from bench.command import natural, positive, run_command
 from bench.fuzz import INPUT_COUNT, fuzz
 from bench.killed import KILLS, killed
 from bench.machine import cpu_name, memory_gib
+from bench.open_bitstream import print_bitstream
 from bench.random_cores import CORE_COUNT, random_cores
 from bench.random_networks import NETWORK_COUNT, random_networks
 from bench.soak import MINUTES, SOAK_IMAGES, soak
 from bench.training import count_speed, sca_overhead, train_memory, train_speed
 from codegen.cores.core import FIFO_DEPTHS
 from codegen.run_folder import RunFolder
+from fpga.boards.ecp5 import BOARDS as OPEN_BOARDS
+from fpga.boards.ecp5 import Ecp5Board
 from sca_train.command_line import Parser
 
 
@@ -71,7 +74,8 @@ COMPARISONS = {"random-networks": random_networks, "random-cores": random_cores,
 
 KILLED = "killed"
 SOAK = "soak"
-NAMES = (*MEASUREMENTS, *PIPELINES, *COMPARISONS, KILLED, SOAK)
+OPEN_BITSTREAM = "open-bitstream"
+NAMES = (*MEASUREMENTS, *PIPELINES, *COMPARISONS, KILLED, SOAK, OPEN_BITSTREAM)
 
 
 def run_stage(*arguments: str) -> float:
@@ -110,6 +114,15 @@ def soaked_run(folder: Path) -> Path:
     run = folder / "bench-soak"
     make_sources(PIPELINES["mini"], str(run))
     return run
+
+
+def open_bitstream(folder: Path, given: Path | None, board: Ecp5Board) -> None:
+    """Build the bitstream of a run that has sources, or of the demo network, trained, and print its figures."""
+    run = given or folder / f"bench-{OPEN_BITSTREAM}"
+    if given is None:
+        make_sources(replace(PIPELINES["mini"], board=board.name), str(run))
+    run_stage("fpga", "bitstream", str(run), "--board", board.name, "--restart")
+    print_bitstream(RunFolder(run), board)
 
 
 def load_json(path: Path) -> dict[str, Any]:
@@ -171,7 +184,7 @@ def main() -> int:
         help=f"how many [{NETWORK_COUNT} networks, {CORE_COUNT} cores, {INPUT_COUNT} inputs, "
         f"{SOAK_IMAGES} images in Verilator]",
     )
-    parser.add_argument("--run", type=Path, help="run folder with sources that is soaked [the demo network, trained]")
+    parser.add_argument("--run", type=Path, help="run folder with sources that is soaked, or built [the demo network]")
     parser.add_argument("--minutes", type=positive, default=MINUTES, help="of csim in a soak [%(default)s]")
     parser.add_argument("--kills", type=positive, default=KILLS, help="how often stages are killed [%(default)s]")
     parser.add_argument("--seed", type=int, default=0, help="of the moments at which they are [%(default)s]")
@@ -194,6 +207,9 @@ def main() -> int:
         if name == SOAK:
             run = RunFolder(arguments.run or soaked_run(arguments.folder))
             wrong += soak(run, arguments.first, arguments.minutes, arguments.count or SOAK_IMAGES)
+            continue
+        if name == OPEN_BITSTREAM:
+            open_bitstream(arguments.folder, arguments.run, OPEN_BOARDS[0])
             continue
         seconds = run_pipeline(name, PIPELINES[name], arguments.folder)
         print_table(name, arguments.folder / f"bench-{name}", seconds)

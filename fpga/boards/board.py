@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Family = Literal["xc7", "xcup"]
+Family = Literal["xc7", "xcup", "ecp5"]
 
 ZYNQ_7000_TARGET_MHZ = 100
 ULTRASCALE_PLUS_TARGET_MHZ = 200
@@ -21,7 +21,8 @@ class Board:
 
     ``clock_mhz`` is a design target used to turn cycles into frames per second: no timing analysis stands behind it.
     ``finn_name`` is what FINN calls the board, ``part`` the part that FINN builds for under that name
-    (``finn.util.basic.pynq_part_map``), ``family`` what Yosys calls its architecture.
+    (``finn.util.basic.pynq_part_map``), ``family`` what Yosys calls its architecture. ``lut`` counts six-input LUTs,
+    in which foldings are estimated, or smaller ones, of which ``luts_per_lut6`` stand for such a one.
     """
 
     name: str
@@ -34,3 +35,4 @@ class Board:
     uram: int
     dsp: int
     clock_mhz: int
+    luts_per_lut6: float = 1.0

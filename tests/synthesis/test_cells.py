@@ -44,3 +44,31 @@ def test_ultrascale_cells() -> None:
 def test_a_cell_of_unknown_size_is_an_error() -> None:
     with pytest.raises(SynthesisError, match=r"^the netlist holds cells whose size is not known: \$mul, URAM288$"):
         core_use(statistics(1, LUT6=1, URAM288=1, **{"$mul": 2}))
+
+
+def test_ecp5_cells() -> None:
+    use = core_use(
+        {
+            "design": {
+                "num_cells_by_type": {
+                    "LUT4": 30,
+                    "CCU2C": 5,
+                    "PFUMX": 7,
+                    "L6MUX21": 3,
+                    "TRELLIS_DPR16X4": 2,
+                    "TRELLIS_FF": 11,
+                    "DP16KD": 3,
+                    "MULT18X18D": 4,
+                }
+            }
+        },
+        "ecp5",
+    )
+    assert use.resources.lut == 30 + 5 * 2 + 2 * 4
+    assert (use.memory_luts, use.carry_bits) == (8, 10)
+    assert (use.resources.ff, use.resources.bram36, use.resources.dsp) == (11, 1.5, 4)
+
+
+def test_a_cell_of_another_family_is_an_error() -> None:
+    with pytest.raises(SynthesisError, match=r"^the netlist holds cells whose size is not known: LUT6$"):
+        core_use(statistics(1, LUT6=1), "ecp5")
