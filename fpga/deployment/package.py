@@ -19,12 +19,13 @@ from pathlib import Path
 
 import numpy as np
 
-from codegen.current import load_results, require_made
+from codegen.current import load_results
 from codegen.results import BitstreamResult
 from codegen.run_folder import RunFolder, only_stage
 from codegen.run_inputs import LabelledImages, load_test_set
 from codegen.verify.golden import golden_logits
 from fpga.boards import Board
+from fpga.boards.ecp5 import Ecp5Board
 from fpga.deployment.archive import archive
 from fpga.deployment.description import DESCRIPTION_FILE, DeployedNetwork, Shell, network_description
 from fpga.deployment.driver_wheel import driver_wheel
@@ -39,7 +40,6 @@ GOLDEN_IMAGES = 100
 """Enough to see a wrong bit, and seconds on the slowest wire."""
 CLASS_NAMES_FILE = "class_names.txt"
 PLACEHOLDER_FILE = "no-bitstream.txt"
-ECP5 = "ecp5"
 _LICENCE = Path(__file__).parents[2] / "LICENSE"
 
 
@@ -68,7 +68,6 @@ def make_package(run: RunFolder, board: Board, data: Path | None = None) -> Path
     in its place. Raises RunFolderError naming the stage to run for what is missing or stale, BuildError for a
     bitstream of another shell than the driver's.
     """
-    require_made(run, "rtl")
     with only_stage(run):
         result = load_results(run).bitstream
         loaded = _loaded(run, board, result)
@@ -95,7 +94,7 @@ def make_package(run: RunFolder, board: Board, data: Path | None = None) -> Path
 
 
 def _loaded(run: RunFolder, board: Board, result: BitstreamResult | None) -> _Loaded:
-    shell: Shell = "uart" if board.family == ECP5 else "dma"
+    shell: Shell = "uart" if isinstance(board, Ecp5Board) else "dma"
     if result is None or result.board != board.name:
         return _Loaded(shell, board.clock_mhz, ())
     if result.shell != shell:
@@ -117,7 +116,6 @@ def _loaded(run: RunFolder, board: Board, result: BitstreamResult | None) -> _Lo
 
 def current_network(run: RunFolder, board: Board) -> DeployedNetwork:
     """What network.json of a package made now would say; errors as ``make_package``."""
-    require_made(run, "rtl")
     loaded = _loaded(run, board, load_results(run).bitstream)
     return network_description(run, board, loaded.bitstream, loaded.shell, loaded.clock_mhz)
 
@@ -130,9 +128,9 @@ def _golden(run: RunFolder, everything: LabelledImages) -> bytes:
     seen = {label: np.cumsum(labels == label) for label in np.unique(labels)}
     turn = np.array([seen[label][index] for index, label in enumerate(labels)])
     chosen = np.sort(np.argsort(turn, kind="stable")[:GOLDEN_IMAGES])
-    golden = {"images": everything.images[chosen], "logits": logits[chosen]}
-    if not everything.shipped:
-        golden["labels"] = labels[chosen]
     stream = io.BytesIO()
-    np.savez(stream, **golden)
+    if everything.shipped:
+        np.savez(stream, images=everything.images[chosen], logits=logits[chosen])
+    else:
+        np.savez(stream, images=everything.images[chosen], logits=logits[chosen], labels=labels[chosen])
     return stream.getvalue()

@@ -30,7 +30,7 @@ _REASONS = (
         "it refuses the login; copy your key there once, `ssh-copy-id -p {port} {host}`",
     ),
     (
-        r"connection (closed|reset)|closed by remote host|lost connection|broken pipe|disconnect|kex_exchange|not responding",
+        r"connection (closed|reset)|closed by remote|lost connection|broken pipe|disconnect|kex_|not responding",
         "the connection broke",
     ),
 )

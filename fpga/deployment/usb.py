@@ -15,7 +15,7 @@ from pathlib import Path
 
 from codegen.run_folder import RunFolder
 from codegen.scratch import scratch_folder
-from fpga.boards import Board
+from fpga.boards.ecp5 import Ecp5Board
 from fpga.deployment.deploy import DEFAULT_TIMEOUT
 from fpga.deployment.errors import DeployError
 from fpga.deployment.figures import Figures
@@ -51,7 +51,7 @@ class UsbReport:
 
 def deploy_usb(
     run: RunFolder,
-    board: Board,
+    board: Ecp5Board,
     port: str | None = None,
     *,
     baud: int = DEFAULT_BAUD,
@@ -74,23 +74,20 @@ def deploy_usb(
     return UsbReport(board.name, found, figures)
 
 
-def program(board: Board, bitstream: Path) -> None:
+def program(board: Ecp5Board, bitstream: Path) -> None:
     """Load a bitstream into the FPGA of a board by openFPGALoader; DeployError with the reason where that fails."""
     loader = _loader()
-    name = str(getattr(board, "loader_name", "") or board.name.lower())
+    command = [loader, "-b", board.loader_name, str(bitstream)]
     try:
-        done = subprocess.run(
-            [loader, "-b", name, str(bitstream)], capture_output=True, text=True, timeout=_LOADER_SECONDS, check=False
-        )
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_LOADER_SECONDS, check=False)
     except subprocess.TimeoutExpired:
         raise DeployError(f"{board.name} was not programmed: {Path(loader).name} did not end") from None
     if done.returncode:
         said = [line.strip() for line in (done.stdout + done.stderr).splitlines() if line.strip()] or ["nothing"]
         known = (reason for words, reason in _REASONS.items() if any(words in line.lower() for line in said))
         line = next((line for line in said if "open" in line or "fail" in line.lower()), said[-1])
-        raise DeployError(
-            f"{board.name} was not programmed: {next(known, 'openFPGALoader says: {said}').format(said=line)}"
-        )
+        reason = next(known, "openFPGALoader says: {said}").format(said=line)
+        raise DeployError(f"{board.name} was not programmed: {reason}")
 
 
 def _loader() -> str:
