@@ -293,6 +293,19 @@ def test_a_self_test_with_other_logits(
     unharmed()
 
 
+def test_a_self_test_that_does_not_end(
+    deployed: DeployedBoard, run: RunFolder, board: Board, unharmed: Unharmed
+) -> None:
+    hanging = deployed.folder / "hanging"
+    hanging.mkdir()
+    (hanging / "sitecustomize.py").write_text("import sys, time\nif 'self-test' in sys.orig_argv: time.sleep(60)\n")
+    deployed.restart(PYTHONPATH=f"{hanging}:{deployed.variables['PYTHONPATH']}")
+    sentence = refused(deployed, run, board, timeout=4.0)
+    matches(f"failed while testing: the self-test did not end within 4 s; {NOTHING_LEFT}", sentence)
+    deployed.restart()
+    unharmed()
+
+
 def test_a_bitstream_of_another_network(
     deployed: DeployedBoard, run: RunFolder, board: Board, unharmed: Unharmed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
