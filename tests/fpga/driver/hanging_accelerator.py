@@ -1,4 +1,4 @@
-"""An accelerator that hangs: a stand-in for rtl/ whose frames of 4 bytes give their sum, but for those that begin 0xEE."""
+"""An accelerator that hangs, as a rendered rtl/: frames of 4 bytes give their sum, but for 0xEE first."""
 
 from __future__ import annotations
 

@@ -68,8 +68,9 @@ class UartTransport(Transport):
         self.port = port
         self.baud = baud
         self._line: Any | None = None
-        self._stale = False
-        self._open()
+        self._stale = True
+        """Whether answers may come that are about earlier packets, of this program or of one before."""
+        self._settle()
 
     @property
     def max_frames(self) -> int:
@@ -178,23 +179,23 @@ class UartTransport(Transport):
             if header[0] != SYNC:
                 raise WireError(
                     f"port {self.port} answers with byte 0x{header[0]:02x} instead of 0x{SYNC:02x}",
-                    f"{_AGAIN}; if it happens again, lower the baud rate ({self.baud} now)",
+                    self._slower(kind),
                 )
             answer, size = header[1], int.from_bytes(header[2:], "little")
             expected = {kind | REPLY: length, FAULT: 1}
             if size > max(length, 1) and not self._stale:
-                raise self._damaged()
+                raise self._damaged(kind)
             body = self._take(line, size + _TRAILER, end, kind)
             if struct.unpack("<I", body[size:])[0] != zlib.crc32(header[1:] + body[:size]):
-                raise self._damaged()
+                raise self._damaged(kind)
             if answer == FAULT and size == 1:
                 if self._stale and body[0] in (CHECKSUM, TRUNCATED):
                     continue  # about the packet before
-                raise self._fault(body[0])
+                raise self._fault(body[0], kind)
             if expected.get(answer) == size:
                 return body[:size]
             if not self._stale:
-                raise self._damaged()
+                raise self._damaged(kind)
 
     def _take(self, line: Any, count: int, end: float, kind: int) -> bytes:
         received = b""
@@ -203,24 +204,24 @@ class UartTransport(Transport):
                 if received:
                     raise WireError(
                         f"an answer on port {self.port} stopped after {len(received)} of {count} bytes",
-                        f"{_AGAIN}; if it happens again, lower the baud rate ({self.baud} now)",
+                        self._slower(kind),
                     )
                 what = "the image" if kind == FRAME else "a register access"
                 raise AcceleratorTimeoutError(
                     f"the board did not answer {what} within its deadline",
-                    f"{_AGAIN}; if it happens again, load the bitstream anew (`openFPGALoader`) and check the cable",
+                    f"{_again(kind)}; if it happens again, load the bitstream (`openFPGALoader`) and check the cable",
                 )
             received += line.read(count - len(received))
         return received
 
-    def _damaged(self) -> WireError:
+    def _damaged(self, kind: int) -> WireError:
         return WireError(
             f"an answer on port {self.port} is damaged",
-            f"{_AGAIN}; if it happens again, lower the baud rate ({self.baud} now)",
+            self._slower(kind),
         )
 
-    def _fault(self, code: int) -> DriverError:
-        lower = f"{_AGAIN}; if it happens again, lower the baud rate ({self.baud} now)"
+    def _fault(self, code: int, kind: int) -> DriverError:
+        lower = self._slower(kind)
         if code == SHORT:
             return ShortFrameError("the accelerator received fewer words than the image has", lower)
         if code == LONG:
@@ -233,6 +234,9 @@ class UartTransport(Transport):
             TRUNCATED: "a packet to the board was interrupted",
         }.get(code, f"the board answers with the unknown error {code}")
         return WireError(what, lower)
+
+    def _slower(self, kind: int) -> str:
+        return f"{_again(kind)}; if it happens again, lower the baud rate ({self.baud} now)"
 
     def _open(self) -> Any:
         if self._line is None:
@@ -249,13 +253,19 @@ class UartTransport(Transport):
     def _settle(self) -> None:
         """Wait until the board has dropped half a packet and said so, then forget what it said."""
         line = self._open()
+        end = time.monotonic() + self.slack_s
         try:
             line.reset_output_buffer()
-            time.sleep(_FLUSH_SECONDS + 2 * SILENCE_BITS / self.baud)
-            while line.in_waiting:
+            time.sleep(_FLUSH_SECONDS + SILENCE_BITS / self.baud)
+            while line.in_waiting and time.monotonic() < end:
                 line.reset_input_buffer()
                 time.sleep(_FLUSH_SECONDS)
         except (self._serial.SerialException, OSError, TypeError) as error:
             self.close()
             self._stale = True
             raise LinkLostError(f"port {self.port} is gone ({error})", _PLUG_IN) from None
+
+
+def _again(kind: int) -> str:
+    """What to do after a packet that failed: only after a frame's is the board reset."""
+    return _AGAIN if kind == FRAME else "try again"

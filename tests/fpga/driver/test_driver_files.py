@@ -1,0 +1,156 @@
+"""What the driver reads: network.json, golden images, pictures and folders."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import ROOT
+from hanging_accelerator import SHAPE, hanging_rtl
+from package_folder import package_folder
+from PIL import Image
+from spikefold_driver import DescriptionError, ImageError, MissingPackageError, read_description
+from spikefold_driver.images import load_images
+from spikefold_driver.pictures import read_picture
+
+from sca_train.data import images as project
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return package_folder(tmp_path / "package", hanging_rtl(tmp_path), SHAPE)
+
+
+def test_a_whole_description(folder: Path) -> None:
+    description = read_description(folder)
+    assert description == read_description(folder / "network.json")
+    assert (description.input.words, description.output.stream_bytes, description.classes) == (4, 2, 1)
+    assert description.folder == folder
+
+
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"format": 2}, "format 2, and this driver knows format 1"),
+    ({"shell": "pcie"}, "shell 'pcie' is none of dma, uart"),
+    ({"clock_mhz": 0}, "clock_mhz is 0"),
+    ({"clock_mhz": "fast"}, "damaged"),
+    ({"network": "xyz"}, "damaged"),
+    ({"bitstream": "../../other.bit"}, "no plain file name"),
+    ({"class_names": ["a", "b"]}, "2 class names for 1 classes"),
+    ({"cycles": {"latency": 0, "interval": 3}}, "cycles.latency is 0"),
+    ({"input": None}, "damaged"),
+    ({"output": {"classes": 1}}, "has no 'lanes'"),
+    ({"input.shape": [2, 2]}, "input.shape has 2 dimensions"),
+    ({"input.shape": [2, 3, 1]}, "does not fit its words"),
+    ({"input.words": True}, "input.words is True"),
+    ({"input.bytes": 2}, "input.bytes 2 does not hold 1 x 8 bits"),
+    ({"input.stream_bytes": 3}, "input.stream_bytes is 3"),
+    ({"output.classes": 2}, "2 classes do not fit the output words"),
+]
+
+
+@pytest.mark.parametrize(("changes", "sentence"), WRONG, ids=[sentence for _, sentence in WRONG])
+def test_damaged_descriptions(changes: dict[str, Any], sentence: str, folder: Path) -> None:
+    file = folder / "network.json"
+    content = json.loads(file.read_text())
+    for name, value in changes.items():
+        part, _, key = name.rpartition(".")
+        (content[part] if part else content)[key] = value
+    file.write_text(json.dumps(content))
+    with pytest.raises(DescriptionError) as raised:
+        read_description(folder)
+    assert sentence in str(raised.value)
+    assert "make the package again" in raised.value.next_step
+
+
+def test_no_description(folder: Path) -> None:
+    with pytest.raises(DescriptionError, match="does not exist; give the folder of an unpacked package"):
+        read_description(folder.parent)
+    for damaged in (b"", b"[1]", b"{", b"\xff\xfe"):
+        (folder / "network.json").write_bytes(damaged)
+        with pytest.raises(DescriptionError, match="make the package again"):
+            read_description(folder)
+
+
+def _pictures(folder: Path) -> list[Path]:
+    """Pictures of many kinds: modes, sizes, 16 bits, transparency, orientation, formats."""
+    random = np.random.default_rng(3)
+    colours = Image.fromarray(random.integers(0, 256, (23, 31, 3), dtype=np.uint8))
+    grey = colours.convert("L")
+    made: dict[str, Any] = {
+        "colours.png": (colours, {}),
+        "photo.jpg": (colours, {"quality": 90}),
+        "grey.bmp": (grey, {}),
+        "palette.gif": (colours.convert("P"), {}),
+        "palette-transparent.png": (colours.convert("P"), {"transparency": 7}),
+        "alpha.png": (Image.fromarray(random.integers(0, 256, (9, 40, 4), dtype=np.uint8), "RGBA"), {}),
+        "grey-alpha.png": (Image.fromarray(random.integers(0, 256, (16, 16, 2), dtype=np.uint8), "LA"), {}),
+        "sixteen.png": (Image.fromarray(random.integers(0, 65536, (20, 20), dtype=np.uint16)), {}),
+        "two-levels.png": (grey.convert("1"), {}),
+        "net.pgm": (grey, {}),
+        "web.webp": (colours, {"lossless": True}),
+    }
+    for orientation in range(1, 9):
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        made[f"turned-{orientation}.png"] = (colours, {"exif": exif})
+    for name, (image, options) in made.items():
+        image.save(folder / name, **options)
+    return [folder / name for name in made]
+
+
+@pytest.mark.parametrize("shape", [(16, 16, 1), (16, 16, 3), (31, 7, 3)])
+def test_pictures_are_those_of_the_project(shape: tuple[int, ...], tmp_path: Path) -> None:
+    for file in [*_pictures(tmp_path), *sorted((ROOT / "zoo" / "images").glob("*.png"))]:
+        np.testing.assert_array_equal(
+            read_picture(file, shape), project.read_picture(file, shape).pixels, err_msg=file.name
+        )
+
+
+def test_files_that_are_no_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "text.png").write_text("no picture")
+    with pytest.raises(ImageError, match=r"text\.png is no picture that Pillow reads"):
+        read_picture(tmp_path / "text.png", (16, 16, 1))
+    Image.new("F", (4, 4)).save(tmp_path / "float.tiff")
+    with pytest.raises(ImageError, match="no picture that Pillow reads"):
+        read_picture(tmp_path / "float.tiff", (16, 16, 1))
+    Image.new("L", (4, 4)).save(tmp_path / "grey.png")
+    with pytest.raises(ImageError, match="the network takes"):
+        read_picture(tmp_path / "grey.png", (4, 16, 16, 1))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 4)
+    with pytest.raises(ImageError, match="more than 4 pixels; make it smaller"):
+        read_picture(tmp_path / "grey.png", (16, 16, 1))
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    with pytest.raises(MissingPackageError, match="Pillow is not installed; `pip install Pillow`"):
+        read_picture(tmp_path / "grey.png", (16, 16, 1))
+
+
+def test_folders_and_arrays(folder: Path, tmp_path: Path) -> None:
+    description = read_description(folder)
+    images = np.random.default_rng(1).integers(0, 256, (3, *SHAPE), dtype=np.uint8)
+    place = tmp_path / "images"
+    place.mkdir()
+    with pytest.raises(ImageError, match="holds no image"):
+        load_images(place, description)
+    np.save(place / "b.npy", images[:2])
+    np.save(place / "a.npy", images[2])
+    Image.fromarray(images[0, :, :, 0]).save(place / "c.png")
+    (place / "notes.txt").write_text("passed over")
+    loaded, names = load_images(place, description)
+    assert names == ["a.npy", "b.npy[0]", "b.npy[1]", "c.png"]
+    np.testing.assert_array_equal(loaded, images[[2, 0, 1, 0]])
+    with pytest.raises(ImageError, match="there is no image file"):
+        load_images(tmp_path / "none.npy", description)
+    np.save(place / "b.npy", images.astype(np.float32))
+    with pytest.raises(ImageError, match=r"b\.npy: the images are of type float32"):
+        load_images(place / "b.npy", description)
+    np.save(place / "b.npy", np.array([{}]), allow_pickle=True)
+    with pytest.raises(ImageError, match=r"b\.npy is no readable \.npy array"):
+        load_images(place / "b.npy", description)
+    np.savez(place / "d.npz", images=images)
+    (place / "d.npz").rename(place / "d.npy")
+    with pytest.raises(ImageError, match="an archive of several arrays"):
+        load_images(place / "d.npy", description)
