@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pytest
+from filelock import FileLock
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from board_by_ssh import SSHD, BoardBySsh, start_board
+from board_by_ssh import SSHD, start_board
+from deployed_board import DeployedBoard
 from runs import add_bitstream, make_run
 
 from codegen.run_folder import RunFolder
 from fpga.boards import Board, get_board
-from fpga.deployment.deploy import DeployReport, deploy
+from fpga.deployment.deploy import DeployReport
 from fpga.deployment.description import network_description
 from fpga.deployment.package import make_package
 from fpga.simulation.axi_board import AxiBoardOptions
@@ -34,17 +37,29 @@ def board() -> Board:
 
 
 @pytest.fixture(scope="session")
-def made_run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of all workers, which is one worker's while it makes something there."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "deployment"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def made_run(shared: Path) -> RunFolder:
     """A trained network with its sources; nobody writes in it."""
-    return make_run(tmp_path_factory.mktemp("deployment") / "small")
+    with FileLock(shared / "run.lock"):
+        run = RunFolder(shared / "made" / "small")
+        if not (run.path / "results" / "rtl.json").exists():
+            make_run(run.path)
+    return run
 
 
 @pytest.fixture(scope="session")
 def packed_run(made_run: RunFolder, board: Board, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     """The same with a bitstream in name only, and packed; nobody writes in it."""
-    folder = tmp_path_factory.mktemp("packed") / "small"
-    shutil.copytree(made_run.path, folder)
-    run = RunFolder(folder)
+    run = RunFolder(tmp_path_factory.mktemp("packed") / "small")
+    shutil.copytree(made_run.path, run.path)
     add_bitstream(run, board)
     make_package(run, board)
     return run
@@ -58,51 +73,16 @@ def run(packed_run: RunFolder, tmp_path: Path) -> RunFolder:
 
 
 @pytest.fixture(scope="session")
-def stand_in(made_run: RunFolder, board: Board, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def stand_in(
+    made_run: RunFolder, board: Board, shared: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, str]:
     """Variables with which PYNQ is the stand-in, and its board the Verilated accelerator of the run."""
-    folder = tmp_path_factory.mktemp("board")
-    program = build_board(made_run.path / "rtl", "axi", folder, quick=True)
+    with FileLock(shared / "board.lock"):
+        program = build_board(made_run.path / "rtl", "axi", shared, quick=True)
     network = network_description(made_run, board, None, "dma", 100.0)
     options = AxiBoardOptions(network.input.stream_bytes, network.output.stream_bytes)
-    return stand_in_environment(program, options, folder / "board.json", board=BOARD, rails=RAILS)
-
-
-@dataclass
-class DeployedBoard:
-    """A board by ssh on which the run's package is deployed, and how to deploy to it once more."""
-
-    folder: Path
-    variables: dict[str, str]
-    server: BoardBySsh
-    started: list[BoardBySsh] = field(default_factory=list)
-
-    def deploy(self, run: RunFolder, board: Board, **changes: object) -> DeployReport:
-        settings = {"python": sys.executable, "ssh_options": self.server.options, "port": self.server.port, **changes}
-        return deploy(run, board, str(settings.pop("host", self.server.host)), **settings)  # type: ignore[arg-type]
-
-    def restart(self, sftp: str | None = None, **variables: str) -> None:
-        """Another server for the same board: with other variables, or another sftp subsystem."""
-        self.server.stop()
-        self.server = start_board(self.folder, {**self.variables, **variables}, sftp)
-        self.started.append(self.server)
-
-    def tree(self) -> dict[str, bytes | str]:
-        """All that is deployed: files with their contents, links with what they name."""
-        base = self.server.home / "spikefold"
-        paths = (path for path in sorted(base.rglob("*")) if path.is_symlink() or path.is_file())
-        return {
-            str(path.relative_to(base)): str(path.readlink()) if path.is_symlink() else path.read_bytes()
-            for path in paths
-            if "__pycache__" not in path.parts
-        }
-
-    def classify(self, image: Path) -> str:
-        """What the current deployment says of an image."""
-        current = self.server.home / "spikefold" / "small" / "current"
-        command = f"PYTHONPATH={current}/site:$PYTHONPATH {sys.executable} -m spikefold_driver"
-        done = self.server.run(f"{command} classify {current} {image} --json")
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+    description = tmp_path_factory.mktemp("board") / "board.json"
+    return stand_in_environment(program, options, description, board=BOARD, rails=RAILS)
 
 
 @pytest.fixture(scope="session")
@@ -136,8 +116,6 @@ def deployed(deployed_once: tuple[DeployedBoard, DeployReport]) -> Iterator[Depl
 @pytest.fixture
 def unharmed(deployed: DeployedBoard, packed_run: RunFolder, tmp_path: Path) -> Callable[[], None]:
     """A check, for the end of a test, that what was deployed is there byte by byte, is current and classifies."""
-    import numpy as np
-
     image = tmp_path / "image.npy"
     np.save(image, np.zeros((16, 16, 1), np.uint8))
     before, said = deployed.tree(), deployed.classify(image)

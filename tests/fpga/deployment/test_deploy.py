@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import DeployedBoard
+from deployed_board import DeployedBoard
 from runs import add_bitstream
 
 from codegen.run_folder import RunFolder

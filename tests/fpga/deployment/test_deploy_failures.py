@@ -15,7 +15,7 @@ from zipfile import ZipFile
 import numpy as np
 import pytest
 from board_by_ssh import client_options, free_port, sftp_server
-from conftest import DeployedBoard
+from deployed_board import DeployedBoard
 from runs import add_bitstream, repack
 
 import fpga.deployment.deploy as deploy_module

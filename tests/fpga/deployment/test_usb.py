@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from runs import add_bitstream
 
 from codegen.run_folder import RunFolder
@@ -14,7 +15,10 @@ from fpga.boards import get_board
 from fpga.boards.ecp5 import Ecp5Board
 from fpga.deployment import usb
 from fpga.deployment.errors import DeployError
-from fpga.deployment.package import make_package
+from fpga.deployment.package import GOLDEN_IMAGES, make_package
+from fpga.shells import SHELL_DIR
+from fpga.simulation.build import build_board
+from fpga.simulation.uart_board import SimulatedUartBoard
 
 _AND_THEN = "JTAG init failed with: unable to open ftdi device"
 SAID = (
@@ -111,3 +115,19 @@ def test_a_port_on_which_nobody_answers(
     finally:
         os.close(terminal)
         os.close(port)
+
+
+@pytest.mark.skipif(not (SHELL_DIR / "spikefold_uart.v.j2").exists(), reason="the UART shell is not there")
+def test_a_board_is_programmed_and_tests_itself_through_its_serial_port(
+    packed: RunFolder, ulx3s: Ecp5Board, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, shared: Path
+) -> None:
+    called = loader(monkeypatch, tmp_path, "exit 0")
+    with FileLock(shared / "uart.lock"):
+        program = build_board(packed.path / "rtl", "uart", shared, quick=True)
+    with SimulatedUartBoard(str(program.program), str(program.rtl)) as board:
+        report = usb.deploy_usb(packed, ulx3s, board.port, baud=board.baud)
+    assert called.read_text().startswith("-b ulx3s ")
+    assert report.figures.images == GOLDEN_IMAGES
+    assert report.figures.frames_per_second is None
+    assert report.figures.latency_cycles > 1000
+    assert "all logits of 100 golden images equal ONNX Runtime's" in report.told()
