@@ -15,7 +15,7 @@ from fpga.deployment.errors import DeployError
 
 SSH_FAILED = 255
 _OPTIONS = ("BatchMode=yes", "ConnectTimeout=10", "ServerAliveInterval=10", "ServerAliveCountMax=3")
-_HOST = re.compile(r"^(?:[A-Za-z0-9_][A-Za-z0-9_.-]*@)?[A-Za-z0-9_\[][A-Za-z0-9_.:%\]-]*$")
+_HOST = re.compile(r"^(?:[A-Za-z0-9_][A-Za-z0-9_.-]*@)?[A-Za-z0-9_:][A-Za-z0-9_.:%-]*$")
 _REASONS = (
     (r"could not resolve hostname", "its name is not known; give its address, or look it up in your router"),
     (r"connection refused", "nothing listens on port {port} there; give another PORT, or start its sshd"),
@@ -69,7 +69,9 @@ class Ssh:
 
     def copy(self, source: Path, target: str, timeout: float) -> None:
         """Copy a file there; raises UnreachableError, or DeployError with what scp says."""
-        place = f"{self.host}:{target}"
+        user, at, name = self.host.rpartition("@")
+        # The colons of an IPv6 address are not the one before the path.
+        place = f"{user}{at}[{name}]:{target}" if ":" in name else f"{self.host}:{target}"
         done = self._call(["scp", "-q", "-P", str(self.port), *self._options(), "--", str(source), place], b"", timeout)
         if done.returncode:
             reason = self._known_reason(done.stderr)
