@@ -23,7 +23,7 @@ from fpga.build.ecp5_pll import fastest_settings
 from fpga.build.plan import PYTHON, BuildPlan, Content, Step
 from fpga.build.tools import Tool
 from fpga.errors import BuildError
-from fpga.shells import Shell, write_shell
+from fpga.shells import TOPS, Shell, write_shell
 from sca_train.records import RecordError, read_record
 
 SHELL: Shell = "uart"
@@ -49,8 +49,8 @@ def ecp5_plan(run: RunFolder, board: Ecp5Board) -> BuildPlan:
     files: dict[str, Content] = {file: rtl / file for file in dict.fromkeys(listed)}
     with scratch_folder() as scratch:
         files |= {f"shell/{path.name}": path.read_bytes() for path in write_shell(rtl, SHELL, scratch)}
-    files[TOP] = _top(board)
     sources = [file for file in files if file.endswith(_SOURCE_SUFFIXES)]
+    files[TOP] = _top(board)
     files[CONSTRAINTS] = constraints(board)
     files[SCRIPT] = script(sources)
     return BuildPlan(
@@ -82,8 +82,10 @@ def script(sources: list[str]) -> str:
     """The Yosys commands from the sources to a netlist of ECP5 cells."""
     return "\n".join(
         (
-            read_command("top", sources),
+            read_command(TOPS[SHELL], sources),
             *WITHOUT_STYLES,
+            # Its PLL is a cell that only Yosys' own reader takes as it is.
+            f"read_verilog {TOP}",
             f"synth_ecp5 -top top -json {NETLIST}",
             "",
         )
