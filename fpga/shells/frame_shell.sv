@@ -77,7 +77,13 @@ module frame_shell #(
     logic [RESET_BITS-1:0] reset_left_q;
     assign resetting_o = resetting_q;
     assign acc_rst_no = acc_rst_nq;
-    always_ff @(posedge clk_i) begin
+    // Power-up is a reset too: not always_ff, which allows no initial value.
+    initial begin
+        resetting_q = 1'b1;
+        acc_rst_nq = 1'b0;
+        reset_left_q = '1;
+    end
+    always @(posedge clk_i) begin
         if (!rst_ni || reset_written) begin
             resetting_q <= 1'b1;
             acc_rst_nq <= 1'b0;
