@@ -168,7 +168,7 @@ class SimulatedAxiBoard:
         return answer[1:]
 
 
-class SimulatedBuffer(np.ndarray[Any, Any]):
+class SimulatedBuffer(np.ndarray):
     """An array in the processor's cache, with its place in the board's memory; slices keep theirs."""
 
     board: SimulatedAxiBoard | None

@@ -163,6 +163,8 @@ class UartTransport(Transport):
         end = time.monotonic() + self.slack_s + seconds + 2 * wire_bits / self.baud
         line = self._open()
         try:
+            if line.in_waiting:  # nothing is asked: an answer that came too late
+                line.reset_input_buffer()
             line.write(sent)
             return self._reply(line, kind, length, end)
         except self._serial.SerialTimeoutException:

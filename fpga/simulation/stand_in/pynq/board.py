@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ DMA_BASE = 0x4040_0000
 ADDRESS_RANGE = 0x1_0000
 
 
-@cache
+@lru_cache(maxsize=None)  # noqa: UP033 (a board may have Python 3.8)
 def content() -> dict[str, Any]:
     """The file's content: program, rtl, options, rails."""
     if VARIABLE not in os.environ:
@@ -25,7 +25,7 @@ def content() -> dict[str, Any]:
     return loaded
 
 
-@cache
+@lru_cache(maxsize=None)  # noqa: UP033 (a board may have Python 3.8)
 def board() -> SimulatedAxiBoard:
     """The board; its program ends with this process."""
     described = content()
