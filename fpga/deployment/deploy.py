@@ -12,7 +12,7 @@ import os
 import secrets
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -116,11 +116,7 @@ class _Target:
     packed: Packed
     base: str
     as_root: bool | None
-    token: str = ""
-
-    def __post_init__(self) -> None:
-        if not self.token:
-            object.__setattr__(self, "token", secrets.token_hex(4))
+    token: str = field(default_factory=lambda: secrets.token_hex(4))
 
     @property
     def staging(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import textwrap
@@ -79,6 +80,15 @@ def test_an_unknown_host(deployed: DeployedBoard, run: RunFolder, board: Board, 
 def test_a_port_where_nothing_listens(deployed: DeployedBoard, run: RunFolder, board: Board) -> None:
     port = free_port()
     matches(f"nothing listens on port {port} there", refused(deployed, run, board, port=port))
+
+
+def test_a_board_that_does_not_answer(deployed: DeployedBoard, run: RunFolder, board: Board) -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        options = ("-o", "ConnectTimeout=1", *client_options(deployed.folder))
+        sentence = refused(deployed, run, board, port=silent.getsockname()[1], ssh_options=options)
+    matches("it does not answer; is it on, and on this network", sentence)
 
 
 def test_a_key_that_the_board_does_not_know(deployed: DeployedBoard, run: RunFolder, board: Board) -> None:
@@ -244,6 +254,30 @@ def test_a_board_that_does_not_come_back(
     assert left
     for folder in left:
         shutil.rmtree(folder)
+    unharmed()
+
+
+def test_a_connection_that_breaks_in_the_last_step(
+    deployed: DeployedBoard, run: RunFolder, board: Board, unharmed: Unharmed
+) -> None:
+    """Nobody here knows then whether the board did it, and nothing is removed there."""
+    python = program(
+        deployed,
+        "python-until-switch",
+        f"""
+        import subprocess, sys
+        source = sys.stdin.buffer.read()
+        if b'"action": "switch"' in source:
+            end_connection()
+            sys.exit()
+        sys.exit(subprocess.run(["{sys.executable}", "-"], input=source).returncode)
+        """,
+    )
+    sentence = refused(deployed, run, board, python=python)
+    base = deployed.server.home / "spikefold" / "small"
+    matches(f"whether it was switched is not known: `readlink {base}/current` there says", sentence)
+    for left in base.glob(".unfinished-*"):
+        shutil.rmtree(left)
     unharmed()
 
 

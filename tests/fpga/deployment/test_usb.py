@@ -16,7 +16,6 @@ from fpga.boards.ecp5 import Ecp5Board
 from fpga.deployment import usb
 from fpga.deployment.errors import DeployError
 from fpga.deployment.package import GOLDEN_IMAGES, make_package
-from fpga.shells import SHELL_DIR
 from fpga.simulation.build import build_board
 from fpga.simulation.uart_board import SimulatedUartBoard
 
@@ -117,7 +116,6 @@ def test_a_port_on_which_nobody_answers(
         os.close(port)
 
 
-@pytest.mark.skipif(not (SHELL_DIR / "spikefold_uart.v.j2").exists(), reason="the UART shell is not there")
 def test_a_board_is_programmed_and_tests_itself_through_its_serial_port(
     packed: RunFolder, ulx3s: Ecp5Board, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, shared: Path
 ) -> None:
