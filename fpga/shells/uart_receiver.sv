@@ -4,7 +4,7 @@
 // in all, so that the bit time is known to 1/8 cycle; packet_o then tells that a packet begins, and byte_o with valid_o
 // each of its further bytes, until the one that ends while last_i is high, or until hunt_i: then it hunts again, so that
 // packets may follow without a gap. silent_o: the line has been high for 128 bit times.
-// A bit has at least 6 cycles and at most 2^15.
+// A bit has at least 6 and at most 2047 cycles, so that noise is over after 2^18 silent cycles whatever it looked like.
 //
 // No handshake: packet_o, valid_o and hunt_i are pulses. bit_time_o is that of the last packet, in 1/8 cycles.
 module uart_receiver (
@@ -17,9 +17,9 @@ module uart_receiver (
     output logic [ 7:0] byte_o,
     output logic        valid_o,
     output logic        silent_o,
-    output logic [17:0] bit_time_o
+    output logic [13:0] bit_time_o
 );
-    localparam int unsigned GAP_BITS = 16;
+    localparam int unsigned GAP_BITS = 12;
     localparam int unsigned TIME_BITS = GAP_BITS + 2;
     localparam int unsigned PHASE_BITS = TIME_BITS + 2;
     localparam int unsigned TWO_BITS_LEAST = 12;  // cycles of the shortest gap, two bits

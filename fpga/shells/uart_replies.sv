@@ -14,7 +14,7 @@ module uart_replies #(
 ) (
     input  logic                      clk_i,
     input  logic                      rst_ni,
-    input  logic [              17:0] bit_time_i,
+    input  logic [              13:0] bit_time_i,
     input  logic [               1:0] kind_i,
     input  logic [              31:0] value_i,
     input  logic                      valid_i,
@@ -32,7 +32,7 @@ module uart_replies #(
 
     state_e state_q;
     kind_e kind_q;
-    logic [17:0] bit_time_q;
+    logic [13:0] bit_time_q;
     logic [31:0] value_q;
     logic [1:0] index_q;
     logic [LENGTH_BITS-1:0] length, left_q;

@@ -29,7 +29,7 @@ module uart_requests #(
     output logic        store_begin_o,
     output logic        store_o,
     output logic [ 7:0] byte_o,
-    output logic [17:0] bit_time_o
+    output logic [13:0] bit_time_o
 );
     localparam bit [7:0] READ = 8'h01, WRITE = 8'h02, FRAME = 8'h03;
     localparam bit [2:0] CHECKSUM = 3'd1, SHORT = 3'd2, LONG = 3'd3, UNKNOWN = 3'd4, BUSY = 3'd5, TRUNCATED = 3'd6;

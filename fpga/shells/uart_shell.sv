@@ -38,7 +38,7 @@ module uart_shell #(
     logic [2:0] code;
     logic [7:0] address, payload;
     logic [31:0] value, reg_wdata, reg_rdata;
-    logic [17:0] bit_time;
+    logic [13:0] bit_time;
     uart_requests #(
         .FRAME_BYTES(IN_WORDS * IN_BYTES)
     ) i_requests (

@@ -7,13 +7,13 @@
 module uart_transmitter (
     input  logic        clk_i,
     input  logic        rst_ni,
-    input  logic [17:0] bit_time_i,
+    input  logic [13:0] bit_time_i,
     input  logic [ 7:0] data_i,
     input  logic        valid_i,
     output logic        ready_o,
     output logic        tx_o
 );
-    localparam int unsigned PHASE_BITS = 20;
+    localparam int unsigned PHASE_BITS = 16;
     localparam int unsigned BITS = 10;
     localparam int unsigned LAG = 16;  // the first bit's, as the two cycles take that its start and its end need
 

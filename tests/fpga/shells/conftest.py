@@ -32,6 +32,12 @@ def axi_model(golden: Golden, tmp_path_factory: pytest.TempPathFactory) -> Shell
 
 
 @pytest.fixture(scope="session")
+def uart_model(golden: Golden, tmp_path_factory: pytest.TempPathFactory) -> ShellModel:
+    folder = tmp_path_factory.mktemp("uart")
+    return build_model(shell_sources(golden.rtl, "uart", folder), "spikefold_uart", folder, golden)
+
+
+@pytest.fixture(scope="session")
 def bare_axi_model(golden: Golden, tmp_path_factory: pytest.TempPathFactory) -> ShellModel:
     """The shell of an accelerator that is a core of its own: the test takes the accelerator's place."""
     folder: Path = tmp_path_factory.mktemp("axi-hls")

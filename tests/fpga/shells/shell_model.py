@@ -106,6 +106,7 @@ def build_model(
             build_dir=folder / "build",
             build_args=["--assert", "-Wall", "-DSPIKEFOLD_ASSERTIONS", "--x-assign", "unique", "--x-initial", "unique"],
             always=True,
+            timescale=("1ns", "1ps"),
             log_file=log,
         )
     except RuntimeError as error:
