@@ -1,7 +1,7 @@
-"""A plan's dry run: its own steps, in a copy of its folder, with stand-ins for AMD's tools that check what they are told.
+"""A plan's dry run: its own steps, in a copy of its folder, with stand-ins for AMD's tools that check their input.
 
-The stand-ins are Tcl (``dryrun/``) and run under ``tclsh``: they build nothing, and end at the first thing that Vivado or
-Vitis HLS would not take, or that would give a design which does not work on the board.
+The stand-ins are Tcl (``dryrun/``) and run under ``tclsh``: they build nothing, and end at the first thing that Vivado
+or Vitis HLS would not take, or that would give a design which does not work on the board.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from fpga.build.finn_shell import DRY_RUN_VARIABLE
 from fpga.build.plan import BuildPlan
 from fpga.build.tools import find_program
 from fpga.build.vivado_common import Build, read_build
@@ -20,7 +21,6 @@ from fpga.errors import BuildError
 DRY_RUN_FOLDER = Path(__file__).parent / "dryrun"
 DRY_RELEASE = "2023.1"
 """Of Vivado, unless another is asked for."""
-EXPECTED_VARIABLE = "SPIKEFOLD_DRY_RUN"
 STAND_INS = {"vivado": "vivado.tcl", "vitis_hls": "vitis_hls.tcl"}
 _FINDING = re.compile(r"^ERROR: \[dry run\] (.*)$", re.MULTILINE)
 _COMMANDS = re.compile(r"^dry run: (\d+) commands of (\S+) checked$", re.MULTILINE)
@@ -46,7 +46,8 @@ class DryRunReport:
 def dry_run(plan: BuildPlan, release: str = DRY_RELEASE) -> DryRunReport:
     """Write a plan, and run its steps in a copy of its folder with the stand-ins of a release of Vivado.
 
-    Raises BuildError, one sentence: with the first finding; where ``tclsh`` is missing; where the plan is none of Vivado's.
+    Raises BuildError, one sentence: with the first finding; where ``tclsh`` is missing; where the plan is none of
+    Vivado's.
     """
     tclsh = find_program("tclsh")
     if tclsh is None:
@@ -58,16 +59,16 @@ def dry_run(plan: BuildPlan, release: str = DRY_RELEASE) -> DryRunReport:
         expected = place / "expected.tcl"
         expected.write_text(_expected(build, release), encoding="utf-8")
         programs = write_stand_ins(place / release / "bin", tclsh)
-        told = {EXPECTED_VARIABLE: str(expected)}
+        told = {DRY_RUN_VARIABLE: str(expected)}
         steps = tuple(replace(step, environment={**step.environment, **told}) for step in plan.steps)
         copy = replace(plan, folder=place / "plan", steps=steps)
         try:
             copy.execute(progress=lambda text: None, programs=programs)
         except BuildError as error:
-            raise BuildError(_first_finding(copy, error)) from error
-        logs = "\n".join(copy.path(step.log).read_text(errors="replace") for step in copy.steps)
+            raise BuildError(_first_finding(_said(expected), error)) from error
+        said = _said(expected)
     commands: dict[str, int] = {}
-    for count, script in _COMMANDS.findall(logs):
+    for count, script in _COMMANDS.findall(said):
         commands[script] = commands.get(script, 0) + int(count)
     return DryRunReport(release, tuple(step.name for step in plan.steps), commands)
 
@@ -95,12 +96,13 @@ def _expected(build: Build, release: str) -> str:
     return " ".join(f"{key} {{{'' if value is None else value}}}" for key, value in values.items()) + "\n"
 
 
-def _first_finding(plan: BuildPlan, error: BuildError) -> str:
-    """The first finding in the logs, with its step; what else ended the run otherwise."""
-    for step in plan.steps:
-        log = plan.path(step.log)
-        if log.is_file() and (found := _FINDING.search(log.read_text(errors="replace"))):
-            return f"dry run, step {step.name}: {found.group(1)}"
-    return f"dry run: {error}"
+def _said(expected: Path) -> str:
+    """What the stand-ins said, whoever started them."""
+    file = expected.with_name(f"{expected.name}.said")
+    return file.read_text(errors="replace") if file.is_file() else ""
 
 
+def _first_finding(said: str, error: BuildError) -> str:
+    """The first finding; what else ended the run otherwise."""
+    found = _FINDING.search(said)
+    return f"dry run: {found.group(1) if found else error}"

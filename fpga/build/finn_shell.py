@@ -1,8 +1,8 @@
 """``python -m fpga.build.finn_shell``: FINN's back end makes DMAs, stitched IP cores, a Zynq project and a bitstream.
 
-The first step of the plan of the FINN shell (``fpga.build.vivado_finn``), which runs in the plan's folder. FINN looks for
-AMD's tools and its own libraries where the environment says; where it does not, that follows from where ``vivado`` and
-FINN are.
+The first step of the plan of the FINN shell (``fpga.build.vivado_finn``), which runs in the plan's folder. FINN looks
+for AMD's tools and its own libraries where the environment says; where it does not, that follows from where ``vivado``
+and FINN are.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ DRIVER_FOLDER = "driver"
 DRIVER = "FINNDMAOverlay"
 SETTINGS_FILE = f"{DRIVER_FOLDER}/settings.json"
 HLS_LIBRARY = "finn-hlslib"
+DRY_RUN_VARIABLE = "SPIKEFOLD_DRY_RUN"
+"""Set where AMD's tools are the stand-ins of a dry run."""
 NS_TIMES_MHZ = 1000
 
 
@@ -37,14 +39,19 @@ def prepare_environment(folder: Path) -> None:
     vivado = find_program("vivado")
     if vivado is None:
         raise BuildError("FINN's back end needs vivado on PATH")
-    (spec,) = (find_spec("finn").submodule_search_locations or ()) if find_spec("finn") else ("",)  # type: ignore[union-attr]
+    spec = find_spec("finn")
+    if spec is None or not spec.submodule_search_locations:
+        raise BuildError("FINN (the package finn-plus) is not installed")
+    package = Path(spec.submodule_search_locations[0])
     build = folder / BUILD_FOLDER
     shutil.rmtree(build, ignore_errors=True)
     build.mkdir(parents=True)
     os.environ["FINN_BUILD_DIR"] = str(build.resolve())
-    os.environ.setdefault("FINN_RTLLIB", str(Path(spec) / "finn-rtllib"))
-    os.environ.setdefault("FINN_CUSTOM_HLS", str(Path(spec) / "custom_hls"))
-    os.environ.setdefault("FINN_TOOL_DIR_OVERRIDE", str(Path(vivado).parent))
+    if DRY_RUN_VARIABLE in os.environ:
+        for name in ("FINN_TOOL_DIR_OVERRIDE", "XILINX_VIVADO", "XILINX_HLS"):
+            os.environ.pop(name, None)
+    os.environ.setdefault("FINN_RTLLIB", str(package / "finn-rtllib"))
+    os.environ.setdefault("FINN_CUSTOM_HLS", str(package / "custom_hls"))
     # FINN reads the version from the end of the path.
     os.environ.setdefault("XILINX_VIVADO", str(Path(vivado).resolve().parents[1]))
     os.environ.setdefault("XILINX_HLS", os.environ["XILINX_VIVADO"])
@@ -55,8 +62,8 @@ def build(graph: Path, board: str, clock_mhz: float, impl: str, folder: Path, li
     """Run FINN's Zynq back end on a folded graph, and put project, bitstream and driver settings in ``folder``.
 
     ``board`` is FINN's name. ``impl``: which variant of this project's operators is used. ``libraries``: whether FINN's
-    HLS library must be there. Raises BuildError, one sentence, for a board that FINN does not know, for a missing library
-    and for what FINN says where it stops.
+    HLS library must be there. Raises BuildError, one sentence, for a board that FINN does not know, for a missing
+    library and for what FINN says where it stops.
     """
     prepare_environment(folder)
     from codegen.cores import find_core
@@ -114,7 +121,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--impl", choices=["rtl", "hls"], default="rtl")
     options = parser.parse_args(arguments)
     # A dry run's stand-ins read none of FINN's libraries.
-    libraries = "SPIKEFOLD_DRY_RUN" not in os.environ
+    libraries = DRY_RUN_VARIABLE not in os.environ
 
     def command() -> int:
         build(options.graph, options.board, options.clock_mhz, options.impl, Path.cwd(), libraries)

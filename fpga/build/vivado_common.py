@@ -1,4 +1,4 @@
-"""What both shells' plans share: folders, tools, settings as Tcl, and what a plan says of itself for those who read it."""
+"""What both shells' plans share: folders, tools, settings as Tcl, and what a plan says of itself to its readers."""
 
 from __future__ import annotations
 
@@ -28,14 +28,16 @@ VIVADO = Tool("vivado", "AMD Vivado ML, Standard edition", VIVADO_VERSIONS, "-ve
 VITIS_HLS = Tool("vitis_hls", "AMD Vitis HLS, part of Vitis", HLS_VERSIONS, "-version")
 TCL_FOLDER = Path(__file__).parent / "tcl"
 NS_TIMES_MHZ = 1000
+JOBS = 4
+"""Processes that a run of Vivado may have."""
 
 
 @dataclass(frozen=True)
 class Build:
     """build.json of a plan: what is built, for the dry run and for reading the reports.
 
-    ``*_bits``: width of the streams of the DMA; ``*_frame_bytes``: what a frame is there. All None in FINN's shell, whose
-    DMAs are FINN's. ``cores``: the accelerator's nodes. ``sources_sha256`` as in ``BitstreamResult``.
+    ``*_bits``: width of the streams of the DMA; ``*_frame_bytes``: what a frame is there. All None in FINN's shell,
+    whose DMAs are FINN's. ``cores``: the accelerator's nodes. ``sources_sha256`` as in ``BitstreamResult``.
     """
 
     board: str
@@ -85,7 +87,10 @@ def tcl_scripts() -> dict[str, Path]:
 
 def settings_text(settings: Mapping[str, int | str | Sequence[str]]) -> str:
     """The array ``settings`` as Tcl; a sequence is a list."""
-    lines = [f"    {name} {_word(value if isinstance(value, int | str) else _list(value))}" for name, value in settings.items()]
+    lines = [
+        f"    {name} {_word(value if isinstance(value, int | str) else _list(value))}"
+        for name, value in settings.items()
+    ]
     return "\n".join(("# The settings of this build.", "", "array set settings {", *lines, "}", ""))
 
 

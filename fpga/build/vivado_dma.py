@@ -18,6 +18,7 @@ from fpga.build.vivado_common import (
     BIT_FILE,
     BUILD_FILE,
     HANDOFF_FILE,
+    JOBS,
     NS_TIMES_MHZ,
     REPORTS,
     VITIS_HLS,
@@ -31,11 +32,10 @@ from fpga.build.vivado_common import (
 )
 from fpga.build.zynq import processing_system
 from fpga.errors import BuildError
-from fpga.shells import TOPS, stream_bytes, write_shell
+from fpga.shells import TOPS, Shell, stream_bytes, write_shell
 
 DMA_LENGTH_BITS = 26
 """Of the DMA's length registers, the most it has (PG021): one transfer is shorter than 64 MiB."""
-JOBS = 4
 _BLOCK_DESIGN = "project/spikefold.srcs/sources_1/bd/spikefold/spikefold.bd"
 _CHECKPOINT = "project/spikefold.runs/synth_1/spikefold_wrapper.dcp"
 _HLS_IP = "hls/accelerator_hls/solution/impl/ip"
@@ -50,7 +50,7 @@ def dma_plan(run: RunFolder, board: Board, impl: Literal["rtl", "hls"]) -> Build
     rtl = require_made(run, "rtl")
     manifest = read_manifest(rtl)
     input_bytes, output_bytes = stream_bytes(manifest.input), stream_bytes(manifest.output)
-    core = "axi-hls" if impl == "hls" else "axi"
+    core: Shell = "axi-hls" if impl == "hls" else "axi"
     ip = TOPS[core]
     with tempfile.TemporaryDirectory() as folder:
         shell = {path.name: path.read_text(encoding="utf-8") for path in write_shell(rtl, core, Path(folder))}

@@ -13,8 +13,8 @@ from fpga.errors import BuildError
 class ProcessingSystem:
     """One family's processing system.
 
-    ``core``: the IP core, and the script of ``tcl/`` that configures it. ``port_bits``: width of the memory port (S_AXI_HP0)
-    as PYNQ's SD images set it up.
+    ``core``: the IP core, and the script of ``tcl/`` that configures it. ``port_bits``: width of the memory port
+    (S_AXI_HP0) as PYNQ's SD images set it up.
     """
 
     core: Literal["processing_system7", "zynq_ultra_ps_e"]

@@ -6,6 +6,8 @@ ports: each core gets a wrapper for that, ``<module>_ports.v``.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
@@ -17,6 +19,7 @@ from codegen.cores.core import Core, Stream
 from hls_templates import RTL_DIR
 
 _WRAPPER_SUFFIX = "_ports"
+_MEMORY = re.compile(r'\bparameter\s+(\w+)\s*=\s*"([^"]+\.hex)"')
 _SIGNALS = ("TDATA", "TVALID", "TREADY")
 
 
@@ -29,7 +32,10 @@ class CoreRTLBackend(RTLBackend):
         core = core_of(self, model)
         core.render("rtl", Path(folder))
         module = self.get_verilog_top_module_name()
-        (Path(folder) / f"{module}{_WRAPPER_SUFFIX}.v").write_text(ports_wrapper(core, module), encoding="utf-8")
+        memories = _MEMORY.findall((Path(folder) / f"{module}.sv").read_text(encoding="utf-8"))
+        (Path(folder) / f"{module}{_WRAPPER_SUFFIX}.v").write_text(
+            ports_wrapper(core, module, memories), encoding="utf-8"
+        )
         # FINN renames nodes later on, the module keeps the name it was generated under.
         self.set_nodeattr("gen_top_module", self.get_verilog_top_module_name())
         self.set_nodeattr("ipgen_path", folder)
@@ -64,8 +70,12 @@ class CoreRTLBackend(RTLBackend):
         ]
 
 
-def ports_wrapper(core: Core, module: str) -> str:
-    """Verilog around a core's module: the same ports, with the attributes by which Vivado knows clock and reset."""
+def ports_wrapper(core: Core, module: str, memories: Sequence[tuple[str, str]] = ()) -> str:
+    """Verilog around a core's module: the same ports, with the attributes by which Vivado knows clock and reset.
+
+    ``memories``: parameters of the module and the memory files they name, which lie beside it. FINN writes whole paths
+    in the place of ``./``, so that synthesis finds the files wherever it runs.
+    """
     streams = [(f"in{port}_V", stream, True) for port, stream in enumerate(core.inputs)]
     streams += [(f"out{port}_V", stream, False) for port, stream in enumerate(core.outputs)]
     names = ["ap_clk", "ap_rst_n", *(f"{name}_{signal}" for name, _, _ in streams for signal in _SIGNALS)]
@@ -80,12 +90,17 @@ def ports_wrapper(core: Core, module: str) -> str:
         "    input  wire ap_rst_n,",
         ",\n".join(_stream_ports(name, stream, reads) for name, stream, reads in streams),
         ");",
-        f"    {module} i_core (",
+        f"    {module}{_parameters(memories)} i_core (",
         ",\n".join(f"        .{name}({name})" for name in names),
         "    );",
         "endmodule",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _parameters(memories: Sequence[tuple[str, str]]) -> str:
+    given = ", ".join(f'.{parameter}("./{file}")' for parameter, file in memories)
+    return f" #({given})" if given else ""
 
 
 def _stream_ports(name: str, stream: Stream, reads: bool) -> str:
