@@ -34,7 +34,17 @@ _COMMON = ("stream_register.sv", "word_counter.sv", "frame_clock.sv", "frame_she
 _SOURCES: dict[Shell, tuple[str, ...]] = {
     "axi": (*_COMMON, "axi_lite_registers.sv"),
     "axi-hls": (*_COMMON, "axi_lite_registers.sv"),
-    "uart": (*_COMMON,),
+    "uart": (
+        *_COMMON,
+        "word_ram.sv",
+        "frame_store.sv",
+        "crc32.sv",
+        "uart_receiver.sv",
+        "uart_transmitter.sv",
+        "uart_requests.sv",
+        "uart_replies.sv",
+        "uart_shell.sv",
+    ),
 }
 _TEMPLATES: dict[Shell, str] = {
     "axi": "spikefold_axi.v.j2",

@@ -76,7 +76,7 @@ async def registers(dut: HierarchyObject) -> None:
 
 
 @cocotb.test(timeout_time=2, timeout_unit="ms")
-async def packets(dut: HierarchyObject) -> None:
+async def stalled_packets(dut: HierarchyObject) -> None:
     """Packets of several frames through random stalls; registers are read all the while."""
     bench = await begin(dut)
     bench.stall(random.randrange(1 << 20))

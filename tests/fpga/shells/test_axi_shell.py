@@ -12,7 +12,7 @@ from tests.fpga.shells.shell_model import Golden, ShellModel
 
 TESTS = [
     "registers",
-    "packets",
+    "stalled_packets",
     "full_speed",
     "starts",
     "short_packets",
