@@ -13,7 +13,9 @@ from codegen.render.build import Command, KeptProgram, content_key, run_tool
 from codegen.render.manifest import read_manifest
 from codegen.scratch import scratch_folder
 from codegen.verify.rtlsim import verilator_command, verilator_program, write_waivers
-from fpga.shells import TOPS, write_shell
+from fpga.shells import TOPS, stream_bytes, write_shell
+from fpga.simulation.axi_board import AxiBoardOptions, SimulatedAxiBoard
+from fpga.simulation.uart_board import SimulatedUartBoard
 
 BoardShell = Literal["axi", "uart"]
 SIMULATION_DIR = Path(__file__).parent
@@ -72,6 +74,28 @@ def build_board(rtl: Path, shell: BoardShell, build: Path, *, quick: bool = Fals
         run_tool(Command(make, "compiling the board", folder / "make.log", model, environment))
         kept.keep(model / PREFIX)
     return BoardProgram(kept.program, rtl, shell)
+
+
+def axi_options(rtl: Path, *, length_bits: int = 26, stall: float = 0.0, seed: int = 0) -> AxiBoardOptions:
+    """A board whose DMA has the stream widths of the accelerator in ``rtl``; the rest is of AxiBoardOptions."""
+    manifest = read_manifest(rtl)
+    return AxiBoardOptions(
+        send_bytes=stream_bytes(manifest.input),
+        receive_bytes=stream_bytes(manifest.output),
+        length_bits=length_bits,
+        stall=stall,
+        seed=seed,
+    )
+
+
+def simulated_board(
+    rtl: Path, shell: BoardShell, build: Path, *, quick: bool = False
+) -> SimulatedAxiBoard | SimulatedUartBoard:
+    """A running board for ``Accelerator.open(package, board=...)``; built as by ``build_board``, and to be closed."""
+    made = build_board(rtl, shell, build, quick=quick)
+    if shell == "uart":
+        return SimulatedUartBoard(str(made.program), str(rtl))
+    return SimulatedAxiBoard(str(made.program), str(rtl), axi_options(rtl))
 
 
 def _verilator_arguments(top: str) -> list[str]:

@@ -53,6 +53,10 @@ class WrongNetworkError(SetupError):
     """The loaded accelerator computes another network than network.json describes."""
 
 
+class OutOfMemoryError(DriverError):
+    """The board has no contiguous memory left for the DMA's buffers."""
+
+
 class FrameError(DriverError):
     """Base of what happens to images under way. DMA and accelerator have been reset: the next image is right."""
 
@@ -91,3 +95,8 @@ class LinkLostError(FrameError):
 
 class SelfTestError(DriverError):
     """The golden images give other logits than the golden ones."""
+
+
+def first_line(error: BaseException) -> str:
+    """What another package's error says, as a part of a sentence."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

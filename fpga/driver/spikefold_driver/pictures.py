@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import ImageError, MissingPackageError
+from .errors import ImageError, MissingPackageError, first_line
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "PPM", "WEBP")
 """Pillow's names of all formats that are read. Others stay closed: for some Pillow starts a program."""
@@ -53,8 +53,7 @@ def read_picture(file: Path, shape: tuple[int, ...]) -> np.ndarray:
         except (Image.DecompressionBombWarning, Image.DecompressionBombError):
             raise ImageError(f"{file} has more than {Image.MAX_IMAGE_PIXELS:,} pixels", "make it smaller") from None
         except Exception as error:  # the decoders raise whatever damaged bytes lead them to
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
-            raise ImageError(f"{file} is no picture that Pillow reads ({reason})", _GIVE) from None
+            raise ImageError(f"{file} is no picture that Pillow reads ({first_line(error)})", _GIVE) from None
 
 
 def _pixels(image: Any, shape: tuple[int, ...], pillow: Any) -> np.ndarray:

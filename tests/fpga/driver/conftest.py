@@ -23,7 +23,7 @@ from codegen.run_folder import RunFolder  # noqa: E402
 from codegen.run_inputs import load_test_set  # noqa: E402
 from codegen.verify.onnx_runtime import load_network  # noqa: E402
 from fpga.simulation.axi_board import AxiBoardOptions  # noqa: E402
-from fpga.simulation.build import BoardProgram, build_board  # noqa: E402
+from fpga.simulation.build import BoardProgram, axi_options, build_board  # noqa: E402
 
 SHAPE = (16, 16, 1)
 
@@ -68,25 +68,11 @@ def package(digits: Digits, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def axi_options(digits: Digits) -> AxiBoardOptions:
-    return options_for(digits.rtl)
-
-
-def options_for(rtl: Path, **more: Any) -> AxiBoardOptions:
-    """A board whose DMA has the stream widths of an accelerator."""
-    from codegen.render.manifest import read_manifest
-    from fpga.shells import stream_bytes
-
-    manifest = read_manifest(rtl)
-    return AxiBoardOptions(stream_bytes(manifest.input), stream_bytes(manifest.output), **more)
-
-
-@pytest.fixture
 def pynq_board(
-    axi_program: BoardProgram, axi_options: AxiBoardOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    axi_program: BoardProgram, digits: Digits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Any]:
     """The simulated board behind the stand-in for pynq in this process."""
-    yield from stand_in(axi_program, axi_options, tmp_path, monkeypatch)
+    yield from stand_in(axi_program, axi_options(digits.rtl), tmp_path, monkeypatch)
 
 
 def stand_in(

@@ -6,18 +6,21 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from conftest import ROOT, SHAPE, Digits, options_for, stand_in
+from conftest import ROOT, SHAPE, Digits, stand_in
 from package_folder import write_golden
-from spikefold_driver import Accelerator, ImageError, SelfTestError
+from spikefold_driver import Accelerator, ImageError, OutOfMemoryError, SelfTestError
+from spikefold_driver.packing import pack_images, unpack_logits
+from spikefold_driver.registers import STATUS, STATUS_BUSY
 
 from codegen.verify.onnx_runtime import load_network
-from fpga.simulation.axi_board import AxiBoardOptions, SimulatedAxiBoard
-from fpga.simulation.build import BoardProgram
+from fpga.simulation.axi_board import MEMORY_BASE, MEMORY_BYTES, SimulatedAxiBoard
+from fpga.simulation.build import BoardProgram, axi_options
 from fpga.simulation.stand_in_board import stand_in_environment
 from sca_train.data.images import read_picture
 
@@ -43,10 +46,45 @@ def test_batches_alternate_between_two_buffers(batch: int, digits: Digits, packa
     np.testing.assert_array_equal(again.logits, digits.logits[count : 2 * count])
 
 
+def test_a_batch_is_packed_while_another_is_under_way(digits: Digits, package: Path, pynq_board: Any) -> None:
+    busy = []
+
+    def packed() -> Iterator[np.ndarray]:
+        for first in (0, 4, 8):
+            busy.append(accelerator.transport.read(STATUS) & STATUS_BUSY)
+            yield pack_images(digits.images[first : first + 4], accelerator.description)
+
+    with Accelerator.open(package) as accelerator:
+        results = list(accelerator.transport.stream(packed()))
+        found = np.concatenate([unpack_logits(words, accelerator.description.output) for words in results])
+    assert busy == [0, STATUS_BUSY, STATUS_BUSY]
+    np.testing.assert_array_equal(found, digits.logits[:12])
+
+
+def test_a_caller_who_wants_no_more(digits: Digits, package: Path, pynq_board: Any) -> None:
+    """Nothing stays under way, so that what follows is right."""
+    with Accelerator.open(package) as accelerator:
+        batches = (pack_images(digits.images[i : i + 2], accelerator.description) for i in range(0, 20, 2))
+        results = accelerator.transport.stream(batches)
+        next(results)
+        results.close()
+        np.testing.assert_array_equal(accelerator.classify(digits.images[3:9]).logits, digits.logits[3:9])
+
+
+def test_no_memory_for_buffers(digits: Digits, package: Path, pynq_board: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pynq import buffer
+
+    monkeypatch.setattr(buffer.board(), "_next", MEMORY_BASE + MEMORY_BYTES - 8192)
+    with Accelerator.open(package) as accelerator:
+        with pytest.raises(OutOfMemoryError, match=r"batch of 64 images .* give a smaller batch="):
+            accelerator.classify(digits.images[:40])
+        np.testing.assert_array_equal(accelerator.classify(digits.images[:1]).logits, digits.logits[:1])
+
+
 @pytest.mark.parametrize("seed", [1, 2])
 def test_random_stalls_change_nothing(seed: int, digits: Digits, package: Path, axi_program: BoardProgram) -> None:
     """By the simulation transport, which takes a board and not pynq."""
-    options = options_for(digits.rtl, stall=0.3, seed=seed)
+    options = axi_options(digits.rtl, stall=0.3, seed=seed)
     with (
         SimulatedAxiBoard(str(axi_program.program), str(axi_program.rtl), options) as board,
         Accelerator.open(package, "simulation", board=board, batch=8) as accelerator,
@@ -58,7 +96,7 @@ def test_random_stalls_change_nothing(seed: int, digits: Digits, package: Path, 
 def test_batches_are_as_long_as_the_length_register_allows(
     digits: Digits, package: Path, axi_program: BoardProgram, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    options = options_for(digits.rtl, length_bits=10)
+    options = axi_options(digits.rtl, length_bits=10)
     for _ in stand_in(axi_program, options, tmp_path, monkeypatch):
         with Accelerator.open(package) as accelerator:
             assert accelerator.batch == (1 << 10) // 256 - 1  # 3 images of 256 bytes are 768, 4 are one byte too long
@@ -108,11 +146,11 @@ def test_images_of_another_shape_reach_no_board(digits: Digits, package: Path, p
 
 
 def test_command_line_in_a_process_of_its_own(
-    digits: Digits, package: Path, axi_program: BoardProgram, axi_options: AxiBoardOptions, tmp_path: Path
+    digits: Digits, package: Path, axi_program: BoardProgram, tmp_path: Path
 ) -> None:
     """As a deployment runs it on a board: nothing but variables tells the driver that the board is simulated."""
     environment = stand_in_environment(
-        axi_program, axi_options, tmp_path / "board.json", board="Pynq-Z2", rails={"12V": 3.25}
+        axi_program, axi_options(digits.rtl), tmp_path / "board.json", board="Pynq-Z2", rails={"12V": 3.25}
     )
     environment["PYTHONPATH"] += os.pathsep + str(ROOT / "fpga" / "driver")
 

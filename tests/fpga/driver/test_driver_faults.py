@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import Digits, options_for
+from conftest import Digits
 from hanging_accelerator import HANGS, SHAPE, hanging_rtl
 from package_folder import package_folder
 from spikefold_driver import (
@@ -30,7 +30,7 @@ from spikefold_driver import (
 from spikefold_driver.registers import CONTROL, CONTROL_RESET
 
 from fpga.simulation.axi_board import Fault, SimulatedAxiBoard
-from fpga.simulation.build import build_board
+from fpga.simulation.build import axi_options, build_board
 
 SECONDS = 60
 """Far more than any deadline takes in simulation: nothing hangs."""
@@ -111,7 +111,7 @@ def hanging(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def hanging_board(hanging: Path) -> Iterator[SimulatedAxiBoard]:
     program = build_board(hanging, "axi", hanging.parent / "build", quick=True)
-    with SimulatedAxiBoard(str(program.program), str(program.rtl), options_for(hanging)) as board:
+    with SimulatedAxiBoard(str(program.program), str(program.rtl), axi_options(hanging)) as board:
         yield board
 
 

@@ -25,9 +25,11 @@ from ..errors import (
     LengthError,
     LongFrameError,
     MissingPackageError,
+    OutOfMemoryError,
     OverlayError,
     ShortFrameError,
     WrongBoardError,
+    first_line,
 )
 from ..power import rails_power
 from .transport import SLACK_SECONDS, Deadline, Transport, limit_cycles, most_frames
@@ -58,6 +60,8 @@ BUFFER_BYTES = 4 << 20
 _MINIMUM_POLLS = 64
 """Register reads are some microseconds: polls before a state that ought to pass is taken for a fault."""
 _DEVICE_TREE_NAME = Path("/proc/device-tree/chosen/pynq_board")
+_POLL_SECONDS = 1e-4
+"""Between polls of a batch that has taken so many already: the processor is not kept busy by waiting."""
 _AGAIN = "the DMA and the accelerator are reset, so classify again"
 _RELOAD = "open the accelerator again to load its bitstream anew, and power-cycle the board if that does not help"
 _IMAGE_BOARDS = {"ultra96v2": "ultra96"}
@@ -170,7 +174,13 @@ class DmaTransport(Transport):
         rounded = min(self._max_frames, 1 << (frames - 1).bit_length())
         streams = (self.description.input, self.description.output)
         shapes = [(max(frames, rounded), stream.words, stream.stream_bytes) for stream in streams]
-        pair = tuple(self._allocate(shape=shape, dtype=np.uint8) for shape in shapes)
+        try:
+            pair = tuple(self._allocate(shape=shape, dtype=np.uint8) for shape in shapes)
+        except Exception as error:  # MemoryError, or what the board's memory driver raises
+            raise OutOfMemoryError(
+                f"the board has no contiguous memory for a batch of {shapes[0][0]} images ({first_line(error)})",
+                "end other programs and notebooks that hold buffers, or give a smaller batch=",
+            ) from None
         pair[0].view(np.ndarray)[:] = 0
         return pair[0], pair[1]
 
@@ -201,8 +211,11 @@ class DmaTransport(Transport):
         assert pair is not None
         cycles = limit_cycles(self.description, frames)
         deadline = Deadline(cycles, self.slack_s + cycles / (1e6 * self.description.clock_mhz))
-        idle_polls = 0
+        polls = idle_polls = 0
         while not self._is_done(S2MM):
+            polls += 1
+            if polls > _MINIMUM_POLLS:
+                time.sleep(_POLL_SECONDS)
             self._is_done(MM2S)  # or its error
             status = self._check_flags(frames)
             busy_cycles = self.read(registers.BUSY_CYCLES)
@@ -302,9 +315,9 @@ def open_dma(description: Description, *, download: bool = True, slack_s: float 
     try:
         overlay = pynq.Overlay(str(bitfile), download=download)
     except Exception as error:  # PYNQ raises whatever its parsers, drivers and the kernel raise
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise OverlayError(
-            f"PYNQ does not load {bitfile} ({reason})", "run as root, with the .hwh file of the package beside it"
+            f"PYNQ does not load {bitfile} ({first_line(error)})",
+            "run as root, with the package's .hwh file beside it",
         ) from error
     core = _find(overlay.ip_dict, ":spikefold_axi", "accelerator")
     dma = _find(overlay.ip_dict, "xilinx.com:ip:axi_dma:", "AXI DMA")
