@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from board_by_ssh import SSHD, start_board
 from deployed_board import DeployedBoard
-from runs import add_bitstream, make_run
+from deployed_runs import add_bitstream, make_run
 
 from codegen.run_folder import RunFolder
 from fpga.boards import Board, get_board

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from deployed_board import DeployedBoard
-from runs import add_bitstream
+from deployed_runs import add_bitstream
 
 from codegen.run_folder import RunFolder
 from codegen.verify.onnx_runtime import run_onnx

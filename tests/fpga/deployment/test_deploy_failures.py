@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from board_by_ssh import client_options, free_port, sftp_server
 from deployed_board import DeployedBoard
-from runs import add_bitstream, repack
+from deployed_runs import add_bitstream, repack
 
 import fpga.deployment.deploy as deploy_module
 from codegen.digests import sources_digest

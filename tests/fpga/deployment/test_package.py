@@ -11,7 +11,7 @@ from zipfile import ZipFile
 
 import numpy as np
 import pytest
-from runs import INTERVAL, LATENCY, add_bitstream
+from deployed_runs import INTERVAL, LATENCY, add_bitstream
 
 from codegen.digests import file_digest, sources_digest
 from codegen.errors import RunFolderError

@@ -7,8 +7,8 @@ import shutil
 from pathlib import Path
 
 import pytest
+from deployed_runs import add_bitstream
 from filelock import FileLock
-from runs import add_bitstream
 
 from codegen.run_folder import RunFolder
 from fpga.boards import get_board
