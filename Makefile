@@ -173,10 +173,10 @@ bitstream: $(VENV)/.installed ## bitstream: ECP5 boards with the open tools inst
 		$(call option,--shell-flow,SHELL_FLOW) $(if $(DRYRUN),--dry-run) $(if $(SHOW),--show) $(if $(RESTART),--restart)
 
 package: $(VENV)/.installed ## one zip for the board: bitstream, driver, golden vectors, notebook
-	@$(BIN)/python -m fpga package "$$RUN_DIR" --board $(call given,BOARD)
+	@$(BIN)/python -m fpga package "$$RUN_DIR" --board $(call given,BOARD) $(DATA_OPTION)
 
 deploy: $(VENV)/.installed ## package, copy to the board (HOST=user@board), install, self-test
-	@$(BIN)/python -m fpga deploy "$$RUN_DIR" --board $(call given,BOARD) \
+	@$(BIN)/python -m fpga deploy "$$RUN_DIR" --board $(call given,BOARD) $(DATA_OPTION) \
 		$(call option,--host,HOST) $(call option,--port,PORT)
 
 bench: $(VENV)/.installed ## the figures of docs/benchmarks.md, and the slow tests

@@ -32,13 +32,17 @@ def _parser() -> Parser:
         choices=(*commands.ZYNQ_SHELLS, "uart"),
         help="around the accelerator: dma (default; needs Vivado), finn (FINN's own; needs Vitis HLS too); ECP5: uart",
     )
-    bitstream.add_argument("--impl", choices=("rtl", "hls"), default="rtl", help="which sources (default rtl)")
+    bitstream.add_argument(
+        "--impl", choices=commands.IMPLEMENTATIONS, default="rtl", help="which sources (default rtl)"
+    )
     bitstream.add_argument("--dry-run", action="store_true", help="write everything and check it without the tools")
     bitstream.add_argument("--show", action="store_true", help="print tools, files and steps, and do nothing")
     bitstream.add_argument("--restart", action="store_true", help="run all steps again")
+    for action in (package, deploy):
+        action.add_argument("--data", type=Path, help="where the data set lies that golden vectors are taken from")
     deploy.add_argument("--host", help="[user@]address of a PYNQ board")
     deploy.add_argument(
-        "--port", help="of ssh (default 22), or the serial port of an ECP5 board (default: found by USB)"
+        "--port", help="of ssh (default 22), or the serial port of an ECP5 board (default: the FTDI one)"
     )
     return parser
 

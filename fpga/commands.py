@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from typing import Literal
 
 from codegen.current import require_made
 from codegen.results import BitstreamResult
@@ -17,7 +18,8 @@ from fpga.deployment.package import make_package
 from fpga.deployment.usb import deploy_usb
 from fpga.errors import BuildError
 
-ZYNQ_SHELLS = ("dma", "finn")
+ZYNQ_SHELLS: tuple[vivado.ShellFlow, ...] = ("dma", "finn")
+IMPLEMENTATIONS: tuple[vivado.Implementation, ...] = ("rtl", "hls")
 
 
 def bitstream(options: argparse.Namespace) -> None:
@@ -38,13 +40,13 @@ def bitstream(options: argparse.Namespace) -> None:
 def package(options: argparse.Namespace) -> None:
     """Make the zip that a board takes."""
     run = open_run(options.run)
-    print(f"package: {make_package(run, get_board(options.board))}")
+    print(f"package: {make_package(run, get_board(options.board), options.data)}")
 
 
 def deploy(options: argparse.Namespace) -> None:
     """Bring the package to a board by ssh, or by USB where the board hangs on this machine, and test it there."""
     run, board = open_run(options.run), get_board(options.board)
-    make_package(run, board)
+    make_package(run, board, options.data)
     if isinstance(board, Ecp5Board):
         if options.host:
             raise BuildError(f"{board.name} is programmed by USB from this machine; leave HOST out")
@@ -63,9 +65,13 @@ def _ssh_port(port: str | None) -> int:
     return int(port)
 
 
-def _plan(run: RunFolder, board: Board, shell: str | None, impl: str) -> BuildPlan:
+def _plan(
+    run: RunFolder, board: Board, shell: vivado.ShellFlow | Literal["uart"] | None, impl: vivado.Implementation
+) -> BuildPlan:
     if not isinstance(board, Ecp5Board):
-        return vivado.vivado_plan(run, board, shell or "dma", impl)
+        if shell == ecp5.SHELL:
+            raise BuildError(f"{board.name} has the shells {' and '.join(ZYNQ_SHELLS)}, not {shell}")
+        return vivado.vivado_plan(run, board, shell or ZYNQ_SHELLS[0], impl)
     if shell not in (None, ecp5.SHELL):
         raise BuildError(f"{board.name} has a UART, not the shell {shell}; leave SHELL_FLOW out")
     if impl != "rtl":
@@ -78,7 +84,7 @@ def _dry_run(plan: BuildPlan, board: Board) -> None:
         plan.write()
         print(f"{plan.folder} is written; every step of {board.name} runs here, so there is nothing to run dry")
         return
-    print(vivado.dry_run(plan).told())
+    print(vivado.dry_run(plan).sentence)
 
 
 def _collect(plan: BuildPlan, run: RunFolder, board: Board) -> BitstreamResult:

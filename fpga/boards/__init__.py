@@ -23,9 +23,12 @@ def _families() -> Iterator[tuple[Board, ...]]:
 
 
 BOARDS: tuple[Board, ...] = tuple(
-    sorted((board for family in _families() for board in family), key=lambda board: (board.lut, board.name))
+    sorted(
+        (board for family in _families() for board in family),
+        key=lambda board: (board.luts_per_lut6, board.lut, board.name),
+    )
 )
-"""All boards, in the order in which advice names them: the smallest first."""
+"""All boards, in the order in which advice names them: of boards with the same kind of LUT the smallest first."""
 
 
 def get_board(name: str) -> Board:

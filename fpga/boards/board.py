@@ -20,13 +20,13 @@ class Board:
     """One board. ``bram36`` counts 36 Kb block RAMs, ``uram`` 288 Kb UltraRAMs, ``dsp`` DSP48 slices.
 
     ``clock_mhz`` is a design target used to turn cycles into frames per second: no timing analysis stands behind it.
-    ``finn_name`` is what FINN calls the board, ``part`` the part that FINN builds for under that name
+    ``finn_name`` is what FINN calls the board (None: it builds for no such part), ``part`` the part under that name
     (``finn.util.basic.pynq_part_map``), ``family`` what Yosys calls its architecture. ``lut`` counts six-input LUTs,
     in which foldings are estimated, or smaller ones, of which ``luts_per_lut6`` stand for such a one.
     """
 
     name: str
-    finn_name: str
+    finn_name: str | None
     part: str
     family: Family
     lut: int

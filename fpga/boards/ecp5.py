@@ -53,7 +53,7 @@ def _board(
 ) -> Ecp5Board:
     return Ecp5Board(
         name=name,
-        finn_name="",
+        finn_name=None,
         part=part,
         family="ecp5",
         lut=_LUT4S,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from importlib.metadata import version
 from pathlib import Path
+from typing import Literal
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -23,10 +24,10 @@ from fpga.build.ecp5_pll import fastest_settings
 from fpga.build.plan import PYTHON, BuildPlan, Content, Step
 from fpga.build.tools import Tool
 from fpga.errors import BuildError
-from fpga.shells import TOPS, Shell, write_shell
+from fpga.shells import TOPS, write_shell
 from sca_train.records import RecordError, read_record
 
-SHELL: Shell = "uart"
+SHELL: Literal["uart"] = "uart"
 BITSTREAM = "accelerator.bit"
 TOP = "top.v"
 CONSTRAINTS = "top.lpf"

@@ -10,15 +10,17 @@ import pytest
 
 import fpga.boards
 from codegen.errors import UnknownBoardError
-from codegen.fit import budget, find_board
+from codegen.fit import budget, estimated_budget, find_board
 from fpga.boards import BOARDS, BoardError, get_board
 
 
 def test_parts_are_those_finn_builds_for() -> None:
     from finn.util.basic import pynq_part_map
 
-    assert {board.finn_name: board.part for board in BOARDS} == {
-        board.finn_name: pynq_part_map[board.finn_name] for board in BOARDS
+    known = [board for board in BOARDS if board.finn_name is not None]
+    assert {board.family for board in BOARDS if board not in known} == {"ecp5"}
+    assert {board.finn_name: board.part for board in known} == {
+        board.finn_name: pynq_part_map[board.finn_name] for board in known
     }
 
 
@@ -30,8 +32,15 @@ def test_zynq_7020_budget_is_the_one_finn_knows() -> None:
     assert (offered.lut, offered.ff, offered.bram36, offered.dsp) == (lut, ff, bram18 / 2, dsp)
 
 
-def test_flip_flops_are_two_per_lut() -> None:
-    assert all(board.ff == 2 * board.lut for board in BOARDS)
+def test_flip_flops_are_two_per_lut_and_one_in_an_ecp5() -> None:
+    assert all(board.ff == (1 if board.family == "ecp5" else 2) * board.lut for board in BOARDS)
+
+
+def test_luts_of_four_inputs_hold_less_of_an_estimate() -> None:
+    for board in BOARDS:
+        offered = estimated_budget(board)
+        assert (offered.ff, offered.bram36, offered.dsp) == (board.ff, board.bram36, board.dsp)
+        assert offered.lut == board.lut if board.family != "ecp5" else board.lut / 3 < offered.lut < board.lut / 2
 
 
 @pytest.mark.parametrize("name", ["pynq-z2", "PYNQ-Z2", "Pynq-Z2"])
@@ -44,11 +53,13 @@ def test_family_follows_the_part() -> None:
         "Pynq-Z1": "xc7",
         "Pynq-Z2": "xc7",
     }
-    assert {board.family for board in BOARDS if not board.part.startswith("xc7")} == {"xcup"}
+    assert {board.family for board in BOARDS if board.part.startswith(("xczu", "xck"))} == {"xcup"}
+    assert {board.name for board in BOARDS if board.family == "ecp5"} == {"ULX3S-85F", "ECPIX-5-85F"}
+    assert all(board.part.startswith("LFE5U") for board in BOARDS if board.family == "ecp5")
 
 
 def test_unknown_board_names_the_known_ones() -> None:
-    known = "Pynq-Z1, Pynq-Z2, AUP-ZU3, Ultra96-V2, KV260, ZCU104, ZCU102"
+    known = "Pynq-Z1, Pynq-Z2, AUP-ZU3, Ultra96-V2, KV260, ZCU104, ZCU102, ECPIX-5-85F, ULX3S-85F"
     sentence = f"^board 'Basys' is not known; the known boards are {known}$"
     with pytest.raises(BoardError, match=sentence):
         get_board("Basys")
@@ -58,7 +69,9 @@ def test_unknown_board_names_the_known_ones() -> None:
 
 def test_names_are_unique_and_boards_in_order_of_size() -> None:
     assert len({board.name.lower() for board in BOARDS}) == len(BOARDS)
-    assert [board.lut for board in BOARDS] == sorted(board.lut for board in BOARDS)
+    for family in (("xc7", "xcup"), ("ecp5",)):
+        sizes = [board.lut for board in BOARDS if board.family in family]
+        assert sizes == sorted(sizes)
 
 
 NEW_FAMILY = """
@@ -85,5 +98,16 @@ def test_a_board_is_one_file_of_a_package_that_imports_nothing_of_the_project(tm
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    names = ["Pynq-Z1", "Pynq-Z2", "Arty-Z7", "AUP-ZU3", "Ultra96-V2", "KV260", "ZCU104", "ZCU102"]
+    names = [
+        "Pynq-Z1",
+        "Pynq-Z2",
+        "Arty-Z7",
+        "AUP-ZU3",
+        "Ultra96-V2",
+        "KV260",
+        "ZCU104",
+        "ZCU102",
+        "ECPIX-5-85F",
+        "ULX3S-85F",
+    ]
     assert done.stdout.split() == ["60000", *names]
