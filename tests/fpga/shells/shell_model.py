@@ -18,7 +18,7 @@ from bench.cores.rtl_bench import PortsOnly
 from codegen.render.manifest import read_manifest
 from codegen.verify.rtlsim import write_waivers
 from codegen.verify.stream_words import image_words
-from fpga.shells import RULES, Shell, write_shell
+from fpga.shells import Shell, rule_files, write_shell
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class ShellModel:
 def shell_sources(rtl: Path, shell: Shell, folder: Path) -> list[Path]:
     """The shell's files, with the accelerator's before them where the shell holds it."""
     accelerator = [] if shell == "axi-hls" else [rtl / name for name in read_manifest(rtl).files]
-    return [*accelerator, *write_shell(rtl, shell, folder / "shell"), *RULES]
+    return [*accelerator, *write_shell(rtl, shell, folder / "shell"), *rule_files(shell)]
 
 
 def build_model(
