@@ -35,7 +35,9 @@ def latency(golden: Golden) -> int:
 def echo_model(golden: Golden, tmp_path_factory: pytest.TempPathFactory) -> ShellModel:
     folder = tmp_path_factory.mktemp("echo")
     files = [file for file in write_shell(golden.rtl, "uart", folder / "shell") if file.suffix == ".sv"]
-    return build_model([*files, Path(__file__).with_name("uart_echo.sv"), *rule_files("uart")], "uart_echo", folder)
+    return build_model(
+        [*files, Path(__file__).with_name("uart_echo.sv"), *rule_files("uart")], "uart_echo", folder, optimised=True
+    )
 
 
 @pytest.mark.parametrize("test", TESTS)
