@@ -138,8 +138,8 @@ def report(options: Namespace) -> bool:
 
 
 def lint(options: Namespace) -> bool:
-    """Verilator over the SystemVerilog cores."""
-    from codegen.cli.lint import lint_cores
+    """Verilator over the SystemVerilog cores and shells."""
+    from codegen.cli.lint import lint_cores, lint_shells
 
-    print(f"Verilator has no complaint about {lint_cores()} rendered modules")
+    print(f"Verilator has no complaint about {lint_cores()} rendered modules and {lint_shells()} shells")
     return True

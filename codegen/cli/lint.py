@@ -1,17 +1,27 @@
-"""``lint``: Verilator with all warnings over the SystemVerilog cores, each rendered in its main configurations."""
+"""``lint``: Verilator with all warnings over the SystemVerilog: cores in their main configurations, boards' shells."""
 
 from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 
 from codegen.cores import CORES
-from codegen.cores.core import Core
+from codegen.cores.core import Stream
+from codegen.cores.rendering import render
 from codegen.errors import RenderError
+from codegen.render.manifest import Manifest, write_manifest
 from codegen.scratch import scratch_folder
 from codegen.verify.rtlsim import verilator_command, verilator_program
+from fpga.shells import TOPS, Shell, rule_files, write_shell
 from hls_templates import RTL_DIR
+
+
+_FRAME = Stream(lanes=3, element_bits=8, signed=False, words=7)
+_LOGITS = Stream(lanes=1, element_bits=12, signed=True, words=5)
+"""The streams of no accelerator in particular, whose words a DMA widens."""
 
 
 def lint_cores() -> int:
@@ -20,17 +30,38 @@ def lint_cores() -> int:
     with scratch_folder() as folder:
         for example in examples:
             example.render("rtl", folder)
-            _lint(example, folder)
+            _lint(example.name, [*(RTL_DIR / name for name in example.sources["rtl"]), f"{example.name}.sv"], folder)
     return len(examples)
 
 
-def _lint(core: Core, folder: Path) -> None:
-    files = [str(RTL_DIR / source) for source in core.sources["rtl"]]
+def lint_shells() -> int:
+    """Lint every shell, with and without its assertions, around an accelerator of which only the ports are there.
+
+    Returns the number of shells. Raises RenderError as ``lint_cores``.
+    """
+    shells = get_args(Shell)
+    with scratch_folder() as folder:
+        rtl = folder / "rtl"
+        rtl.mkdir()
+        write_manifest(Manifest("accelerator", 1, _FRAME, _LOGITS, (), (), ()), rtl)
+        ports = {"input": _FRAME, "output": _LOGITS, "streams": [_FRAME, _LOGITS], "output_edge": 1, "instances": []}
+        accelerator = render("rtl", "accelerator.sv.j2", ports, folder / "accelerator.sv")
+        waivers = folder / "accelerator.vlt"
+        waivers.write_text('`verilator_config\nlint_off -file "*accelerator.sv"\n', encoding="utf-8")
+        for shell in shells:
+            inside = [] if shell == "axi-hls" else [waivers, accelerator]
+            files = [*inside, *write_shell(rtl, shell, folder / shell)]
+            _lint(TOPS[shell], files, folder)
+            _lint(TOPS[shell], [*files, *rule_files(shell)], folder)
+    return len(shells)
+
+
+def _lint(top: str, files: Sequence[Path | str], folder: Path) -> None:
     # Every file of the project is linted with all warnings on; nothing is waived.
     package = verilator_program().parents[1]
-    command = [*verilator_command(package), "--lint-only", "-Wall", "--top-module", core.name, *files]
+    command = [*verilator_command(package), "--lint-only", "--assert", "-Wall", "--top-module", top]
     done = subprocess.run(
-        [*command, f"{core.name}.sv"],
+        [*command, *(str(file) for file in files)],
         cwd=folder,
         env={**os.environ, "VERILATOR_ROOT": str(package)},
         capture_output=True,
@@ -39,4 +70,4 @@ def _lint(core: Core, folder: Path) -> None:
         check=False,
     )
     if done.returncode != 0:
-        raise RenderError(f"Verilator objects to {core.name}: {done.stderr.strip()}")
+        raise RenderError(f"Verilator objects to {top}: {done.stderr.strip()}")

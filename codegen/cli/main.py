@@ -147,7 +147,7 @@ def _add_report(stages: _Stages) -> None:
 
 
 def _add_lint(stages: _Stages) -> None:
-    stage = stages.add_parser("lint", help="Verilator lint of the SystemVerilog cores")
+    stage = stages.add_parser("lint", help="Verilator lint of the SystemVerilog cores and shells")
     stage.set_defaults(command=commands.lint)
 
 

@@ -21,8 +21,9 @@ Shell = Literal["axi", "axi-hls", "uart"]
 """AXI with the accelerator inside, AXI for an accelerator of Vitis HLS beside it, UART with the accelerator inside."""
 
 SHELL_DIR = Path(__file__).parent
-RULES = tuple(SHELL_DIR / "rules" / name for name in ("axi_stream_rules.sv", "axi_lite_rules.sv", "shell_rules.sv"))
-"""Assertions of the AXI rules, bound to the shells' modules: a simulator takes them beside a shell's files."""
+RULE_DIR = SHELL_DIR / "rules"
+_STREAM_RULES = ("axi_stream_rules.sv", "shell_rules.sv")
+_LITE_RULES = ("axi_lite_rules.sv", "register_rules.sv")
 TOPS: dict[Shell, str] = {"axi": "spikefold_axi", "axi-hls": "spikefold_axi_shell", "uart": "spikefold_uart"}
 """The top module of each shell, which lies in the file of that name."""
 NETWORK_DIGITS = 8
@@ -98,3 +99,9 @@ def write_shell(run_rtl: Path, shell: Shell, folder: Path) -> tuple[Path, ...]:
     top = folder / f"{TOPS[shell]}.v"
     write_text(top, environment.get_template(_TEMPLATES[shell]).render(values))
     return (*files, top)
+
+
+def rule_files(shell: Shell) -> tuple[Path, ...]:
+    """Assertions of the AXI rules, bound to a shell's modules: a simulator takes them beside the shell's files."""
+    names = _STREAM_RULES if shell == "uart" else (*_STREAM_RULES, *_LITE_RULES)
+    return tuple(RULE_DIR / name for name in names)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 import codegen.dataflow  # noqa: F401  (FINN must be prepared before it is imported)
@@ -35,10 +33,3 @@ def axi_model(golden: Golden, tmp_path_factory: pytest.TempPathFactory) -> Shell
 def uart_model(golden: Golden, tmp_path_factory: pytest.TempPathFactory) -> ShellModel:
     folder = tmp_path_factory.mktemp("uart")
     return build_model(shell_sources(golden.rtl, "uart", folder), "spikefold_uart", folder, golden)
-
-
-@pytest.fixture(scope="session")
-def bare_axi_model(golden: Golden, tmp_path_factory: pytest.TempPathFactory) -> ShellModel:
-    """The shell of an accelerator that is a core of its own: the test takes the accelerator's place."""
-    folder: Path = tmp_path_factory.mktemp("axi-hls")
-    return build_model(shell_sources(golden.rtl, "axi-hls", folder), "spikefold_axi_shell", folder, golden)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,7 +19,19 @@ from bench.cores.rtl_bench import PortsOnly
 from codegen.render.manifest import read_manifest
 from codegen.verify.rtlsim import write_waivers
 from codegen.verify.stream_words import image_words
-from fpga.shells import RULES, Shell, write_shell
+from fpga.shells import Shell, rule_files, write_shell
+
+
+_runtimes: dict[bool, list[Path]] = {}
+"""Verilator's own objects of the first model, which are the same for every other; by whether they are optimised."""
+
+
+class Optimised(PortsOnly):
+    """For a small top that is simulated for long."""
+
+    def _build_command(self) -> list[list[str]]:
+        verilate, make = super()._build_command()
+        return [verilate, [part.replace("-O0", "-O1") for part in make]]
 
 
 @dataclass(frozen=True)
@@ -32,7 +45,7 @@ class Golden:
 
 @dataclass(frozen=True)
 class ShellModel:
-    """A Verilated top in its build folder."""
+    """A Verilated top in its build folder, and the rtl/ folder that it was made for."""
 
     top: str
     folder: Path
@@ -72,7 +85,7 @@ class ShellModel:
 def shell_sources(rtl: Path, shell: Shell, folder: Path) -> list[Path]:
     """The shell's files, with the accelerator's before them where the shell holds it."""
     accelerator = [] if shell == "axi-hls" else [rtl / name for name in read_manifest(rtl).files]
-    return [*accelerator, *write_shell(rtl, shell, folder / "shell"), *RULES]
+    return [*accelerator, *write_shell(rtl, shell, folder / "shell"), *rule_files(shell)]
 
 
 def build_model(
@@ -80,7 +93,8 @@ def build_model(
     top: str,
     folder: Path,
     golden: Golden | None = None,
-    parameters: Mapping[str, object] | None = None,
+    *,
+    optimised: bool = False,
 ) -> ShellModel:
     """Verilate a top; raises AssertionError with what Verilator or the compiler says."""
     folder = folder.resolve()
@@ -96,13 +110,15 @@ def build_model(
         words = image_words(golden.images, manifest.input)
         np.savez(folder / "golden.npz", words=words, logits=golden.logits)
     (folder / "public.vlt").write_text("\n".join(control) + "\n")
+    (folder / "build").mkdir(exist_ok=True)
+    for made in _runtimes.get(optimised, ()):
+        shutil.copyfile(made, folder / "build" / made.name)
     log = folder / "build.log"
-    runner = PortsOnly()
+    runner = Optimised() if optimised else PortsOnly()
     try:
         runner.build(
             sources=[*(VerilatorControlFile(file) for file in (folder / "public.vlt", *waivers)), *sources],
             hdl_toplevel=top,
-            parameters=dict(parameters or {}),
             build_dir=folder / "build",
             build_args=["--assert", "-Wall", "-DSPIKEFOLD_ASSERTIONS", "--x-assign", "unique", "--x-initial", "unique"],
             always=True,
@@ -111,6 +127,7 @@ def build_model(
         )
     except RuntimeError as error:
         raise AssertionError(f"{top} is not built: {_errors(log.read_text(errors='replace'))}") from error
+    _runtimes.setdefault(optimised, list((folder / "build").glob("verilated*.o")))
     return ShellModel(top, folder, rtl, runner)
 
 
