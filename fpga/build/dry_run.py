@@ -58,7 +58,7 @@ def dry_run(plan: BuildPlan, release: str = DRY_RELEASE) -> DryRunReport:
         place = Path(name)
         expected = place / "expected.tcl"
         expected.write_text(_expected(build, release), encoding="utf-8")
-        programs = write_stand_ins(place / release / "bin", tclsh)
+        programs = write_stand_ins(place, release, tclsh)
         told = {DRY_RUN_VARIABLE: str(expected)}
         steps = tuple(replace(step, environment={**step.environment, **told}) for step in plan.steps)
         copy = replace(plan, folder=place / "plan", steps=steps)
@@ -73,13 +73,14 @@ def dry_run(plan: BuildPlan, release: str = DRY_RELEASE) -> DryRunReport:
     return DryRunReport(release, tuple(step.name for step in plan.steps), commands)
 
 
-def write_stand_ins(folder: Path, tclsh: str) -> Path:
-    """Executables named as AMD's that run the Tcl stand-ins; returns their folder."""
+def write_stand_ins(place: Path, release: str, tclsh: str) -> Path:
+    """Executables named as AMD's that run the Tcl stand-ins; returns their folder, whose path has the release."""
+    folder = place / release / "bin"
     folder.mkdir(parents=True)
     for program, script in STAND_INS.items():
         file = folder / program
         call = shlex.join([tclsh, str(DRY_RUN_FOLDER / script)])
-        file.write_text(f'#!/bin/sh\nexec {call} "$@"\n', encoding="utf-8")
+        file.write_text(f'#!/bin/sh\nSPIKEFOLD_DRY_RELEASE={release} exec {call} "$@"\n', encoding="utf-8")
         file.chmod(0o755)
     return folder
 

@@ -51,7 +51,7 @@ def read_version(report: str) -> str:
 
 
 def read_utilization(report: str) -> tuple[Cell, ...]:
-    """The instances of a report by `report_utilization -hierarchical`, the top first; BuildError where there is none."""
+    """The instances in a report by `report_utilization -hierarchical`, top first; BuildError where there is none."""
     cells = []
     columns: dict[str, int] = {}
     for line in report.splitlines():

@@ -17,6 +17,8 @@ from hypothesis import strategies as st
 from test_finn_graph import random_folding
 
 from bench.networks import run_of
+from codegen.cores import core_class
+from codegen.cores.core import FollowerCore, LayerCore
 from codegen.dataflow.build import build_graph
 from codegen.dataflow.environment import build_folder, quiet
 
@@ -62,9 +64,16 @@ def test_own_rtl_nodes_stitch_into_a_block_design(tmp_path):
     graph = prepare(build_graph(run_of(mini(), tmp_path / "run")), tmp_path / "finn")
     for node in graph.graph.node:
         commands = getHWCustomOp(node).code_generation_ipi()
-        assert commands[-1] == f"create_bd_cell -type module -reference {node.name} {node.name}"
-        for command in commands[:-1]:
-            assert Path(command.removeprefix("add_files -norecurse ")).is_file()
+        own = issubclass(core_class(node.op_type), LayerCore | FollowerCore)
+        module = f"{node.name}_ports" if own else node.name
+        assert commands[-1] == f"create_bd_cell -type module -reference {module} {node.name}"
+        files = [Path(command.removeprefix("add_files -norecurse ")) for command in commands if "add_files" in command]
+        assert all(file.is_file() for file in files)
+        memories = [str(file) for file in files if file.suffix == ".hex"]
+        typed = [command for command in commands if "Memory Initialization Files" in command]
+        assert [command.split()[-1].rstrip("]") for command in typed] == memories
+        # Vivado references no module of a SystemVerilog file.
+        assert any(file.suffix == ".v" and f"module {module} " in file.read_text().replace("(", " (") for file in files)
 
 
 def test_hls_nodes_become_a_top_function_that_compiles(tmp_path):

@@ -19,18 +19,17 @@ proc dry::finding {text} {
 
 proc dry::collect {text} {
     variable findings
-    lappend findings $text
+    if {$text ni $findings} {
+        lappend findings $text
+    }
 }
 
-# End a check of the whole design: all that was collected is printed, and the first ends the script.
+# End a check of the whole design: the first of what was collected ends the script, and the others are said behind it.
 proc dry::end_check {} {
     variable findings
-    foreach text [lrange $findings 1 end] {
-        say "ERROR: \[dry run\] $text"
-    }
     if {$findings ne ""} {
         set first [lindex $findings 0]
-        set findings {}
+        set findings [lrange $findings 1 end]
         finding $first
     }
 }
@@ -69,6 +68,9 @@ proc dry::run {script} {
     set said [file tail $script]
     if {[catch {uplevel #0 [list source $script]} message]} {
         say "ERROR: \[dry run\] $said: $message"
+        foreach text $::dry::findings {
+            say "ERROR: \[dry run\] $said: $text"
+        }
         # Where in the script, for its author
         puts $::errorInfo
         exit 1

@@ -262,10 +262,9 @@ proc packager::check_memories {} {
         if {[file extension $path] ni {.v .sv}} {
             continue
         }
-        # Defaults of parameters are no files that are read.
-        regsub -all {parameter[^\n]*\n} [dry::read_file $path] "" text
-        foreach {_ name} [regexp -all -inline {"([^"]+\.hex)"} $text] {
-            if {$name ni $memories} {
+        # A rendered module's memories have its name; other names are defaults that it replaces.
+        foreach {_ name} [regexp -all -inline {"([^"]+\.hex)"} [dry::read_file $path]] {
+            if {[string match [file rootname [file tail $path]]_* $name] && $name ni $memories} {
                 dry::finding "[file tail $path] reads $name, which is not among the memory files of the core"
             }
         }

@@ -2,7 +2,7 @@
 #
 #   tclsh vivado.tcl -version | -mode batch [-nolog -nojournal -notrace] -source SCRIPT
 #
-# SPIKEFOLD_DRY_RUN names a file with what is expected of the design (a Tcl dictionary: release, part, clock_mhz,
+# SPIKEFOLD_DRY_RELEASE is the version that it says it is, SPIKEFOLD_DRY_RUN names a file with what is expected of the design (a Tcl dictionary: release, part, clock_mhz,
 # port_bits, input_frame_bytes, output_frame_bytes; empty where nothing is). The first finding ends it with status 1.
 
 namespace eval dry {
@@ -14,6 +14,9 @@ namespace eval dry {
         close $channel
     }
     variable release [dict get $expected release]
+    if {[info exists ::env(SPIKEFOLD_DRY_RELEASE)]} {
+        set release $::env(SPIKEFOLD_DRY_RELEASE)
+    }
 }
 
 if {[lindex $argv 0] eq "-version"} {
