@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import ROOT, SHAPE, Digits, stand_in
 from package_folder import write_golden
 from spikefold_driver import Accelerator, ImageError, OutOfMemoryError, SelfTestError
 from spikefold_driver.packing import pack_images, unpack_logits
 from spikefold_driver.registers import STATUS, STATUS_BUSY
+from trained_digits import ROOT, SHAPE, Digits, stand_in
 
 from codegen.verify.onnx_runtime import load_network
 from fpga.simulation.axi_board import MEMORY_BASE, MEMORY_BYTES, SimulatedAxiBoard
