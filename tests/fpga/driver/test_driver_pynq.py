@@ -124,7 +124,7 @@ def test_the_driver_uses_nothing_that_either_lacks(pynq_source: Path, monkeypatc
     assert used <= set(pynq.__all__)
     # Of an overlay's dictionary: pynq's own DMA driver reads the same parameters, in small letters.
     theirs = (pynq_source / "lib" / "dma.py").read_text(encoding="utf-8")
-    ours = (DRIVER / "transports" / "dma.py").read_text(encoding="utf-8")
+    ours = (DRIVER / "transports" / "overlay.py").read_text(encoding="utf-8")
     for name in ("c_include_sg", "c_sg_length_width"):
         assert f'"{name}"' in theirs and f'"{name}"' in ours
     assert "'phys_addr' : int, 'addr_range' : int" in (pynq_source / "overlay.py").read_text(encoding="utf-8")
