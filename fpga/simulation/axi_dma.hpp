@@ -1,6 +1,6 @@
 // Cycle-accurate model of the Xilinx AXI DMA in simple (register direct) mode, both channels, and of the memory behind it.
 //
-// Registers and their behaviour are those of PG021 (AXI DMA v7.1, tables 2-6 to 2-21): DMACR (run, reset), DMASR (halted,
+// Registers and their behaviour are those of PG021 (AXI DMA v7.1, direct register mode): DMACR (run, reset), DMASR (halted,
 // idle, error bits, IOC and error interrupts, written 1 to clear), the address in two words, LENGTH, whose write starts a
 // transfer in a running channel, and which S2MM overwrites with the bytes it received. A channel halts with an error
 // bit where the memory decodes no address, where an error is injected, and where S2MM receives more than LENGTH.

@@ -12,7 +12,7 @@ from . import __version__
 from .accelerator import Accelerator
 from .description import read_description
 from .errors import DriverError
-from .transports.dma import board_name
+from .transports.overlay import board_name
 from .transports.transport import SLACK_SECONDS
 from .transports.uart import DEFAULT_BAUD
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import zipfile
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Iterator, Union
@@ -16,7 +17,7 @@ from .errors import DescriptionError, SelfTestError
 from .images import load_images
 from .packing import check_images, pack_images, unpack_logits
 from .power import PowerSampler
-from .transports.dma import open_dma
+from .transports.overlay import open_dma
 from .transports.simulation import open_simulation
 from .transports.transport import SLACK_SECONDS, Transport
 from .transports.uart import DEFAULT_BAUD, UartTransport
@@ -164,10 +165,10 @@ class Accelerator:
     def _logits(self, images: np.ndarray) -> np.ndarray:
         logits = np.zeros((len(images), self.description.classes), np.int32)
         done = 0
-        results = self.transport.stream(self._batches(images))
-        for words in results:
-            logits[done : done + len(words)] = unpack_logits(words, self.description.output)
-            done += len(words)
+        with closing(self.transport.stream(self._batches(images))) as results:
+            for words in results:
+                logits[done : done + len(words)] = unpack_logits(words, self.description.output)
+                done += len(words)
         return logits
 
     def _batches(self, images: np.ndarray) -> Iterator[np.ndarray]:

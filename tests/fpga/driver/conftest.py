@@ -6,40 +6,21 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-ROOT = Path(__file__).parents[3]
-sys.path[:0] = [str(ROOT / "fpga" / "driver"), str(ROOT / "fpga" / "simulation" / "stand_in")]
+sys.path.insert(0, str(Path(__file__).parents[3] / "fpga" / "driver"))
 
-from package_folder import package_folder, write_golden  # noqa: E402
+from package_folder import package_folder, write_golden
+from trained_digits import ROOT, SHAPE, Digits, stand_in
 
-from codegen.run_folder import RunFolder  # noqa: E402
-from codegen.run_inputs import load_test_set  # noqa: E402
-from codegen.verify.onnx_runtime import load_network  # noqa: E402
-from fpga.simulation.axi_board import AxiBoardOptions  # noqa: E402
-from fpga.simulation.build import BoardProgram, axi_options, build_board  # noqa: E402
-
-SHAPE = (16, 16, 1)
-
-
-@dataclass(frozen=True)
-class Digits:
-    """A trained network: its run folder, and test images with their labels and the logits of ONNX Runtime."""
-
-    run: Path
-    images: NDArray[np.uint8]
-    labels: NDArray[np.int64]
-    logits: NDArray[np.int32]
-
-    @property
-    def rtl(self) -> Path:
-        return self.run / "rtl"
+from codegen.run_folder import RunFolder
+from codegen.run_inputs import load_test_set
+from codegen.verify.onnx_runtime import load_network
+from fpga.simulation.build import BoardProgram, axi_options, build_board
 
 
 @pytest.fixture(scope="session")
@@ -73,25 +54,6 @@ def pynq_board(
 ) -> Iterator[Any]:
     """The simulated board behind the stand-in for pynq in this process."""
     yield from stand_in(axi_program, axi_options(digits.rtl), tmp_path, monkeypatch)
-
-
-def stand_in(
-    program: BoardProgram, options: AxiBoardOptions, folder: Path, monkeypatch: pytest.MonkeyPatch, **more: Any
-) -> Iterator[Any]:
-    """Give the stand-in for pynq of this process a simulated board, and end that at the end."""
-    from pynq import board
-
-    from fpga.simulation.stand_in_board import stand_in_environment
-
-    environment = stand_in_environment(program, options, folder / "stand-in.json", board="Pynq-Z2", **more)
-    for name in ("SPIKEFOLD_STAND_IN", "BOARD"):
-        monkeypatch.setenv(name, environment[name])
-    board.content.cache_clear()
-    board.board.cache_clear()
-    yield board.board()
-    board.board().close()
-    board.board.cache_clear()
-    board.content.cache_clear()
 
 
 def _succeed(*arguments: object) -> None:

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import ROOT, SHAPE, Digits, stand_in
 from package_folder import write_golden
-from spikefold_driver import Accelerator, ImageError, OutOfMemoryError, SelfTestError
+from spikefold_driver import Accelerator, ImageError, OutOfMemoryError, OverlayError, SelfTestError
 from spikefold_driver.packing import pack_images, unpack_logits
 from spikefold_driver.registers import STATUS, STATUS_BUSY
+from trained_digits import ROOT, SHAPE, Digits, stand_in
 
 from codegen.verify.onnx_runtime import load_network
 from fpga.simulation.axi_board import MEMORY_BASE, MEMORY_BYTES, SimulatedAxiBoard
@@ -69,6 +69,26 @@ def test_a_caller_who_wants_no_more(digits: Digits, package: Path, pynq_board: A
         next(results)
         results.close()
         np.testing.assert_array_equal(accelerator.classify(digits.images[3:9]).logits, digits.logits[3:9])
+
+
+def test_a_stream_that_was_left_is_ended(digits: Digits, package: Path, pynq_board: Any) -> None:
+    with Accelerator.open(package) as accelerator:
+        batches = (pack_images(digits.images[i : i + 2], accelerator.description) for i in range(0, 20, 2))
+        left = accelerator.transport.stream(batches)
+        next(left)
+        np.testing.assert_array_equal(accelerator.classify(digits.images[3:9]).logits, digits.logits[3:9])
+        left.close()
+
+
+def test_buffers_that_the_dma_does_not_reach(package: Path, pynq_board: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    import pynq
+    from pynq import board
+
+    dma = pynq.Overlay(str(package / "spikefold.bit")).ip_dict["axi_dma_0"]
+    short = {**dma, "parameters": {**dma["parameters"], "c_addr_width": "28"}}
+    monkeypatch.setitem(board.content(), "ip_dict", {"axi_dma_0": short})
+    with Accelerator.open(package) as accelerator, pytest.raises(OverlayError, match="DMA's 28 address bits do not"):
+        accelerator.classify(np.zeros((1, *SHAPE), np.uint8))
 
 
 def test_no_memory_for_buffers(digits: Digits, package: Path, pynq_board: Any, monkeypatch: pytest.MonkeyPatch) -> None:

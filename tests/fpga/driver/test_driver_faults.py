@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import Digits
 from hanging_accelerator import HANGS, SHAPE, hanging_rtl
 from package_folder import package_folder
 from spikefold_driver import (
@@ -28,6 +27,7 @@ from spikefold_driver import (
     WrongNetworkError,
 )
 from spikefold_driver.registers import CONTROL, CONTROL_RESET
+from trained_digits import Digits
 
 from fpga.simulation.axi_board import Fault, SimulatedAxiBoard
 from fpga.simulation.build import axi_options, build_board

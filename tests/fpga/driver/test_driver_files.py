@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import ROOT
 from hanging_accelerator import SHAPE, hanging_rtl
 from package_folder import package_folder
 from PIL import Image
-from spikefold_driver import DescriptionError, ImageError, MissingPackageError, read_description
+from spikefold_driver import Accelerator, DescriptionError, ImageError, MissingPackageError, read_description
 from spikefold_driver.images import load_images
 from spikefold_driver.pictures import read_picture
+from trained_digits import ROOT
 
 from sca_train.data import images as project
 
@@ -126,6 +126,19 @@ def test_files_that_are_no_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setitem(sys.modules, "PIL", None)
     with pytest.raises(MissingPackageError, match="Pillow is not installed; `pip install Pillow`"):
         read_picture(tmp_path / "grey.png", (16, 16, 1))
+
+
+def test_packages_that_are_not_installed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("pynq", "serial"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(MissingPackageError, match="the package pynq is not installed; run this in the Python of"):
+        Accelerator.open(folder)
+    with pytest.raises(MissingPackageError, match="the package pyserial is not installed; `pip install pyserial`"):
+        Accelerator.open(folder, "uart", port="/dev/null")
+    with pytest.raises(DescriptionError, match="there is no transport 'usb'"):
+        Accelerator.open(folder, "usb")
+    with pytest.raises(DescriptionError, match="'simulation' without a board"):
+        Accelerator.open(folder, "simulation")
 
 
 def test_folders_and_arrays(folder: Path, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from trained_digits import ROOT
 
 DRIVER = ROOT / "fpga" / "driver"
 SOURCES = sorted((DRIVER / "spikefold_driver").rglob("*.py"))

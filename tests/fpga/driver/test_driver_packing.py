@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import SHAPE
 from hypothesis import given
 from hypothesis import strategies as st
 from spikefold_driver import Description, ImageError
 from spikefold_driver.description import Stream
 from spikefold_driver.packing import check_images, pack_images, unpack_logits
 from spikefold_driver.transports.transport import Deadline, limit_cycles, most_frames
+from trained_digits import SHAPE
 
 from codegen.render.graph import Stream as CodegenStream
 from codegen.verify.stream_words import image_words, logits_of_words

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import ROOT, Digits
 from spikefold_driver import Accelerator
+from trained_digits import ROOT, Digits
 
 from fpga.simulation.axi_board import Fault, SimulatedAxiBoard
 
@@ -93,8 +93,9 @@ def test_names_parameters_and_defaults(module: str, pynq_source: Path) -> None:
     assert compared
 
 
-def test_buffers_have_what_the_driver_uses(pynq_source: Path) -> None:
+def test_buffers_have_what_the_driver_uses(pynq_source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Methods that the stand-in's buffer inherits from the simulated board's."""
+    monkeypatch.syspath_prepend(STAND_IN.parent)
     from pynq import PynqBuffer
 
     theirs = _definitions(pynq_source / "buffer.py")
@@ -105,7 +106,8 @@ def test_buffers_have_what_the_driver_uses(pynq_source: Path) -> None:
         assert [parameter for parameter, _ in _parameters(theirs[f"PynqBuffer.{name}"])] == ["self"]
 
 
-def test_the_driver_uses_nothing_that_either_lacks(pynq_source: Path) -> None:
+def test_the_driver_uses_nothing_that_either_lacks(pynq_source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(STAND_IN.parent)
     import pynq
 
     used = set()
@@ -122,7 +124,7 @@ def test_the_driver_uses_nothing_that_either_lacks(pynq_source: Path) -> None:
     assert used <= set(pynq.__all__)
     # Of an overlay's dictionary: pynq's own DMA driver reads the same parameters, in small letters.
     theirs = (pynq_source / "lib" / "dma.py").read_text(encoding="utf-8")
-    ours = (DRIVER / "transports" / "dma.py").read_text(encoding="utf-8")
+    ours = (DRIVER / "transports" / "overlay.py").read_text(encoding="utf-8")
     for name in ("c_include_sg", "c_sg_length_width"):
         assert f'"{name}"' in theirs and f'"{name}"' in ours
     assert "'phys_addr' : int, 'addr_range' : int" in (pynq_source / "overlay.py").read_text(encoding="utf-8")

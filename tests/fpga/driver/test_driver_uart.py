@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import SHAPE, Digits
 from hanging_accelerator import HANGS, hanging_rtl
 from hanging_accelerator import SHAPE as HANGING_SHAPE
 from package_folder import package_folder, write_golden
@@ -21,6 +20,7 @@ from spikefold_driver import (
     WireError,
     WrongNetworkError,
 )
+from trained_digits import SHAPE, Digits
 
 from fpga.simulation.build import BoardProgram, build_board
 from fpga.simulation.uart_board import SimulatedUartBoard, UartBoardOptions

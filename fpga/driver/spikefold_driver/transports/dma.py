@@ -1,16 +1,13 @@
 """The transport of PYNQ boards: an AXI DMA in simple (register direct) mode, driven by its registers.
 
 PYNQ's own DMA channels wait in loops without an end, in their constructor already, so only its overlay, buffers and
-register access are used. DMA registers: Xilinx PG021, AXI DMA v7.1, tables 2-6 to 2-21.
+register access are used. DMA registers: Xilinx PG021, AXI DMA v7.1, "Register Space", direct register mode.
 """
 
 from __future__ import annotations
 
-import hashlib
-import os
 import time
-from pathlib import Path
-from typing import Any, Callable, Iterator
+from typing import Any, Callable, Generator, Iterator
 
 import numpy as np
 
@@ -18,20 +15,16 @@ from .. import registers
 from ..description import Description
 from ..errors import (
     AcceleratorTimeoutError,
-    BitstreamError,
     CoreResetError,
     DmaError,
     DriverError,
     LengthError,
     LongFrameError,
-    MissingPackageError,
     OutOfMemoryError,
     OverlayError,
     ShortFrameError,
-    WrongBoardError,
     first_line,
 )
-from ..power import rails_power
 from .transport import SLACK_SECONDS, Deadline, Transport, limit_cycles, most_frames
 
 MM2S = 0x00
@@ -55,17 +48,16 @@ _ANY_ERROR = sum(DMASR_ERRORS)
 
 LENGTH_BITS = 26
 """Of the DMA's length register as FINN and our block design configure it; the overlay says if it is another."""
+ADDRESS_BITS = 64
+"""Where the overlay does not say otherwise."""
 BUFFER_BYTES = 4 << 20
 """Of one input or output buffer unless a single frame is larger: contiguous memory is scarce on a board."""
 _MINIMUM_POLLS = 64
 """Register reads are some microseconds: polls before a state that ought to pass is taken for a fault."""
-_DEVICE_TREE_NAME = Path("/proc/device-tree/chosen/pynq_board")
 _POLL_SECONDS = 1e-4
 """Between polls of a batch that has taken so many already: the processor is not kept busy by waiting."""
 _AGAIN = "the DMA and the accelerator are reset, so classify again"
 _RELOAD = "open the accelerator again to load its bitstream anew, and power-cycle the board if that does not help"
-_IMAGE_BOARDS = {"ultra96v2": "ultra96"}
-"""Boards whose PYNQ image calls them otherwise."""
 
 
 class DmaTransport(Transport):
@@ -79,6 +71,7 @@ class DmaTransport(Transport):
         allocate: Callable[..., Any],
         *,
         length_bits: int = LENGTH_BITS,
+        address_bits: int = ADDRESS_BITS,
         slack_s: float = SLACK_SECONDS,
         power: Callable[[], dict[str, float] | None] = lambda: None,
         keep: Any = None,
@@ -87,6 +80,7 @@ class DmaTransport(Transport):
         self._core = core
         self._dma = dma
         self._allocate = allocate
+        self._address_bits = address_bits
         self._power = power
         self._keep = keep
         self._in_frame = description.input.words * description.input.stream_bytes
@@ -133,7 +127,9 @@ class DmaTransport(Transport):
         self._under_way = False
         self._frames_out = 0
 
-    def stream(self, batches: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+    def stream(self, batches: Iterator[np.ndarray]) -> Generator[np.ndarray, None, None]:
+        if self._under_way:  # left by a caller that neither went on nor closed
+            self.reset()
         turn, before = 0, 0
         try:
             for words in batches:  # packs a batch while the one before is under way
@@ -181,6 +177,13 @@ class DmaTransport(Transport):
                 f"the board has no contiguous memory for a batch of {shapes[0][0]} images ({first_line(error)})",
                 "end other programs and notebooks that hold buffers, or give a smaller batch=",
             ) from None
+        for buffer in pair:
+            if (int(buffer.physical_address) + buffer.nbytes - 1) >> self._address_bits:
+                raise OverlayError(
+                    f"a buffer lies at 0x{int(buffer.physical_address):x}, where the DMA's {self._address_bits} "
+                    "address bits do not reach",
+                    "build the bitstream with a DMA of 64 address bits",
+                )
         pair[0].view(np.ndarray)[:] = 0
         return pair[0], pair[1]
 
@@ -212,11 +215,11 @@ class DmaTransport(Transport):
         cycles = limit_cycles(self.description, frames)
         deadline = Deadline(cycles, self.slack_s + cycles / (1e6 * self.description.clock_mhz))
         polls = idle_polls = 0
-        while not self._is_done(S2MM):
+        while not self._is_done(S2MM, frames):
             polls += 1
             if polls > _MINIMUM_POLLS:
                 time.sleep(_POLL_SECONDS)
-            self._is_done(MM2S)  # or its error
+            self._is_done(MM2S, frames)  # or its error
             status = self._check_flags(frames)
             busy_cycles = self.read(registers.BUSY_CYCLES)
             if not status & registers.STATUS_BUSY:
@@ -235,20 +238,19 @@ class DmaTransport(Transport):
                 f"the DMA received {received} bytes for {_images(frames)}, which give {frames * self._out_frame}",
                 f"{_AGAIN}; if it happens again, bitstream and network.json do not belong together",
             )
-        while not self._is_done(MM2S):
+        while not self._is_done(MM2S, frames) or self._check_flags(frames) & registers.STATUS_BUSY:
             if deadline.is_over(0):
                 raise self._timeout(frames)
-        self._check_flags(frames)
         self._under_way = False
         self._frames_out += frames
         pair[1][:frames].invalidate()
         return np.array(pair[1].view(np.ndarray)[:frames])
 
-    def _is_done(self, channel: int) -> bool:
+    def _is_done(self, channel: int, frames: int) -> bool:
         status = self._dma.read(channel + DMASR)
         if status & _ANY_ERROR:
             # A packet that the accelerator refused is the cause, the error of the DMA what follows.
-            self._check_flags(0)
+            self._check_flags(frames)
             errors = ", ".join(text for bit, text in DMASR_ERRORS.items() if status & bit)
             name = "send" if channel == MM2S else "receive"
             raise DmaError(
@@ -297,101 +299,3 @@ class DmaTransport(Transport):
 
 def _images(frames: int) -> str:
     return f"the batch of {frames} images" if frames != 1 else "the image"
-
-
-def open_dma(description: Description, *, download: bool = True, slack_s: float = SLACK_SECONDS) -> DmaTransport:
-    """Load the overlay of a package by PYNQ and find the accelerator and its DMA in it.
-
-    download: False where the bitstream is already in the FPGA. Raises SetupError or MissingPackageError.
-    """
-    try:
-        import pynq
-    except ImportError:
-        raise MissingPackageError(
-            "the package pynq is not installed", "run this in the Python of a PYNQ image (`pip install pynq`)"
-        ) from None
-    check_board(description)
-    bitfile = check_bitstream(description)
-    try:
-        overlay = pynq.Overlay(str(bitfile), download=download)
-    except Exception as error:  # PYNQ raises whatever its parsers, drivers and the kernel raise
-        raise OverlayError(
-            f"PYNQ does not load {bitfile} ({first_line(error)})",
-            "run as root, with the package's .hwh file beside it",
-        ) from error
-    core = _find(overlay.ip_dict, ":spikefold_axi", "accelerator")
-    dma = _find(overlay.ip_dict, "xilinx.com:ip:axi_dma:", "AXI DMA")
-    parameters = {str(name).lower(): value for name, value in dma.get("parameters", {}).items()}
-    if int(parameters.get("c_include_sg", 0)):
-        raise OverlayError("the overlay's AXI DMA is in scatter-gather mode", "configure it for simple mode")
-    return DmaTransport(
-        description,
-        pynq.MMIO(core["phys_addr"], core["addr_range"]),
-        pynq.MMIO(dma["phys_addr"], dma["addr_range"]),
-        pynq.allocate,
-        length_bits=int(parameters.get("c_sg_length_width", LENGTH_BITS)),
-        slack_s=slack_s,
-        power=rails_power(pynq),
-        keep=overlay,
-    )
-
-
-def board_name() -> str | None:
-    """What PYNQ's image calls this board: the variable BOARD, or the device tree's entry; None where neither says."""
-    name = os.environ.get("BOARD")
-    if name:
-        return name
-    try:
-        return _DEVICE_TREE_NAME.read_bytes().decode("ascii", "replace").strip("\0\n ") or None
-    except OSError:
-        return None
-
-
-def check_board(description: Description) -> None:
-    """Raise WrongBoardError where this board has another name than the bitstream's; one without a name passes."""
-    name = board_name()
-    if name is not None and _plain(name) != _plain(description.board):
-        raise WrongBoardError(
-            f"the bitstream is built for {description.board}, and this board is a {name}",
-            f"build it with `make bitstream BOARD=...` for this board (the variable BOARD says {name})",
-        )
-
-
-def _plain(name: str) -> str:
-    plain = "".join(character for character in name.lower() if character.isalnum())
-    return _IMAGE_BOARDS.get(plain, plain)
-
-
-def check_bitstream(description: Description) -> Path:
-    """The bitstream of a package; raises BitstreamError unless it is there and has the digest of network.json."""
-    if description.bitstream is None:
-        raise BitstreamError(
-            "the package holds a placeholder for the bitstream", "build it with `make bitstream`, then package again"
-        )
-    file = description.folder / description.bitstream
-    digest = hashlib.sha256()
-    try:
-        with file.open("rb") as stream:
-            for piece in iter(lambda: stream.read(1 << 20), b""):
-                digest.update(piece)
-    except OSError as error:
-        raise BitstreamError(
-            f"bitstream {file} cannot be read ({error.strerror or error})", "copy the whole package again"
-        ) from None
-    if digest.hexdigest() != description.bitstream_sha256:
-        raise BitstreamError(
-            f"bitstream {file} is damaged: its SHA-256 is {digest.hexdigest()[:16]}..., "
-            f"and network.json says {str(description.bitstream_sha256)[:16]}...",
-            "it was not loaded; copy the whole package again",
-        )
-    return file
-
-
-def _find(ip_dict: Any, kind: str, name: str) -> Any:
-    found = [ip for ip in ip_dict.values() if kind in str(ip.get("type", ""))]
-    if len(found) != 1:
-        raise OverlayError(
-            f"the overlay has {len(found)} IP cores that are the {name}, and 1 is needed",
-            "load the overlay of the package, with its own .hwh file",
-        )
-    return found[0]

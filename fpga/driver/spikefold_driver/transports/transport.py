@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from typing import Callable, Iterator
+from typing import Callable, Generator, Iterator
 
 import numpy as np
 
@@ -40,10 +40,11 @@ class Transport(ABC):
         """Write a register of the accelerator."""
 
     @abstractmethod
-    def stream(self, batches: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+    def stream(self, batches: Iterator[np.ndarray]) -> Generator[np.ndarray, None, None]:
         """Output words [N, words, bytes or more] of each batch of input words [N, words, bytes], in order.
 
-        The next batch is asked for while one is under way. Raises FrameError; the accelerator has been reset then.
+        The next batch is asked for while one is under way. To be closed, or the last batch stays under way. Raises
+        FrameError; the accelerator has been reset then.
         """
 
     @abstractmethod

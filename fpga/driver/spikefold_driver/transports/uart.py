@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 import time
 import zlib
-from typing import Any, Iterator
+from typing import Any, Generator, Iterator
 
 import numpy as np
 
@@ -105,7 +105,7 @@ class UartTransport(Transport):
                 if not tries_left:
                     raise
 
-    def stream(self, batches: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+    def stream(self, batches: Iterator[np.ndarray]) -> Generator[np.ndarray, None, None]:
         output = self.description.output
         for words in batches:
             results = np.zeros((len(words), output.words, output.bytes), np.uint8)
