@@ -58,7 +58,7 @@ def finn_plan(run: RunFolder, board: Board, impl: Literal["rtl", "hls"]) -> Buil
     scripts = {name: file for name, file in tcl_scripts().items() if name.endswith(("common.tcl", "finn_reports.tcl"))}
     settings = settings_text({"vivado_versions": VIVADO_VERSIONS, "jobs": JOBS})
     files: dict[str, Content] = {BUILD_FILE: build.text, _GRAPH: graph, "tcl/settings.tcl": settings, **scripts}
-    options = ("--board", board.finn_name, "--clock-mhz", str(board.clock_mhz), "--impl", impl)
+    options = ("--board", str(board.finn_name), "--clock-mhz", str(board.clock_mhz), "--impl", impl)
     steps = (
         Step(
             "finn",
