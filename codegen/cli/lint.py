@@ -18,7 +18,6 @@ from codegen.verify.rtlsim import verilator_command, verilator_program
 from fpga.shells import TOPS, Shell, rule_files, write_shell
 from hls_templates import RTL_DIR
 
-
 _FRAME = Stream(lanes=3, element_bits=8, signed=False, words=7)
 _LOGITS = Stream(lanes=1, element_bits=12, signed=True, words=5)
 """The streams of no accelerator in particular, whose words a DMA widens."""

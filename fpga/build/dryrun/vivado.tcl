@@ -23,7 +23,7 @@ if {[lindex $argv 0] eq "-version"} {
     puts "Vivado v$dry::release (dry run)"
     exit 0
 }
-foreach dry::part {commands catalog project packager block_design check finn} {
+foreach dry::part {commands catalog project packager block_design addresses check finn} {
     source [file join $dry::here $dry::part.tcl]
 }
 if {[set dry::at [lsearch -exact $argv -source]] < 0} {

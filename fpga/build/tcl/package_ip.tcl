@@ -33,7 +33,6 @@ set_property name $settings(ip) $core
 set_property version 1.0 $core
 set_property display_name "spikefold accelerator" $core
 set_property description "Spiking neural network with AXI4-Stream in and out and AXI-Lite control" $core
-set_property supported_families {zynq Production zynquplus Production} $core
 
 # Vivado infers the interfaces from the names of the ports. One that it did not infer would be missing in the block
 # design much later, under another name.

@@ -21,7 +21,6 @@ from codegen.verify.rtlsim import write_waivers
 from codegen.verify.stream_words import image_words
 from fpga.shells import Shell, rule_files, write_shell
 
-
 _runtimes: dict[bool, list[Path]] = {}
 """Verilator's own objects of the first model, which are the same for every other; by whether they are optimised."""
 
