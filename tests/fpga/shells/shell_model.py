@@ -57,7 +57,7 @@ class ShellModel:
         log = self.folder / f"{test}.log"
         results = self.folder / f"{test}.xml"
         results.unlink(missing_ok=True)
-        with suppress(SystemExit):  # the results say more
+        with suppress(SystemExit, RuntimeError):  # the results, or the log, say more
             self.runner.test(
                 test_module=f"tests.fpga.shells.{module}",
                 testcase=test,
@@ -78,6 +78,7 @@ class ShellModel:
         text = log.read_text(errors="replace")
         assert results.is_file(), f"{test} stopped (seed {seed}): {_errors(text)}"
         tests, failures = get_results(results)
+        assert "%Error" not in text, f"{test} broke a rule (seed {seed}): {_errors(text)}"
         assert (tests, failures) == (1, 0), f"{test} failed (seed {seed}): {_errors(text)}"
 
 

@@ -1,0 +1,59 @@
+"""cocotb test of the AXI rules: one sequence of signals, named by the environment, right or with one fault."""
+
+from __future__ import annotations
+
+import os
+
+import cocotb
+from cocotb.clock import Clock
+from cocotb.handle import HierarchyObject
+from cocotb.triggers import FallingEdge
+
+Step = dict[str, int]
+RIGHT: list[Step] = [
+    {"tvalid": 1, "tdata": 5},
+    {"tvalid": 1, "tdata": 5, "tready": 1},
+    {"tvalid": 1, "tdata": 6, "tready": 1},
+    {},
+    {"tvalid": 1, "tdata": 7, "tlast": 1},
+    {"tvalid": 1, "tdata": 7, "tlast": 1, "tready": 1},
+    {"awvalid": 1, "addr": 8},
+    {"awvalid": 1, "addr": 8, "wvalid": 1, "ready": 1},
+    {"bvalid": 1},
+    {"bvalid": 1, "ready": 1},
+    {"arvalid": 1, "ready": 1},
+    {"rvalid": 1, "data": 3},
+    {"rvalid": 1, "data": 3, "ready": 1},
+]
+FAULTS: dict[str, tuple[str, list[Step]]] = {
+    "valid falls": ("valid fell before its word was taken", [{"tvalid": 1}, {}]),
+    "word changes": ("the word changed before it was taken", [{"tvalid": 1, "tdata": 1}, {"tvalid": 1, "tdata": 2}]),
+    "last appears": ("the word changed before it was taken", [*RIGHT[:4], {"tvalid": 1}, {"tvalid": 1, "tlast": 1}]),
+    "last within a frame": ("last stands within a frame", [{"tvalid": 1, "tready": 1, "tlast": 1}]),
+    "address changes": ("the write address changed", [{"awvalid": 1, "addr": 8}, {"awvalid": 1, "addr": 4}]),
+    "read data change": (
+        "the read data changed",
+        [{"arvalid": 1, "ready": 1}, {"rvalid": 1, "data": 1}, {"rvalid": 1, "data": 2}],
+    ),
+    "response falls": ("the write response changed", [{"awvalid": 1, "wvalid": 1, "ready": 1}, {"bvalid": 1}, {}]),
+    "response before its data": ("a write response without a request", [{"awvalid": 1, "ready": 1}, {"bvalid": 1}]),
+    "second response": ("read data without a request", [*RIGHT[10:], {"rvalid": 1}]),
+    "no response": ("a read got no response", [{"arvalid": 1, "ready": 1}, *({} for _ in range(20))]),
+}
+
+
+@cocotb.test()
+async def sequence(dut: HierarchyObject) -> None:
+    signals = sorted({name for step in RIGHT for name in step})
+    fault = os.environ["SPIKEFOLD_FAULT"]
+    for name in signals:
+        getattr(dut, name).value = 0
+    dut.rst_n.value = 0
+    cocotb.start_soon(Clock(dut.clk, 10, unit="ns").start())
+    for _ in range(3):
+        await FallingEdge(dut.clk)
+    dut.rst_n.value = 1
+    for step in [{}, *(FAULTS[fault][1] if fault else RIGHT), {}, {}]:
+        for name in signals:
+            getattr(dut, name).value = step.get(name, 0)
+        await FallingEdge(dut.clk)
