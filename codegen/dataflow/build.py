@@ -91,7 +91,7 @@ def build_graph(
     if target_cycles is not None and target_cycles < 1:
         raise FoldingError(f"a target of {target_cycles} cycles per frame is not possible, it must be at least 1")
     request = FoldingRequest(target_board, target_cycles, folding_file, lut_share)
-    part = target_board.part if target_board else DEFAULT_PART
+    part = target_board.part if target_board and target_board.finn_name else DEFAULT_PART
     pruning = pruning_of(run)
     with quiet():
         loaded = load_model(source)

@@ -16,11 +16,14 @@ _NS_TIMES_MHZ = 1000
 
 
 def target_of(board: str) -> Target:
-    """Part and clock that the Vitis HLS script synthesises for; without a board (none) those of DEFAULT_BOARD.
+    """Part and clock that the Vitis HLS script synthesises for; those of DEFAULT_BOARD without a board (none), and where
+    the board's part is none that Vitis HLS knows.
 
     Raises UnknownBoardError.
     """
     known = find_board(DEFAULT_BOARD if board.lower() == NO_BOARD else board)
+    if known.finn_name is None:
+        known = find_board(DEFAULT_BOARD)
     return Target(known.part, _NS_TIMES_MHZ / known.clock_mhz)
 
 

@@ -188,7 +188,7 @@ def collect(run: RunFolder) -> Measured:
             "csim": results.csim.mismatches if results.csim else None,
             "rtl": results.rtl.mismatches if results.rtl else None,
         },
-        cycles=_cycles(results.rtl, _bound(nodes), results.synth),
+        cycles=_cycles(results.rtl, _bound(nodes), _clock(results.synth, results.bitstream)),
         resources=_resources(results.synth),
         layers=_layers(nodes, results),
         bitstream=_bitstream(results.bitstream, results.synth),
@@ -206,8 +206,15 @@ def collect(run: RunFolder) -> Measured:
     )
 
 
-def _cycles(rtl: RtlSimulationResult | None, bound: int | None, synth: SynthesisResult | None) -> Cycles:
-    clock_mhz = find_board(synth.board).clock_mhz if synth else None
+def _clock(synth: SynthesisResult | None, placed: BitstreamResult | None) -> float | None:
+    """What the bitstream is clocked at; without one the board's target, which an ECP5 has none of."""
+    if placed is not None and placed.timing_met and (synth is None or synth.board == placed.board):
+        return placed.clock_mhz
+    board = find_board(synth.board) if synth else None
+    return board.clock_mhz if board and board.family != "ecp5" else None
+
+
+def _cycles(rtl: RtlSimulationResult | None, bound: int | None, clock_mhz: float | None) -> Cycles:
     interval = rtl.interval if rtl else None
     return Cycles(
         latency=rtl.latency if rtl else None,

@@ -107,6 +107,28 @@ def test_estimates_of_another_board_are_not_compared(tmp_path):
     assert (core["lut"], core["estimated_lut"]) == (745, None)
 
 
+def test_frames_a_second_are_those_of_the_bitstream_where_it_met_its_clock(tmp_path):
+    run = complete_run(tmp_path)
+    change(run, "bitstream", clock_mhz=87.5)
+    write_report(run)
+    cycles = json.loads((run.path / "report.json").read_text())["cycles"]
+    assert (cycles["clock_mhz"], cycles["fps"]) == (87.5, 87.5e6 / cycles["interval"])
+    assert "of the bitstream, by its timing analysis" in (run.path / "report.html").read_text()
+    change(run, "bitstream", timing_met=False)
+    write_report(run)
+    cycles = json.loads((run.path / "report.json").read_text())["cycles"]
+    assert cycles["clock_mhz"] == 100
+    assert "design target, no timing analysis" in (run.path / "report.html").read_text()
+
+
+def test_an_ecp5_has_no_clock_before_it_is_routed(tmp_path):
+    run = complete_run(tmp_path)
+    change(run, "synth", board="ULX3S-85F")
+    write_report(run)
+    cycles = json.loads((run.path / "report.json").read_text())["cycles"]
+    assert (cycles["clock_mhz"], cycles["fps"]) == (None, None)
+
+
 def test_shipped_images_give_no_test_accuracy(tmp_path):
     run = complete_run(tmp_path)
     change(run, "csim", accuracy=None, shipped_accuracy=0.75, images=20)

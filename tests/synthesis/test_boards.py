@@ -11,6 +11,7 @@ import pytest
 import fpga.boards
 from codegen.errors import UnknownBoardError
 from codegen.fit import budget, estimated_budget, find_board
+from codegen.render.render import target_of
 from fpga.boards import BOARDS, BoardError, get_board
 
 
@@ -111,3 +112,8 @@ def test_a_board_is_one_file_of_a_package_that_imports_nothing_of_the_project(tm
         "ULX3S-85F",
     ]
     assert done.stdout.split() == ["60000", *names]
+
+
+def test_vitis_hls_is_given_a_part_that_it_knows() -> None:
+    assert target_of("KV260").part == get_board("KV260").part
+    assert target_of("ULX3S-85F") == target_of("none") == target_of("Pynq-Z2")
