@@ -16,8 +16,8 @@ _NS_TIMES_MHZ = 1000
 
 
 def target_of(board: str) -> Target:
-    """Part and clock that the Vitis HLS script synthesises for; those of DEFAULT_BOARD without a board (none), and where
-    the board's part is none that Vitis HLS knows.
+    """Part and clock that the Vitis HLS script synthesises for; those of DEFAULT_BOARD without a board (none), and for
+    a board whose part Vitis HLS does not know.
 
     Raises UnknownBoardError.
     """
