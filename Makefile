@@ -128,7 +128,7 @@ demo-cifar: $(VENV)/.installed ## the kept CIFAR-10 network: generate, simulate,
 		$(if $(CYCLES)$(FOLDING)$(LUT_SHARE),,$(BOARD_FOLDING))
 
 test: $(VENV)/.installed ## all tests but the slow ones
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not slow" $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) -m "not slow" $(PYTEST_ARGS)
 
 lint: $(VENV)/.installed ## ruff, mypy, Verilator lint
 	@$(BIN)/ruff check .
