@@ -62,6 +62,7 @@ def test_timing_summary(slacks: tuple[str, str, str], expected: Timing, met: boo
 
 def test_power_and_version() -> None:
     assert read_power(texts.POWER) == 1.625
+    assert read_power(texts.POWER.replace("1.625        |", "61.625 (Junction temp exceeded!) |")) == 61.625
     assert read_version(texts.POWER) == "2022.2"
 
 
