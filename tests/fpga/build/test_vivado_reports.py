@@ -117,7 +117,9 @@ def test_the_result_is_of_the_sources_that_are_there(run: RunFolder, plan: Build
     assert load_results(run).bitstream is not None
     (run.path / "bitstream" / "Pynq-Z2-dma-rtl" / "spikefold.bit").write_bytes(b"another")
     with pytest.raises(
-        Exception, match=r"belongs to another bitstream/.*spikefold\.bit .*; run `make bitstream RUN=small`"
+        Exception,
+        match=r"belongs to another bitstream/.*spikefold\.bit .*; run `make bitstream RUN=small BOARD=Pynq-Z2 "
+        "SHELL_FLOW=dma IMPL=rtl` again",
     ):
         load_results(run)
 

@@ -142,16 +142,19 @@ def test_pynq_needs_the_hardware_description(run: RunFolder, board: Board) -> No
 @pytest.mark.parametrize(
     ("file", "command"),
     [
-        ("rtl/accelerator.sv", "make hls"),
-        ("bitstream/Pynq-Z2-dma-rtl/spikefold.bit", "make bitstream"),
-        ("model.onnx", "make export"),
+        ("rtl/accelerator.sv", "make hls RUN=small"),
+        (
+            "bitstream/Pynq-Z2-dma-rtl/spikefold.bit",
+            "make bitstream RUN=small BOARD=Pynq-Z2 SHELL_FLOW=dma IMPL=rtl",
+        ),
+        ("model.onnx", "make export RUN=small"),
     ],
 )
 def test_what_was_changed_since_is_named_with_its_stage(run: RunFolder, board: Board, file: str, command: str) -> None:
     before = package_file(run, board).read_bytes()
     with (run.path / file).open("ab") as stream:
         stream.write(b"\n")
-    with pytest.raises(RunFolderError, match=f"belongs to another .*; run `{command} RUN=small` again"):
+    with pytest.raises(RunFolderError, match=f"belongs to another .*; run `{command}` again"):
         make_package(run, board)
     assert package_file(run, board).read_bytes() == before
 
