@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +19,7 @@ from codegen.errors import RunFolderError
 from codegen.run_folder import RunFolder
 from codegen.verify.onnx_runtime import run_onnx
 from fpga.boards import Board, get_board
+from fpga.deployment.description import folder_name
 from fpga.deployment.package import GOLDEN_IMAGES, make_package, package_file
 from fpga.errors import BuildError
 
@@ -81,6 +83,15 @@ def test_golden_images_are_of_all_classes_with_the_logits_of_onnx_runtime(
     np.testing.assert_array_equal(golden["logits"], run_onnx(packed_run.path / "model.onnx", golden["images"]))
     counts = np.bincount(golden["labels"], minlength=10)
     assert counts.min() == counts.max() == GOLDEN_IMAGES // 10
+
+
+@pytest.mark.parametrize(
+    ("name", "folder"),
+    [("mini", "mini"), ("zoo/cnn-board", "zoo-cnn-board"), ("Anna's $(id)", "Anna-s-id-"), ("..", "network")],
+)
+def test_a_folder_on_a_board_has_a_name_that_a_shell_leaves_as_it_is(name: str, folder: str) -> None:
+    assert folder_name(name) == folder
+    assert shlex.quote(folder) == folder
 
 
 def test_the_same_run_gives_the_same_bytes(run: RunFolder, board: Board) -> None:
