@@ -41,7 +41,8 @@ def bitstream(options: argparse.Namespace) -> None:
 def package(options: argparse.Namespace) -> None:
     """Make the zip that a board takes."""
     run = open_run(options.run)
-    print(f"package: {make_package(run, get_board(options.board), options.data)}")
+    board = get_board(options.board)
+    print(f"package: {make_package(run, board, options.data)}{_what_it_lacks(run, board)}")
 
 
 def deploy(options: argparse.Namespace) -> None:
@@ -57,8 +58,18 @@ def deploy(options: argparse.Namespace) -> None:
     if not options.host:
         raise BuildError(f"deploying to {board.name} needs its address; run it with HOST=user@board")
     port = _ssh_port(options.port)
-    make_package(run, board, options.data)
+    print(f"package: {make_package(run, board, options.data)}{_what_it_lacks(run, board)}")
     print(deploy_by_ssh(run, board, options.host, port).told())
+
+
+def _what_it_lacks(run: RunFolder, board: Board) -> str:
+    """What a user must know of a new package; empty where its bitstream is there and meets its clock."""
+    result = BitstreamResult.load(run)
+    if result is None or result.board != board.name:
+        return ", without a bitstream: see no-bitstream.txt in it"
+    if not result.timing_met:
+        return f", whose bitstream misses its clock of {result.clock_mhz:g} MHz: what it computes may be wrong"
+    return ""
 
 
 def _ssh_port(port: str | None) -> int:

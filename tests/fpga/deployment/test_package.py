@@ -18,6 +18,7 @@ from codegen.digests import file_digest, sources_digest
 from codegen.errors import RunFolderError
 from codegen.run_folder import RunFolder
 from codegen.verify.onnx_runtime import run_onnx
+from fpga.__main__ import main
 from fpga.boards import Board, get_board
 from fpga.deployment.description import folder_name
 from fpga.deployment.package import GOLDEN_IMAGES, make_package, package_file
@@ -126,6 +127,17 @@ def test_without_a_bitstream_a_note_takes_its_place(run: RunFolder, board: Board
     assert "make bitstream RUN=small BOARD=ZCU104" in note
     assert "There is no bitstream in this package" in (folder / "README.md").read_text()
     assert not list(folder.glob("*.bit"))
+
+
+def test_the_command_says_what_a_package_lacks(run: RunFolder, capsys: pytest.CaptureFixture[str]) -> None:
+    file = run.path / "results" / "bitstream.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "timing_met": False, "slack_ns": -0.5}))
+    for board, said in (
+        ("Pynq-Z2", ", whose bitstream misses its clock of 100 MHz: what it computes may be wrong"),
+        ("ZCU104", ", without a bitstream: see no-bitstream.txt in it"),
+    ):
+        assert main(["package", str(run.path), "--board", board]) == 0
+        assert capsys.readouterr().out == f"package: {package_file(run, get_board(board))}{said}\n"
 
 
 def test_a_board_on_usb_has_the_shell_uart(run: RunFolder, tmp_path: Path) -> None:
