@@ -21,7 +21,6 @@ from sca_train.command_line import Parser, guarded
 from sca_train.errors import TrainError
 
 BUILD_FOLDER = "finn"
-PROJECT_FILE = "finn_zynq_link.xpr"
 LINK_FOLDER = "link"
 DRIVER_FOLDER = "driver"
 DRIVER = "FINNDMAOverlay"
