@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -158,5 +159,12 @@ def _sentence(run: RunFolder, result: Result, origin: str) -> str:
         )
     return (
         f"results/{result.stage}.json of run folder {run.path} belongs to another {origin} than the one that is there "
-        f"now; run `{result.COMMAND} {run.make_option}` again"
+        f"now; run `{result.COMMAND} {run.make_option}{_of_board(result)}` again"
     )
+
+
+def _of_board(result: Result) -> str:
+    """The options without which `make bitstream` would build another bitstream than the one that is stale."""
+    if not isinstance(result, BitstreamResult):
+        return ""
+    return f" BOARD={shlex.quote(result.board)} SHELL_FLOW={shlex.quote(result.shell)} IMPL={result.impl}"

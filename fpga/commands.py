@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from typing import Literal
 
 from codegen.current import require_made
@@ -40,27 +41,42 @@ def bitstream(options: argparse.Namespace) -> None:
 def package(options: argparse.Namespace) -> None:
     """Make the zip that a board takes."""
     run = open_run(options.run)
-    print(f"package: {make_package(run, get_board(options.board), options.data)}")
+    board = get_board(options.board)
+    print(f"package: {make_package(run, board, options.data)}{_what_it_lacks(run, board)}")
 
 
 def deploy(options: argparse.Namespace) -> None:
     """Bring the package to a board by ssh, or by USB where the board hangs on this machine, and test it there."""
     run, board = open_run(options.run), get_board(options.board)
-    make_package(run, board, options.data)
+    run.require_folder()
     if isinstance(board, Ecp5Board):
         if options.host:
             raise BuildError(f"{board.name} is programmed by USB from this machine; leave HOST out")
+        make_package(run, board, options.data)
         print(deploy_usb(run, board, options.port).told())
         return
     if not options.host:
         raise BuildError(f"deploying to {board.name} needs its address; run it with HOST=user@board")
-    print(deploy_by_ssh(run, board, options.host, _ssh_port(options.port)).told())
+    port = _ssh_port(options.port)
+    print(f"package: {make_package(run, board, options.data)}{_what_it_lacks(run, board)}")
+    print(deploy_by_ssh(run, board, options.host, port).told())
+
+
+def _what_it_lacks(run: RunFolder, board: Board) -> str:
+    """What a user must know of a new package; empty where its bitstream is there and meets its clock."""
+    result = BitstreamResult.load(run)
+    if result is None or result.board != board.name:
+        return ", without a bitstream: see no-bitstream.txt in it"
+    if not result.timing_met:
+        return f", whose bitstream misses its clock of {result.clock_mhz:g} MHz: what it computes may be wrong"
+    return ""
 
 
 def _ssh_port(port: str | None) -> int:
     if port is None:
         return 22
-    if not port.isdigit() or not 0 < int(port) < 1 << 16:
+    # At most five digits: int() takes no number of thousands of them.
+    if not re.fullmatch("[0-9]{1,5}", port) or not 0 < int(port) < 1 << 16:
         raise BuildError(f"PORT={port} is not a port of ssh, 1..65535")
     return int(port)
 

@@ -152,6 +152,8 @@ class Measured:
     """Accuracy on the whole test set as rates, and converted to spikes before the last epochs; empty without rates."""
     images_per_second: dict[str, float | None]
     rtl_cycles_per_second: float | None
+    routed_clock: bool
+    """Whether the clock is the bitstream's, by its timing analysis, and not a target."""
     shipped: dict[str, float | None]
 
 
@@ -202,13 +204,19 @@ def collect(run: RunFolder) -> Measured:
         passages={key: value for key, value in metrics.accuracies.items() if key in PASSAGES},
         images_per_second={stage: result.images_per_second if result else None for stage, result in compared.items()},
         rtl_cycles_per_second=results.rtl.cycles_per_second if results.rtl else None,
+        routed_clock=results.bitstream is not None and _counts(results.bitstream, results.synth),
         shipped={stage: result.shipped_accuracy if result else None for stage, result in compared.items()},
     )
 
 
+def _counts(placed: BitstreamResult, synth: SynthesisResult | None) -> bool:
+    """Whether a bitstream's clock is the one to reckon with: it met it, and is for the board of the other figures."""
+    return placed.timing_met and (synth is None or synth.board == placed.board)
+
+
 def _clock(synth: SynthesisResult | None, placed: BitstreamResult | None) -> float | None:
     """What the bitstream is clocked at; without one the board's target, which an ECP5 has none of."""
-    if placed is not None and placed.timing_met and (synth is None or synth.board == placed.board):
+    if placed is not None and _counts(placed, synth):
         return placed.clock_mhz
     board = find_board(synth.board) if synth else None
     return board.clock_mhz if board and board.family != "ecp5" else None

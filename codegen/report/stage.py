@@ -89,6 +89,7 @@ def render_page(run_name: str, measured: Measured, plots: dict[str, str]) -> str
         passages=[(PASSAGES[key], accuracy) for key, accuracy in measured.passages.items()],
         speed=measured.images_per_second,
         rtl_speed=measured.rtl_cycles_per_second,
+        routed_clock=measured.routed_clock,
         shipped={stage: share for stage, share in measured.shipped.items() if share is not None},
         resources=[ResourceRow(title, getattr(used, key), budget[key]) for title, key in RESOURCES],
         reductions=[_row("parameters", report.params), _row("SynOps per image", report.synops)],

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from fpga.build.tools import find_program
+from fpga.build.vivado_common import BIT_FILE, HANDOFF_FILE, NS_TIMES_MHZ
 from fpga.errors import BuildError
 from sca_train.command_line import Parser, guarded
 from sca_train.errors import TrainError
 
 BUILD_FOLDER = "finn"
-PROJECT_FILE = "finn_zynq_link.xpr"
 LINK_FOLDER = "link"
 DRIVER_FOLDER = "driver"
 DRIVER = "FINNDMAOverlay"
@@ -28,7 +28,6 @@ SETTINGS_FILE = f"{DRIVER_FOLDER}/settings.json"
 HLS_LIBRARY = "finn-hlslib"
 DRY_RUN_VARIABLE = "SPIKEFOLD_DRY_RUN"
 """Set where AMD's tools are the stand-ins of a dry run."""
-NS_TIMES_MHZ = 1000
 
 
 def prepare_environment(folder: Path) -> None:
@@ -106,8 +105,8 @@ def _collect(model: Any, folder: Path) -> None:
     if target.is_symlink():
         target.unlink()
     target.symlink_to(os.path.relpath(link, folder), target_is_directory=True)
-    shutil.copyfile(model.get_metadata_prop("bitfile"), folder / "spikefold.bit")
-    shutil.copyfile(model.get_metadata_prop("hw_handoff"), folder / "spikefold.hwh")
+    shutil.copyfile(model.get_metadata_prop("bitfile"), folder / BIT_FILE)
+    shutil.copyfile(model.get_metadata_prop("hw_handoff"), folder / HANDOFF_FILE)
     shutil.copytree(model.get_metadata_prop("pynq_driver_dir"), folder / DRIVER_FOLDER, dirs_exist_ok=True)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fpga.errors import BuildError
 
 _TOOL = re.compile(r"^\|\s*Tool Version\s*:\s*Vivado v\.?(\d+\.\d+(?:\.\d+)*)", re.MULTILINE)
-_POWER = re.compile(r"^\|\s*Total On-Chip Power \(W\)\s*\|\s*(\d+(?:\.\d+)?)\s*\|", re.MULTILINE)
+_POWER = re.compile(r"^\|\s*Total On-Chip Power \(W\)\s*\|\s*(\d+(?:\.\d+)?)\s*(?:\([^|]*\)\s*)?\|", re.MULTILINE)
 _SLACKS = ("WNS(ns)", "WHS(ns)", "WPWS(ns)")
 _RULE = re.compile(r"^[\s-]+$")
 _BRAM18 = 0.5

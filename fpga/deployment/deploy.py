@@ -19,6 +19,7 @@ from typing import Any
 from codegen.run_folder import RunFolder
 from fpga.boards import Board
 from fpga.deployment import on_board
+from fpga.deployment.description import folder_name
 from fpga.deployment.errors import DeployError
 from fpga.deployment.figures import Figures
 from fpga.deployment.packed import Packed, open_package
@@ -78,7 +79,7 @@ def deploy(
     """
     packed = open_package(run, board)
     link = Ssh(host, port, ssh_options)
-    target = _Target(link, python, timeout, packed, f"{folder}/{packed.network.name.replace('/', '-')}", as_root)
+    target = _Target(link, python, timeout, packed, f"{folder}/{folder_name(packed.network.name)}", as_root)
     print(f"{packed.file}: to {host}")
     seen = target.look()
     target = replace(target, base=str(seen["base"]))

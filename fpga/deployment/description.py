@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -86,6 +87,11 @@ class DeployedNetwork:
     def to_json(self) -> str:
         """The file's text."""
         return json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n"
+
+
+def folder_name(name: str) -> str:
+    """The folder of a network on a board: its name as a shell takes it, since scp before 9.0 hands it to one there."""
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", name).lstrip(".") or "network"
 
 
 def network_description(

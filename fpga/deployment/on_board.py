@@ -25,7 +25,6 @@ from pathlib import Path
 from typing import Any
 
 OLDEST_PYTHON = (3, 8)
-KEPT = 2
 CURRENT = "current"
 RELEASES = "releases"
 UNFINISHED = ".unfinished-"
@@ -118,9 +117,10 @@ def switch(order: dict[str, Any]) -> dict[str, Any]:
     releases.mkdir(exist_ok=True)
     numbers = [int(found[1]) for found in (re.match(r"(\d+)-", path.name) for path in releases.iterdir()) if found]
     name = "{:04d}-{}".format(max(numbers, default=0) + 1, order["sha256"][:8])
-    (staging / RELEASE).rename(releases / name)
+    # The link first: what a full disk ends leaves nothing outside of the folder that is tidied.
     link = staging / CURRENT
     link.symlink_to(Path(RELEASES) / name)
+    (staging / RELEASE).rename(releases / name)
     link.replace(base / CURRENT)
     removed = [path.name for path in releases.iterdir() if path.name not in (name, before)]
     for old in removed:

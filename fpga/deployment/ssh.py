@@ -15,7 +15,7 @@ from fpga.deployment.errors import DeployError
 
 SSH_FAILED = 255
 _OPTIONS = ("BatchMode=yes", "ConnectTimeout=10", "ServerAliveInterval=10", "ServerAliveCountMax=3")
-_HOST = re.compile(r"^(?:[A-Za-z0-9_][A-Za-z0-9_.-]*@)?[A-Za-z0-9_:][A-Za-z0-9_.:%-]*$")
+_HOST = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9_.-]*@)?[A-Za-z0-9_:][A-Za-z0-9_.:%-]*")
 _REASONS = (
     (r"could not resolve hostname", "its name is not known; give its address, or look it up in your router"),
     (r"connection refused", "nothing listens on port {port} there; give another PORT, or start its sshd"),
@@ -52,7 +52,7 @@ class Ssh:
     options: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if not _HOST.match(self.host):
+        if not _HOST.fullmatch(self.host):
             raise DeployError(
                 f"host {self.host!r} is none; give user@board, such as xilinx@pynq or xilinx@192.168.2.99"
             )

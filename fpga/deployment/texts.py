@@ -8,7 +8,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from fpga.boards import Board
-from fpga.deployment.description import DeployedNetwork
+from fpga.deployment.description import DeployedNetwork, folder_name
 
 TEMPLATES = Path(__file__).parent / "templates"
 _HEADER = re.compile(r"\A\s*(/\*.*?\*/|(?://[^\n]*\n)+)", re.DOTALL)
@@ -16,7 +16,14 @@ _HEADER = re.compile(r"\A\s*(/\*.*?\*/|(?://[^\n]*\n)+)", re.DOTALL)
 
 def readme(network: DeployedNetwork, board: Board, run_option: str, kind: str) -> str:
     """README.md; ``kind`` says what the golden images are."""
-    return _render(f"README-{network.shell}.md.j2", network=network, board=board, run_option=run_option, kind=kind)
+    return _render(
+        f"README-{network.shell}.md.j2",
+        network=network,
+        folder=folder_name(network.name),
+        board=board,
+        run_option=run_option,
+        kind=kind,
+    )
 
 
 def no_bitstream(network: DeployedNetwork, run_option: str) -> str:

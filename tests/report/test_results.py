@@ -223,7 +223,7 @@ def test_a_stale_result_is_named_with_its_command(
     assert main(["report", str(run.path)]) == 2
     message = capsys.readouterr().err
     assert message.count("\n") == 1
-    assert re.search(f"^error: .*{sentence} {re.escape(RUN)}`", message), message
+    assert re.search(f"^error: .*{sentence} {re.escape(RUN)}[ `]", message), message
     assert not (run.path / "report.json").exists() and not (run.path / "report.html").exists()
 
 

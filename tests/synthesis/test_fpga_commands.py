@@ -26,10 +26,21 @@ def test_unknown_board_names_the_known_ones(tmp_path: Path, command: str, capsys
     assert "board 'Basys' is not known; the known boards are Pynq-Z1," in capsys.readouterr().err
 
 
-def test_a_zynq_board_has_no_uart(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "mini" / "rtl").mkdir(parents=True)
-    assert main(["bitstream", str(tmp_path / "mini"), "--shell-flow", "uart"]) == 2
-    assert capsys.readouterr().err.startswith("error: ")
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--board", "Pynq-Z2"], "deploying to Pynq-Z2 needs its address; run it with HOST=user@board"),
+        (["--host", "xilinx@pynq", "--port", "65536"], "PORT=65536 is not a port of ssh, 1..65535"),
+        (["--host", "xilinx@pynq", "--port", "\u00b2"], "PORT=\u00b2 is not a port of ssh, 1..65535"),
+        (["--host", "xilinx@pynq", "--port", "9" * 5000], "PORT=9999"),
+        (["--board", "ULX3S-85F", "--host", "xilinx@pynq"], "ULX3S-85F is programmed by USB from this machine"),
+    ],
+)
+def test_where_to_deploy_is_checked_before_anything_is_packed(
+    tmp_path: Path, options: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["deploy", str(tmp_path), *options]) == 2
+    assert capsys.readouterr().err.startswith(f"error: {sentence}")
 
 
 @pytest.mark.parametrize("option", ["--shell-flow=pcie", "--impl=chisel", "--frequency=100"])

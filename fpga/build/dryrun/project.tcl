@@ -212,6 +212,7 @@ command reset_run {-quiet} {} {1 1} {
     if {[dry::kind_of [lindex $operands 0]] ne "run"} {
         dry::finding "reset_run: there is no run [lindex $operands 0]"
     }
+    dry::create run [lindex $operands 0] PROGRESS 0% STATUS "Not started"
 }
 
 command launch_runs {-quiet} {-jobs -to_step} {1 1} {
@@ -222,6 +223,11 @@ command launch_runs {-quiet} {-jobs -to_step} {1 1} {
     }
     if {[info exists option(-to_step)] && $option(-to_step) ni {write_bitstream route_design place_design opt_design}} {
         dry::finding "launch_runs: there is no step $option(-to_step)"
+    }
+    foreach other [dry::all run] {
+        if {[string match *ERROR* [dry::value $other STATUS]]} {
+            dry::finding "launch_runs $run: $other failed and needs to be reset before"
+        }
     }
     set top [dry::top_module]
     set folder [dry::value $run DIRECTORY]

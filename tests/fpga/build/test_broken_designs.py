@@ -232,6 +232,17 @@ def test_a_broken_design_is_refused(run: RunFolder, board: str, file: str, chang
         dry_run(broken(plan, file, change))
 
 
+def test_a_run_that_failed_before_is_reset(run: RunFolder) -> None:
+    """A synthesis that goes on after a core's run failed; Vivado launches nothing that depends on such a run."""
+    plan = vivado_plan(run, get_board("Pynq-Z2"), "dma", "rtl")
+    failed = "dry::create run axi_dma_0_synth_1 PROGRESS 0% STATUS {synth_design ERROR}"
+    again = append_before("foreach run [get_runs]", failed)
+    assert dry_run(broken(plan, "tcl/synthesis.tcl", again)).steps
+    without = swap("reset_run $run\n", "\n")
+    with pytest.raises(BuildError, match=r"^dry run: .*axi_dma_0_synth_1 failed and needs to be reset before$"):
+        dry_run(broken(plan, "tcl/synthesis.tcl", lambda text: without(again(text))))
+
+
 HLS_CASES: dict[str, tuple[str, Change, str]] = {
     "an HLS source that is missing": (
         "hls/run_hls.tcl", swap("add_files accelerator.cpp", "add_files accel.cpp"),

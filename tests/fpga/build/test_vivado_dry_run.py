@@ -9,6 +9,7 @@ import pytest
 from build_run import BOARDS
 
 from codegen.run_folder import RunFolder
+from fpga.__main__ import main
 from fpga.boards import BOARDS as KNOWN
 from fpga.boards import get_board
 from fpga.build.dry_run import DryRunReport
@@ -92,6 +93,11 @@ def test_boards_without_a_processing_system_are_refused(run: RunFolder) -> None:
     for board in others:
         with pytest.raises(BuildError, match=r"has no processing system; boards that Vivado builds for are Pynq-Z1,"):
             vivado_plan(run, board, "dma", "rtl")
+
+
+def test_a_zynq_board_has_no_uart(run: RunFolder, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bitstream", str(run.path), "--board", "Pynq-Z2", "--shell-flow", "uart"]) == 2
+    assert capsys.readouterr().err == "error: Pynq-Z2 has the shells dma and finn, not uart\n"
 
 
 def test_a_board_that_finn_does_not_know_is_refused(run: RunFolder) -> None:

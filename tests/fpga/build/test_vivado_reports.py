@@ -62,6 +62,7 @@ def test_timing_summary(slacks: tuple[str, str, str], expected: Timing, met: boo
 
 def test_power_and_version() -> None:
     assert read_power(texts.POWER) == 1.625
+    assert read_power(texts.POWER.replace("1.625        |", "61.625 (Junction temp exceeded!) |")) == 61.625
     assert read_version(texts.POWER) == "2022.2"
 
 
@@ -116,7 +117,9 @@ def test_the_result_is_of_the_sources_that_are_there(run: RunFolder, plan: Build
     assert load_results(run).bitstream is not None
     (run.path / "bitstream" / "Pynq-Z2-dma-rtl" / "spikefold.bit").write_bytes(b"another")
     with pytest.raises(
-        Exception, match=r"belongs to another bitstream/.*spikefold\.bit .*; run `make bitstream RUN=small`"
+        Exception,
+        match=r"belongs to another bitstream/.*spikefold\.bit .*; run `make bitstream RUN=small BOARD=Pynq-Z2 "
+        "SHELL_FLOW=dma IMPL=rtl` again",
     ):
         load_results(run)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -17,7 +18,9 @@ from codegen.digests import file_digest, sources_digest
 from codegen.errors import RunFolderError
 from codegen.run_folder import RunFolder
 from codegen.verify.onnx_runtime import run_onnx
+from fpga.__main__ import main
 from fpga.boards import Board, get_board
+from fpga.deployment.description import folder_name
 from fpga.deployment.package import GOLDEN_IMAGES, make_package, package_file
 from fpga.errors import BuildError
 
@@ -83,6 +86,15 @@ def test_golden_images_are_of_all_classes_with_the_logits_of_onnx_runtime(
     assert counts.min() == counts.max() == GOLDEN_IMAGES // 10
 
 
+@pytest.mark.parametrize(
+    ("name", "folder"),
+    [("mini", "mini"), ("zoo/cnn-board", "zoo-cnn-board"), ("Anna's $(id)", "Anna-s-id-"), ("..", "network")],
+)
+def test_a_folder_on_a_board_has_a_name_that_a_shell_leaves_as_it_is(name: str, folder: str) -> None:
+    assert folder_name(name) == folder
+    assert shlex.quote(folder) == folder
+
+
 def test_the_same_run_gives_the_same_bytes(run: RunFolder, board: Board) -> None:
     before = hashlib.sha256(package_file(run, board).read_bytes()).hexdigest()
     assert file_digest(make_package(run, board)) == before
@@ -117,6 +129,17 @@ def test_without_a_bitstream_a_note_takes_its_place(run: RunFolder, board: Board
     assert not list(folder.glob("*.bit"))
 
 
+def test_the_command_says_what_a_package_lacks(run: RunFolder, capsys: pytest.CaptureFixture[str]) -> None:
+    file = run.path / "results" / "bitstream.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "timing_met": False, "slack_ns": -0.5}))
+    for board, said in (
+        ("Pynq-Z2", ", whose bitstream misses its clock of 100 MHz: what it computes may be wrong"),
+        ("ZCU104", ", without a bitstream: see no-bitstream.txt in it"),
+    ):
+        assert main(["package", str(run.path), "--board", board]) == 0
+        assert capsys.readouterr().out == f"package: {package_file(run, get_board(board))}{said}\n"
+
+
 def test_a_board_on_usb_has_the_shell_uart(run: RunFolder, tmp_path: Path) -> None:
     usb = get_board("ULX3S-85F")
     add_bitstream(run, usb, shell="uart")
@@ -142,16 +165,19 @@ def test_pynq_needs_the_hardware_description(run: RunFolder, board: Board) -> No
 @pytest.mark.parametrize(
     ("file", "command"),
     [
-        ("rtl/accelerator.sv", "make hls"),
-        ("bitstream/Pynq-Z2-dma-rtl/spikefold.bit", "make bitstream"),
-        ("model.onnx", "make export"),
+        ("rtl/accelerator.sv", "make hls RUN=small"),
+        (
+            "bitstream/Pynq-Z2-dma-rtl/spikefold.bit",
+            "make bitstream RUN=small BOARD=Pynq-Z2 SHELL_FLOW=dma IMPL=rtl",
+        ),
+        ("model.onnx", "make export RUN=small"),
     ],
 )
 def test_what_was_changed_since_is_named_with_its_stage(run: RunFolder, board: Board, file: str, command: str) -> None:
     before = package_file(run, board).read_bytes()
     with (run.path / file).open("ab") as stream:
         stream.write(b"\n")
-    with pytest.raises(RunFolderError, match=f"belongs to another .*; run `{command} RUN=small` again"):
+    with pytest.raises(RunFolderError, match=f"belongs to another .*; run `{command}` again"):
         make_package(run, board)
     assert package_file(run, board).read_bytes() == before
 
