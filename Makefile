@@ -33,6 +33,9 @@ DATA_OPTION = $(if $(DATA_PATH),--data "$$DATA_PATH")
 # $(call option,--flag,NAME): the flag and its value, only where the variable has one
 option = $(if $(strip $(call verbatim,$(2))),$(1) $(call given,$(2)))
 
+# $(call flag,--flag,NAME): the flag, where the variable is neither empty nor 0
+flag = $(if $(filter-out 0,$(strip $(call verbatim,$(2)))),$(1))
+
 TRAIN_OPTIONS = $(if $(PRESET),--config configs/$(call given,MODEL).toml,--model $(call given,MODEL)) \
 	$(call option,--width,WIDTH) \
 	$(call option,--ratio,RATIO) $(call option,--budget,BUDGET) $(call option,--seed,SEED) \
@@ -170,14 +173,16 @@ classify: $(VENV)/.installed ## class names and counts of one picture: RUN=... I
 
 bitstream: $(VENV)/.installed ## bitstream: ECP5 boards with the open tools installed here, PYNQ boards with Vivado
 	@$(BIN)/python -m fpga bitstream "$$RUN_DIR" --board $(call given,BOARD) --impl $(call given,IMPL) \
-		$(call option,--shell-flow,SHELL_FLOW) $(if $(DRYRUN),--dry-run) $(if $(SHOW),--show) $(if $(RESTART),--restart)
+		$(call option,--shell-flow,SHELL_FLOW) $(call flag,--dry-run,DRYRUN) $(call flag,--show,SHOW) $(call flag,--restart,RESTART)
 
 package: $(VENV)/.installed ## one zip for the board: bitstream, driver, golden vectors, notebook
 	@$(BIN)/python -m fpga package "$$RUN_DIR" --board $(call given,BOARD) $(DATA_OPTION)
 
+# HOST and PORT count on the command line only: some shells and compilers have them in the environment.
 deploy: $(VENV)/.installed ## package, copy to the board (HOST=user@board), install, self-test
 	@$(BIN)/python -m fpga deploy "$$RUN_DIR" --board $(call given,BOARD) $(DATA_OPTION) \
-		$(call option,--host,HOST) $(call option,--port,PORT)
+		$(if $(filter command,$(firstword $(origin HOST))),$(call option,--host,HOST)) \
+		$(if $(filter command,$(firstword $(origin PORT))),$(call option,--port,PORT))
 
 bench: $(VENV)/.installed ## the figures of docs/benchmarks.md, and the slow tests
 	@$(BIN)/python -m bench $(BENCH)

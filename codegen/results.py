@@ -256,7 +256,8 @@ class BitstreamResult(Result):
     ``clock_mhz``, negative where ``timing_met`` is false; None where the tool gives none. ``lut``: LUT6s of AMD,
     LUT4s of Lattice. ``bram``: block RAMs in the family's own size, 36 Kb (halves are 18 Kb) or EBR. ``power_w``:
     watts, estimated by the tool. ``cores``: by node, None where the tool reports only the whole. ``bitstream``: the
-    file, in the run folder. ``sources_sha256``: of rtl/ or, where ``impl`` is hls, of hls/.
+    file, in the run folder. ``critical_path``: "CORE to CORE", the cores at its two ends, None where that is not read.
+    ``sources_sha256``: of rtl/ or, where ``impl`` is hls, of hls/.
     """
 
     STAGE = "bitstream"
@@ -272,6 +273,7 @@ class BitstreamResult(Result):
     fmax_mhz: float | None
     slack_ns: float | None
     timing_met: bool
+    critical_path: str | None
     lut: int
     ff: int
     bram: float

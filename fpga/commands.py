@@ -109,6 +109,8 @@ def _collect(plan: BuildPlan, run: RunFolder, board: Board) -> BitstreamResult:
 
 def _tell(result: BitstreamResult, run: RunFolder) -> None:
     fastest = "" if result.fmax_mhz is None else f", routed at {result.fmax_mhz:.1f} MHz"
+    if result.critical_path is not None:
+        fastest += f" (critical path: {result.critical_path})"
     print(
         f"bitstream: {run.path / result.bitstream}: {result.board} at {result.clock_mhz:g} MHz{fastest}; "
         f"{result.lut:,} LUTs, {result.ff:,} flip-flops, {result.bram:g} block RAMs, {result.dsp} multipliers "

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -63,7 +65,10 @@ def content_key(paths: Iterable[Path], options: Sequence[str]) -> str:
 
 @dataclass(frozen=True)
 class Command:
-    """A tool's command line, what it does (for messages) and where its output is kept."""
+    """A tool's command line, what it does (for messages) and where its output is kept.
+
+    ``own_group``: it and what it starts are a process group of their own, ended when this process is interrupted.
+    """
 
     arguments: Sequence[str]
     purpose: str
@@ -71,6 +76,7 @@ class Command:
     working_folder: Path
     environment: Mapping[str, str] = field(default_factory=dict)
     """Beside that of this process."""
+    own_group: bool = False
 
 
 def run_tool(command: Command, watch: Callable[[], None] | None = None) -> None:
@@ -89,11 +95,18 @@ def run_tool(command: Command, watch: Callable[[], None] | None = None) -> None:
                 env={**os.environ, **command.environment},
                 stdout=log,
                 stderr=subprocess.STDOUT,
+                start_new_session=command.own_group,
             ) as process,
         ):
-            while (status := _wait(process)) is None:
-                if watch is not None:
-                    watch()
+            try:
+                while (status := _wait(process)) is None:
+                    if watch is not None:
+                        watch()
+            except BaseException:
+                if command.own_group:
+                    with suppress(ProcessLookupError):
+                        os.killpg(process.pid, signal.SIGTERM)
+                raise
     except FileNotFoundError as error:
         raise SimulationError(
             f"{command.purpose} needs {command.arguments[0]}, which is not installed or not on PATH"

@@ -95,6 +95,7 @@ class Bitstream:
     fmax_mhz: float | None
     slack_ns: float | None
     timing_met: bool
+    critical_path: str | None
     lut: int
     ff: int
     bram: float
@@ -309,6 +310,7 @@ def _bitstream(placed: BitstreamResult | None, synth: SynthesisResult | None) ->
         fmax_mhz=placed.fmax_mhz,
         slack_ns=placed.slack_ns,
         timing_met=placed.timing_met,
+        critical_path=placed.critical_path,
         lut=placed.lut,
         ff=placed.ff,
         bram=placed.bram,

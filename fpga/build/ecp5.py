@@ -137,6 +137,7 @@ def collect(plan: BuildPlan, run: RunFolder, board: Ecp5Board) -> BitstreamResul
         fmax_mhz=choice.fmax_mhz,
         slack_ns=round(1000 / choice.pll.clock_mhz - 1000 / choice.fmax_mhz, 3),
         timing_met=choice.pll.clock_mhz <= choice.fmax_mhz,
+        critical_path=f"{choice.critical_from} to {choice.critical_to}",
         lut=choice.used.get("TRELLIS_COMB", 0),
         ff=choice.used.get("TRELLIS_FF", 0),
         bram=choice.used.get("DP16KD", 0),

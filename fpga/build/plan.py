@@ -15,10 +15,14 @@ import hashlib
 import json
 import shlex
 import shutil
+import signal
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
+from types import FrameType
 
 from codegen.errors import SimulationError
 from codegen.render.build import Command, run_tool
@@ -149,9 +153,10 @@ class BuildPlan:
         go before those of PATH. Logs of earlier attempts stay.
 
         Raises BuildError, one sentence: before anything runs, where a tool is missing or of another version; where a
-        step fails or does not make its outputs, with the first error line of its log.
+        step fails or does not make its outputs, with the first error line of its log. KeyboardInterrupt also where this
+        process is told to end, or its terminal goes: the step that runs is ended first.
         """
-        with only_writer(self.folder):
+        with only_writer(self.folder), _interrupted_by_signals():
             self.write()
             notes = dict(self._notes()) if resume else {}
             first = next((at for at, step in enumerate(self.steps) if not self._is_done(step, notes)), len(self.steps))
@@ -186,7 +191,9 @@ class BuildPlan:
             environment.setdefault("PYTHONPATH", str(_PACKAGE_ROOT))
         started = time.monotonic()
         try:
-            run_tool(Command((program, *step.command[1:]), f"step {step.name}", log, folder, environment))
+            run_tool(
+                Command((program, *step.command[1:]), f"step {step.name}", log, folder, environment, own_group=True)
+            )
         except SimulationError as error:
             said = _first_error(log)
             raise BuildError(f"{error}{f': {said}' if said else ''}") from error
@@ -232,6 +239,24 @@ class BuildPlan:
 
     def _save(self, notes: Mapping[str, StepNote]) -> None:
         write_text(self.path(NOTES), json.dumps(asdict(_Notes(dict(notes))), indent=1) + "\n")
+
+
+@contextmanager
+def _interrupted_by_signals() -> Iterator[None]:
+    """While inside, SIGTERM and SIGHUP interrupt as Ctrl-C does, so that no tool is left running in the folder."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _bytes_of(content: Content) -> bytes:

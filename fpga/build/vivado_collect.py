@@ -37,6 +37,7 @@ def collect(plan: BuildPlan, run: RunFolder) -> BitstreamResult:
         fmax_mhz=_fmax(build.clock_mhz, timing),
         slack_ns=timing.setup,
         timing_met=timing.met,
+        critical_path=None,
         lut=top.lut,
         ff=top.ff,
         bram=top.bram,

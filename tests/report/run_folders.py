@@ -56,6 +56,7 @@ RESULTS: dict[str, dict[str, Any]] = {
     "bitstream": {
         "tool": "Vivado 2023.1", "board": "Pynq-Z2", "part": "xc7z020clg400-1", "shell": "dma", "impl": "rtl",
         "clock_mhz": 100.0, "fmax_mhz": 112.5, "slack_ns": 1.111, "timing_met": True,
+        "critical_path": "SpikingMVAU_rtl_0 to shell",
         "lut": 7654, "ff": 9876, "bram": 5.5, "dsp": 3, "power_w": 1.625,
         "cores": [{"name": "SpikingMVAU_rtl_0", "lut": 745, "ff": 612, "bram": 0.5, "dsp": 0}],
     },

@@ -28,7 +28,8 @@ def _check(content, schema, where="report"):
 
 _BITSTREAM = {
     "tool": str, "board": str, "part": str, "shell": str, "impl": str, "clock_mhz": float, "fmax_mhz": float,
-    "slack_ns": float, "timing_met": bool, "lut": int, "ff": int, "bram": float, "dsp": int, "power_w": float,
+    "slack_ns": float, "timing_met": bool, "critical_path": str,
+    "lut": int, "ff": int, "bram": float, "dsp": int, "power_w": float,
     "cores": list, "bitstream": str, "bitstream_sha256": str,
 }  # fmt: skip
 

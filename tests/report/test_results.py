@@ -62,6 +62,7 @@ KEYS: dict[type, set[str]] = {
         "fmax_mhz",
         "slack_ns",
         "timing_met",
+        "critical_path",
         "lut",
     }
     | {"ff", "bram", "dsp", "power_w", "cores", "bitstream", "bitstream_sha256", "sources_sha256"},

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -11,6 +15,20 @@ import pytest
 from fpga.build.plan import NOTES, PLAN_TEXT, PYTHON, BuildPlan, Step, Tool
 from fpga.build.tools import check_tools, version_of
 from fpga.errors import BuildError
+
+ROOT = Path(__file__).parents[3]
+TOOL_WITH_A_CHILD = """
+import os, subprocess
+child = subprocess.Popen(["sleep", "300"])
+open("pids", "w").write(f"{os.getpid()} {child.pid}\\n")
+child.wait()
+"""
+BUILD = """
+import sys
+from pathlib import Path
+from fpga.build.plan import PYTHON, BuildPlan, Step
+BuildPlan(Path(sys.argv[1]), {}, (Step("long", (PYTHON, "-c", sys.argv[2]), ("never",)),), ()).execute()
+"""
 
 COPY = """
 import pathlib, sys
@@ -117,6 +135,34 @@ def test_an_interrupted_step_is_not_done_and_its_half_output_goes(tmp_path: Path
     check = "import os, sys; assert not os.path.exists('half.txt'); open('half.txt', 'w').write('whole')"
     _plan(tmp_path, Step("half", (PYTHON, "-c", check), ("half.txt",))).execute(progress=_quiet)
     assert (tmp_path / "half.txt").read_text() == "whole"
+
+
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_build_that_is_told_to_end_ends_the_tool_that_runs(tmp_path: Path, sent: signal.Signals) -> None:
+    """The tool's own process and the one that it has started; the step is not done."""
+    with subprocess.Popen(
+        [sys.executable, "-c", BUILD, str(tmp_path), TOOL_WITH_A_CHILD], stderr=subprocess.PIPE, cwd=ROOT, text=True
+    ) as process:
+        started = tmp_path / "pids"
+        deadline = time.monotonic() + 60
+        while not (started.is_file() and started.read_text().endswith("\n")):
+            assert process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.05)
+        process.send_signal(sent)
+        assert "KeyboardInterrupt" in process.communicate(timeout=60)[1]
+    for pid in started.read_text().split():
+        deadline = time.monotonic() + 10
+        while _runs(int(pid)):
+            assert time.monotonic() < deadline, f"{pid} still runs"
+            time.sleep(0.05)
+    assert not json.loads((tmp_path / NOTES).read_text())["steps"]
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def test_a_step_without_its_output_is_an_error(tmp_path: Path) -> None:

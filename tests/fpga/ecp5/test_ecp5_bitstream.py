@@ -61,6 +61,7 @@ def test_the_result_is_what_the_tools_report(built: BuildPlan, run: RunFolder) -
     assert (result.lut, result.ff, result.bram) == (used["TRELLIS_COMB"], used["TRELLIS_FF"], used["DP16KD"])
     assert 0 < result.lut < ULX3S.lut
     assert result.timing_met
+    assert result.critical_path == f"{clock_of(built).critical_from} to {clock_of(built).critical_to}"
     assert result.fmax_mhz == pytest.approx(next(iter(report["fmax"].values()))["achieved"], abs=0.01)
     assert result.bitstream == f"bitstream/ULX3S-85F-uart-rtl/{BITSTREAM}"
 
