@@ -41,7 +41,8 @@ def add_bitstream(run: RunFolder, board: Board, shell: str = "dma", content: byt
     file.with_suffix(".hwh").write_text("<EDKSYSTEM/>\n")
     result = {
         "tool": "Vivado 2022.1", "board": board.name, "part": board.part, "shell": shell, "impl": "rtl",
-        "clock_mhz": 100.0, "fmax_mhz": 110.0, "slack_ns": 0.9, "timing_met": True, "critical_path": None, "lut": 1, "ff": 1, "bram": 0.5,
+        "clock_mhz": 100.0, "fmax_mhz": 110.0, "slack_ns": 0.9, "timing_met": True, "critical_path": None,
+        "lut": 1, "ff": 1, "bram": 0.5,
         "dsp": 0, "power_w": None, "cores": None, "bitstream": str(file.relative_to(run.path)),
         "bitstream_sha256": file_digest(file),
         "sources_sha256": sources_digest(run.path / "rtl"),
