@@ -7,6 +7,7 @@ register access are used. DMA registers: Xilinx PG021, AXI DMA v7.1, "Register S
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import Any, Callable, Generator, Iterator
 
 import numpy as np
@@ -111,6 +112,9 @@ class DmaTransport(Transport):
         return self._power()
 
     def close(self) -> None:
+        if self._under_way:  # the DMA must not write into memory that is given back
+            with suppress(DriverError):
+                self.reset()
         for turn in range(len(self._buffers)):
             self._free(turn)
 
