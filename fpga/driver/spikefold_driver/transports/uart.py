@@ -84,6 +84,7 @@ class UartTransport(Transport):
 
     def close(self) -> None:
         line, self._line = self._line, None
+        self._stale = True
         if line is not None:
             line.close()
 
@@ -115,9 +116,9 @@ class UartTransport(Transport):
 
     def _frame(self, words: np.ndarray) -> np.ndarray:
         output = self.description.output
+        if self._stale:
+            self._begin_again()
         try:
-            if self._stale:  # after an unplugged port
-                self.reset()
             seconds = limit_cycles(self.description, 1) / (1e6 * self.description.clock_mhz)
             reply = self._exchange(FRAME, words.tobytes(), output.words * output.bytes, seconds)
         except LinkLostError:
@@ -129,6 +130,15 @@ class UartTransport(Transport):
             self.reset()
             raise
         return np.frombuffer(reply, np.uint8)
+
+    def _begin_again(self) -> None:
+        """After an unplugged port, or a reset that failed: what answers now may be another board."""
+        self.reset()
+        try:
+            self.check()
+        except BaseException:
+            self.close()
+            raise
 
     def _recovered(self, error: DriverError) -> DriverError:
         """Reset the board after an error; the error to raise, with what the board says of it."""
@@ -172,7 +182,6 @@ class UartTransport(Transport):
         except (self._serial.SerialException, OSError, TypeError) as error:
             # TypeError: what pyserial raises where the port is closed while it reads.
             self.close()
-            self._stale = True
             raise LinkLostError(f"port {self.port} is gone ({error})", _PLUG_IN) from None
 
     def _reply(self, line: Any, kind: int, length: int, end: float) -> bytes:
@@ -264,7 +273,6 @@ class UartTransport(Transport):
                 time.sleep(_FLUSH_SECONDS)
         except (self._serial.SerialException, OSError, TypeError) as error:
             self.close()
-            self._stale = True
             raise LinkLostError(f"port {self.port} is gone ({error})", _PLUG_IN) from None
 
 
