@@ -16,7 +16,6 @@ from package_folder import write_golden
 from spikefold_driver import Accelerator, ImageError, OutOfMemoryError, OverlayError, SelfTestError
 from spikefold_driver.packing import pack_images, unpack_logits
 from spikefold_driver.registers import FRAMES_IN, STATUS, STATUS_BUSY
-from spikefold_driver.transports.dma import DMASR, DMASR_HALTED, MM2S, S2MM
 from trained_digits import ROOT, SHAPE, Digits, stand_in
 
 from codegen.verify.onnx_runtime import load_network
@@ -87,7 +86,6 @@ def test_buffers_are_not_given_back_while_the_dma_writes(digits: Digits, package
         left = accelerator.transport.stream(batches)
         next(left)
         assert accelerator.transport.read(STATUS) & STATUS_BUSY
-    assert [pynq_board.dma.read(channel + DMASR) & DMASR_HALTED for channel in (MM2S, S2MM)] == [0, 0]
     assert pynq_board.core.read(STATUS) == pynq_board.core.read(FRAMES_IN) == 0
     left.close()
 
