@@ -41,7 +41,7 @@ DMACR_RESET = 1 << 2
 DMASR_HALTED = 1 << 0
 DMASR_IDLE = 1 << 1
 DMASR_ERRORS = {
-    1 << 4: "internal error: a length of 0, or more data than the buffer was said to hold",
+    1 << 4: "internal error: a write to memory failed, or more data came than the buffer was said to hold",
     1 << 5: "slave error: the memory refused an access",
     1 << 6: "decode error: an address that no memory has",
 }
