@@ -214,6 +214,17 @@ def test_another_board_behind_a_port_that_was_closed(folder: Path, board: Python
     other.close()
 
 
+def test_a_reset_of_a_port_that_is_gone(folder: Path, board: PythonBoard) -> None:
+    with Accelerator.open(folder, port=board.port, baud=board.baud, slack_s=0.4) as accelerator:
+        master, gone = os.openpty()
+        os.close(master)
+        os.dup2(gone, vars(accelerator.transport)["_line"].fd)
+        os.close(gone)
+        with pytest.raises(LinkLostError, match=r"port .* is gone .*; check the cable"):
+            accelerator.reset()
+        np.testing.assert_array_equal(accelerator.classify(IMAGES).logits, SUMS)
+
+
 def test_ports_that_are_none(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(LinkLostError, match=r"port .*none cannot be opened .*; check the cable"):
         Accelerator.open(folder, port=str(tmp_path / "none"))
