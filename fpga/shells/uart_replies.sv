@@ -55,7 +55,7 @@ module uart_replies #(
     logic [31:0] crc;
     logic [23:0] crc_rest_q, length_rest_q;
     logic [8*RESULT_BYTES-1:0] word_q;
-        // A byte is chosen in the second cycle after the one before has gone, when the registers that tell it are right.
+    // A byte is chosen in the second cycle after the one before has gone, when the registers that tell it are right.
     logic settled_q;
     assign load = settled_q && !byte_valid_q;
     always_ff @(posedge clk_i) settled_q <= !(state_q inside {IDLE, LAST}) && !byte_valid_q && !load;

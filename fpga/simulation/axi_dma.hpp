@@ -3,7 +3,8 @@
 // Registers and their behaviour are those of PG021 (AXI DMA v7.1, direct register mode): DMACR (run, reset), DMASR (halted,
 // idle, error bits, IOC and error interrupts, written 1 to clear), the address in two words, LENGTH, whose write starts a
 // transfer in a running channel, and which S2MM overwrites with the bytes it received. A channel halts with an error
-// bit where the memory decodes no address, where an error is injected, and where S2MM receives more than LENGTH.
+// bit where the memory decodes no address, where an error is injected, and where S2MM receives more than LENGTH. S2MM
+// flags each of these as an internal error too; MM2S has no internal error in this mode.
 //
 // Timing: memory is read and written in bursts of 16 beats of 8 bytes, two bursts under way, after latencies that
 // vary from a seed; a FIFO lies between memory and stream. All stream signals are registers; the stream pauses at
@@ -183,7 +184,7 @@ class AxiDma {
     void start(Channel& channel, std::uint32_t length) {
         if (!(channel.control & kControlRun) || channel.active || reset_left_ != 0 || (channel.status & kHalted)) return;
         channel.length = length;
-        if (length == 0) return fail(channel, kInternalError);
+        if (length == 0) return;
         channel.status &= ~kIdle;
         channel.active = true;
         channel.total = length;
@@ -291,8 +292,8 @@ class AxiDma {
         if (channel.asked > channel.moved) {
             const std::uint64_t beat = std::min<std::uint64_t>(kBeatBytes, channel.asked - channel.moved);
             const std::uint64_t address = channel.address + channel.moved;
-            if (!memory_.holds(address, beat)) return fail(channel, kDecodeError);
-            if (channel.moved + beat > receive_error_at_) return fail(channel, kSlaveError);
+            if (!memory_.holds(address, beat)) return fail(channel, kDecodeError | kInternalError);
+            if (channel.moved + beat > receive_error_at_) return fail(channel, kSlaveError | kInternalError);
             std::copy_n(channel.fifo.begin(), beat, memory_.at(address));
             channel.fifo.erase(channel.fifo.begin(), channel.fifo.begin() + static_cast<std::ptrdiff_t>(beat));
             channel.moved += beat;

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import zipfile
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ import numpy as np
 
 from . import registers
 from .description import Description, read_description
-from .errors import DescriptionError, SelfTestError
+from .errors import DescriptionError, SelfTestError, first_line
 from .images import load_images
 from .packing import check_images, pack_images, unpack_logits
 from .power import PowerSampler
@@ -82,7 +81,12 @@ class Accelerator:
     """One network on one board; use it in a ``with`` block, or call ``close``."""
 
     def __init__(self, transport: Transport, batch: int | None = None) -> None:
-        """``transport`` open; ``batch``: frames sent at once, the transport's most unless given."""
+        """``transport`` open; ``batch``: frames sent at once, the transport's most unless given.
+
+        Raises DescriptionError for a batch of no frames.
+        """
+        if batch is not None and batch < 1:
+            raise DescriptionError(f"a batch of {batch} images is none", "give batch= of 1 or more")
         self.transport = transport
         self.description: Description = transport.description
         self.batch = min(batch or transport.max_frames, transport.max_frames)
@@ -126,10 +130,10 @@ class Accelerator:
         try:
             opened.check()
             opened.reset()
+            return cls(opened, batch)
         except BaseException:
             opened.close()
             raise
-        return cls(opened, batch)
 
     def __enter__(self) -> Accelerator:
         return self
@@ -180,7 +184,7 @@ class Accelerator:
         golden = self._golden()
         images, wanted = check_images(golden["images"], self.description), golden["logits"]
         found = self.classify(images)
-        wrong = np.flatnonzero((found.logits != wanted).any(axis=1)) if len(wanted) == len(images) else [0]
+        wrong = np.flatnonzero((found.logits != wanted).any(axis=1))
         if len(wrong):
             raise SelfTestError(
                 f"{len(wrong)} of {len(images)} golden images give other logits, the first is image {wrong[0]}: "
@@ -227,9 +231,17 @@ class Accelerator:
         try:
             with np.load(file, allow_pickle=False) as archive:
                 golden = {name: archive[name] for name in archive.files}
-            golden["images"], golden["logits"]
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            images, logits = golden["images"], golden["logits"]
+        except Exception as error:  # zipfile, zlib and numpy raise whatever damaged bytes lead them to
             raise DescriptionError(
-                f"golden images {file} cannot be read ({error})", "copy the whole package again"
+                f"golden images {file} cannot be read ({first_line(error)})", "copy the whole package again"
             ) from None
+        count = len(images) if images.ndim else 0
+        labels = golden.get("labels", np.zeros(count))
+        if count == 0 or logits.shape != (count, self.description.classes) or labels.shape != (count,):
+            raise DescriptionError(
+                f"golden images {file} have images {list(images.shape)}, logits {list(logits.shape)} and labels "
+                f"{list(labels.shape)}, which do not belong together",
+                "copy the whole package again",
+            )
         return golden

@@ -15,7 +15,6 @@ SHELLS = ("dma", "uart")
 PIXEL_BITS = 8
 IMAGE_DIMENSIONS = 3
 EVENT_DIMENSIONS = 4
-MAX_STREAM_BYTES = 128
 MAX_LOGIT_BITS = 32
 _MAKE = "make the package again (`make package`) and copy all of it"
 

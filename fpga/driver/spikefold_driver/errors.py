@@ -6,7 +6,7 @@ from __future__ import annotations
 class DriverError(Exception):
     """Base of all errors of this package.
 
-    ``what`` happened and what to do ``next``; the message is both, and a command line prints it as it is.
+    ``what`` happened and what to do as ``next_step``; the message is both, and a command line prints it as it is.
     """
 
     def __init__(self, what: str, next_step: str) -> None:

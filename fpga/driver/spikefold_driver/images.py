@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from .description import Description
-from .errors import ImageError
+from .errors import ImageError, first_line
 from .packing import check_images
 from .pictures import read_picture
 
@@ -44,8 +44,10 @@ def _load(file: Path, description: Description) -> np.ndarray:
         array = np.load(file, allow_pickle=False)
         if not isinstance(array, np.ndarray):
             raise ValueError("an archive of several arrays")
-    except (OSError, ValueError, EOFError) as error:
-        raise ImageError(f"{file} is no readable .npy array ({error})", "give a .npy file of uint8 images") from None
+    except Exception as error:  # numpy raises whatever damaged bytes lead it to
+        raise ImageError(
+            f"{file} is no readable .npy array ({first_line(error)})", "give a .npy file of uint8 images"
+        ) from None
     try:
         return check_images(array, description)
     except ImageError as error:

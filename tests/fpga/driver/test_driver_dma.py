@@ -15,7 +15,7 @@ import pytest
 from package_folder import write_golden
 from spikefold_driver import Accelerator, ImageError, OutOfMemoryError, OverlayError, SelfTestError
 from spikefold_driver.packing import pack_images, unpack_logits
-from spikefold_driver.registers import STATUS, STATUS_BUSY
+from spikefold_driver.registers import FRAMES_IN, STATUS, STATUS_BUSY
 from trained_digits import ROOT, SHAPE, Digits, stand_in
 
 from codegen.verify.onnx_runtime import load_network
@@ -78,6 +78,16 @@ def test_a_stream_that_was_left_is_ended(digits: Digits, package: Path, pynq_boa
         next(left)
         np.testing.assert_array_equal(accelerator.classify(digits.images[3:9]).logits, digits.logits[3:9])
         left.close()
+
+
+def test_buffers_are_not_given_back_while_the_dma_writes(digits: Digits, package: Path, pynq_board: Any) -> None:
+    with Accelerator.open(package) as accelerator:
+        batches = (pack_images(digits.images[i : i + 2], accelerator.description) for i in range(0, 20, 2))
+        left = accelerator.transport.stream(batches)
+        next(left)
+        assert accelerator.transport.read(STATUS) & STATUS_BUSY
+    assert pynq_board.core.read(STATUS) == pynq_board.core.read(FRAMES_IN) == 0
+    left.close()
 
 
 def test_buffers_that_the_dma_does_not_reach(package: Path, pynq_board: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -130,10 +130,9 @@ def test_an_accelerator_that_hangs(hanging: Path, hanging_board: SimulatedAxiBoa
         np.testing.assert_array_equal(accelerator.classify(images).logits, sums)
 
 
-def test_a_corrupted_bitstream_is_not_loaded(package: Path, pynq_board: SimulatedAxiBoard) -> None:
-    content = bytearray((package / "spikefold.bit").read_bytes())
-    content[7] ^= 1
-    (package / "spikefold.bit").write_bytes(content)
+def test_a_corrupted_bitstream_is_not_loaded(digits: Digits, package: Path, pynq_board: SimulatedAxiBoard) -> None:
+    content = (package / "spikefold.bit").read_bytes()
+    (package / "spikefold.bit").write_bytes(content[:7] + bytes([content[7] ^ 1]) + content[8:])
     before = pynq_board.advance(0)
     with pytest.raises(BitstreamError, match="is damaged: its SHA-256"):
         Accelerator.open(package)
@@ -141,6 +140,8 @@ def test_a_corrupted_bitstream_is_not_loaded(package: Path, pynq_board: Simulate
     with pytest.raises(BitstreamError, match="cannot be read"):
         Accelerator.open(package)
     assert pynq_board.advance(0) == before
+    (package / "spikefold.bit").write_bytes(content)
+    _classify_two(digits, package)
 
 
 def test_a_placeholder_is_no_bitstream(package: Path, pynq_board: SimulatedAxiBoard) -> None:
@@ -149,7 +150,9 @@ def test_a_placeholder_is_no_bitstream(package: Path, pynq_board: SimulatedAxiBo
         Accelerator.open(package)
 
 
-def test_wrong_boards(package: Path, pynq_board: SimulatedAxiBoard, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wrong_boards(
+    digits: Digits, package: Path, pynq_board: SimulatedAxiBoard, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = pynq_board.advance(0)
     monkeypatch.setenv("BOARD", "ZCU104")
     with pytest.raises(WrongBoardError, match="built for Pynq-Z2, and this board is a ZCU104"):
@@ -159,13 +162,16 @@ def test_wrong_boards(package: Path, pynq_board: SimulatedAxiBoard, monkeypatch:
     monkeypatch.setenv("BOARD", "Ultra96")  # what the image of an Ultra96-V2 says
     Accelerator.open(package).close()
     monkeypatch.delenv("BOARD")
-    Accelerator.open(package).close()
+    _classify_two(digits, package)
 
 
-def test_another_network(package: Path, pynq_board: SimulatedAxiBoard) -> None:
+def test_another_network(digits: Digits, package: Path, pynq_board: SimulatedAxiBoard) -> None:
+    network = json.loads((package / "network.json").read_text())["network"]
     _change(package, network="0badc0de")
     with pytest.raises(WrongNetworkError, match="json describes 0badc0de"):
         Accelerator.open(package)
+    _change(package, network=network)
+    _classify_two(digits, package)
 
 
 def test_overlays_of_others(package: Path, pynq_board: SimulatedAxiBoard, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,6 +189,12 @@ def test_overlays_of_others(package: Path, pynq_board: SimulatedAxiBoard, monkey
     (package / "spikefold.hwh").unlink()
     with pytest.raises(OverlayError, match=r"PYNQ does not load .*Unable to find metadata.*\.hwh"):
         Accelerator.open(package)
+
+
+def _classify_two(digits: Digits, package: Path) -> None:
+    """What follows the exception is right."""
+    with Accelerator.open(package) as accelerator:
+        np.testing.assert_array_equal(accelerator.classify(digits.images[:2]).logits, digits.logits[:2])
 
 
 def _change(package: Path, **changes: Any) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
 from hanging_accelerator import SHAPE, hanging_rtl
-from package_folder import package_folder
+from package_folder import package_folder, write_golden
 from PIL import Image
 from spikefold_driver import Accelerator, DescriptionError, ImageError, MissingPackageError, read_description
 from spikefold_driver.images import load_images
@@ -167,3 +168,48 @@ def test_folders_and_arrays(folder: Path, tmp_path: Path) -> None:
     (place / "d.npz").rename(place / "d.npy")
     with pytest.raises(ImageError, match="an archive of several arrays"):
         load_images(place / "d.npy", description)
+    content = bytearray((place / "a.npy").read_bytes())
+    content[content.index(b"}")] = ord("{")  # for which some versions of numpy raise what is no ValueError
+    (place / "a.npy").write_bytes(content)
+    with pytest.raises(ImageError, match=r"a\.npy is no readable \.npy array"):
+        load_images(place / "a.npy", description)
+
+
+def _without_a_board(folder: Path, batch: int | None = None) -> Accelerator:
+    return Accelerator(cast(Any, SimpleNamespace(description=read_description(folder), max_frames=4)), batch)
+
+
+IMAGES, LOGITS = np.zeros((2, *SHAPE), np.uint8), np.zeros((2, 1), np.int32)
+APART: dict[str, dict[str, Any]] = {
+    "no image": {"images": IMAGES[:0], "logits": LOGITS[:0]},
+    "a number": {"images": np.uint8(1), "logits": LOGITS},
+    "logits of fewer": {"images": IMAGES, "logits": LOGITS[:1]},
+    "logits of more classes": {"images": IMAGES, "logits": np.zeros((2, 3), np.int32)},
+    "labels of fewer": {"images": IMAGES, "logits": LOGITS, "labels": np.zeros(1, np.int32)},
+}
+
+
+@pytest.mark.parametrize("golden", APART)
+def test_golden_images_that_do_not_belong_together(golden: str, folder: Path) -> None:
+    """A self-test that compares nothing must not pass."""
+    write_golden(folder, **APART[golden])
+    with pytest.raises(DescriptionError, match="do not belong together; copy the whole package again"):
+        _without_a_board(folder).self_test()
+
+
+def test_damaged_golden_images(folder: Path) -> None:
+    """Wherever a byte is wrong: zlib and zipfile raise errors of their own."""
+    random = np.random.default_rng(7)
+    write_golden(folder, random.integers(0, 256, (16, *SHAPE), dtype=np.uint8), np.zeros((16, 1), np.int32))
+    whole = (folder / "golden.npz").read_bytes()
+    start = whole.index(b"images.npy") + 64  # behind the header, whose fields zipfile does not all read
+    for at in range(start, start + 64):
+        (folder / "golden.npz").write_bytes(whole[:at] + bytes([whole[at] ^ 0xFF]) + whole[at + 1 :])
+        with pytest.raises(DescriptionError, match=r"golden images .* copy the whole package again"):
+            _without_a_board(folder).self_test()
+
+
+@pytest.mark.parametrize("batch", [0, -1])
+def test_a_batch_of_no_images(batch: int, folder: Path) -> None:
+    with pytest.raises(DescriptionError, match=f"a batch of {batch} images is none; give batch= of 1 or more"):
+        _without_a_board(folder, batch)

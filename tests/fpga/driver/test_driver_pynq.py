@@ -25,8 +25,6 @@ DRIVER = ROOT / "fpga" / "driver" / "spikefold_driver"
 KEPT = ROOT / "build" / PYNQ.replace("==", "-")
 NAMED_OTHERWISE = {"write": "write_mm"}
 """pynq's MMIO takes its method ``write`` from one of several."""
-OWN = {"of", "virtual_address", "_check", "_place"}
-"""Of the stand-in, not of its interface; virtual_address is one of both."""
 
 
 @pytest.fixture(scope="session")

@@ -25,6 +25,7 @@ from spikefold_driver import (
     LongFrameError,
     ShortFrameError,
     WireError,
+    WrongNetworkError,
     read_description,
     registers,
 )
@@ -35,7 +36,10 @@ SUMS = IMAGES.reshape(3, -1).sum(axis=1).astype(np.int32)[:, np.newaxis]
 
 
 class PythonBoard:
-    """Adds the bytes of a frame; ``change`` may replace its next answer to a frame, None is no answer."""
+    """Adds the bytes of a frame; ``change`` may replace its next answer to a frame, None is no answer.
+
+    ``late`` goes before the next answer to a write: answers keep their order, and a reset ends none that has begun.
+    """
 
     def __init__(self, network: int) -> None:
         self.master, slave = os.openpty()
@@ -44,6 +48,7 @@ class PythonBoard:
         self.port = os.ttyname(slave)
         self.baud = 3_000_000
         self.change: Callable[[bytes], bytes | None] | None = None
+        self.late = b""
         self.status = 0
         self.counted = 0
         self.resets = 0
@@ -88,7 +93,7 @@ class PythonBoard:
             if offset == registers.CONTROL and value & registers.CONTROL_RESET:
                 self.resets += 1
                 self.status = self.counted = 0
-            reply = packet(WRITE | REPLY)
+            reply, self.late = self.late + packet(WRITE | REPLY), b""
         elif kind == FRAME:
             self.counted += 1
             reply = packet(FRAME | REPLY, struct.pack("<h", sum(payload)))
@@ -168,17 +173,15 @@ def test_a_reset_by_another_program(folder: Path, board: PythonBoard) -> None:
 
 
 def test_a_late_answer_is_not_taken_for_the_next(folder: Path, board: PythonBoard) -> None:
-    timers: list[threading.Timer] = []
-
     def late(reply: bytes) -> None:
-        timers.append(threading.Timer(0.45, lambda: os.write(board.master, reply)))
-        timers[0].start()
+        board.late = reply
 
     with Accelerator.open(folder, port=board.port, baud=board.baud, slack_s=0.4) as accelerator:
         board.change = late
-        with pytest.raises(FrameError):
+        resets = board.resets
+        with pytest.raises(AcceleratorTimeoutError):
             accelerator.classify(IMAGES[2])
-        timers[0].join()
+        assert board.resets == resets + 1 and not board.late
         np.testing.assert_array_equal(accelerator.classify(IMAGES).logits, SUMS)
 
 
@@ -192,6 +195,34 @@ def test_a_board_that_never_answers(folder: Path) -> None:
     assert time.monotonic() - start < 5
     os.close(master)
     os.close(slave)
+
+
+def test_another_board_behind_a_port_that_was_closed(folder: Path, board: PythonBoard, tmp_path: Path) -> None:
+    port = tmp_path / "port"
+    port.symlink_to(board.port)
+    other = PythonBoard(board.values[registers.NETWORK] ^ 1)
+    with Accelerator.open(folder, port=str(port), baud=board.baud, slack_s=0.4) as accelerator:
+        accelerator.transport.close()
+        port.unlink()
+        port.symlink_to(other.port)
+        for _ in range(2):
+            with pytest.raises(WrongNetworkError, match="load the bitstream of the same package"):
+                accelerator.classify(IMAGES)
+        port.unlink()
+        port.symlink_to(board.port)
+        np.testing.assert_array_equal(accelerator.classify(IMAGES).logits, SUMS)
+    other.close()
+
+
+def test_a_reset_of_a_port_that_is_gone(folder: Path, board: PythonBoard) -> None:
+    with Accelerator.open(folder, port=board.port, baud=board.baud, slack_s=0.4) as accelerator:
+        master, gone = os.openpty()
+        os.close(master)
+        os.dup2(gone, vars(accelerator.transport)["_line"].fd)
+        os.close(gone)
+        with pytest.raises(LinkLostError, match=r"port .* is gone .*; check the cable"):
+            accelerator.reset()
+        np.testing.assert_array_equal(accelerator.classify(IMAGES).logits, SUMS)
 
 
 def test_ports_that_are_none(folder: Path, tmp_path: Path) -> None:

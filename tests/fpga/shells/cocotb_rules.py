@@ -31,6 +31,11 @@ FAULTS: dict[str, tuple[str, list[Step]]] = {
     "last appears": ("the word changed before it was taken", [*RIGHT[:4], {"tvalid": 1}, {"tvalid": 1, "tlast": 1}]),
     "last within a frame": ("last stands within a frame", [{"tvalid": 1, "tready": 1, "tlast": 1}]),
     "address changes": ("the write address changed", [{"awvalid": 1, "addr": 8}, {"awvalid": 1, "addr": 4}]),
+    "write data change": (
+        "the write data changed",
+        [{"awvalid": 1, "wvalid": 1, "data": 1}, {"awvalid": 1, "wvalid": 1, "data": 2}],
+    ),
+    "read address changes": ("the read address changed", [{"arvalid": 1, "addr": 8}, {"arvalid": 1, "addr": 4}]),
     "read data change": (
         "the read data changed",
         [{"arvalid": 1, "ready": 1}, {"rvalid": 1, "data": 1}, {"rvalid": 1, "data": 2}],
@@ -38,7 +43,11 @@ FAULTS: dict[str, tuple[str, list[Step]]] = {
     "response falls": ("the write response changed", [{"awvalid": 1, "wvalid": 1, "ready": 1}, {"bvalid": 1}, {}]),
     "response before its data": ("a write response without a request", [{"awvalid": 1, "ready": 1}, {"bvalid": 1}]),
     "second response": ("read data without a request", [*RIGHT[10:], {"rvalid": 1}]),
-    "no response": ("a read got no response", [{"arvalid": 1, "ready": 1}, *({} for _ in range(20))]),
+    "no write response": (
+        "a write got no response",
+        [{"awvalid": 1, "wvalid": 1, "ready": 1}, *({} for _ in range(20))],
+    ),
+    "no read response": ("a read got no response", [{"arvalid": 1, "ready": 1}, *({} for _ in range(20))]),
 }
 
 

@@ -7,6 +7,7 @@ register access are used. DMA registers: Xilinx PG021, AXI DMA v7.1, "Register S
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import Any, Callable, Generator, Iterator
 
 import numpy as np
@@ -40,7 +41,7 @@ DMACR_RESET = 1 << 2
 DMASR_HALTED = 1 << 0
 DMASR_IDLE = 1 << 1
 DMASR_ERRORS = {
-    1 << 4: "internal error: a length of 0, or more data than the buffer was said to hold",
+    1 << 4: "internal error: a write to memory failed, or more data came than the buffer was said to hold",
     1 << 5: "slave error: the memory refused an access",
     1 << 6: "decode error: an address that no memory has",
 }
@@ -111,6 +112,9 @@ class DmaTransport(Transport):
         return self._power()
 
     def close(self) -> None:
+        if self._under_way:  # the DMA must not write into memory that is given back
+            with suppress(DriverError):
+                self.reset()
         for turn in range(len(self._buffers)):
             self._free(turn)
 

@@ -27,6 +27,14 @@ from ..errors import (
 )
 from .transport import SLACK_SECONDS, Transport, limit_cycles
 
+_TERMINAL_ERRORS: tuple[type[Exception], ...] = ()
+try:
+    import termios
+except ImportError:  # Windows
+    pass
+else:
+    _TERMINAL_ERRORS = (termios.error,)
+
 SYNC = 0x55
 READ, WRITE, FRAME = 0x01, 0x02, 0x03
 REPLY = 0x80
@@ -65,6 +73,9 @@ class UartTransport(Transport):
         except ImportError:
             raise MissingPackageError("the package pyserial is not installed", "`pip install pyserial`") from None
         self._serial = serial
+        # TypeError: what pyserial raises where the port is closed while it reads; _TERMINAL_ERRORS: where a buffer is
+        # to be emptied of a port that is gone.
+        self._link_errors = (serial.SerialException, OSError, TypeError, *_TERMINAL_ERRORS)
         self.port = port
         self.baud = baud
         self._line: Any | None = None
@@ -84,6 +95,7 @@ class UartTransport(Transport):
 
     def close(self) -> None:
         line, self._line = self._line, None
+        self._stale = True
         if line is not None:
             line.close()
 
@@ -115,9 +127,9 @@ class UartTransport(Transport):
 
     def _frame(self, words: np.ndarray) -> np.ndarray:
         output = self.description.output
+        if self._stale:
+            self._begin_again()
         try:
-            if self._stale:  # after an unplugged port
-                self.reset()
             seconds = limit_cycles(self.description, 1) / (1e6 * self.description.clock_mhz)
             reply = self._exchange(FRAME, words.tobytes(), output.words * output.bytes, seconds)
         except LinkLostError:
@@ -129,6 +141,15 @@ class UartTransport(Transport):
             self.reset()
             raise
         return np.frombuffer(reply, np.uint8)
+
+    def _begin_again(self) -> None:
+        """After an unplugged port, or a reset that failed: what answers now may be another board."""
+        self.reset()
+        try:
+            self.check()
+        except BaseException:
+            self.close()
+            raise
 
     def _recovered(self, error: DriverError) -> DriverError:
         """Reset the board after an error; the error to raise, with what the board says of it."""
@@ -169,10 +190,8 @@ class UartTransport(Transport):
             return self._reply(line, kind, length, end)
         except self._serial.SerialTimeoutException:
             raise WireError(f"port {self.port} takes no bytes", _PLUG_IN) from None
-        except (self._serial.SerialException, OSError, TypeError) as error:
-            # TypeError: what pyserial raises where the port is closed while it reads.
+        except self._link_errors as error:
             self.close()
-            self._stale = True
             raise LinkLostError(f"port {self.port} is gone ({error})", _PLUG_IN) from None
 
     def _reply(self, line: Any, kind: int, length: int, end: float) -> bytes:
@@ -248,7 +267,7 @@ class UartTransport(Transport):
                 self._line = self._serial.Serial(
                     self.port, self.baud, timeout=_POLL_SECONDS, write_timeout=write_seconds
                 )
-            except (self._serial.SerialException, OSError, ValueError) as error:
+            except (*self._link_errors, ValueError) as error:
                 raise LinkLostError(f"port {self.port} cannot be opened ({error})", _PLUG_IN) from None
         return self._line
 
@@ -262,9 +281,8 @@ class UartTransport(Transport):
             while line.in_waiting and time.monotonic() < end:
                 line.reset_input_buffer()
                 time.sleep(_FLUSH_SECONDS)
-        except (self._serial.SerialException, OSError, TypeError) as error:
+        except self._link_errors as error:
             self.close()
-            self._stale = True
             raise LinkLostError(f"port {self.port} is gone ({error})", _PLUG_IN) from None
 
 
