@@ -3,11 +3,14 @@
 // Behaviour: while it hunts, it times the line's falling edges. Four equal gaps in a row are those of 0x55, 8 bit times
 // in all, so that the bit time is known to 1/8 cycle; packet_o then tells that a packet begins, and byte_o with valid_o
 // each of its further bytes, until the one that ends while last_i is high, or until hunt_i: then it hunts again, so that
-// packets may follow without a gap. silent_o: the line has been high for 128 bit times.
-// A bit has at least 6 and at most 2047 cycles, so that noise is over after 2^18 silent cycles whatever it looked like.
+// packets may follow without a gap. silent_o: the line has been high for 2^SILENCE_LOG2 bit times. Bridges from USB pause for
+// milliseconds inside a packet. A bit has at least 6 and at most 2047 cycles, so that noise is over after
+// 2^(SILENCE_LOG2 + 11) silent cycles whatever it looked like.
 //
 // No handshake: packet_o, valid_o and hunt_i are pulses. bit_time_o is that of the last packet, in 1/8 cycles.
-module uart_receiver (
+module uart_receiver #(
+    parameter int unsigned SILENCE_LOG2 = 13
+) (
     input  logic        clk_i,
     input  logic        rst_ni,
     input  logic        rx_i,
@@ -148,8 +151,8 @@ module uart_receiver (
     end
 
     // ---------------------------------------------------------------- silence
-    logic [7:0] high_q;
-    assign silent_o = high_q[7];
+    logic [SILENCE_LOG2:0] high_q;
+    assign silent_o = high_q[SILENCE_LOG2];
     always_ff @(posedge clk_i) begin
         if (!rst_ni || !rx) high_q <= '0;
         else if (tick && !silent_o) high_q <= high_q + 1'b1;

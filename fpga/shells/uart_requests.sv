@@ -4,13 +4,14 @@
 // or frame_o, with address_o and value_o of the first two; any other in one pulse of error_o with code_o: 1 checksum,
 // 2 short, 3 long, 4 unknown kind, 5 busy (a frame while busy_i, as it was when the frame's length had come),
 // 6 silence inside a packet. After a wrong checksum nothing is read, and the error not told, before the line has been
-// silent for 128 bit times: where that packet ends is not known.
+// silent for 2^SILENCE_LOG2 bit times: where that packet ends is not known.
 // store_o offers the payload bytes of a frame that has the right length and is not refused, before its checksum is
 // known; store_begin_o comes before the first.
 //
 // No handshake: all outputs are pulses, whose values stay until the next packet. bit_time_o is uart_receiver's.
 module uart_requests #(
-    parameter int unsigned FRAME_BYTES = 1
+    parameter int unsigned FRAME_BYTES  = 1,
+    parameter int unsigned SILENCE_LOG2 = 13
 ) (
     input  logic        clk_i,
     input  logic        rst_ni,
@@ -42,7 +43,9 @@ module uart_requests #(
     logic [1:0] index_q;
     logic packet, received, silent, hunt_q;
     logic [7:0] data;
-    uart_receiver i_receiver (
+    uart_receiver #(
+        .SILENCE_LOG2(SILENCE_LOG2)
+    ) i_receiver (
         .clk_i,
         .rst_ni,
         .rx_i,

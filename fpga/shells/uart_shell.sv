@@ -13,7 +13,8 @@ module uart_shell #(
     parameter int unsigned IN_BYTES  = 1,
     parameter int unsigned OUT_WORDS = 1,
     parameter int unsigned OUT_BYTES = 1,
-    parameter bit   [31:0] NETWORK   = '0
+    parameter bit   [31:0] NETWORK   = '0,
+    parameter int unsigned SILENCE_LOG2 = 13
 ) (
     input  logic                   clk_i,
     input  logic                   rst_ni,
@@ -40,7 +41,8 @@ module uart_shell #(
     logic [31:0] value, reg_wdata, reg_rdata;
     logic [13:0] bit_time;
     uart_requests #(
-        .FRAME_BYTES(IN_WORDS * IN_BYTES)
+        .FRAME_BYTES (IN_WORDS * IN_BYTES),
+        .SILENCE_LOG2(SILENCE_LOG2)
     ) i_requests (
         .clk_i,
         .rst_ni,

@@ -25,6 +25,8 @@ _MAINS: dict[BoardShell, tuple[str, ...]] = {
     "uart": ("uart_board_main.cpp",),
 }
 _OUTPUT_SPLIT = "6000"
+SILENCE_LOG2 = 7
+"""Binary logarithm of the bit times after which a simulated board drops a packet; a board waits 64 times as long."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ def build_board(rtl: Path, shell: BoardShell, build: Path, *, quick: bool = Fals
             raise SimulationError(f"Verilator cannot build below {scratch}; set TMPDIR to a folder without spaces")
         shell_files = write_shell(rtl, shell, scratch / "shell")
         mains = [SIMULATION_DIR / name for name in _MAINS[shell]]
-        arguments = _verilator_arguments(TOPS[shell])
+        arguments = _verilator_arguments(shell)
         make = _make_arguments(quick)
         sources = [*(rtl / file for file in manifest.files), *shell_files, *mains]
         kept = KeptProgram(folder, PREFIX, content_key(sources, [*arguments, *make]))
@@ -98,8 +100,11 @@ def simulated_board(
     return SimulatedAxiBoard(str(made.program), str(rtl), axi_options(rtl))
 
 
-def _verilator_arguments(top: str) -> list[str]:
+def _verilator_arguments(shell: BoardShell) -> list[str]:
+    top = TOPS[shell]
     arguments = ["--cc", "--exe", "--top-module", top, "--prefix", PREFIX, "-O3", "--no-timing", "--no-assert"]
+    if shell == "uart":
+        arguments.append(f"-GSILENCE_LOG2={SILENCE_LOG2}")
     return [*arguments, "--x-assign", "fast", "--x-initial", "fast", "-Wno-fatal", "--output-split", _OUTPUT_SPLIT]
 
 

@@ -134,7 +134,7 @@ def test_a_missing_stage_names_its_command(checkout: Path, capsys, command: str)
 
 def test_vendor_builds_of_a_kept_network(checkout: Path, capsys) -> None:
     assert fpga_main(["bitstream", "zoo/net"]) == 2
-    assert "runs/zoo/net/rtl/files.txt does not exist; run `make hls RUN=zoo/net` first" in capsys.readouterr().err
+    assert "run folder runs/zoo/net has no rtl; run `make hls RUN=zoo/net` first" in capsys.readouterr().err
     assert fpga_main(["deploy", "zoo/none"]) == 2
     assert "there is no kept network zoo/none" in capsys.readouterr().err
 

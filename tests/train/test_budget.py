@@ -54,7 +54,7 @@ def test_weights_are_counted_as_the_compact_network_has_them(changes: dict[str, 
 def test_boards_hold_what_their_blocks_hold() -> None:
     assert board_memory_bits("pynq-z2") == 140 * 36_864 * 3 // 4
     assert board_memory_bits("ZCU104") == (312 * 36_864 + 96 * 294_912) * 3 // 4
-    assert [board_memory_bits(board.name) > 3_000_000 for board in BOARDS] == [True] * len(BOARDS)
+    assert [board_memory_bits(board.name) > 2_800_000 for board in BOARDS] == [True] * len(BOARDS)
 
 
 @pytest.mark.parametrize("structure", ["prune-regrow", "prune-only", "random"])

@@ -12,6 +12,8 @@ from tests.fpga.shells.shell_model import Golden, ShellModel, build_model, shell
 from tests.render.accel_graphs import tiny_network
 
 IMAGES = 24
+SHORT_SILENCE = {"SILENCE_LOG2": 7}
+"""The silence that drops a packet, which on a board is longer than a simulation wants to wait."""
 
 
 @pytest.fixture(scope="session")
@@ -32,4 +34,6 @@ def axi_model(golden: Golden, tmp_path_factory: pytest.TempPathFactory) -> Shell
 @pytest.fixture(scope="session")
 def uart_model(golden: Golden, tmp_path_factory: pytest.TempPathFactory) -> ShellModel:
     folder = tmp_path_factory.mktemp("uart")
-    return build_model(shell_sources(golden.rtl, "uart", folder), "spikefold_uart", folder, golden)
+    return build_model(
+        shell_sources(golden.rtl, "uart", folder), "spikefold_uart", folder, golden, parameters=SHORT_SILENCE
+    )

@@ -95,6 +95,7 @@ def build_model(
     golden: Golden | None = None,
     *,
     optimised: bool = False,
+    parameters: Mapping[str, int] | None = None,
 ) -> ShellModel:
     """Verilate a top; raises AssertionError with what Verilator or the compiler says."""
     folder = folder.resolve()
@@ -119,6 +120,7 @@ def build_model(
         runner.build(
             sources=[*(VerilatorControlFile(file) for file in (folder / "public.vlt", *waivers)), *sources],
             hdl_toplevel=top,
+            parameters=dict(parameters or {}),
             build_dir=folder / "build",
             build_args=["--assert", "-Wall", "-DSPIKEFOLD_ASSERTIONS", "--x-assign", "unique", "--x-initial", "unique"],
             always=True,

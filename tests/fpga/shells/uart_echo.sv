@@ -1,7 +1,8 @@
 // A UART shell whose accelerator gives each word back inverted: small enough to be simulated at slow baud rates.
 module uart_echo #(
     parameter int unsigned WORDS = 5,
-    parameter int unsigned BYTES = 3
+    parameter int unsigned BYTES = 3,
+    parameter int unsigned SILENCE_LOG2 = 7
 ) (
     input  logic clk,
     input  logic rst_n,
@@ -15,7 +16,8 @@ module uart_echo #(
         .IN_BYTES (BYTES),
         .OUT_WORDS(WORDS),
         .OUT_BYTES(BYTES),
-        .NETWORK  (32'h12345678)
+        .NETWORK  (32'h12345678),
+        .SILENCE_LOG2(SILENCE_LOG2)
     ) i_shell (
         .clk_i            (clk),
         .rst_ni           (rst_n),

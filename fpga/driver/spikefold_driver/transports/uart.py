@@ -44,7 +44,7 @@ CHECKSUM, SHORT, LONG, UNKNOWN, BUSY, TRUNCATED = 1, 2, 3, 4, 5, 6
 DEFAULT_BAUD = 1_000_000
 BITS_PER_BYTE = 10
 """Of a byte on the wire: start bit, 8 data bits, stop bit."""
-SILENCE_BITS = 256
+SILENCE_BITS = 1 << 14
 """Twice the silence after which the board drops what came of a packet."""
 _HEADER = 5
 _TRAILER = 4
