@@ -243,7 +243,10 @@ class BuildPlan:
 
 @contextmanager
 def _interrupted_by_signals() -> Iterator[None]:
-    """While inside, SIGTERM and SIGHUP interrupt as Ctrl-C does, so that no tool is left running in the folder."""
+    """While inside, SIGTERM and SIGHUP interrupt as Ctrl-C does, so that no tool is left running in the folder.
+
+    One that is ignored, as under nohup, stays so.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -251,7 +254,8 @@ def _interrupted_by_signals() -> Iterator[None]:
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    heard = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) != signal.SIG_IGN]
+    before = {number: signal.signal(number, interrupt) for number in heard}
     try:
         yield
     finally:

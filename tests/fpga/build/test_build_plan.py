@@ -24,9 +24,11 @@ open("pids", "w").write(f"{os.getpid()} {child.pid}\\n")
 child.wait()
 """
 BUILD = """
-import sys
+import signal, sys
 from pathlib import Path
 from fpga.build.plan import PYTHON, BuildPlan, Step
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, getattr(signal, sys.argv[3]))
 BuildPlan(Path(sys.argv[1]), {}, (Step("long", (PYTHON, "-c", sys.argv[2]), ("never",)),), ()).execute()
 """
 
@@ -141,7 +143,10 @@ def test_an_interrupted_step_is_not_done_and_its_half_output_goes(tmp_path: Path
 def test_a_build_that_is_told_to_end_ends_the_tool_that_runs(tmp_path: Path, sent: signal.Signals) -> None:
     """The tool's own process and the one that it has started; the step is not done."""
     with subprocess.Popen(
-        [sys.executable, "-c", BUILD, str(tmp_path), TOOL_WITH_A_CHILD], stderr=subprocess.PIPE, cwd=ROOT, text=True
+        [sys.executable, "-c", BUILD, str(tmp_path), TOOL_WITH_A_CHILD, "SIG_DFL"],
+        stderr=subprocess.PIPE,
+        cwd=ROOT,
+        text=True,
     ) as process:
         started = tmp_path / "pids"
         deadline = time.monotonic() + 60
@@ -156,6 +161,18 @@ def test_a_build_that_is_told_to_end_ends_the_tool_that_runs(tmp_path: Path, sen
             assert time.monotonic() < deadline, f"{pid} still runs"
             time.sleep(0.05)
     assert not json.loads((tmp_path / NOTES).read_text())["steps"]
+
+
+def test_a_build_under_nohup_outlives_its_terminal(tmp_path: Path) -> None:
+    tool = "import time; open('begun', 'w'); time.sleep(1); open('never', 'w')"
+    with subprocess.Popen([sys.executable, "-c", BUILD, str(tmp_path), tool, "SIG_IGN"], cwd=ROOT) as process:
+        deadline = time.monotonic() + 60
+        while not (tmp_path / "begun").exists():
+            assert process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.05)
+        process.send_signal(signal.SIGHUP)
+        assert process.wait(timeout=60) == 0
+    assert json.loads((tmp_path / NOTES).read_text())["steps"]
 
 
 def _runs(pid: int) -> bool:
