@@ -21,6 +21,7 @@ from codegen.synthesis.yosys import WITHOUT_STYLES, read_command
 from fpga.boards.ecp5 import Ecp5Board
 from fpga.build.ecp5_clock import CLOCK, CLOCKED, REPORT, ROUTED, ClockChoice
 from fpga.build.ecp5_pll import fastest_settings
+from fpga.build.folder import NS_TIMES_MHZ, build_folder
 from fpga.build.plan import PYTHON, BuildPlan, Content, Step
 from fpga.build.tools import Tool
 from fpga.errors import BuildError
@@ -55,7 +56,7 @@ def ecp5_plan(run: RunFolder, board: Ecp5Board) -> BuildPlan:
     files[CONSTRAINTS] = constraints(board)
     files[SCRIPT] = script(sources)
     return BuildPlan(
-        folder=run.path / "bitstream" / f"{board.name}-{SHELL}-rtl",
+        folder=build_folder(run, board, SHELL, "rtl"),
         files=files,
         steps=_steps(board, tuple(name for name in files if name != CONSTRAINTS)),
         tools=(
@@ -135,7 +136,7 @@ def collect(plan: BuildPlan, run: RunFolder, board: Ecp5Board) -> BitstreamResul
         impl="rtl",
         clock_mhz=choice.pll.clock_mhz,
         fmax_mhz=choice.fmax_mhz,
-        slack_ns=round(1000 / choice.pll.clock_mhz - 1000 / choice.fmax_mhz, 3),
+        slack_ns=round(NS_TIMES_MHZ / choice.pll.clock_mhz - NS_TIMES_MHZ / choice.fmax_mhz, 3),
         timing_met=choice.pll.clock_mhz <= choice.fmax_mhz,
         critical_path=f"{choice.critical_from} to {choice.critical_to}",
         lut=choice.used.get("TRELLIS_COMB", 0),

@@ -14,8 +14,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from fpga.build.folder import NS_TIMES_MHZ
 from fpga.build.tools import find_program
-from fpga.build.vivado_common import BIT_FILE, HANDOFF_FILE, NS_TIMES_MHZ
+from fpga.build.vivado_common import BIT_FILE, HANDOFF_FILE
 from fpga.errors import BuildError
 from sca_train.command_line import Parser, guarded
 from sca_train.errors import TrainError

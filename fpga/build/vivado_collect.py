@@ -5,8 +5,9 @@ from __future__ import annotations
 from codegen.digests import file_digest
 from codegen.results import BitstreamResult, PlacedCore
 from codegen.run_folder import RunFolder
+from fpga.build.folder import NS_TIMES_MHZ
 from fpga.build.plan import BuildPlan
-from fpga.build.vivado_common import BIT_FILE, NS_TIMES_MHZ, REPORTS, read_build
+from fpga.build.vivado_common import BIT_FILE, REPORTS, read_build
 from fpga.build.vivado_reports import Cell, Timing, read_power, read_timing, read_utilization, read_version
 from fpga.errors import BuildError
 

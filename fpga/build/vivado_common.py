@@ -1,4 +1,4 @@
-"""What both shells' plans share: folders, tools, settings as Tcl, and what a plan says of itself to its readers."""
+"""What both shells' plans share: tools, settings as Tcl, and what a plan says of itself to its readers."""
 
 from __future__ import annotations
 
@@ -8,14 +8,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from codegen.run_folder import RunFolder
-from fpga.boards import Board
 from fpga.build.plan import BuildPlan, Tool
 from fpga.errors import BuildError
 from sca_train.records import RecordError, read_record
 
-BITSTREAMS = "bitstream"
-"""Folder of a run that holds its builds."""
 NAME = "spikefold"
 BIT_FILE = f"{NAME}.bit"
 HANDOFF_FILE = f"{NAME}.hwh"
@@ -27,7 +23,6 @@ HLS_VERSIONS = VIVADO_VERSIONS[:-1]
 VIVADO = Tool("vivado", "AMD Vivado ML, Standard edition", VIVADO_VERSIONS, "-version")
 VITIS_HLS = Tool("vitis_hls", "AMD Vitis HLS, part of Vitis", HLS_VERSIONS, "-version")
 TCL_FOLDER = Path(__file__).parent / "tcl"
-NS_TIMES_MHZ = 1000
 JOBS = 4
 """Processes that a run of Vivado may have."""
 
@@ -68,11 +63,6 @@ def read_build(plan: BuildPlan) -> Build:
         return read_record(Build, plan.path(BUILD_FILE))
     except RecordError as error:
         raise BuildError(f"{error}; write the plan again") from None
-
-
-def build_folder(run: RunFolder, board: Board, shell: str, impl: str) -> Path:
-    """Where a build lies in its run."""
-    return run.path / BITSTREAMS / f"{board.name}-{shell}-{impl}"
 
 
 def vivado_command(script: str) -> tuple[str, ...]:

@@ -13,19 +13,18 @@ from codegen.digests import sources_digest
 from codegen.render.manifest import HLS_STREAMS, Manifest, read_hls_streams, read_manifest
 from codegen.run_folder import RunFolder
 from fpga.boards import Board
+from fpga.build.folder import NS_TIMES_MHZ, build_folder
 from fpga.build.plan import BuildPlan, Content, Step
 from fpga.build.vivado_common import (
     BIT_FILE,
     BUILD_FILE,
     HANDOFF_FILE,
     JOBS,
-    NS_TIMES_MHZ,
     REPORTS,
     VITIS_HLS,
     VIVADO,
     VIVADO_VERSIONS,
     Build,
-    build_folder,
     settings_text,
     tcl_scripts,
     vivado_command,

@@ -10,6 +10,7 @@ from codegen.digests import sources_digest
 from codegen.run_folder import RunFolder
 from fpga.boards import Board
 from fpga.build.finn_shell import SETTINGS_FILE
+from fpga.build.folder import build_folder
 from fpga.build.plan import PYTHON, BuildPlan, Content, Step
 from fpga.build.vivado_common import (
     BIT_FILE,
@@ -21,7 +22,6 @@ from fpga.build.vivado_common import (
     VIVADO,
     VIVADO_VERSIONS,
     Build,
-    build_folder,
     settings_text,
     tcl_scripts,
     vivado_command,
