@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from codegen.cores import core_class
@@ -300,23 +300,5 @@ def _bitstream(placed: BitstreamResult | None, synth: SynthesisResult | None) ->
                 estimated_dsp=estimate.dsp if estimate else None,
             )
         )
-    return Bitstream(
-        tool=placed.tool,
-        board=placed.board,
-        part=placed.part,
-        shell=placed.shell,
-        impl=placed.impl,
-        clock_mhz=placed.clock_mhz,
-        fmax_mhz=placed.fmax_mhz,
-        slack_ns=placed.slack_ns,
-        timing_met=placed.timing_met,
-        critical_path=placed.critical_path,
-        lut=placed.lut,
-        ff=placed.ff,
-        bram=placed.bram,
-        dsp=placed.dsp,
-        power_w=placed.power_w,
-        cores=None if placed.cores is None else cores,
-        bitstream=placed.bitstream,
-        bitstream_sha256=placed.bitstream_sha256,
-    )
+    shared: dict[str, Any] = {field.name: getattr(placed, field.name) for field in fields(Bitstream)}
+    return Bitstream(**shared | {"cores": None if placed.cores is None else cores})

@@ -64,9 +64,7 @@ def version_of(tool: Tool, programs: Path | None = None) -> str:
 
     Raises BuildError where the program is missing, does not run, or prints none.
     """
-    path = find_program(tool.program, programs)
-    if path is None:
-        raise BuildError(f"{tool} is needed, and {tool.program} is not on PATH")
+    path = _require(tool, programs)
     try:
         done = subprocess.run(
             [path, tool.version_option],
@@ -92,13 +90,18 @@ def check_tools(tools: Iterable[Tool], programs: Path | None = None) -> dict[str
     """
     versions: dict[str, str] = {}
     for tool in tools:
-        path = find_program(tool.program, programs)
-        if path is None:
-            raise BuildError(f"{tool} is needed, and {tool.program} is not on PATH")
+        path = _require(tool, programs)
         versions[tool.program] = version_of(tool, programs) if tool.versions else ""
         if tool.versions and not tool.accepts(versions[tool.program]):
             raise BuildError(f"{tool} is needed, and {path} is version {versions[tool.program]}")
     return versions
+
+
+def _require(tool: Tool, programs: Path | None) -> str:
+    path = find_program(tool.program, programs)
+    if path is None:
+        raise BuildError(f"{tool} is needed, and {tool.program} is not on PATH")
+    return path
 
 
 def _alternatives(versions: tuple[str, ...]) -> str:
