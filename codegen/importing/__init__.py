@@ -1,0 +1,1 @@
+"""Networks trained elsewhere: read, computed in float, quantised, and laid into a run folder like our own."""
