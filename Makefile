@@ -50,6 +50,8 @@ SWEEP_OPTIONS = $(call option,--ratios,RATIOS) $(call option,--seeds,SEEDS) \
 	$(call option,--structures,STRUCTURES) $(call option,--scores,SCORES)
 # What `make figures` reads: the sweep of that name where there is one, else the run itself.
 RUNS ?= $(or $(wildcard $(RUN_DIR)-sweep),"$$RUN_DIR")
+# What `make compare` reads: each word of RUNS as it was given, else the run itself.
+COMPARED = $(if $(filter command environment,$(firstword $(origin RUNS))),-- $(foreach run,$(call verbatim,RUNS),$(call given,run)),"$$RUN_DIR")
 HLS_OPTIONS = --board $(call given,BOARD) --impl $(call given,IMPL) \
 	$(call option,--target-cycles,CYCLES) $(call option,--folding,FOLDING) \
 	$(call option,--lut-share,LUT_SHARE) $(call option,--fifo-depths,FIFO_DEPTHS)
@@ -59,7 +61,7 @@ KEPT_STAYS = case "$$RUN_DIR" in runs/zoo/*) \
 	echo "error: RUN names a kept network, which needs no training; choose another RUN for a new one" >&2; exit 2;; esac
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-cifar test lint train sweep figures export hls csim rtlsim synth report classify \
+.PHONY: help install demo demo-cifar test lint train sweep figures export hls csim rtlsim synth report compare classify \
 	bitstream package deploy bench clean
 
 help: ## this list
@@ -92,6 +94,8 @@ help: ## this list
 	@echo "  STRUCTURES  sweep: prune-regrow, prune-only, random [preset]"
 	@echo "  SCORES      sweep: membrane, spikes, gamma, weight-l1 [preset]"
 	@echo "  RUNS        run and sweep folders that figures reads [runs/<RUN>-sweep or runs/<RUN>]"
+	@echo "              and runs that compare puts side by side, such as \"mini zoo/cnn-board\""
+	@echo "  TOGGLES     rtlsim: also count each core's toggles over so many images [none]"
 	@echo "  BOARD       one of fpga/boards/, such as Ultra96-V2, or none     [$(BOARD)]"
 	@echo "  IMPL        which variant FINN's graph names, and a bitstream is of: hls, rtl [$(IMPL)]"
 	@echo "  CYCLES      target cycles per frame to fold for"
@@ -160,13 +164,17 @@ csim: $(VENV)/.installed ## the HLS C++ on the whole test set
 	@$(BIN)/python -m codegen csim "$$RUN_DIR" $(call option,--images,IMAGES) $(DATA_OPTION)
 
 rtlsim: $(VENV)/.installed ## the whole accelerator in Verilator: exactness, latency, interval
-	@$(BIN)/python -m codegen rtlsim "$$RUN_DIR" $(call option,--images,IMAGES) $(DATA_OPTION) $(RTLSIM_ARGS)
+	@$(BIN)/python -m codegen rtlsim "$$RUN_DIR" $(call option,--images,IMAGES) $(DATA_OPTION) \
+		$(call option,--toggles,TOGGLES) $(RTLSIM_ARGS)
 
 synth: $(VENV)/.installed ## Yosys resources per core against the board's budget
 	@$(BIN)/python -m codegen synth "$$RUN_DIR" --board $(call given,BOARD)
 
 report: $(VENV)/.installed ## report.json and report.html
-	@$(BIN)/python -m codegen report "$$RUN_DIR"
+	@$(BIN)/python -m codegen report "$$RUN_DIR" $(DATA_OPTION)
+
+compare: $(VENV)/.installed ## the reports of several runs on one page: RUNS="mini zoo/cnn-board", in runs/compare
+	@$(BIN)/python -m codegen compare $(COMPARED)
 
 classify: $(VENV)/.installed ## class names and counts of one picture: RUN=... IMAGE=cat.png BACKEND=onnx
 	@$(BIN)/python -m codegen classify "$$RUN_DIR" --image="$$IMAGE_FILE" --backend $(call given,BACKEND)

@@ -15,10 +15,12 @@ from codegen.results import (
     FoldingResult,
     HlsSimulationResult,
     OnnxResult,
+    PredictionsResult,
     Result,
     RtlSimulationResult,
     SourcesResult,
     SynthesisResult,
+    TogglesResult,
 )
 from codegen.run_folder import RunFolder
 from sca_train.files import COMPACT_FILE
@@ -38,6 +40,8 @@ class Results:
     rtl: RtlSimulationResult | None = None
     synth: SynthesisResult | None = None
     bitstream: BitstreamResult | None = None
+    predictions: PredictionsResult | None = None
+    toggles: TogglesResult | None = None
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,8 @@ def load_results(run: RunFolder) -> Results:
         RtlSimulationResult.load(run),
         SynthesisResult.load(run),
         BitstreamResult.load(run),
+        PredictionsResult.load(run),
+        TogglesResult.load(run),
     )
     _require_earlier(run, results)
     _check(run, _origins(results))
@@ -112,9 +118,10 @@ def _check_bitstream(run: RunFolder, result: BitstreamResult) -> None:
 
 def _require_earlier(run: RunFolder, results: Results) -> None:
     """Raise RunFolderError where the result that ties a later one to the network is not there."""
-    simulated = results.csim or results.rtl or results.synth or results.bitstream or (run.path / "rtl").exists()
+    measured = results.csim or results.rtl or results.toggles or results.synth or results.bitstream
+    simulated = measured or (run.path / "rtl").exists()
     rendered = simulated or results.sources
-    if rendered or results.folding:
+    if rendered or results.folding or results.predictions:
         run.require("results/onnx.json")
     if rendered:
         run.require("results/folding.json")
@@ -127,6 +134,8 @@ def _origins(results: Results) -> Iterator[tuple[Result, _Origin]]:
     if results.onnx:
         yield results.onnx, _Origin(COMPACT_FILE, results.onnx.compact_sha256)
         yield results.onnx, _Origin("model.onnx", results.onnx.model_sha256)
+    if results.predictions:
+        yield results.predictions, _Origin("model.onnx", results.predictions.model_sha256)
     if results.folding:
         yield results.folding, _Origin("model.onnx", results.folding.model_sha256)
         yield results.folding, _Origin("graph.onnx", results.folding.graph_sha256)
@@ -140,6 +149,9 @@ def _origins(results: Results) -> Iterator[tuple[Result, _Origin]]:
     if results.rtl:
         yield results.rtl, _Origin("model.onnx", results.rtl.model_sha256)
         yield results.rtl, _Origin("rtl", results.rtl.sources_sha256)
+    if results.toggles:
+        yield results.toggles, _Origin("model.onnx", results.toggles.model_sha256)
+        yield results.toggles, _Origin("rtl", results.toggles.sources_sha256)
     if results.synth:
         yield results.synth, _Origin("rtl", results.synth.sources_sha256)
     if results.bitstream:

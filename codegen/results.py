@@ -27,6 +27,7 @@ MEASURED = (
     "results/rtl_stalled.json",
     "results/synth.json",
     "results/bitstream.json",
+    "results/toggles.json",
 )
 """What is measured on sources: of no use once these are replaced."""
 
@@ -88,6 +89,64 @@ class OnnxResult(Result):
     spike_sparsity: dict[str, float]
     spike_sparsity_images: int
     compact_sha256: str
+    model_sha256: str
+    test_set_sha256: str
+
+
+Packed = Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]*={0,2}$")]
+"""Bytes in base64."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """An image of the test set and what the integer network made of it.
+
+    ``number``: its place in the test set. ``png``: the image, at most 96 pixels wide and high. ``logits``: [T][classes],
+    the sums up to and with each time step.
+    """
+
+    number: int
+    label: int
+    decided: int
+    png: Packed
+    logits: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True)
+class Raster:
+    """The spikes of one layer for one image: ``bits`` has them as numpy.packbits of [steps, channels, positions].
+
+    ``channels`` and ``positions`` are the first of ``all_channels`` and ``all_positions``.
+    """
+
+    layer: str
+    number: int
+    steps: int
+    channels: int
+    positions: int
+    all_channels: int
+    all_positions: int
+    bits: Packed
+
+
+@dataclass(frozen=True)
+class PredictionsResult(Result):
+    """What the integer network decided, image by image.
+
+    ``confusion``: test images by [label][decided class]; None where these are the ``shipped`` images. ``classes``: names
+    in the order of the logits, none where the network names none.
+    """
+
+    STAGE = "predictions"
+    COMMAND = "make export"
+    ERROR = ExportError
+
+    images: int
+    shipped: bool
+    classes: tuple[str, ...]
+    confusion: tuple[tuple[int, ...], ...] | None
+    samples: tuple[Sample, ...]
+    raster: Raster | None
     model_sha256: str
     test_set_sha256: str
 
@@ -185,6 +244,34 @@ class RtlSimulationResult(SimulationResult):
     @property
     def stage(self) -> str:
         return "rtl_stalled" if self.stall_in > 0 or self.stall_out > 0 else self.STAGE
+
+
+@dataclass(frozen=True)
+class CoreToggles:
+    """One core: the bits of its signals that changed at all, and how often they did, over all images of the run."""
+
+    name: str
+    bits: int
+    toggles: int
+
+
+@dataclass(frozen=True)
+class TogglesResult(Result):
+    """Toggles in the RTL simulation of some images back to back, from the end of the reset to the last logit word.
+
+    ``codegen.verify.toggles`` says which signals count. ``cycles``: all of the run.
+    """
+
+    STAGE = "toggles"
+    COMMAND = "make rtlsim TOGGLES=4"
+    ERROR = SimulationError
+
+    images: int
+    cycles: int
+    cores: tuple[CoreToggles, ...]
+    seconds: float
+    model_sha256: str
+    sources_sha256: str
 
 
 @dataclass(frozen=True)

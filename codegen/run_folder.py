@@ -38,6 +38,7 @@ _MAKERS = {
     "results/rtl.json": "make rtlsim",
     "results/synth.json": "make synth",
     "results/bitstream.json": "make bitstream",
+    "report.json": "make report",
 }
 
 

@@ -99,7 +99,7 @@ def rtlsim(options: Namespace) -> bool:
 
     if options.waveform is not None:
         check_writable(options.waveform)
-    with only_stage(run, "results/rtl.json", "results/rtl_stalled.json"):
+    with only_stage(run, "results/rtl.json", "results/rtl_stalled.json", "results/toggles.json"):
         require_made(run, "rtl")
         from codegen.verify.compare import run_rtlsim_stage
 
@@ -111,6 +111,7 @@ def rtlsim(options: Namespace) -> bool:
             seed=options.seed,
             waveform=options.waveform,
             data=options.data,
+            toggles=options.toggles,
         )
 
 
@@ -133,7 +134,15 @@ def report(options: Namespace) -> bool:
 
     run = open_run(options.run)
     with only_stage(run, *WRITTEN):
-        print(f"report: {write_report(run)}")
+        print(f"report: {write_report(run, options.data)}")
+    return True
+
+
+def compare(options: Namespace) -> bool:
+    """The reports of several runs, on one page."""
+    from codegen.report.compare import compare_runs
+
+    print(f"compare: {compare_runs(options.runs, options.out)}")
     return True
 
 

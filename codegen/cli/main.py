@@ -41,6 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_rtlsim(stages)
     _add_synth(stages)
     _add_report(stages)
+    _add_compare(stages)
     _add_lint(stages)
     return parser
 
@@ -129,6 +130,9 @@ def _add_rtlsim(stages: _Stages) -> None:
     )
     stage.add_argument("--seed", type=_whole(0), default=0, help="of the random stalls (default 0)")
     stage.add_argument("--waveform", type=Path, metavar="FILE.fst", help="write a waveform")
+    stage.add_argument(
+        "--toggles", type=_whole(1), default=0, metavar="N", help="also count each core's toggles over N test images"
+    )
     stage.add_argument("--stalls", action="store_true", help="only print where words moved, stalled and starved")
     stage.set_defaults(command=commands.rtlsim)
 
@@ -143,7 +147,19 @@ def _add_synth(stages: _Stages) -> None:
 def _add_report(stages: _Stages) -> None:
     stage = stages.add_parser("report", help="report.json, report.html and plots/")
     _add_run(stage)
+    _add_data(stage)
     stage.set_defaults(command=commands.report)
+
+
+def _add_compare(stages: _Stages) -> None:
+    stage = stages.add_parser("compare", help="the reports of several runs on one page: table and Pareto plots")
+    stage.add_argument(
+        "runs", type=Path, nargs="+", metavar="RUN_DIR", help="run folder with a report, name of one in runs/, or zoo/NAME"
+    )
+    stage.add_argument(
+        "--out", type=Path, default=Path("runs/compare"), metavar="FOLDER", help="for compare.html (default runs/compare)"
+    )
+    stage.set_defaults(command=commands.compare)
 
 
 def _add_lint(stages: _Stages) -> None:

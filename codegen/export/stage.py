@@ -19,10 +19,11 @@ from codegen.run_folder import RunFolder, made_aside, replace_in
 from codegen.run_inputs import load_network_description, load_test_set
 from codegen.verify.golden import LOGITS_FILE, images_digest
 from codegen.verify.onnx_runtime import OnnxNetwork, load_network
+from codegen.verify.predictions import PREDICTIONS_FILE, measure_predictions
 
 SPARSITY_IMAGES = 512
 RESULT_FILE = "results/onnx.json"
-WRITTEN = ("model.onnx", LOGITS_FILE, RESULT_FILE)
+WRITTEN = ("model.onnx", LOGITS_FILE, PREDICTIONS_FILE, RESULT_FILE)
 LATER_STAGES = ("graph.onnx", "folding.json", "hls", "rtl")
 LATER_RESULTS = ("results/folding.json", "results/sources.json", *MEASURED)
 
@@ -36,7 +37,7 @@ class ExportSummary:
 
 
 def export_run(run: RunFolder, frac_bits: int, limit: int | None = None, data: Path | None = None) -> ExportSummary:
-    """Write model.onnx, results/onnx.json and results/onnx_logits.npy of a trained run.
+    """Write model.onnx, results/onnx.json, results/predictions.json and results/onnx_logits.npy of a trained run.
 
     Measured on the whole test set, or on its first ``limit`` images where a whole one takes too long; ``data`` is where
     it lies, if not where the run's configuration says.
@@ -71,8 +72,10 @@ def export_run(run: RunFolder, frac_bits: int, limit: int | None = None, data: P
             test_set_sha256=images_digest(everything.images),
         )
         result.save(made)
+        measure_predictions(model, tests, logits, result.test_set_sha256).save(made)
         same = _is_file(run.path / "model.onnx", content)
-        stale = (RESULT_FILE, LOGITS_FILE) if same else (RESULT_FILE, LOGITS_FILE, *LATER_RESULTS, *LATER_STAGES)
+        measured = RESULT_FILE, LOGITS_FILE, PREDICTIONS_FILE
+        stale = measured if same else (*measured, *LATER_RESULTS, *LATER_STAGES)
         replace_in(run, made, WRITTEN, stale)
     return ExportSummary(tests.told(logits), result.images_per_second)
 

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
 from typing import Any
 
 from codegen.cores import core_class
 from codegen.cores.core import LayerCore, StreamCore
 from codegen.current import Results, load_results
+from codegen.errors import ZooError
 from codegen.fit import find_board
 from codegen.pruning import reached_ratio
 from codegen.render.manifest import MANIFEST, RenderedNode, read_manifest
+from codegen.report.energy import Energy, estimate_energy
+from codegen.report.origin import origins
+from codegen.report.roofline import Rate, core_rate
 from codegen.results import (
     BitstreamResult,
     OnnxResult,
+    PredictionsResult,
     RtlSimulationResult,
     SimulationResult,
     SynthesisResult,
+    TogglesResult,
 )
 from codegen.run_folder import RunFolder
 from sca_train.config import TrainConfig
+from sca_train.errors import TrainError
 from sca_train.measure.metrics_file import Epoch, Reduction, read_metrics
 from sca_train.run_config import load_run_config
 
@@ -54,7 +62,11 @@ class ResourceUse:
 
 @dataclass(frozen=True)
 class NodeFigures:
-    """One node of the dataflow graph; ``sparsity`` is the share of zero bits in the spike trains it sends."""
+    """One node of the dataflow graph; ``sparsity`` is the share of zero bits in the spike trains it sends.
+
+    ``work``, ``lanes`` and ``utilisation`` as in ``codegen.report.roofline.Rate``. ``toggles``: per frame, of its signals
+    in the RTL simulation.
+    """
 
     name: str
     op: str
@@ -65,6 +77,18 @@ class NodeFigures:
     lut: float | None
     bram36: float | None
     sparsity: float | None
+    work: int | None
+    lanes: int | None
+    utilisation: float | None
+    toggles: float | None
+
+
+@dataclass(frozen=True)
+class Toggles:
+    """Toggles of all cores' signals per frame, counted in the RTL simulation of ``images`` images."""
+
+    images: int | None
+    per_frame: float | None
 
 
 @dataclass(frozen=True)
@@ -130,6 +154,14 @@ class Report:
     resources: ResourceUse
     layers: list[NodeFigures]
     bitstream: Bitstream | None
+    classes: tuple[str, ...] | None
+    """Names in the order of the logits; None where the network names none, or was not tried on images."""
+    confusion: tuple[tuple[int, ...], ...] | None
+    """Test images by [label][class that the integer network decides for]."""
+    energy: Energy
+    toggles: Toggles
+    made_of: dict[str, str]
+    """SHA-256 of each file or source tree of the run folder that the report takes figures from."""
 
     def as_json(self) -> dict[str, Any]:
         """The content of report.json: every key is there, null where nothing was measured."""
@@ -156,11 +188,16 @@ class Measured:
     routed_clock: bool
     """Whether the clock is the bitstream's, by its timing analysis, and not a target."""
     shipped: dict[str, float | None]
+    predictions: PredictionsResult | None
+    no_predictions: str
+    """Why there are none, where images were looked for."""
+    rates: tuple[Rate, ...]
 
 
-def collect(run: RunFolder) -> Measured:
-    """Read what the stages of a run left.
+def collect(run: RunFolder, data: Path | None = None) -> Measured:
+    """Read what the stages of a run left, and measure what the integer network decides where no stage has.
 
+    That is where the export was made elsewhere, such as that of a kept network; and on ``data``, where that is given.
     Raises RunFolderError when the run has not been trained or a result is of another network or folding than the rest,
     TrainError when config.toml says otherwise than the network, and the stage's error when a result file is damaged.
     """
@@ -168,13 +205,15 @@ def collect(run: RunFolder) -> Measured:
     config = load_run_config(run.path)
     run.require("metrics.json")
     metrics = read_metrics(run.path)
-    results = load_results(run)
+    results, no_predictions = _with_predictions(run, load_results(run), data)
+    predictions = results.predictions
     compared: dict[str, OnnxResult | SimulationResult | None]
     compared = {"onnx": results.onnx, "csim": results.csim, "rtl": results.rtl}
     accuracies = {stage: result.accuracy if result else None for stage, result in compared.items()}
     images = {stage: result.images if result else None for stage, result in compared.items()}
     rtl = run.path / "rtl"
     nodes = read_manifest(rtl).nodes if (rtl / MANIFEST).exists() else ()
+    rates = _rates(nodes, results.rtl)
     report = Report(
         model=config.model,
         dataset=config.dataset,
@@ -193,8 +232,13 @@ def collect(run: RunFolder) -> Measured:
         },
         cycles=_cycles(results.rtl, _bound(nodes), _clock(results.synth, results.bitstream)),
         resources=_resources(results.synth),
-        layers=_layers(nodes, results),
+        layers=_layers(nodes, results, rates),
         bitstream=_bitstream(results.bitstream, results.synth),
+        classes=(predictions.classes or None) if predictions else None,
+        confusion=predictions.confusion if predictions else None,
+        energy=estimate_energy(metrics.synops.compact, metrics.first_layer_macs),
+        toggles=_toggles(results.toggles),
+        made_of=origins(run),
     )
     return Measured(
         report=report,
@@ -207,7 +251,38 @@ def collect(run: RunFolder) -> Measured:
         rtl_cycles_per_second=results.rtl.cycles_per_second if results.rtl else None,
         routed_clock=results.bitstream is not None and _counts(results.bitstream, results.synth),
         shipped={stage: result.shipped_accuracy if result else None for stage, result in compared.items()},
+        predictions=predictions,
+        no_predictions=no_predictions,
+        rates=rates,
     )
+
+
+def _with_predictions(run: RunFolder, results: Results, data: Path | None) -> tuple[Results, str]:
+    """The results with predictions, and else why there are none; writes those that it measures into the run folder."""
+    if results.onnx is None or (results.predictions is not None and data is None):
+        return results, ""
+    from codegen.verify.predictions import measure_run
+
+    try:
+        predictions = measure_run(run, data)
+    except (TrainError, ZooError) as error:
+        if data is not None:
+            raise
+        return results, str(error)
+    predictions.save(run)
+    return replace(results, predictions=predictions), ""
+
+
+def _rates(nodes: tuple[RenderedNode, ...], rtl: RtlSimulationResult | None) -> tuple[Rate, ...]:
+    interval = rtl.interval if rtl else None
+    found = (core_rate(node.name, node.parameters, node.cycles, interval) for node in nodes)
+    return tuple(rate for rate in found if rate is not None)
+
+
+def _toggles(counted: TogglesResult | None) -> Toggles:
+    if counted is None:
+        return Toggles(None, None)
+    return Toggles(counted.images, sum(core.toggles for core in counted.cores) / counted.images)
 
 
 def _counts(placed: BitstreamResult, synth: SynthesisResult | None) -> bool:
@@ -256,15 +331,18 @@ def _resources(synth: SynthesisResult | None) -> ResourceUse:
     )
 
 
-def _layers(nodes: tuple[RenderedNode, ...], results: Results) -> list[NodeFigures]:
+def _layers(nodes: tuple[RenderedNode, ...], results: Results, rates: tuple[Rate, ...]) -> list[NodeFigures]:
     """The nodes of the accelerator in stream order; a node has the sparsity of the layer that it computes."""
     cores = {core.name: core for core in results.synth.cores} if results.synth else {}
     layers = {node.name: node.layer for node in results.folding.nodes} if results.folding else {}
     # The read-out sends logits and has no sparsity.
     sparsities = results.onnx.spike_sparsity if results.onnx else {}
+    rate_of = {rate.name: rate for rate in rates}
+    counted = results.toggles
+    toggles = {core.name: core.toggles / counted.images for core in counted.cores} if counted else {}
     figures = []
     for node in nodes:
-        parameters = node.parameters
+        parameters, rate = node.parameters, rate_of.get(node.name)
         core, layer = cores.get(node.name), layers.get(node.name)
         leads_layer = issubclass(core_class(node.op), LayerCore)
         figures.append(
@@ -279,6 +357,10 @@ def _layers(nodes: tuple[RenderedNode, ...], results: Results) -> list[NodeFigur
                 lut=core.lut if core else None,
                 bram36=core.bram36 if core else None,
                 sparsity=sparsities.get(layer) if layer and leads_layer else None,
+                work=rate.work if rate else None,
+                lanes=rate.lanes if rate else None,
+                utilisation=rate.utilisation if rate else None,
+                toggles=toggles.get(node.name),
             )
         )
     return figures

@@ -8,10 +8,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import matplotlib
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from codegen.report.collect import STAGES, Measured, Report
+from codegen.report.roofline import Rate
 from sca_train.figures.catalogue import draw_epochs, draw_layer_scores, shows_epochs
 from sca_train.measure.metrics_file import Epoch
 
@@ -20,6 +22,8 @@ INK = "#010203"
 ACCENT, SECOND, MUTED = "#2f7fb8", "#d98032", "#9aa5ad"
 WIDTH_INCHES = 6.4
 BAR_INCHES = 0.3
+_NEAR = 0.5
+"""Points whose logarithms differ by less have names over each other."""
 RASTER_DPI = 200
 """Resolution of clouds of points, which an SVG of thousands of elements would draw too slowly."""
 
@@ -62,7 +66,50 @@ def draw_plots(measured: Measured) -> dict[str, str]:
             height = 0.9 + BAR_INCHES * len(rows)
             bound = report.cycles.bound if name == "cycles" else None
             plots[name] = _figure(name, height, _bars_of(rows, label, bound))
+    if measured.rates:
+        plots["roofline"] = _figure("roofline", 3.8, lambda figure: _roofline(figure.subplots(), measured))
     return plots
+
+
+def _roofline(axes: Axes, measured: Measured) -> None:
+    """Cycles against lanes, both logarithmic: a core moves down along its line as it is given more lanes."""
+    interval, rates = measured.report.cycles.interval, measured.rates
+    lanes = np.array([min(rate.lanes for rate in rates) / 2, max(rate.lanes for rate in rates) * 4])
+    for rate in rates:
+        axes.plot(lanes, rate.work / lanes, color=MUTED, linewidth=0.6, zorder=1)
+    slowest = max(rates, key=lambda rate: rate.cycles)
+    for rate in rates:
+        axes.scatter(rate.lanes, rate.cycles, color=SECOND if rate is slowest else ACCENT, s=30, zorder=3)
+    for rate, place in zip(rates, _label_places(rates), strict=True):
+        axes.annotate(
+            rate.name.replace("SpikingMVAU", "MVAU"), (rate.lanes, rate.cycles), place, textcoords="offset points", fontsize=8
+        )
+    if interval is not None:
+        axes.axhline(interval, color=SECOND, linewidth=1.2, linestyle="--", zorder=2)
+        axes.annotate(
+            f"{interval:,} cycles from frame to frame", (lanes[0], interval), (2, 4), textcoords="offset points", fontsize=8
+        )
+    axes.set_xscale("log", base=2)
+    axes.set_yscale("log")
+    axes.set_xlim(*lanes)
+    cycles = [rate.cycles for rate in rates]
+    axes.set_ylim(min(cycles) / 2.5, max(*cycles, interval or 0) * 2.5)
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    axes.set_xlabel("lanes, SIMD * PE * TP")
+    axes.set_ylabel("cycles per frame")
+
+
+def _label_places(rates: Sequence[Rate]) -> list[tuple[int, int]]:
+    """Offsets of names from their points, in points: cores that lie together have theirs one below the other."""
+    places: list[tuple[int, int]] = []
+    for index, rate in enumerate(rates):
+        near = sum(
+            abs(np.log(rate.lanes / other.lanes)) < _NEAR and abs(np.log(rate.cycles / other.cycles)) < _NEAR
+            for other in rates[:index]
+        )
+        places.append((6, -3 - 10 * int(near)))
+    return places
 
 
 def _bars_of(rows: list[tuple[str, Any]], label: str, bound: int | None) -> Callable[[Figure], None]:

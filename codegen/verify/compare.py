@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codegen.digests import file_digest, sources_digest
-from codegen.results import HlsSimulationResult, RtlSimulationResult
+from codegen.results import HlsSimulationResult, RtlSimulationResult, TogglesResult
 from codegen.run_folder import RunFolder
 from codegen.run_inputs import LabelledImages, load_test_set
 from codegen.verify.golden import golden_logits
@@ -53,10 +53,11 @@ def run_rtlsim_stage(
     seed: int,
     waveform: Path | None,
     data: Path | None = None,
+    toggles: int = 0,
 ) -> bool:
     """The RTL on the first ``limit`` test images back to back; True when every logit equals ONNX Runtime's.
 
-    Only a run without random stalls measures latency and interval, so only that one is kept as results/rtl.json.
+    ``toggles``: images of which the toggles of each core's signals are counted too, for results/toggles.json. Only a run without random stalls measures latency and interval, so only that one is kept as results/rtl.json.
     """
     run.require("rtl")
     from codegen.verify.rtlsim import run_rtlsim
@@ -85,7 +86,20 @@ def run_rtlsim_stage(
     ).save(run)
     interval = "not measured (one image)" if result.interval is None else f"{result.interval} cycles"
     print(f"rtl: latency {result.latency} cycles, interval {interval}, {result.cycles} cycles in total")
-    return _tell("rtl", run, result.logits, golden, tests)
+    same = _tell("rtl", run, result.logits, golden, tests)
+    if same and toggles:
+        _count_toggles(run, everything.first(toggles), model, sources)
+    return same
+
+
+def _count_toggles(run: RunFolder, tests: LabelledImages, model: str, sources: str) -> None:
+    from codegen.verify.toggles import count_toggles
+
+    result, cores = count_toggles(run, tests.images)
+    images = len(tests.images)
+    TogglesResult(images, result.cycles, cores, result.seconds, model, sources).save(run)
+    total = sum(core.toggles for core in cores)
+    print(f"rtl: {total / images:,.0f} toggles a frame in {len(cores)} cores, counted over {images} images")
 
 
 def print_stalls(run: RunFolder, limit: int, data: Path | None = None) -> None:

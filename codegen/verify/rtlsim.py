@@ -32,6 +32,12 @@ _GAVE_UP = 3
 _TIMEOUT_FRAMES = 4
 _TIMEOUT_CYCLES = 20_000
 _OUTPUT_SPLIT = "6000"
+UNCOUNTED = (
+    *("sum_tree.sv", "adder_tree.sv", "popcount.sv", "plane_tree.sv", "plane_sum.sv", "step_sum.sv"),
+    *("product_dot.sv", "spike_dot.sv", "ternary_dot.sv", "constant_times.sv", "constant_rom.sv", "delay_line.sv"),
+)
+"""Files whose signals are left out of toggle counts: arithmetic inside a core, most of its signals by far. What goes in
+and comes out are signals of the core that uses it."""
 PROGRAM = "Vaccelerator"
 LZ4_HEADER = "lz4/lz4.h"
 """The header of liblz4, which waveforms need, is on few machines; our own takes its place."""
@@ -70,19 +76,22 @@ class StreamCounts:
 class ModelOptions:
     """What is compiled into a Verilator model beside the accelerator, and how.
 
-    Stream assertions, counters of each stream's stalls, a waveform; gauges in the place of FIFOs. ``quick``: compiled
-    in a quarter of the time to a model that simulates slowly, for a few small images.
+    Stream assertions, counters of each stream's stalls, a waveform, toggle counts of all signals (SAIF, in its place);
+    gauges in the place of FIFOs. ``quick``: compiled in a quarter of the time to a model that simulates slowly, for a
+    few small images.
     """
 
     assertions: bool = True
     counters: bool = False
     waveform: bool = False
+    toggles: bool = False
     gauges: bool = False
     quick: bool = False
 
     @property
     def variant(self) -> str:
-        chosen = [name for name in ("assertions", "counters", "waveform", "gauges", "quick") if getattr(self, name)]
+        names = ("assertions", "counters", "waveform", "toggles", "gauges", "quick")
+        chosen = [name for name in names if getattr(self, name)]
         return "-".join(chosen) or "plain"
 
 
@@ -281,7 +290,7 @@ def build_model(run: RunFolder, options: ModelOptions) -> Path:
             shutil.copyfile(file, scratch / file.name)
         model = scratch / "model"
         model.mkdir()
-        waivers = write_waivers(rtl, manifest, scratch / "waivers.vlt")
+        waivers = write_waivers(rtl, manifest, scratch / "waivers.vlt", UNCOUNTED if options.toggles else ())
         environment = {"VERILATOR_ROOT": str(verilator)}
         command = [*verilator_command(verilator), *arguments, "-CFLAGS", f"-I{scratch}", "--Mdir", str(model)]
         files = [str(scratch / gauge.name) if file in gauged else file for file in manifest.files]
@@ -317,10 +326,14 @@ def _compile(model: Path, options: ModelOptions, log: Path, environment: dict[st
     progress.show(units, units)
 
 
-def write_waivers(rtl: Path, manifest: Manifest, target: Path) -> Path:
-    """Write a Verilator configuration that silences lint in FINN's files, and only in those."""
+def write_waivers(rtl: Path, manifest: Manifest, target: Path, untraced: Sequence[str] = ()) -> Path:
+    """Write a Verilator configuration that silences lint in FINN's files, and only in those.
+
+    ``untraced``: names of files whose signals are in no trace.
+    """
     finn = [file for node in manifest.nodes for file in node.files if core_class(node.op).rtl_from_finn]
     lines = [f'lint_off -file "{file}"' for file in dict.fromkeys(finn)]
+    lines += [f'tracing_off -file "*{file}"' for file in untraced]
     target.write_text("`verilator_config\n" + "\n".join(lines) + "\n", encoding="utf-8")
     return target
 
@@ -333,6 +346,8 @@ def _verilator_arguments(manifest: Manifest, options: ModelOptions) -> list[str]
         arguments.append("-DSPIKEFOLD_STREAM_COUNTERS")
     if options.waveform:
         arguments += ["--trace-fst", "--trace-structs"]
+    elif options.toggles:
+        arguments += ["--trace-saif"]
     return arguments
 
 

@@ -3,14 +3,15 @@
 // Images are streamed back to back; with stall probabilities above zero the source pauses before a word and the sink
 // stalls, at random cycles. Valid, once raised, stays until the word has moved.
 //
-// Arguments: IMAGES RESULTS TIMES COUNT IN_WORDS IN_BYTES OUT_WORDS OUT_BYTES STALL_IN STALL_OUT SEED TIMEOUT PACE FST
+// Arguments: IMAGES RESULTS TIMES COUNT IN_WORDS IN_BYTES OUT_WORDS OUT_BYTES STALL_IN STALL_OUT SEED TIMEOUT PACE TRACE
 //   then the model's own (+NAME=VALUE)
 //   IMAGES   file of COUNT * IN_WORDS input words of IN_BYTES bytes
 //   RESULTS  file to write COUNT * OUT_WORDS output words of OUT_BYTES bytes to
 //   TIMES    file to write, per image, the cycle of its first input word and of its last output word to (2 x uint64)
 //   TIMEOUT  cycles without any word moving after which the run is given up
 //   PACE     cycles over which the words of an image are spread evenly before they are offered; 0: all at once
-//   FST      waveform file, - for none
+//   TRACE    file of the kind that the model is built for, a waveform (FST, with the reset) or toggle counts (SAIF, from
+//            the end of the reset on); - for none
 // Standard output: "progress IMAGES_DONE CYCLES" lines, then "cycles CYCLES". Exit status 3: gave up.
 #include <chrono>
 #include <cstdint>
@@ -24,8 +25,12 @@
 
 #include "Vaccelerator.h"
 #include "verilated.h"
-#if VM_TRACE
+#if VM_TRACE_SAIF
+#include "verilated_saif_c.h"
+using Trace = VerilatedSaifC;
+#elif VM_TRACE
 #include "verilated_fst_c.h"
+using Trace = VerilatedFstC;
 #endif
 
 namespace {
@@ -103,11 +108,14 @@ int main(int argc, char** argv) {
     context.commandArgs(argc, argv);
     Vaccelerator model(&context, "");
 #if VM_TRACE
-    VerilatedFstC trace;
-    if (std::strcmp(argv[14], "-") != 0) {
+    Trace trace;
+    const bool traces = std::strcmp(argv[14], "-") != 0;
+    if (traces) {
         context.traceEverOn(true);
         model.trace(&trace, 99);
+#if !VM_TRACE_SAIF
         trace.open(argv[14]);
+#endif
     }
 #endif
     const auto step = [&](int clock) {
@@ -127,6 +135,9 @@ int main(int argc, char** argv) {
         step(1);
     }
     model.ap_rst_n = 1;
+#if VM_TRACE_SAIF
+    if (traces) trace.open(argv[14]);
+#endif
 
     std::size_t sent = 0, received = 0;  // words
     std::uint64_t cycle = 0, last_move = 0;

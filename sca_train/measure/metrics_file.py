@@ -51,6 +51,7 @@ class Metrics:
 
     ``accuracies``: by passage of the training. ``channels``: by layer, before pruning and after. ``scores``: the last
     score of each channel of the dense network by layer, 0.0 where the channel is removed; empty where none was scored.
+    ``first_layer_macs``: products per image of what reads static pixels; None where it was not counted.
     ``init``, ``teacher``: digests of the runs that the training began from and learned from, "" without.
     """
 
@@ -64,6 +65,7 @@ class Metrics:
     seconds: _Number
     accuracies: dict[str, _Number] = field(default_factory=dict)
     scores: dict[str, tuple[_Score, ...]] | None = None
+    first_layer_macs: _Count | None = None
     init: str = ""
     teacher: str = ""
 
