@@ -130,10 +130,10 @@ def synth(options: Namespace) -> bool:
 
 def report(options: Namespace) -> bool:
     """Everything measured, on one page."""
-    from codegen.report.stage import WRITTEN, write_report
+    from codegen.report.stage import MEASURED_HERE, WRITTEN, write_report
 
     run = open_run(options.run)
-    with only_stage(run, *WRITTEN):
+    with only_stage(run, *WRITTEN, *MEASURED_HERE):
         print(f"report: {write_report(run, options.data)}")
     return True
 

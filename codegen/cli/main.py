@@ -154,10 +154,18 @@ def _add_report(stages: _Stages) -> None:
 def _add_compare(stages: _Stages) -> None:
     stage = stages.add_parser("compare", help="the reports of several runs on one page: table and Pareto plots")
     stage.add_argument(
-        "runs", type=Path, nargs="+", metavar="RUN_DIR", help="run folder with a report, name of one in runs/, or zoo/NAME"
+        "runs",
+        type=Path,
+        nargs="+",
+        metavar="RUN_DIR",
+        help="run folder with a report, name of one in runs/, or zoo/NAME",
     )
     stage.add_argument(
-        "--out", type=Path, default=Path("runs/compare"), metavar="FOLDER", help="for compare.html (default runs/compare)"
+        "--out",
+        type=Path,
+        default=Path("runs/compare"),
+        metavar="FOLDER",
+        help="for compare.html (default runs/compare)",
     )
     stage.set_defaults(command=commands.compare)
 

@@ -64,7 +64,7 @@ class ResourceUse:
 class NodeFigures:
     """One node of the dataflow graph; ``sparsity`` is the share of zero bits in the spike trains it sends.
 
-    ``work``, ``lanes`` and ``utilisation`` as in ``codegen.report.roofline.Rate``. ``toggles``: per frame, of its signals
+    ``work``, ``lanes`` and ``utilisation`` as in ``codegen.report.roofline.Rate``. ``toggles``: of its signals per frame
     in the RTL simulation.
     """
 
@@ -259,9 +259,12 @@ def collect(run: RunFolder, data: Path | None = None) -> Measured:
 
 def _with_predictions(run: RunFolder, results: Results, data: Path | None) -> tuple[Results, str]:
     """The results with predictions, and else why there are none; writes those that it measures into the run folder."""
+    from codegen.verify.predictions import check_predictions, measure_run
+
+    if results.predictions is not None:
+        check_predictions(results.predictions)
     if results.onnx is None or (results.predictions is not None and data is None):
         return results, ""
-    from codegen.verify.predictions import measure_run
 
     try:
         predictions = measure_run(run, data)

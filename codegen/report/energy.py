@@ -1,9 +1,9 @@
 """An estimate of the energy of one frame: operations times what a single one takes in a 45 nm process.
 
-The figures are those of M. Horowitz, "Computing's Energy Problem (and what we can do about it)", ISSCC 2014, figure 1.1.9:
-rough energy of operations at 45 nm and 0.9 V, in pJ. Only arithmetic is counted. Memory is not (8 KB of cache take 10 pJ
-for 64 bits there, which is more than all arithmetic here), nor are clocks, control or leakage, and an FPGA takes more for
-each operation than a chip made for it. So it compares networks with each other, and says nothing about a board's watts.
+The figures are those of M. Horowitz, "Computing's Energy Problem (and what we can do about it)", ISSCC 2014, figure
+1.1.9: rough energy of operations at 45 nm and 0.9 V, in pJ. Only arithmetic is counted. Memory is not (64 bits from a
+cache of 8 KB take 10 pJ there, more than any operation here), nor are clocks, control or leakage, and an FPGA takes more
+for each operation than a chip made for it. So it compares networks, and says nothing about a board's watts.
 """
 
 from __future__ import annotations

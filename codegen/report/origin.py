@@ -1,4 +1,4 @@
-"""What a report was made of: digests of everything that it takes figures from, so that others see whether it is current."""
+"""What a report was made of: digests of all that it takes figures from, by which others see whether it is current."""
 
 from __future__ import annotations
 

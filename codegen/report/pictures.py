@@ -6,12 +6,12 @@ import base64
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from codegen.errors import ExportError
 from codegen.results import PredictionsResult, Raster, Sample
 from codegen.verify.predictions import raster_spikes
 
@@ -19,7 +19,7 @@ MOST_LINES = 5
 """Classes that the chart of an image shows: those with the largest logits, and the label."""
 MOST_CLASSES_IN_TABLE = 20
 MOST_CONFUSED = 10
-_WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 260, 130, 6, 84, 8, 22
+_WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 260, 140, 6, 84, 10, 30
 _LABEL_GAP = 12
 _INK = (47, 127, 184)
 """Reads on light and dark paper."""
@@ -171,28 +171,20 @@ def sample_chart(sample: Sample, names: Sequence[str]) -> SampleChart:
 def _apart(heights: Sequence[float]) -> list[float]:
     """Places for names beside the ends of lines, none over another, in the order of the heights."""
     order = sorted(range(len(heights)), key=lambda place: heights[place])
-    places = [0.0] * len(heights)
-    lowest = -float("inf")
-    for place in order:
-        lowest = max(heights[place], lowest + _LABEL_GAP)
-        places[place] = lowest
-    over = max(0.0, lowest - (_HEIGHT - _BOTTOM + _LABEL_GAP / 2))
-    below = float("inf")
-    for place in reversed(order):  # up again, as far as they went out at the bottom
-        places[place] = min(places[place] - (over if places[place] == lowest else 0), below - _LABEL_GAP)
+    places = list(heights)
+    for upper, lower in pairwise(order):
+        places[lower] = max(places[lower], places[upper] + _LABEL_GAP)
+    below = float(_HEIGHT - _BOTTOM + _LABEL_GAP)
+    for place in reversed(order):  # up again, as far as the lowest went out at the bottom
+        places[place] = min(places[place], below - _LABEL_GAP)
         below = places[place]
     return [round(place, 1) for place in places]
 
 
 def raster_picture(raster: Raster) -> RasterPicture:
-    """Bitmaps of a raster; raises ExportError where it is damaged."""
-    try:
-        spikes = raster_spikes(raster)
-    except ValueError as error:
-        raise ExportError(f"results/predictions.json is damaged ({error}); run `make export` again") from None
-    steps = tuple(
-        RasterStep(step, int(plane.sum()), _base64(_bitmap(plane))) for step, plane in enumerate(spikes, start=1)
-    )
+    """Bitmaps of a raster, which ``codegen.verify.predictions.check_predictions`` has passed."""
+    planes = enumerate(raster_spikes(raster), start=1)
+    steps = tuple(RasterStep(step, int(plane.sum()), _base64(_bitmap(plane))) for step, plane in planes)
     shape = raster.channels, raster.positions, raster.all_channels, raster.all_positions
     return RasterPicture(raster.layer, raster.number, *shape, steps)
 

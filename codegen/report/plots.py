@@ -49,25 +49,29 @@ def draw_plots(measured: Measured) -> dict[str, str]:
     luts = [(node.name, node.lut) for node in report.layers if node.lut is not None]
     plots: dict[str, str] = {}
     if measured.history:
-        plots["training"] = _figure("training", 2.8, lambda figure: _training(figure, measured.history))
+        plots["training"] = draw_figure("training", 2.8, lambda figure: _training(figure, measured.history))
     if any(report.accuracy[stage] is not None for stage in STAGES):
-        plots["accuracy"] = _figure("accuracy", 2.0, lambda figure: _accuracy(figure.subplots(), report))
+        plots["accuracy"] = draw_figure("accuracy", 2.0, lambda figure: _accuracy(figure.subplots(), report))
     if report.channels:
         height = 0.9 + 1.6 * BAR_INCHES * len(report.channels)
-        plots["channels"] = _figure("channels", height, lambda figure: _channels(figure.subplots(), report.channels))
+        plots["channels"] = draw_figure(
+            "channels", height, lambda figure: _channels(figure.subplots(), report.channels)
+        )
     if shows_epochs(measured.history):
-        plots["epochs"] = _figure("epochs", 3.4, lambda figure: draw_epochs(figure, measured.history, measured.config))
+        plots["epochs"] = draw_figure(
+            "epochs", 3.4, lambda figure: draw_epochs(figure, measured.history, measured.config)
+        )
     if measured.scores:
-        plots["scores"] = _figure(
+        plots["scores"] = draw_figure(
             "scores", 3.4, lambda figure: draw_layer_scores(figure, measured.scores, measured.config)
         )
     for name, rows, label in (("cycles", cycles, "cycles per frame"), ("luts", luts, "LUTs")):
         if rows:
             height = 0.9 + BAR_INCHES * len(rows)
             bound = report.cycles.bound if name == "cycles" else None
-            plots[name] = _figure(name, height, _bars_of(rows, label, bound))
+            plots[name] = draw_figure(name, height, _bars_of(rows, label, bound))
     if measured.rates:
-        plots["roofline"] = _figure("roofline", 3.8, lambda figure: _roofline(figure.subplots(), measured))
+        plots["roofline"] = draw_figure("roofline", 3.8, lambda figure: _roofline(figure.subplots(), measured))
     return plots
 
 
@@ -82,12 +86,20 @@ def _roofline(axes: Axes, measured: Measured) -> None:
         axes.scatter(rate.lanes, rate.cycles, color=SECOND if rate is slowest else ACCENT, s=30, zorder=3)
     for rate, place in zip(rates, _label_places(rates), strict=True):
         axes.annotate(
-            rate.name.replace("SpikingMVAU", "MVAU"), (rate.lanes, rate.cycles), place, textcoords="offset points", fontsize=8
+            rate.name.replace("SpikingMVAU", "MVAU"),
+            (rate.lanes, rate.cycles),
+            place,
+            textcoords="offset points",
+            fontsize=8,
         )
     if interval is not None:
         axes.axhline(interval, color=SECOND, linewidth=1.2, linestyle="--", zorder=2)
         axes.annotate(
-            f"{interval:,} cycles from frame to frame", (lanes[0], interval), (2, 4), textcoords="offset points", fontsize=8
+            f"{interval:,} cycles from frame to frame",
+            (lanes[0], interval),
+            (2, 4),
+            textcoords="offset points",
+            fontsize=8,
         )
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
@@ -108,7 +120,7 @@ def _label_places(rates: Sequence[Rate]) -> list[tuple[int, int]]:
             abs(np.log(rate.lanes / other.lanes)) < _NEAR and abs(np.log(rate.cycles / other.cycles)) < _NEAR
             for other in rates[:index]
         )
-        places.append((6, -3 - 10 * int(near)))
+        places.append((6, -10 - 10 * int(near)))
     return places
 
 
@@ -165,7 +177,7 @@ def _channels(axes: Axes, channels: dict[str, tuple[int, int]]) -> None:
     axes.legend(fontsize=8, loc="best")
 
 
-def _figure(name: str, height: float, draw: Callable[[Figure], None]) -> str:
+def draw_figure(name: str, height: float, draw: Callable[[Figure], None]) -> str:
     with matplotlib.rc_context({**_STYLE, "svg.hashsalt": name}):
         figure = Figure(figsize=(WIDTH_INCHES, height), layout="constrained")
         draw(figure)

@@ -29,9 +29,9 @@ def core_rate(name: str, parameters: Mapping[str, Any], cycles: int, interval: i
     Work and lanes both count each time step, also where one sum serves all of them (TP = T there).
     """
     work, lanes = (_product(parameters, names) for names in (_WORK, _LANES))
-    if work is None or lanes is None or not cycles:
+    if work is None or lanes is None or cycles < 1:
         return None
-    return Rate(name, work, lanes, cycles, cycles / interval if interval else None)
+    return Rate(name, work, lanes, cycles, cycles / interval if interval and interval > 0 else None)
 
 
 def _product(parameters: Mapping[str, Any], names: tuple[str, ...]) -> int | None:

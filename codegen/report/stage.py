@@ -9,6 +9,8 @@ from pathlib import Path
 import jinja2
 
 from codegen.report.collect import Measured, collect
+from codegen.report.energy import ADD_FLOAT32, MULTIPLY_FLOAT32
+from codegen.report.pictures import class_names, confusion_of, raster_picture, sample_chart
 from codegen.report.plots import draw_plots, inline
 from codegen.run_folder import RunFolder, made_aside, replace_in
 from sca_train.command_line import one_line
@@ -16,7 +18,9 @@ from sca_train.files import write_text
 from sca_train.measure.metrics_file import Reduction
 
 WRITTEN = ("plots", "report.json", "report.html")
-TEMPLATE = Path(__file__).parent / "page.html.j2"
+MEASURED_HERE = ("results/predictions.json",)
+"""Written where no stage before has."""
+TEMPLATES = Path(__file__).parent
 CHECKS = (
     ("float", "float network, torch"),
     ("onnx", "integer network, ONNX Runtime"),
@@ -57,14 +61,15 @@ class ReductionRow:
         return self.compact / self.dense
 
 
-def write_report(run: RunFolder) -> Path:
+def write_report(run: RunFolder, data: Path | None = None) -> Path:
     """Write report.json, report.html and plots/*.svg; returns the page's path.
 
-    Raises RunFolderError when the run has not been trained or a result file is damaged.
+    ``data``: where the test set lies, for what is measured on it here (``codegen.report.collect.collect``). Raises
+    RunFolderError when the run has not been trained or a result file is damaged.
     """
-    measured = collect(run)
+    measured = collect(run, data)
     plots = draw_plots(measured)
-    page = render_page(run.name, measured, plots)
+    page = render_page(run, measured, plots)
     with made_aside(run) as made:
         folder = made.path / "plots"
         folder.mkdir()
@@ -76,13 +81,16 @@ def write_report(run: RunFolder) -> Path:
     return run.path / "report.html"
 
 
-def render_page(run_name: str, measured: Measured, plots: dict[str, str]) -> str:
+def render_page(run: RunFolder, measured: Measured, plots: dict[str, str]) -> str:
     """One HTML page that needs nothing else: styles and plots are inside."""
     report = measured.report
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
+    predictions = measured.predictions
+    names = class_names(predictions) if predictions else ()
+    samples = [sample_chart(sample, names) for sample in predictions.samples] if predictions else []
     used, budget = report.resources, report.resources.budget
-    return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
-        run=one_line(run_name),
+    return page_template("page.html.j2").render(
+        run=one_line(run.name),
+        make_option=one_line(run.make_option),
         report=report,
         plots={name: inline(svg, name) for name, svg in plots.items()},
         checks=CHECKS,
@@ -94,7 +102,25 @@ def render_page(run_name: str, measured: Measured, plots: dict[str, str]) -> str
         resources=[ResourceRow(title, getattr(used, key), budget[key]) for title, key in RESOURCES],
         reductions=[_row("parameters", report.params), _row("SynOps per image", report.synops)],
         training_seconds=measured.training_seconds,
+        predictions=predictions,
+        no_predictions=one_line(measured.no_predictions),
+        confusion=confusion_of(predictions) if predictions else None,
+        samples=samples,
+        wrong_samples=sum(not sample.right for sample in samples),
+        raster=raster_picture(predictions.raster) if predictions and predictions.raster else None,
+        rates=measured.rates,
+        slowest=max(measured.rates, key=lambda rate: rate.cycles, default=None),
+        float_ac=ADD_FLOAT32,
+        float_mac=round(MULTIPLY_FLOAT32 + ADD_FLOAT32, 6),
     )
+
+
+def page_template(name: str) -> jinja2.Template:
+    """A template of this folder; what it is given is text, not markup."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
+    )
+    return environment.get_template(name)
 
 
 def _row(name: str, counts: Reduction) -> ReductionRow:

@@ -57,7 +57,9 @@ def run_rtlsim_stage(
 ) -> bool:
     """The RTL on the first ``limit`` test images back to back; True when every logit equals ONNX Runtime's.
 
-    ``toggles``: images of which the toggles of each core's signals are counted too, for results/toggles.json. Only a run without random stalls measures latency and interval, so only that one is kept as results/rtl.json.
+    ``toggles``: images of which the toggles of each core's signals are counted too, for results/toggles.json.
+
+    Only a run without random stalls measures latency and interval, so only that one is kept as results/rtl.json.
     """
     run.require("rtl")
     from codegen.verify.rtlsim import run_rtlsim

@@ -1,4 +1,4 @@
-"""What the integer network decided on the test set, for the report: confusion matrix, some images, one layer's spikes."""
+"""What the integer network decided on the test set, for the report: confusion matrix, images, one layer's spikes."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from PIL import Image
 
 from codegen.dialect import FRAME_DIMENSIONS
 from codegen.digests import file_digest
+from codegen.errors import ExportError
 from codegen.export.onnx_reader import read_model
 from codegen.results import PredictionsResult, Raster, Sample
 from codegen.run_folder import RunFolder
@@ -26,7 +27,7 @@ MOST_WRONG = 4
 """Of the samples: wrong ones are what one looks for, but not what the network mostly does."""
 PNG_SIDE = 96
 MOST_CHANNELS = 256
-MOST_POSITIONS = 256
+MOST_POSITIONS = 128
 MOST_SPIKES = 1 << 18
 """Bits of a raster, all steps together."""
 _GREY, _EVENTS, _RGB = 1, 2, 3
@@ -121,7 +122,9 @@ def _raster(steps: Steps, number: int) -> Raster | None:
     """The spikes of the first image in the layer with the most of them that is small enough, or in a corner of one."""
     if not steps.spikes:
         return None
-    trains = {name: spikes[:, 0].reshape(*spikes.shape[:1], spikes.shape[2], -1) for name, spikes in steps.spikes.items()}
+    trains = {
+        name: spikes[:, 0].reshape(*spikes.shape[:1], spikes.shape[2], -1) for name, spikes in steps.spikes.items()
+    }
     small = {name: train.size for name, train in trains.items() if _fits(train.shape)}
     layer = max(small, key=lambda name: small[name]) if small else list(trains)[-1]
     whole = trains[layer]
@@ -144,6 +147,32 @@ def _raster(steps: Steps, number: int) -> Raster | None:
 def _fits(shape: tuple[int, ...]) -> bool:
     _, channels, positions = shape
     return channels <= MOST_CHANNELS and positions <= MOST_POSITIONS and prod(shape) <= MOST_SPIKES
+
+
+def check_predictions(predictions: PredictionsResult) -> None:
+    """Raise ExportError, one sentence, where its parts do not fit together, so that nothing of it can be shown."""
+    counts, samples = predictions.confusion, predictions.samples
+    classes = {len(step) for sample in samples for step in sample.logits}
+    classes |= {len(counts), *map(len, counts)} if counts is not None else set()
+    classes |= {len(predictions.classes)} if predictions.classes else set()
+    steps = {len(sample.logits) for sample in samples}
+    named = (number for sample in samples for number in (sample.label, sample.decided))
+    fault = ""
+    if len(classes) > 1 or 0 in classes:
+        fault = f"it is of {' and of '.join(map(str, sorted(classes)))} classes"
+    elif len(steps) > 1 or 0 in steps:
+        fault = "its images have different numbers of time steps, or none"
+    elif any(not 0 <= number < min(classes) for number in named):
+        fault = "an image is of a class that there is not"
+    elif counts is not None and min(map(min, counts)) < 0:
+        fault = "it counts less than no image"
+    if predictions.raster is not None and not fault:
+        try:
+            raster_spikes(predictions.raster)
+        except ValueError as error:
+            fault = str(error)
+    if fault:
+        raise ExportError(f"{PREDICTIONS_FILE} is damaged ({fault}); run `{predictions.COMMAND}` again")
 
 
 def raster_spikes(raster: Raster) -> NDArray[np.uint8]:
