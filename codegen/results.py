@@ -101,8 +101,8 @@ Packed = Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]*={0,2}$")]
 class Sample:
     """An image of the test set and what the integer network made of it.
 
-    ``number``: its place in the test set. ``png``: the image, at most 96 pixels wide and high. ``logits``: the sums up to
-    and with each time step, [T][classes].
+    ``number``: its place in the test set. ``png``: the image, at most 96 pixels wide and high. ``logits``:
+    [T][classes], sums up to and with each step.
     """
 
     number: int
@@ -133,7 +133,7 @@ class Raster:
 class PredictionsResult(Result):
     """What the integer network decided, image by image.
 
-    ``confusion``: test images by [label][decided class]; None where these are the ``shipped`` images. ``classes``: their
+    ``confusion``: test images by [label][decided class]; None where these are the ``shipped`` images. ``classes``:
     names in the order of the logits, empty where the network names none.
     """
 

@@ -64,8 +64,8 @@ class ResourceUse:
 class NodeFigures:
     """One node of the dataflow graph; ``sparsity`` is the share of zero bits in the spike trains it sends.
 
-    ``work``, ``lanes`` and ``utilisation`` as in ``codegen.report.roofline.Rate``. ``toggles``: of its signals per frame
-    in the RTL simulation.
+    ``work``, ``lanes`` and ``utilisation`` as in ``codegen.report.roofline.Rate``. ``toggles``: of its signals
+    per frame in the RTL simulation.
     """
 
     name: str
@@ -262,7 +262,7 @@ def _with_predictions(run: RunFolder, results: Results, data: Path | None) -> tu
     from codegen.verify.predictions import check_predictions, measure_run
 
     if results.predictions is not None:
-        check_predictions(results.predictions)
+        check_predictions(run, results.predictions)
     if results.onnx is None or (results.predictions is not None and data is None):
         return results, ""
 

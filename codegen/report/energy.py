@@ -2,7 +2,7 @@
 
 The figures are those of M. Horowitz, "Computing's Energy Problem (and what we can do about it)", ISSCC 2014, figure
 1.1.9: rough energy of operations at 45 nm and 0.9 V, in pJ. Only arithmetic is counted. Memory is not (64 bits from a
-cache of 8 KB take 10 pJ there, more than any operation here), nor are clocks, control or leakage, and an FPGA takes more
+cache of 8 KB take 10 pJ there, more than any operation here), nor are clocks, control or leakage. An FPGA takes more
 for each operation than a chip made for it. So it compares networks, and says nothing about a board's watts.
 """
 

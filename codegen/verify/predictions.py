@@ -149,7 +149,7 @@ def _fits(shape: tuple[int, ...]) -> bool:
     return channels <= MOST_CHANNELS and positions <= MOST_POSITIONS and prod(shape) <= MOST_SPIKES
 
 
-def check_predictions(predictions: PredictionsResult) -> None:
+def check_predictions(run: RunFolder, predictions: PredictionsResult) -> None:
     """Raise ExportError, one sentence, where its parts do not fit together, so that nothing of it can be shown."""
     counts, samples = predictions.confusion, predictions.samples
     classes = {len(step) for sample in samples for step in sample.logits}
@@ -172,7 +172,8 @@ def check_predictions(predictions: PredictionsResult) -> None:
         except ValueError as error:
             fault = str(error)
     if fault:
-        raise ExportError(f"{PREDICTIONS_FILE} is damaged ({fault}); run `{predictions.COMMAND}` again")
+        again = f"run `{predictions.COMMAND} {run.make_option}` again"
+        raise ExportError(f"{run.path / PREDICTIONS_FILE} is damaged ({fault}); {again}")
 
 
 def raster_spikes(raster: Raster) -> NDArray[np.uint8]:

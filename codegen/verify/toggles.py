@@ -1,9 +1,9 @@
 """Toggles of each core's signals while the Verilated RTL computes some images: Verilator's SAIF counts, added up.
 
 A toggle is one bit of one signal that changes at a clock edge. Counted are the signals of each core's instance and of
-the modules in it, but for those of the arithmetic inside (``codegen.verify.rtlsim.UNCOUNTED``), whose inputs and results
-are signals of the core around it. Verilator has names, not nets: signals of one core of which every bit toggled equally
-often are taken as one net under several names, and are counted once. Clocks, which change twice in each cycle, are not
+the modules in it, but for those of the arithmetic inside (``codegen.verify.rtlsim.UNCOUNTED``), whose inputs and
+results are signals of the core around it. Verilator has names, not nets: signals of one core of which every bit toggled
+equally often are taken as one net under several names, and are counted once. Clocks, which change twice in each cycle, are not
 counted. It is the activity of the RTL as it is written, before synthesis, and no energy.
 """
 

@@ -117,7 +117,9 @@ def test_another_model_takes_later_results_with_it(trained):
     main(["export", str(trained.run.path)])
     assert (trained.run.path / "results" / "csim.json").exists(), "the same model again changes nothing"
     main(["export", str(trained.run.path), "--frac-bits", "2"])
-    assert {path.name for path in (trained.run.path / "results").iterdir()} == {"onnx.json", "onnx_logits.npy"}
+    assert {path.name for path in (trained.run.path / "results").iterdir()} == {
+        *("onnx.json", "onnx_logits.npy", "predictions.json")
+    }
     assert not (trained.run.path / "rtl").exists()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,10 @@ from codegen.cores.core import Stream
 from codegen.digests import file_digest, sources_digest
 from codegen.render.manifest import Manifest, RenderedNode, write_manifest
 from codegen.run_folder import RunFolder
+from codegen.verify.predictions import png_of_image
 from sca_train.config import TrainConfig, config_to_dict, config_to_toml
 
+PNG = base64.b64encode(png_of_image(np.arange(12, dtype=np.uint8).reshape(3, 4, 1))).decode()
 METRICS: dict[str, Any] = {
     "history": [
         {
@@ -36,6 +39,7 @@ METRICS: dict[str, Any] = {
     "synops": {"dense": 740612.5, "compact": 437961.6},
     "channels": {"conv1": [16, 10], "conv2": [32, 7]},
     "seconds": 61.5,
+    "first_layer_macs": 21160,
 }
 RESULTS: dict[str, dict[str, Any]] = {
     "onnx": {"accuracy": 0.96, "images": 359, "mismatches": None, "seconds": 1.0, "images_per_second": 359.0,
@@ -61,11 +65,26 @@ RESULTS: dict[str, dict[str, Any]] = {
         "cores": [{"name": "SpikingMVAU_rtl_0", "lut": 745, "ff": 612, "bram": 0.5, "dsp": 0}],
     },
 }  # fmt: skip
+RESULTS["predictions"] = {
+    "images": 359, "shipped": False, "classes": ["zero", "<one>", "two"],
+    "confusion": [[110, 10, 0], [3, 116, 0], [0, 0, 120]],
+    "samples": [
+        {"number": 4, "label": 0, "decided": 0, "png": PNG, "logits": [[5, -2, 0], [11, -1, 3]]},
+        {"number": 9, "label": 1, "decided": 0, "png": PNG, "logits": [[4, 3, 1], [9, 8, 1]]},
+    ],
+    "raster": {"layer": "conv2", "number": 4, "steps": 2, "channels": 2, "positions": 3, "all_channels": 7,
+               "all_positions": 3, "bits": base64.b64encode(np.packbits([1, 0, 0, 0, 1, 1, 0, 0, 0, 1, 0, 0])).decode()},
+    "test_set_sha256": "5",
+}  # fmt: skip
+RESULTS["toggles"] = {
+    "images": 4, "cycles": 10000, "seconds": 0.5,
+    "cores": [{"name": "SpikingMVAU_rtl_0", "bits": 50, "toggles": 5002}, {"name": "SpikingMVAU_rtl_1", "bits": 9, "toggles": 6}],
+}  # fmt: skip
 BIT_FILE = "bitstream/Pynq-Z2-dma-rtl/spikefold.bit"
 STREAM = Stream(lanes=1, element_bits=4, signed=False, words=16)
 NODES: list[tuple[str, int, dict[str, int]]] = [
     ("ConvolutionInputGenerator_rtl_0", 2343, {"simd": 1}),
-    ("SpikingMVAU_rtl_0", 2304, {"pe": 10, "simd": 1, "tp": 4}),
+    ("SpikingMVAU_rtl_0", 2304, {"pe": 10, "simd": 1, "tp": 4, "mw": 9, "mh": 10, "vectors": 256, "timesteps": 4}),
     ("StreamingFIFO_rtl_0", 0, {}),
     ("SpikingMVAU_rtl_1", 2000, {"pe": 7, "simd": 1, "tp": 2}),
     ("SpikingMVAU_rtl_2", 1560, {"pe": 1, "simd": 1, "tp": 4}),
@@ -111,6 +130,8 @@ def complete_run(folder: Path) -> RunFolder:
     save(run, "csim", **RESULTS["csim"], model_sha256=model, sources_sha256=hls)
     save(run, "rtl", **RESULTS["rtl"], model_sha256=model, sources_sha256=rtl)
     save(run, "synth", **RESULTS["synth"], sources_sha256=rtl)
+    save(run, "predictions", **RESULTS["predictions"], model_sha256=model)
+    save(run, "toggles", **RESULTS["toggles"], model_sha256=model, sources_sha256=rtl)
     (run.path / BIT_FILE).parent.mkdir(parents=True)
     (run.path / BIT_FILE).write_bytes(b"configuration")
     built = {"bitstream": BIT_FILE, "bitstream_sha256": file_digest(run.path / BIT_FILE), "sources_sha256": rtl}

@@ -9,7 +9,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
-from run_folders import BIT_FILE, change, complete_run, trained_run, write_network
+from run_folders import BIT_FILE, RESULTS, change, complete_run, trained_run, write_network
 
 from codegen.cli.main import main
 from codegen.digests import sources_digest
@@ -17,15 +17,20 @@ from codegen.errors import CodegenError, ExportError, FoldingError, RenderError,
 from codegen.results import (
     BitstreamResult,
     CoreResult,
+    CoreToggles,
     FoldedNode,
     FoldingResult,
     HlsSimulationResult,
     OnnxResult,
     PlacedCore,
+    PredictionsResult,
+    Raster,
     Result,
     RtlSimulationResult,
+    Sample,
     SourcesResult,
     SynthesisResult,
+    TogglesResult,
 )
 from codegen.run_folder import RunFolder
 from sca_train.config import TrainConfig, config_to_toml
@@ -39,6 +44,8 @@ CLASSES: dict[str, type[Result]] = {
     "rtl": RtlSimulationResult,
     "synth": SynthesisResult,
     "bitstream": BitstreamResult,
+    "predictions": PredictionsResult,
+    "toggles": TogglesResult,
 }
 COUNTED = {"accuracy", "shipped_accuracy", "images", "mismatches", "seconds", "images_per_second"}
 KEYS: dict[type, set[str]] = {
@@ -67,6 +74,12 @@ KEYS: dict[type, set[str]] = {
     }
     | {"ff", "bram", "dsp", "power_w", "cores", "bitstream", "bitstream_sha256", "sources_sha256"},
     PlacedCore: {"name", "lut", "ff", "bram", "dsp"},
+    PredictionsResult: {"images", "shipped", "classes", "confusion", "samples", "raster", "model_sha256"}
+    | {"test_set_sha256"},
+    Sample: {"number", "label", "decided", "png", "logits"},
+    Raster: {"layer", "number", "steps", "channels", "positions", "all_channels", "all_positions", "bits"},
+    TogglesResult: {"images", "cycles", "cores", "seconds", "model_sha256", "sources_sha256"},
+    CoreToggles: {"name", "bits", "toggles"},
 }
 """Keys of results/*.json that tools outside read."""
 
@@ -107,6 +120,8 @@ def test_later_keys_are_passed_over(tmp_path: Path) -> None:
         ("rtl", SimulationError, "make rtlsim"),
         ("synth", SynthesisError, "make synth"),
         ("bitstream", SynthesisError, "make bitstream"),
+        ("predictions", ExportError, "make export"),
+        ("toggles", SimulationError, "make rtlsim TOGGLES=4"),
     ],
 )
 def test_a_result_without_its_digest_is_to_be_made_anew(
@@ -124,6 +139,10 @@ def test_a_result_without_its_digest_is_to_be_made_anew(
     assert capsys.readouterr().err == f"error: {file} has no {missing}; run `{command} {RUN}` again\n"
 
 
+def _sample(**values: object) -> dict[str, object]:
+    return {**RESULTS["predictions"]["samples"][0], **values}
+
+
 @pytest.mark.parametrize(
     ("stage", "values", "sentence"),
     [
@@ -139,6 +158,28 @@ def test_a_result_without_its_digest_is_to_be_made_anew(
         ("folding", {"estimate": {"lut": 1}}, "has no ff in estimate"),
         ("bitstream", {"bitstream": "../../x.bit"}, "has '../../x.bit' as bitstream, which is not a plain name"),
         ("bitstream", {"impl": "vhdl"}, "has 'vhdl' as impl, which is not of its form"),
+        ("toggles", {"images": 0}, "has 0 as images, which is not of its form"),
+        ("predictions", {"confusion": [[1, 2]]}, "is damaged (it is of 1 and of 2 and of 3 classes)"),
+        ("predictions", {"confusion": []}, "is damaged (it is of 0 and of 3 classes)"),
+        ("predictions", {"confusion": [[-1, 0, 0]] * 3}, "is damaged (it counts less than no image)"),
+        ("predictions", {"classes": ["a"]}, "is damaged (it is of 1 and of 3 classes)"),
+        ("predictions", {"samples": [_sample(label=3)]}, "is damaged (an image is of a class that there is not)"),
+        ("predictions", {"samples": [_sample(decided=-1)]}, "is damaged (an image is of a class that there is not)"),
+        (
+            "predictions",
+            {"samples": [_sample(), _sample(logits=[])]},
+            "is damaged (its images have different numbers of time steps, or none)",
+        ),
+        (
+            "predictions",
+            {"samples": [_sample(png='"><b>')]},
+            "has '\"><b>' as samples[0].png, which is not a plain name",
+        ),
+        (
+            "predictions",
+            {"raster": {**RESULTS["predictions"]["raster"], "steps": 9}},
+            "is damaged (a raster of [9, 2, 3] spikes has 16 bits)",
+        ),
     ],
 )
 def test_a_wrong_field_is_one_sentence(
@@ -200,6 +241,18 @@ STALE = {
         lambda run: change(run, "bitstream", sources_sha256="0"),
         "results/bitstream.json .* to another rtl .* run `make bitstream",
     ),
+    "predictions of another model": (
+        lambda run: change(run, "predictions", model_sha256="0"),
+        "results/predictions.json .* to another model.onnx .* run `make export",
+    ),
+    "toggles of other sources": (
+        lambda run: change(run, "toggles", sources_sha256="0"),
+        "results/toggles.json .* to another rtl .* run `make rtlsim TOGGLES=4",
+    ),
+    "toggles with another model": (
+        lambda run: change(run, "toggles", model_sha256="0"),
+        "results/toggles.json .* to another model.onnx .* run `make rtlsim TOGGLES=4",
+    ),
     "another bitstream": (
         _write(BIT_FILE),
         f"results/bitstream.json .* to another {BIT_FILE} .* run `make bitstream",
@@ -254,7 +307,7 @@ def test_a_run_that_is_only_trained_or_exported_has_a_report(tmp_path: Path) -> 
     (tmp_path / "trained").mkdir()
     assert main(["report", str(trained_run(tmp_path / "trained").path)]) == 0
     run = complete_run(tmp_path)
-    for later in ("folding", "sources", "csim", "rtl", "synth", "bitstream"):
+    for later in ("folding", "sources", "csim", "rtl", "synth", "bitstream", "toggles"):
         (run.path / "results" / f"{later}.json").unlink()
     for file in (run.path / "rtl").iterdir():
         file.unlink()
