@@ -132,7 +132,7 @@ def _bars_of(rows: list[tuple[str, Any]], label: str, bound: int | None) -> Call
         axes.set_xlabel(label)
         if bound is not None:
             axes.axvline(bound, color=SECOND, linewidth=1.2)
-            axes.annotate("bound", (bound, 0), (-4, 10), textcoords="offset points", ha="right", color=SECOND)
+            axes.annotate("bound", (bound, 0), (-4, 10), textcoords="offset points", ha="right")
 
     return draw
 

@@ -3,8 +3,8 @@
 A toggle is one bit of one signal that changes at a clock edge. Counted are the signals of each core's instance and of
 the modules in it, but for those of the arithmetic inside (``codegen.verify.rtlsim.UNCOUNTED``), whose inputs and
 results are signals of the core around it. Verilator has names, not nets: signals of one core of which every bit toggled
-equally often are taken as one net under several names, and are counted once. Clocks, which change twice in each cycle, are not
-counted. It is the activity of the RTL as it is written, before synthesis, and no energy.
+equally often are taken as one net under several names, and are counted once. Clocks, which change twice in each cycle,
+are not counted. It is the activity of the RTL as it is written, before synthesis, and no energy.
 """
 
 from __future__ import annotations

@@ -53,7 +53,15 @@ def test_every_command_takes_the_run(asked, command: str) -> None:
     assert asked(command, "RUN=zoo/it's a run")[:4] == ["-m", module, command, "runs/zoo/it's a run"]
 
 
+def test_runs_to_compare_arrive_one_by_one(asked) -> None:
+    wanted = ["-m", "codegen", "compare", "--", "mini", "zoo/cnn-board", "it's", "$HOME", "$(id)"]
+    assert asked("compare", "RUNS=mini zoo/cnn-board it's $HOME $(id)") == wanted
+    assert asked("compare", "RUN=it's one") == ["-m", "codegen", "compare", "runs/it's one"]
+
+
 def test_options_of_stages_have_variables(asked) -> None:
+    assert asked("rtlsim", "TOGGLES=4")[-2:] == ["--toggles", "4"]
+    assert asked("report", "DATA=x.tar")[-2:] == ["--data", "x.tar"]
     assert asked("hls", "FIFO_DEPTHS=measured")[-2:] == ["--fifo-depths", "measured"]
     given = asked("train", "INIT=zoo/x", "TEACHER=runs/y")
     assert given[given.index("--teacher") :][:4] == ["--teacher", "runs/y", "--init", "zoo/x"]

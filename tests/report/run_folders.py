@@ -73,12 +73,14 @@ RESULTS["predictions"] = {
         {"number": 9, "label": 1, "decided": 0, "png": PNG, "logits": [[4, 3, 1], [9, 8, 1]]},
     ],
     "raster": {"layer": "conv2", "number": 4, "steps": 2, "channels": 2, "positions": 3, "all_channels": 7,
-               "all_positions": 3, "bits": base64.b64encode(np.packbits([1, 0, 0, 0, 1, 1, 0, 0, 0, 1, 0, 0])).decode()},
+               "all_positions": 3,
+               "bits": base64.b64encode(np.packbits([1, 0, 0, 0, 1, 1, 0, 0, 0, 1, 0, 0])).decode()},
     "test_set_sha256": "5",
 }  # fmt: skip
 RESULTS["toggles"] = {
     "images": 4, "cycles": 10000, "seconds": 0.5,
-    "cores": [{"name": "SpikingMVAU_rtl_0", "bits": 50, "toggles": 5002}, {"name": "SpikingMVAU_rtl_1", "bits": 9, "toggles": 6}],
+    "cores": [{"name": "SpikingMVAU_rtl_0", "bits": 50, "toggles": 5002},
+              {"name": "SpikingMVAU_rtl_1", "bits": 9, "toggles": 6}],
 }  # fmt: skip
 BIT_FILE = "bitstream/Pynq-Z2-dma-rtl/spikefold.bit"
 STREAM = Stream(lanes=1, element_bits=4, signed=False, words=16)
