@@ -13,6 +13,9 @@ from codegen.zoo import ZOO, open_run
 from sca_train.records import RecordError, read_record
 
 REPORT_FILE = "report.json"
+CIFAR10_CLASSES = frozenset(("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"))
+_FOLDER = "folder"
+_TOLD_CLASSES = 3
 
 
 @dataclass(frozen=True)
@@ -77,12 +80,16 @@ class ReportRecord:
     cycles: _Cycles
     resources: _Resources
     energy: _Energy
+    classes: tuple[str, ...] | None
     made_of: dict[str, str]
 
 
 @dataclass(frozen=True)
 class ComparedRun:
-    """One row. ``accuracy``: of the integer network on the whole test set, 0..1. None is what was not measured."""
+    """One row. ``accuracy``: of the integer network on the whole test set, 0..1. None is what was not measured.
+
+    ``dataset``: runs of the same one are compared; of folders of images, it has their classes.
+    """
 
     name: str
     model: str
@@ -176,7 +183,7 @@ def read_run(run: RunFolder) -> ComparedRun:
     return ComparedRun(
         name=run.name,
         model=report.model,
-        dataset=report.dataset,
+        dataset=_dataset(report),
         ratio=report.ratio,
         timesteps=report.timesteps,
         weight_bits=report.weight_bits,
@@ -197,6 +204,18 @@ def read_run(run: RunFolder) -> ComparedRun:
         fits=used.fits,
         csim_mismatches=report.mismatches.csim,
         rtl_mismatches=report.mismatches.rtl,
+    )
+
+
+def _dataset(report: ReportRecord) -> str:
+    """The data set; a folder of images is that of its classes, since its path says nothing of another machine's."""
+    if report.dataset != _FOLDER or not report.classes:
+        return report.dataset
+    if set(report.classes) == CIFAR10_CLASSES:
+        return "cifar10"
+    first = ", ".join(report.classes[:_TOLD_CLASSES])
+    return (
+        f"{_FOLDER} of {len(report.classes)} classes ({first}{', ...' if len(report.classes) > _TOLD_CLASSES else ''})"
     )
 
 

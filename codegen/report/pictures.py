@@ -19,7 +19,7 @@ MOST_LINES = 5
 """Classes that the chart of an image shows: those with the largest logits, and the label."""
 MOST_CLASSES_IN_TABLE = 20
 MOST_CONFUSED = 10
-_WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 260, 140, 6, 84, 10, 30
+_WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 290, 150, 6, 112, 10, 30
 _LABEL_GAP = 12
 _INK = (47, 127, 184)
 """Reads on light and dark paper."""

@@ -161,7 +161,7 @@ def _accuracy(axes: Axes, report: Report) -> None:
             axes.barh(row, value, color=MUTED if stage == "float" else ACCENT, height=0.65)
             axes.text(value + 0.01, row, f"{value:.4f} on {report.images[stage]:,} images", va="center")
     axes.set_yticks(range(len(STAGES)), list(STAGES))
-    axes.invert_yaxis()
+    axes.set_ylim(len(STAGES) - 0.5, -0.5)
     axes.set_xlim(0, 1.4)
     axes.set_xticks([0, 0.2, 0.4, 0.6, 0.8, 1.0])
     axes.set_xlabel("test accuracy")

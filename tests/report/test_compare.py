@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from run_folders import change, complete_run, trained_run
 
 from codegen.cli.main import main
 from codegen.report.compare import compare_runs
-from codegen.report.comparison import PUBLISHED, find_run, front_of
+from codegen.report.comparison import CIFAR10_CLASSES, PUBLISHED, find_run, front_of, read_run
 from codegen.report.stage import write_report
 from codegen.run_folder import RunFolder
 from sca_train.command_line import USER_ERROR
@@ -31,13 +32,21 @@ def _reported(folder: Path, name: str, accuracy: float = 0.96, lut: int = 4200, 
     return run
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three runs with reports in runs/."""
+    folder = tmp_path_factory.mktemp("made")
+    _reported(folder, "small", accuracy=0.90, lut=1000, interval=2500)
+    _reported(folder, "beaten", accuracy=0.89, lut=1500, interval=2400)
+    _reported(folder, "a $large_1$ <one>", accuracy=0.97, lut=9000, interval=900)
+    return folder / "runs"
+
+
 @pytest.fixture
-def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Three runs in runs/, the working folder above it."""
+def runs(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of them, the working folder above it."""
+    shutil.copytree(made, tmp_path / "runs")
     monkeypatch.chdir(tmp_path)
-    _reported(tmp_path, "small", accuracy=0.90, lut=1000, interval=2500)
-    _reported(tmp_path, "beaten", accuracy=0.89, lut=1500, interval=2400)
-    _reported(tmp_path, "a $large_1$ <one>", accuracy=0.97, lut=9000, interval=900)
     return tmp_path / "runs"
 
 
@@ -101,6 +110,22 @@ def test_published_networks_are_named_as_such(runs: Path, tmp_path: Path) -> Non
     assert "None of these was measured here" in text and "FINN CNV-w2a2 (published)" in text
     content = json.loads((tmp_path / "out" / "compare.json").read_text())
     assert {name for front in content["fronts"] for name in front["runs"]} == {"small", "beaten"}
+
+
+@pytest.mark.parametrize(
+    ("classes", "dataset"),
+    [
+        (None, "folder"),
+        (["cat", "dog"], "folder of 2 classes (cat, dog)"),
+        (["a", "b", "c", "d"], "folder of 4 classes (a, b, c, ...)"),
+        (sorted(CIFAR10_CLASSES), "cifar10"),
+    ],
+)
+def test_folders_of_images_are_the_same_where_their_classes_are(
+    runs: Path, classes: list[str] | None, dataset: str
+) -> None:
+    _edit(dataset="folder", classes=classes)(runs / "small")
+    assert read_run(find_run(Path("small"))).dataset == dataset
 
 
 def _edit(**values: object) -> Callable[[Path], None]:
