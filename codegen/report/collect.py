@@ -236,7 +236,7 @@ def collect(run: RunFolder, data: Path | None = None) -> Measured:
         bitstream=_bitstream(results.bitstream, results.synth),
         classes=(predictions.classes or None) if predictions else None,
         confusion=predictions.confusion if predictions else None,
-        energy=estimate_energy(metrics.synops.compact, metrics.first_layer_macs),
+        energy=estimate_energy(metrics.synops.compact if metrics.synops else None, metrics.first_layer_macs),
         toggles=_toggles(results.toggles),
         made_of=origins(run),
     )

@@ -72,8 +72,8 @@ class ReportRecord:
     ratio: float
     timesteps: int
     weight_bits: int
-    params: _Reduction
-    synops: _Reduction
+    params: _Reduction | None
+    synops: _Reduction | None
     accuracy: _Accuracy
     images: _Images
     mismatches: _Mismatches
@@ -99,8 +99,8 @@ class ComparedRun:
     weight_bits: int
     accuracy: float | None
     images: int | None
-    params: float
-    synops: float
+    params: float | None
+    synops: float | None
     energy_nj: float | None
     cycles: int | None
     latency: int | None
@@ -189,8 +189,8 @@ def read_run(run: RunFolder) -> ComparedRun:
         weight_bits=report.weight_bits,
         accuracy=report.accuracy.onnx,
         images=report.images.onnx,
-        params=report.params.compact,
-        synops=report.synops.compact,
+        params=report.params.compact if report.params else None,
+        synops=report.synops.compact if report.synops else None,
         energy_nj=report.energy.nj,
         cycles=cycles.interval,
         latency=cycles.latency,

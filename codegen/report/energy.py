@@ -30,21 +30,21 @@ class Energy:
     source: str
     ac_pj: float
     mac_pj: float
-    synops: float
+    synops: float | None
     macs: int | None
     nj: float | None
     float32_nj: float | None
 
 
-def estimate_energy(synops: float, macs: int | None) -> Energy:
+def estimate_energy(synops: float | None, macs: int | None) -> Energy:
     """The energy of so many accumulations and multiply-accumulates."""
     integer, floats = (ADD_INT32, MULTIPLY_INT8 + ADD_INT32), (ADD_FLOAT32, MULTIPLY_FLOAT32 + ADD_FLOAT32)
     ac, mac = (round(energy, 6) for energy in integer)
     return Energy(SOURCE, ac, mac, synops, macs, _energy(synops, macs, integer), _energy(synops, macs, floats))
 
 
-def _energy(synops: float, macs: int | None, picojoules: tuple[float, float]) -> float | None:
-    if macs is None:
+def _energy(synops: float | None, macs: int | None, picojoules: tuple[float, float]) -> float | None:
+    if macs is None or synops is None:
         return None
     ac, mac = picojoules
     return (synops * ac + macs * mac) * _NANO

@@ -186,6 +186,13 @@ def test_a_report_is_kept_without_its_run(runs: Path, tmp_path: Path) -> None:
     assert main(["compare", "alone", "small", "--out", str(tmp_path / "out")]) == 0
 
 
+def test_a_network_of_which_nobody_counted_operations_has_a_row(runs: Path, tmp_path: Path) -> None:
+    energy = {"nj": None, "float32_nj": None}
+    _edit(params=None, synops=None, energy=energy, classes=None)(runs / "small")
+    text = compare_runs([runs / "small"], tmp_path / "out").read_text()
+    assert text.count("not measured") == 3
+
+
 def test_no_such_run(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["compare", "none"]) == USER_ERROR
     assert "there is neither a run folder none nor runs/none" in capsys.readouterr().err

@@ -111,6 +111,7 @@ def test_energy_is_counts_times_picojoules() -> None:
     assert estimate_energy(1000.0, 100).float32_nj == pytest.approx((1000 * 0.9 + 100 * (3.7 + 0.9)) / 1000)
     unknown = estimate_energy(1000.0, None)
     assert (unknown.nj, unknown.float32_nj, unknown.synops) == (None, None, 1000.0)
+    assert estimate_energy(None, 100).nj is None
 
 
 def test_a_core_that_multiplies_has_a_rate() -> None:
