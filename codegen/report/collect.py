@@ -267,7 +267,7 @@ def _with_predictions(run: RunFolder, results: Results, data: Path | None) -> tu
         return results, ""
 
     try:
-        predictions = measure_run(run, data)
+        predictions = measure_run(run, data, results.predictions)
     except (TrainError, ZooError) as error:
         if data is not None:
             raise

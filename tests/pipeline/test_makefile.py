@@ -108,7 +108,7 @@ def test_the_demo_names_the_kept_network(asked) -> None:
         check=True,
     ).stdout
     assert "--target-cycles '9'" in dry and "--lut-share" not in dry
-    assert dry.count('--data "$DATA_PATH"') == 2
+    assert dry.count('--data "$DATA_PATH"') == 3, "csim, rtlsim and report"
 
 
 @pytest.mark.parametrize("command", ["train", "sweep"])

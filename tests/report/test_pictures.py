@@ -188,7 +188,7 @@ def test_a_report_measures_what_no_stage_has(tmp_path: Path, monkeypatch: pytest
     run = complete_run(tmp_path)
     found = load_results(run).predictions
     (run.path / "results" / "predictions.json").unlink()
-    monkeypatch.setattr(predictions, "measure_run", lambda run, data: found)
+    monkeypatch.setattr(predictions, "measure_run", lambda run, data, kept: found)
     write_report(run)
     assert load_results(run).predictions == found
 
