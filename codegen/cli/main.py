@@ -25,7 +25,11 @@ CLASSIFIERS = ("onnx", "csim", "rtl")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns 0, 1 (results differ from ONNX Runtime), 2 (bad input) 130 (interrupted) or
     141 (nobody reads what it prints)."""
-    options = _parser().parse_args(arguments)
+    return execute(_parser().parse_args(arguments))
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Run the command that was parsed; the exit code, as ``main``."""
     return guarded(lambda: EXIT_OK if options.command(options) else EXIT_MISMATCH, (CodegenError, TrainError))
 
 
@@ -33,6 +37,15 @@ def _parser() -> argparse.ArgumentParser:
     parser = Parser(prog="python -m codegen", description="From a trained compact network to FPGA sources and figures.")
     parser.add_argument("--version", action="version", version=f"spikefold {_version()}")
     stages = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    add_commands(stages)
+    return parser
+
+
+_Stages = argparse._SubParsersAction  # argparse has no public name for what add_subparsers returns
+
+
+def add_commands(stages: _Stages) -> None:
+    """Add every command of this package to a parser's commands; ``execute`` runs what is parsed."""
     _add_export(stages)
     _add_hls(stages)
     _add_simulate(stages)
@@ -42,10 +55,6 @@ def _parser() -> argparse.ArgumentParser:
     _add_synth(stages)
     _add_report(stages)
     _add_lint(stages)
-    return parser
-
-
-_Stages = argparse._SubParsersAction  # argparse has no public name for what add_subparsers returns
 
 
 def _add_export(stages: _Stages) -> None:

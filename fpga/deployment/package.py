@@ -33,6 +33,7 @@ from fpga.deployment.notebook import NOTEBOOK_FILE, notebook
 from fpga.deployment.texts import licences, no_bitstream, readme
 from fpga.errors import BuildError
 from sca_train.files import write_bytes
+from sca_train.shipped import shipped
 
 PACKAGES = "package"
 GOLDEN_FILE = "golden.npz"
@@ -40,7 +41,7 @@ GOLDEN_IMAGES = 100
 """Enough to see a wrong bit, and seconds on the slowest wire."""
 CLASS_NAMES_FILE = "class_names.txt"
 PLACEHOLDER_FILE = "no-bitstream.txt"
-_LICENCE = Path(__file__).parents[2] / "LICENSE"
+_LICENCE = shipped("LICENSE")
 
 
 @dataclass(frozen=True)
