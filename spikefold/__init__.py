@@ -68,14 +68,14 @@ if TYPE_CHECKING:
         synthesise,
         train,
     )
-    from spikefold.doctor import Check, Diagnosis, doctor
+    from spikefold.diagnosis import Check, Diagnosis, doctor
 
 _PLACES = {
     "spikefold.api": (
         "Logits", "ReportFiles", "TrainedRun",
         "csim", "export", "generate", "report", "rtlsim", "simulate", "synthesise", "train",
     ),
-    "spikefold.doctor": ("Check", "Diagnosis", "doctor"),
+    "spikefold.diagnosis": ("Check", "Diagnosis", "doctor"),
     "codegen.errors": (
         "CodegenError", "DeadlockError", "ExportError", "FoldingError", "MappingError", "ModelError", "RenderError",
         "RunFolderError", "SimulationError", "SynthesisError", "UnknownBoardError", "ZooError",

@@ -59,8 +59,8 @@ def _add_doctor(stages: Any) -> None:
 
 
 def _doctor(options: argparse.Namespace) -> int:
-    from spikefold.doctor import doctor
-    from spikefold.doctor.page import as_json, as_text
+    from spikefold.diagnosis import doctor
+    from spikefold.diagnosis.page import as_json, as_text
 
     def check() -> int:
         found = doctor()

@@ -10,10 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 from sca_train.telling import ProgressCallback
 from spikefold import __version__
-from spikefold.doctor.check import Check, Diagnosis
-from spikefold.doctor.machine import machine_checks
-from spikefold.doctor.packages import package_checks
-from spikefold.doctor.programs import program_checks
+from spikefold.diagnosis.check import Check, Diagnosis
+from spikefold.diagnosis.machine import machine_checks
+from spikefold.diagnosis.packages import package_checks
+from spikefold.diagnosis.programs import program_checks
 
 __all__ = ["Check", "Diagnosis", "doctor"]
 

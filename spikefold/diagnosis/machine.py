@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from sca_train.files import cache_folder
-from spikefold.doctor.check import Check
+from spikefold.diagnosis.check import Check
 
 GIB = 1 << 30
 LEAST_MEMORY = 4 * GIB

@@ -10,7 +10,7 @@ from importlib import metadata
 from typing import Any
 
 from sca_train.shipped import ROOT, is_installed
-from spikefold.doctor.check import Check
+from spikefold.diagnosis.check import Check
 
 _REQUIREMENT = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)\s*(?P<versions>[^;]*)(?P<marker>;.*)?$")
 _PURPOSES = {

@@ -15,7 +15,7 @@ from codegen.errors import SimulationError
 from codegen.verify.verilator import verilator_command, verilator_program
 from fpga.build.tools import ECP5_TOOLS, LOADERS, VITIS_HLS, VIVADO, Tool, find_program, version_of
 from fpga.errors import BuildError
-from spikefold.doctor.check import Check, State
+from spikefold.diagnosis.check import Check, State
 
 _SECONDS = 180
 """Yosys and nextpnr are WebAssembly: the first call on a machine compiles them."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 
 from sca_train.command_line import one_line
-from spikefold.doctor.check import Check, Diagnosis
+from spikefold.diagnosis.check import Check, Diagnosis
 
 
 def as_json(found: Diagnosis) -> str:
