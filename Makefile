@@ -22,6 +22,8 @@ endef
 given = '$(subst $(newline), ,$(subst ','\'',$(call verbatim,$(1))))'
 
 BIN     := $(VENV)/bin
+# Sentences name targets then, and not the commands that these call.
+export SPIKEFOLD_CALLER := make
 # Names of files may hold spaces and quotes: recipes take them from the environment, where no shell reads them.
 export RUN_DIR    := runs/$(call verbatim,RUN)
 export IMAGE_FILE := $(call verbatim,IMAGE)

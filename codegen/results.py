@@ -64,7 +64,7 @@ class Result:
         try:
             return read_record(cls, file)
         except RecordError as error:
-            raise cls.ERROR(f"{error}; run `{cls.COMMAND} {run.make_option}` again") from None
+            raise cls.ERROR(f"{error}; run `{run.command(cls.COMMAND)}` again") from None
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class OnnxResult(Result):
     """
 
     STAGE = "onnx"
-    COMMAND = "make export"
+    COMMAND = "export"
     ERROR = ExportError
 
     accuracy: float | None
@@ -113,7 +113,7 @@ class FoldingResult(Result):
     """The folding of model.onnx that graph.onnx holds: cycles a frame of its slowest node (``bound``), estimates."""
 
     STAGE = "folding"
-    COMMAND = "make hls"
+    COMMAND = "hls"
     ERROR = FoldingError
 
     target_cycles: int | None
@@ -129,7 +129,7 @@ class SourcesResult(Result):
     """Which graph hls/ and rtl/ were rendered from, and what they held then."""
 
     STAGE = "sources"
-    COMMAND = "make hls"
+    COMMAND = "hls"
     ERROR = RenderError
 
     graph_sha256: str
@@ -161,7 +161,7 @@ class HlsSimulationResult(SimulationResult):
     """The C simulation; ``trips``: by node, trips of its II=1 loops for one image."""
 
     STAGE = "csim"
-    COMMAND = "make csim"
+    COMMAND = "csim"
 
     trips: dict[str, int]
 
@@ -171,7 +171,7 @@ class RtlSimulationResult(SimulationResult):
     """The RTL simulation, in clock cycles; a run with random stalls is kept apart, since it measures no interval."""
 
     STAGE = "rtl"
-    COMMAND = "make rtlsim"
+    COMMAND = "rtlsim"
 
     latency: int
     interval: int | None
@@ -218,7 +218,7 @@ class SynthesisResult(Result):
     """All nodes of an accelerator on one board; what connects it to the processor (DMA, interconnect) is left out."""
 
     STAGE = "synth"
-    COMMAND = "make synth"
+    COMMAND = "synth"
     ERROR = SynthesisError
 
     tool: str
@@ -261,7 +261,7 @@ class BitstreamResult(Result):
     """
 
     STAGE = "bitstream"
-    COMMAND = "make bitstream"
+    COMMAND = "bitstream"
     ERROR = SynthesisError
 
     tool: str

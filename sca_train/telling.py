@@ -8,13 +8,15 @@ The listener is a context variable: of several threads each has its own, and one
 
 from __future__ import annotations
 
+import shlex
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TypeVar
+from pathlib import Path
+from typing import Literal, TypeVar
 
 ProgressCallback = Callable[[str, int, int, str], None]
 """Called with what runs, how many units of it are done, of how many (0: not known), and what a unit is."""
@@ -33,6 +35,8 @@ class Listener:
     say: SayCallback | None = None
 
 
+Caller = Literal["make", "spikefold"]
+_CALLER: ContextVar[Caller] = ContextVar("spikefold_caller", default="make")
 _LISTENER: ContextVar[Listener | None] = ContextVar("spikefold_listener", default=None)
 
 
@@ -46,9 +50,33 @@ def listening(progress: ProgressCallback | None = None, say: SayCallback | None 
     """While inside, ``progress`` and ``say`` are told what the terminal would be, and the terminal nothing."""
     token = _LISTENER.set(Listener(progress, say))
     try:
-        yield
+        with commands_of("spikefold"):
+            yield
     finally:
         _LISTENER.reset(token)
+
+
+@contextmanager
+def commands_of(caller: Caller) -> Iterator[None]:
+    """While inside, sentences that name a command name make's target, or the command of spikefold."""
+    token = _CALLER.set(caller)
+    try:
+        yield
+    finally:
+        _CALLER.reset(token)
+
+
+def command_for(target: str, run: Path, name: str, **options: str) -> str:
+    """How a user runs a stage, as a sentence names it: a target of make, or a command of spikefold.
+
+    ``name``: what make calls the run, quoted. ``options``: by make's names, such as BOARD.
+    """
+    given = {key: shlex.quote(value) for key, value in options.items()}
+    if _CALLER.get() == "make":
+        return " ".join((f"make {target} RUN={name}", *(f"{key}={value}" for key, value in given.items())))
+    place = f"{'--run ' if target == 'train' else ''}{shlex.quote(str(run))}"
+    flags = (f"--{key.lower().replace('_', '-')} {value}" for key, value in given.items())
+    return " ".join((f"spikefold {target} {place}", *flags))
 
 
 def say(text: str, flush: bool = False) -> None:

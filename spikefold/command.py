@@ -7,6 +7,7 @@ does.
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,9 +16,12 @@ import fpga.__main__
 import sca_train.cli
 from sca_train.command_line import Parser, guarded
 from sca_train.errors import SpikefoldError
+from sca_train.telling import commands_of
 from spikefold import __version__
 from spikefold.completion import SHELLS, complete_here, shell_code
 
+CALLER_VARIABLE = "SPIKEFOLD_CALLER"
+"""``make`` in a recipe of the Makefile, so that sentences name targets."""
 DESCRIPTION = (
     "From training a deep spiking neural network to an FPGA accelerator. Each command reads and writes one run folder, "
     "runs/NAME; `spikefold COMMAND --help` says more."
@@ -31,7 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = made.parse_args(arguments)
     execute: Callable[[argparse.Namespace], int] = options.execute
     del options.execute
-    return execute(options)
+    with commands_of("make" if os.environ.get(CALLER_VARIABLE) == "make" else "spikefold"):
+        return execute(options)
 
 
 def parser() -> argparse.ArgumentParser:

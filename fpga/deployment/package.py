@@ -101,7 +101,7 @@ def _loaded(run: RunFolder, board: Board, result: BitstreamResult | None) -> _Lo
     if result.shell != shell:
         raise BuildError(
             f"the bitstream of {run.name} for {board.name} has the shell {result.shell}, and the driver is for "
-            f"{shell}; run `make bitstream {run.make_option} BOARD={board.name} SHELL_FLOW={shell}` again"
+            f"{shell}; run `{run.command('bitstream', BOARD=board.name, SHELL_FLOW=shell)}` again"
         )
     bitstream = run.path / result.bitstream
     if shell == "uart":
@@ -110,7 +110,7 @@ def _loaded(run: RunFolder, board: Board, result: BitstreamResult | None) -> _Lo
     if not description.is_file():
         raise BuildError(
             f"{description} is missing, which PYNQ reads beside the bitstream; "
-            f"run `make bitstream {run.make_option} BOARD={board.name}` again"
+            f"run `{run.command('bitstream', BOARD=board.name)}` again"
         )
     return _Loaded(shell, result.clock_mhz, (bitstream, description))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,9 @@ import pytest
 import codegen.cli.main
 import fpga.__main__
 import sca_train.cli
-from spikefold.command import main, parser
+from codegen.run_folder import RunFolder
+from sca_train.telling import commands_of
+from spikefold.command import CALLER_VARIABLE, main, parser
 
 ROOT = Path(__file__).parents[2]
 ONLY_MAKE = {"help", "install", "demo", "demo-cifar", "test", "lint", "bench", "clean", "docs"}
@@ -99,3 +102,27 @@ def test_it_says_its_version(capsys) -> None:
         main(["--version"])
     assert stop.value.code == 0
     assert re.fullmatch(r"spikefold \d+\.\d+\.\d+\n", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(
+    ("caller", "command"), [("", "spikefold train --run runs/none"), ("make", "make train RUN=none")]
+)
+def test_sentences_name_the_commands_of_whoever_calls(
+    caller: str, command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(CALLER_VARIABLE, caller)
+    assert main(["export", "runs/none"]) == 2
+    assert f"run `{command}` first" in capsys.readouterr().err
+    assert codegen.cli.main.main(["export", "runs/none"]) == 2
+    assert "run `make train RUN=none` first" in capsys.readouterr().err, "its own program goes on as ever"
+
+
+def test_options_of_a_command_are_those_it_takes() -> None:
+    made = RunFolder(Path("runs/my run"))
+    options = {"BOARD": "ULX3S-85F", "SHELL_FLOW": "uart"}
+    assert made.command("bitstream", **options) == "make bitstream RUN='my run' BOARD=ULX3S-85F SHELL_FLOW=uart"
+    with commands_of("spikefold"):
+        said = made.command("bitstream", **options)
+    assert said == "spikefold bitstream 'runs/my run' --board ULX3S-85F --shell-flow uart"
+    assert parser().parse_args(shlex.split(said)[1:]).shell_flow == "uart"
