@@ -1,7 +1,8 @@
-"""Where the files lie that come along: configs/ and zoo/ of a checkout, or their copies in an installed package."""
+"""What comes along with the code: configs/ and zoo/ of a checkout or their copies in a wheel, and the version."""
 
 from __future__ import annotations
 
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -13,6 +14,14 @@ INSTALLED = ROOT / "spikefold" / "shipped"
 def is_installed() -> bool:
     """Whether this is an installed package and no checkout."""
     return INSTALLED.is_dir()
+
+
+def project_version() -> str:
+    """The version of the installed project, which an editable installation has too."""
+    try:
+        return version("spikefold")
+    except PackageNotFoundError:
+        return "(not installed)"
 
 
 def shipped(name: str) -> Path:

@@ -25,10 +25,11 @@ system's own errors (``OSError``, ``MemoryError``) pass through.
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    __version__: str
+
     from codegen.errors import (
         CodegenError,
         DeadlockError,
@@ -133,16 +134,9 @@ __all__ = [
 ]
 
 
-def _version() -> str:
-    try:
-        return version("spikefold")
-    except PackageNotFoundError:
-        return "0+unknown"
-
-
 def __getattr__(name: str) -> Any:
     if name == "__version__":
-        return _version()
+        return import_module("sca_train.shipped").project_version()
     if name == "Error":
         return import_module("sca_train.errors").SpikefoldError
     module = _MODULE_OF.get(name)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from codegen.cli import commands
@@ -12,6 +11,7 @@ from codegen.dialect import MAX_FRAC_BITS
 from codegen.errors import CodegenError
 from sca_train.command_line import Parser, guarded
 from sca_train.errors import TrainError
+from sca_train.shipped import project_version
 
 EXIT_OK = 0
 EXIT_MISMATCH = 1
@@ -35,7 +35,7 @@ def execute(options: argparse.Namespace) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(prog="python -m codegen", description="From a trained compact network to FPGA sources and figures.")
-    parser.add_argument("--version", action="version", version=f"spikefold {_version()}")
+    parser.add_argument("--version", action="version", version=f"spikefold {project_version()}")
     stages = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     add_commands(stages)
     return parser
@@ -205,10 +205,3 @@ def _share(text: str) -> float:
     if not 0 <= value < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number in [0, 1)")
     return value
-
-
-def _version() -> str:
-    try:
-        return version("spikefold")
-    except PackageNotFoundError:
-        return "(not installed)"
