@@ -22,6 +22,8 @@ endef
 given = '$(subst $(newline), ,$(subst ','\'',$(call verbatim,$(1))))'
 
 BIN     := $(VENV)/bin
+# Sentences name targets then, and not the commands that these call.
+export SPIKEFOLD_CALLER := make
 # Names of files may hold spaces and quotes: recipes take them from the environment, where no shell reads them.
 export RUN_DIR    := runs/$(call verbatim,RUN)
 export IMAGE_FILE := $(call verbatim,IMAGE)
@@ -45,7 +47,7 @@ TRAIN_OPTIONS = $(if $(PRESET),--config configs/$(call given,MODEL).toml,--model
 	$(call option,--teacher,TEACHER) $(call option,--init,INIT) \
 	$(TRAIN_ARGS)
 # Several processes (one a GPU, or some on CPUs) train one network together.
-TRAINER = $(BIN)/$(if $(PROCESSES),torchrun --standalone --nproc-per-node $(call given,PROCESSES),python) -m sca_train
+TRAINER = $(BIN)/$(if $(PROCESSES),torchrun --standalone --nproc-per-node $(call given,PROCESSES),python) -m spikefold train
 SWEEP_OPTIONS = $(call option,--ratios,RATIOS) $(call option,--seeds,SEEDS) \
 	$(call option,--structures,STRUCTURES) $(call option,--scores,SCORES)
 # What `make figures` reads: the sweep of that name where there is one, else the run itself.
@@ -62,7 +64,7 @@ KEPT_STAYS = case "$$RUN_DIR" in runs/zoo/*) \
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo demo-cifar test lint train sweep figures export hls csim rtlsim synth report compare classify \
-	bitstream package deploy bench clean
+	bitstream package deploy bench doctor clean
 
 help: ## this list
 	@echo "spikefold: deep spiking networks from training to an FPGA"
@@ -149,52 +151,55 @@ train: $(VENV)/.installed ## quantization-aware training with activity pruning -
 
 sweep: $(VENV)/.installed ## one training for each of RATIOS, SEEDS, STRUCTURES and SCORES, in runs/<RUN>-sweep
 	@$(KEPT_STAYS)
-	@$(BIN)/python -m sca_train.sweep $(TRAIN_OPTIONS) $(SWEEP_OPTIONS) --out "$$RUN_DIR-sweep"
+	@$(BIN)/python -m spikefold sweep $(TRAIN_OPTIONS) $(SWEEP_OPTIONS) --out "$$RUN_DIR-sweep"
 
 figures: $(VENV)/.installed ## the paper's figures and table of a sweep or a run, in runs/<RUN>-figures
-	@$(BIN)/python -m sca_train.figures $(RUNS) --out "$$RUN_DIR-figures"
+	@$(BIN)/python -m spikefold figures $(RUNS) --out "$$RUN_DIR-figures"
 
 export: $(VENV)/.installed ## integer network -> model.onnx, accuracy on the whole test set
-	@$(BIN)/python -m codegen export "$$RUN_DIR" $(DATA_OPTION)
+	@$(BIN)/python -m spikefold export "$$RUN_DIR" $(DATA_OPTION)
 
 hls: $(VENV)/.installed ## FINN graph, folding, HLS C++ and RTL sources
-	@$(BIN)/python -m codegen hls "$$RUN_DIR" $(HLS_OPTIONS)
+	@$(BIN)/python -m spikefold hls "$$RUN_DIR" $(HLS_OPTIONS)
 
 csim: $(VENV)/.installed ## the HLS C++ on the whole test set
-	@$(BIN)/python -m codegen csim "$$RUN_DIR" $(call option,--images,IMAGES) $(DATA_OPTION)
+	@$(BIN)/python -m spikefold csim "$$RUN_DIR" $(call option,--images,IMAGES) $(DATA_OPTION)
 
 rtlsim: $(VENV)/.installed ## the whole accelerator in Verilator: exactness, latency, interval
-	@$(BIN)/python -m codegen rtlsim "$$RUN_DIR" $(call option,--images,IMAGES) $(DATA_OPTION) \
+	@$(BIN)/python -m spikefold rtlsim "$$RUN_DIR" $(call option,--images,IMAGES) $(DATA_OPTION) \
 		$(call option,--toggles,TOGGLES) $(RTLSIM_ARGS)
 
 synth: $(VENV)/.installed ## Yosys resources per core against the board's budget
-	@$(BIN)/python -m codegen synth "$$RUN_DIR" --board $(call given,BOARD)
+	@$(BIN)/python -m spikefold synth "$$RUN_DIR" --board $(call given,BOARD)
 
 report: $(VENV)/.installed ## report.json and report.html
-	@$(BIN)/python -m codegen report "$$RUN_DIR" $(DATA_OPTION)
+	@$(BIN)/python -m spikefold report "$$RUN_DIR" $(DATA_OPTION)
 
 compare: $(VENV)/.installed ## the reports of several runs on one page: RUNS="mini zoo/cnn-board", in runs/compare
-	@$(BIN)/python -m codegen compare $(COMPARED)
+	@$(BIN)/python -m spikefold compare $(COMPARED)
 
 classify: $(VENV)/.installed ## class names and counts of one picture: RUN=... IMAGE=cat.png BACKEND=onnx
-	@$(BIN)/python -m codegen classify "$$RUN_DIR" --image="$$IMAGE_FILE" --backend $(call given,BACKEND)
+	@$(BIN)/python -m spikefold classify "$$RUN_DIR" --image="$$IMAGE_FILE" --backend $(call given,BACKEND)
 
 bitstream: $(VENV)/.installed ## bitstream: ECP5 boards with the open tools installed here, PYNQ boards with Vivado
-	@$(BIN)/python -m fpga bitstream "$$RUN_DIR" --board $(call given,BOARD) --impl $(call given,IMPL) \
+	@$(BIN)/python -m spikefold bitstream "$$RUN_DIR" --board $(call given,BOARD) --impl $(call given,IMPL) \
 		$(call option,--shell-flow,SHELL_FLOW) $(call flag,--dry-run,DRYRUN) $(call flag,--show,SHOW) $(call flag,--restart,RESTART)
 
 package: $(VENV)/.installed ## one zip for the board: bitstream, driver, golden vectors, notebook
-	@$(BIN)/python -m fpga package "$$RUN_DIR" --board $(call given,BOARD) $(DATA_OPTION)
+	@$(BIN)/python -m spikefold package "$$RUN_DIR" --board $(call given,BOARD) $(DATA_OPTION)
 
 # HOST and PORT count on the command line only: some shells and compilers have them in the environment.
 deploy: $(VENV)/.installed ## package, copy to the board (HOST=user@board), install, self-test
-	@$(BIN)/python -m fpga deploy "$$RUN_DIR" --board $(call given,BOARD) $(DATA_OPTION) \
+	@$(BIN)/python -m spikefold deploy "$$RUN_DIR" --board $(call given,BOARD) $(DATA_OPTION) \
 		$(if $(filter command,$(firstword $(origin HOST))),$(call option,--host,HOST)) \
 		$(if $(filter command,$(firstword $(origin PORT))),$(call option,--port,PORT))
 
 bench: $(VENV)/.installed ## the figures of docs/benchmarks.md, and the slow tests
 	@$(BIN)/python -m bench $(BENCH)
 	@$(if $(BENCH),,$(BIN)/python -m pytest -m slow)
+
+doctor: ## what of this machine is missing, what for, and how to get it
+	@$(if $(wildcard $(BIN)/python),$(BIN)/python,$(or $(PYTHON),python3)) -m spikefold doctor
 
 clean: ## remove build products (keeps runs/ and the virtual environment)
 	rm -rf build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -166,17 +165,17 @@ def _digest(run: RunFolder, name: str) -> str:
 def _sentence(run: RunFolder, result: Result, origin: str) -> str:
     if origin == COMPACT_FILE:
         return (
-            f"run folder {run.path} was trained again after its export; run `make export {run.make_option}` "
+            f"run folder {run.path} was trained again after its export; run `{run.command('export')}` "
             "and the stages after it first"
         )
     return (
         f"results/{result.stage}.json of run folder {run.path} belongs to another {origin} than the one that is there "
-        f"now; run `{result.COMMAND} {run.make_option}{_of_board(result)}` again"
+        f"now; run `{run.command(result.COMMAND, **_options(result))}` again"
     )
 
 
-def _of_board(result: Result) -> str:
-    """The options without which `make bitstream` would build another bitstream than the one that is stale."""
+def _options(result: Result) -> Mapping[str, str]:
+    """The options without which the command would make another thing than the one that is stale."""
     if not isinstance(result, BitstreamResult):
-        return ""
-    return f" BOARD={shlex.quote(result.board)} SHELL_FLOW={shlex.quote(result.shell)} IMPL={result.impl}"
+        return result.OPTIONS
+    return {"BOARD": result.board, "SHELL_FLOW": result.shell, "IMPL": result.impl}

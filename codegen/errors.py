@@ -1,7 +1,9 @@
 """One exception class per stage; each message is one readable sentence that the command line prints as it is."""
 
+from sca_train.errors import SpikefoldError
 
-class CodegenError(Exception):
+
+class CodegenError(SpikefoldError):
     """Base of all errors that the command line turns into one sentence and exit code 2."""
 
 

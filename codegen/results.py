@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Annotated, ClassVar, Literal, TypeVar
 
@@ -41,6 +42,8 @@ class Result:
     STAGE: ClassVar[str]
     COMMAND: ClassVar[str]
     ERROR: ClassVar[type[CodegenError]]
+    OPTIONS: ClassVar[Mapping[str, str]] = {}
+    """Of the command, by make's names, without which it leaves no such file."""
 
     @property
     def stage(self) -> str:
@@ -65,7 +68,7 @@ class Result:
         try:
             return read_record(cls, file)
         except RecordError as error:
-            raise cls.ERROR(f"{error}; run `{cls.COMMAND} {run.make_option}` again") from None
+            raise cls.ERROR(f"{error}; run `{run.command(cls.COMMAND, **cls.OPTIONS)}` again") from None
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ class OnnxResult(Result):
     """
 
     STAGE = "onnx"
-    COMMAND = "make export"
+    COMMAND = "export"
     ERROR = ExportError
 
     accuracy: float | None
@@ -138,7 +141,7 @@ class PredictionsResult(Result):
     """
 
     STAGE = "predictions"
-    COMMAND = "make export"
+    COMMAND = "export"
     ERROR = ExportError
 
     images: int
@@ -172,7 +175,7 @@ class FoldingResult(Result):
     """The folding of model.onnx that graph.onnx holds: cycles a frame of its slowest node (``bound``), estimates."""
 
     STAGE = "folding"
-    COMMAND = "make hls"
+    COMMAND = "hls"
     ERROR = FoldingError
 
     target_cycles: int | None
@@ -188,7 +191,7 @@ class SourcesResult(Result):
     """Which graph hls/ and rtl/ were rendered from, and what they held then."""
 
     STAGE = "sources"
-    COMMAND = "make hls"
+    COMMAND = "hls"
     ERROR = RenderError
 
     graph_sha256: str
@@ -220,7 +223,7 @@ class HlsSimulationResult(SimulationResult):
     """The C simulation; ``trips``: by node, trips of its II=1 loops for one image."""
 
     STAGE = "csim"
-    COMMAND = "make csim"
+    COMMAND = "csim"
 
     trips: dict[str, int]
 
@@ -230,7 +233,7 @@ class RtlSimulationResult(SimulationResult):
     """The RTL simulation, in clock cycles; a run with random stalls is kept apart, since it measures no interval."""
 
     STAGE = "rtl"
-    COMMAND = "make rtlsim"
+    COMMAND = "rtlsim"
 
     latency: int
     interval: int | None
@@ -263,7 +266,8 @@ class TogglesResult(Result):
     """
 
     STAGE = "toggles"
-    COMMAND = "make rtlsim TOGGLES=4"
+    COMMAND = "rtlsim"
+    OPTIONS: ClassVar[Mapping[str, str]] = {"TOGGLES": "4"}
     ERROR = SimulationError
 
     images: Annotated[int, Field(ge=1)]
@@ -305,7 +309,7 @@ class SynthesisResult(Result):
     """All nodes of an accelerator on one board; what connects it to the processor (DMA, interconnect) is left out."""
 
     STAGE = "synth"
-    COMMAND = "make synth"
+    COMMAND = "synth"
     ERROR = SynthesisError
 
     tool: str
@@ -348,7 +352,7 @@ class BitstreamResult(Result):
     """
 
     STAGE = "bitstream"
-    COMMAND = "make bitstream"
+    COMMAND = "bitstream"
     ERROR = SynthesisError
 
     tool: str

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from codegen.errors import RunFolderError
 from sca_train.files import check_writable, only_writer, remove_unfinished
+from sca_train.telling import command_for
 
 RUNS = "runs"
 RESULTS = "results"
@@ -23,22 +24,22 @@ _ASIDE = "made"
 _MADE_ASIDE = (_ASIDE, *TREES, "model.onnx", "graph.onnx", "folding.json", "report.json", "report.html")
 """What lies under such names, with a dot before and letters behind, was left by a killed stage."""
 _MAKERS = {
-    "config.toml": "make train",
-    "metrics.json": "make train",
-    "compact.safetensors": "make train",
-    "model.onnx": "make export",
-    "graph.onnx": "make hls",
-    "hls": "make hls",
-    "hls/streams.json": "make hls",
-    "rtl": "make hls",
-    "results/onnx.json": "make export",
-    "results/folding.json": "make hls",
-    "results/sources.json": "make hls",
-    "results/csim.json": "make csim",
-    "results/rtl.json": "make rtlsim",
-    "results/synth.json": "make synth",
-    "results/bitstream.json": "make bitstream",
-    "report.json": "make report",
+    "config.toml": "train",
+    "metrics.json": "train",
+    "compact.safetensors": "train",
+    "model.onnx": "export",
+    "graph.onnx": "hls",
+    "hls": "hls",
+    "hls/streams.json": "hls",
+    "rtl": "hls",
+    "results/onnx.json": "export",
+    "results/folding.json": "hls",
+    "results/sources.json": "hls",
+    "results/csim.json": "csim",
+    "results/rtl.json": "rtlsim",
+    "results/synth.json": "synth",
+    "results/bitstream.json": "bitstream",
+    "report.json": "report",
 }
 
 
@@ -60,10 +61,14 @@ class RunFolder:
         """``RUN=...`` as a shell takes it."""
         return f"RUN={shlex.quote(self.name)}"
 
+    def command(self, target: str, **options: str) -> str:
+        """How a user runs a stage on this run, see ``command_for``."""
+        return command_for(target, self.path, shlex.quote(self.name), **options)
+
     def require_folder(self) -> None:
         """Raise RunFolderError naming the command to run when there is no such folder."""
         if not self.path.is_dir():
-            raise RunFolderError(f"run folder {self.path} does not exist; run `make train {self.make_option}` first")
+            raise RunFolderError(f"run folder {self.path} does not exist; run `{self.command('train')}` first")
 
     def require(self, file: str) -> Path:
         """Path of a file that an earlier stage wrote.
@@ -73,9 +78,7 @@ class RunFolder:
         self.require_folder()
         target = self.path / file
         if not target.exists():
-            raise RunFolderError(
-                f"run folder {self.path} has no {file}; run `{_MAKERS[file]} {self.make_option}` first"
-            )
+            raise RunFolderError(f"run folder {self.path} has no {file}; run `{self.command(_MAKERS[file])}` first")
         return target
 
     def discard(self, *files: str) -> None:

@@ -14,6 +14,7 @@ from codegen.errors import ZooError
 from codegen.run_folder import RunFolder
 from sca_train.config import TrainConfig
 from sca_train.description import NetworkDescription
+from sca_train.telling import say
 
 # A note of torch about itself that a user of these commands can do nothing about.
 logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
@@ -90,7 +91,7 @@ def load_test_set(run: RunFolder, data: Path | None = None) -> LabelledImages:
         config = _with_data(config, data)
     elif zoo.is_copy(run) and config.dataset not in _WITHOUT_FILES and not (config.data and Path(config.data).exists()):
         shipped = _shipped_images(run, classes, config)
-        print(
+        say(
             f"the data set of {run.name} ({config.data or config.dataset}) is not here, so {len(shipped.labels)} "
             f"images of {_IMAGES} take its place; DATA=path (--data) names it"
         )

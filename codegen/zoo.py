@@ -1,4 +1,8 @@
-"""The kept networks of zoo/: a command on one of them works on a copy, runs/zoo/<name>, and never writes to zoo/."""
+"""The kept networks of zoo/: a command on one of them works on a copy, runs/zoo/<name>, and never writes to zoo/.
+
+In a checkout both lie there. Elsewhere, and in an installed package, ``zoo/NAME`` names the network that came along
+where the working folder has none of that name, and its copy is runs/zoo/NAME of the working folder.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +15,12 @@ from codegen.errors import ZooError
 from codegen.run_folder import RUNS, RunFolder, fresh_folder, waiting_turn
 from sca_train.errors import TrainError
 from sca_train.files import only_writer, read_text, remove_unfinished, write_text
+from sca_train.shipped import ROOT, is_installed, shipped
+from sca_train.telling import say
 
-ROOT = Path(__file__).parents[1]
-ZOO = ROOT / "zoo"
-COPIES = ROOT / RUNS / ZOO.name
+ZOO = shipped("zoo")
+COPIES: Path | None = None if is_installed() else ROOT / RUNS / ZOO.name
+"""Of a checkout; None where there is none."""
 IMAGES = ZOO / "images"
 """Drawings that take the place of test images where a kept network's data set is not at hand."""
 ORIGIN_FILE = "zoo.json"
@@ -29,10 +35,13 @@ def open_run(path: Path) -> RunFolder:
     a name that zoo/ does not hold, or where a run that is no copy lies at the copy's place.
     """
     place = Path.cwd() / path
-    of_zoo, of_copies = (place.parent.resolve() == folder.resolve() for folder in (ZOO, COPIES))
-    if not (of_zoo or of_copies):
-        return RunFolder(path)
-    source, target = ZOO / place.name, COPIES / place.name
+    copies = _copies(place)
+    of_copies = copies is not None
+    if copies is None:
+        if not _names_kept(path):
+            return RunFolder(path)
+        copies = _copies_here() if COPIES is None or place.parent.resolve() != ZOO.resolve() else COPIES
+    source, target = ZOO / place.name, copies / place.name
     if not (source / _NETWORK_FILE).is_file():
         if of_copies and place.exists():
             return RunFolder(path)  # somebody's own run, or a copy whose network has left the zoo
@@ -40,17 +49,33 @@ def open_run(path: Path) -> RunFolder:
         raise ZooError(f"there is no kept network {ZOO.name}/{place.name}; there are {kept}")
     run = RunFolder(_seen_from_here(target))
     digest = files_digest(source, _files(source))
-    COPIES.mkdir(parents=True, exist_ok=True)
-    with waiting_turn(COPIES):
+    copies.mkdir(parents=True, exist_ok=True)
+    with waiting_turn(copies):
         if not target.exists():
             _copy(source, target, digest)
-            print(f"{run.path}: copied from {_seen_from_here(source)}")
+            say(f"{run.path}: copied from {_seen_from_here(source)}")
         elif _origin(run) != digest:
             with only_writer(target):
                 _copy(source, target, digest)
             changed = f"{_seen_from_here(source)} has changed; what was made of the older one is gone"
-            print(f"{run.path}: copied anew, {changed}")
+            say(f"{run.path}: copied anew, {changed}")
     return run
+
+
+def _copies_here() -> Path:
+    return Path.cwd() / RUNS / ZOO.name
+
+
+def _copies(place: Path) -> Path | None:
+    """The folder of copies that a path lies in: the checkout's or the working folder's; None where it does not."""
+    known = (folder for folder in (COPIES, _copies_here()) if folder is not None)
+    return next((folder for folder in known if place.parent.resolve() == folder.resolve()), None)
+
+
+def _names_kept(path: Path) -> bool:
+    """Whether a path means a kept network: it lies in zoo/, or is ``zoo/NAME`` and no folder of the working one."""
+    place = Path.cwd() / path
+    return place.parent.resolve() == ZOO.resolve() or (path.parent == Path(ZOO.name) and not place.exists())
 
 
 def kept_networks() -> tuple[str, ...]:

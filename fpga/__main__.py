@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
 from codegen.errors import CodegenError
-from fpga import commands
 from fpga.boards import BOARDS, BoardError
+from fpga.choices import IMPLEMENTATIONS, UART_SHELL, ZYNQ_SHELLS
 from fpga.errors import BuildError
 from sca_train.command_line import Parser, guarded
 from sca_train.errors import TrainError
@@ -15,26 +17,25 @@ from sca_train.errors import TrainError
 
 def _parser() -> Parser:
     parser = Parser(prog="python -m fpga", description=__doc__)
-    actions = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    add_commands(parser.add_subparsers(title="commands", metavar="COMMAND", required=True))
+    return parser
+
+
+def add_commands(actions: Any) -> None:
+    """Add every command of this package to those of a parser (what ``add_subparsers`` returned)."""
     bitstream = actions.add_parser("bitstream", help="build, step by step; goes on at the step where it stopped")
     package = actions.add_parser("package", help="one zip for the board: bitstream, driver, golden vectors, notebook")
     deploy = actions.add_parser("deploy", help="package, copy, install, self-test; the deployment before stays usable")
-    for action, command in (
-        (bitstream, commands.bitstream),
-        (package, commands.package),
-        (deploy, commands.deploy),
-    ):
+    for name, action in (("bitstream", bitstream), ("package", package), ("deploy", deploy)):
         action.add_argument("run", type=Path, help="run folder, or a kept network, e.g. zoo/NAME")
         action.add_argument("--board", default="Pynq-Z2", help=", ".join(board.name for board in BOARDS))
-        action.set_defaults(command=command)
+        action.set_defaults(action=name)
     bitstream.add_argument(
         "--shell-flow",
-        choices=(*commands.ZYNQ_SHELLS, "uart"),
+        choices=(*ZYNQ_SHELLS, UART_SHELL),
         help="around the accelerator: dma (default; needs Vivado), finn (FINN's own; needs Vitis HLS too); ECP5: uart",
     )
-    bitstream.add_argument(
-        "--impl", choices=commands.IMPLEMENTATIONS, default="rtl", help="which sources (default rtl)"
-    )
+    bitstream.add_argument("--impl", choices=IMPLEMENTATIONS, default="rtl", help="which sources (default rtl)")
     bitstream.add_argument("--dry-run", action="store_true", help="write everything and check it without the tools")
     bitstream.add_argument("--show", action="store_true", help="print tools, files and steps, and do nothing")
     bitstream.add_argument("--restart", action="store_true", help="run all steps again")
@@ -44,15 +45,21 @@ def _parser() -> Parser:
     deploy.add_argument(
         "--port", help="of ssh (default 22), or the serial port of an ECP5 board (default: the FTDI one)"
     )
-    return parser
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; prints the sentence of an error and returns 2."""
-    options = _parser().parse_args(arguments)
+    return execute(_parser().parse_args(arguments))
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Run the command that was parsed; its exit code."""
 
     def command() -> int:
-        options.command(options)
+        from fpga import commands  # with all that builds, packages and deploys; a parser needs none of it
+
+        run = {"bitstream": commands.bitstream, "package": commands.package, "deploy": commands.deploy}
+        run[options.action](options)
         return 0
 
     return guarded(command, (BoardError, BuildError, CodegenError, TrainError))

@@ -14,13 +14,11 @@ from fpga.boards import Board, get_board
 from fpga.boards.ecp5 import Ecp5Board
 from fpga.build import ecp5, vivado
 from fpga.build.plan import BuildPlan
+from fpga.choices import ZYNQ_SHELLS, Implementation, ShellFlow
 from fpga.deployment.deploy import deploy as deploy_by_ssh
 from fpga.deployment.package import make_package
 from fpga.deployment.usb import deploy_usb
 from fpga.errors import BuildError
-
-ZYNQ_SHELLS: tuple[vivado.ShellFlow, ...] = ("dma", "finn")
-IMPLEMENTATIONS: tuple[vivado.Implementation, ...] = ("rtl", "hls")
 
 
 def bitstream(options: argparse.Namespace) -> None:
@@ -81,9 +79,7 @@ def _ssh_port(port: str | None) -> int:
     return int(port)
 
 
-def _plan(
-    run: RunFolder, board: Board, shell: vivado.ShellFlow | Literal["uart"] | None, impl: vivado.Implementation
-) -> BuildPlan:
+def _plan(run: RunFolder, board: Board, shell: ShellFlow | Literal["uart"] | None, impl: Implementation) -> BuildPlan:
     if not isinstance(board, Ecp5Board):
         if shell == ecp5.SHELL:
             raise BuildError(f"{board.name} has the shells {' and '.join(ZYNQ_SHELLS)}, not {shell}")

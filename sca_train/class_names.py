@@ -10,6 +10,7 @@ import safetensors
 
 from sca_train.errors import TrainError
 from sca_train.files import COMPACT_FILE, check_readable
+from sca_train.telling import command_for
 
 
 def class_names(run_dir: Path) -> tuple[str, ...]:
@@ -42,4 +43,4 @@ def network_metadata(run_dir: Path) -> dict[str, Any]:
 
 def train_again(run_dir: Path) -> str:
     """What to do about a damaged file of a run: the same command continues from the checkpoint and writes it anew."""
-    return f"run `make train RUN={run_dir.name}` with its options again"
+    return f"run `{command_for('train', run_dir, run_dir.name)}` with its options again"

@@ -15,6 +15,7 @@ from sca_train.errors import TrainError
 from sca_train.files import read_text
 from sca_train.pruning.memory import board_memory_bits
 from sca_train.recipe import NEURONS, check_first_init, check_rates, check_recipe
+from sca_train.shipped import preset_file, preset_names
 from sca_train.stages import smallest_side
 
 MODELS = (
@@ -237,15 +238,17 @@ def _check_int64(key: str, value: int) -> None:
 
 
 def load_config(path: Path) -> TrainConfig:
-    """Read a TOML file of options; those it does not name keep their defaults.
+    """Read a TOML file of options; those it does not name keep their defaults. A preset's name stands for its file.
 
     Raises TrainError when the file is missing, is not TOML, or names an option that does not exist.
     """
+    path = preset_file(path)
     try:
         table = tomllib.loads(read_text(path))
     except FileNotFoundError:
-        presets = ", ".join(sorted(str(preset) for preset in path.parent.glob("*.toml"))) or "none"
-        raise TrainError(f"there is no configuration file {path}; files beside it: {presets}") from None
+        beside = ", ".join(sorted(str(preset) for preset in path.parent.glob("*.toml"))) or "none"
+        presets = f"; presets that come along: {', '.join(preset_names())}" if path.parent == Path() else ""
+        raise TrainError(f"there is no configuration file {path}; files beside it: {beside}{presets}") from None
     except (OSError, ValueError, RecursionError) as error:
         raise TrainError(f"configuration file {path} cannot be read: {error}") from None
     return apply_overrides(TrainConfig(), table, str(path))

@@ -9,6 +9,7 @@ from sca_train.config import TrainConfig
 from sca_train.data import Dataset
 from sca_train.measure.measurement import measure
 from sca_train.parallel import rank
+from sca_train.telling import say
 
 
 def trains_rates(config: TrainConfig, epoch: int) -> bool:
@@ -28,4 +29,4 @@ def convert(state: TrainState, dataset: Dataset, device: torch.device) -> None:
         state.converted = measure(state.measured, dataset.test_images, dataset.test_labels, device, "converted")
         before, after = state.rates, state.converted
         assert before is not None
-        print(f"converted to spikes: test {before.accuracy:.4f} as rates, {after.accuracy:.4f} spiking", flush=True)
+        say(f"converted to spikes: test {before.accuracy:.4f} as rates, {after.accuracy:.4f} spiking", flush=True)

@@ -1,5 +1,9 @@
-"""What can go wrong in training, said in one sentence."""
+"""What can go wrong, said in one sentence."""
 
 
-class TrainError(Exception):
-    """A request that training cannot carry out; the message is one readable sentence."""
+class SpikefoldError(Exception):
+    """Base of every error of this project whose message is one readable sentence for a user."""
+
+
+class TrainError(SpikefoldError):
+    """A request that training cannot carry out."""

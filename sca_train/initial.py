@@ -11,6 +11,7 @@ from sca_train.finished_run import open_finished
 from sca_train.network import Network
 from sca_train.precision import spread_scales, start_scales
 from sca_train.pruning.compact import load_state
+from sca_train.shipped import kept_folder
 from sca_train.specs import LayerSpec
 from sca_train.whitening import whiten_first_layers
 
@@ -21,7 +22,7 @@ def initialise(network: Network, config: TrainConfig, run: Path, dataset: Datase
     Raises TrainError when that run cannot be opened (``open_finished``) or has other layers.
     """
     if config.init:
-        finished = open_finished("init", Path(config.init), config, run, dataset)
+        finished = open_finished("init", kept_folder(Path(config.init)), config, run, dataset)
         theirs, ours = finished.network.specs, network.specs
         if theirs != ours:
             raise TrainError(f"{finished.name} has other layers than the network to train: {_difference(theirs, ours)}")

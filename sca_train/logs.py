@@ -7,9 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tqdm import tqdm
-
 from sca_train.parallel import rank
+from sca_train.telling import Bar
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -27,9 +26,9 @@ _SCALARS = {
 _PER_LAYER = {"channels": "channels", "firing": "firing_rate"}
 
 
-def progress(images: int, title: str) -> tqdm[Any]:
+def progress(images: int, title: str) -> Bar:
     """A bar that counts images, with images per second and the time left; only the first process shows it."""
-    return tqdm(total=images, desc=title, unit="image", leave=False, mininterval=0.5, disable=True if rank() else None)
+    return Bar(title, images, "image", hidden=True if rank() else None)
 
 
 @contextmanager

@@ -14,13 +14,14 @@ from sca_train.device import use_fused, use_kernels
 from sca_train.errors import TrainError
 from sca_train.finished_run import FinishedRun, open_finished
 from sca_train.pruning.compact import COMPACT_FILE
+from sca_train.shipped import kept_folder
 
 
 def load_teacher(config: TrainConfig, run: Path, dataset: Dataset, device: torch.device) -> FinishedRun | None:
     """The configured teacher, None where there is none; errors as ``open_finished``."""
     if not config.teacher:
         return None
-    teacher = open_finished("teacher", Path(config.teacher), config, run, dataset)
+    teacher = open_finished("teacher", kept_folder(Path(config.teacher)), config, run, dataset)
     teacher.network.to(device).use_kernels(use_kernels(config, device))
     # Evaluated once instead of in every step, if it was trained like that.
     teacher.network.use_rates(teacher.network.config.rate_epochs > 0)

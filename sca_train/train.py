@@ -44,6 +44,7 @@ from sca_train.pruning.compact import COMPACT_FILE
 from sca_train.pruning.compaction import compact_state, test_subset
 from sca_train.pruning.sca import Pruner, ramp_after, sparsity
 from sca_train.teacher import check_same_teacher, load_teacher, teacher_logits
+from sca_train.telling import say
 from sca_train.weights import check_weight_count
 
 MOST_THREADS_A_PROCESSOR = 32
@@ -85,8 +86,8 @@ def train(
                 write_text(run / CONFIG_FILE, config_to_toml(config))
             processes = f", {world_size()} processes" if world_size() > 1 else ""
             images = f"{len(dataset.train_labels)} training images"
-            print(f"{config.name}: {config.model} on {config.dataset}, {images}, {device.type}{processes}")
-            print(summary(dataset))
+            say(f"{config.name}: {config.model} on {config.dataset}, {images}, {device.type}{processes}")
+            say(summary(dataset))
         if not train_epochs(state, config, dataset, device, run, stop_after):
             return None
         if rank() > 0:
@@ -186,7 +187,7 @@ def train_epochs(
                 if state.epoch == 1:  # until now a training that fails leaves an earlier run as it was
                     replace_run(run, config)
                 save_checkpoint(state, config, run / CHECKPOINT_FILE)
-                print(
+                say(
                     f"epoch {state.epoch:3}/{config.epochs}  loss {loss:.4f}  train {accuracy:.4f}  "
                     f"test {check.accuracy:.4f}  sparsity {entry['sparsity']:.3f}  {speed:.0f} images/s  "
                     f"{state.seconds:.0f} s",
@@ -305,7 +306,7 @@ def train_epoch(
             tally.add(loss, (logits.argmax(1) == labels).sum(), len(batch))
             if (number + 1) % STEPS_PER_LOOK[device.type] == 0 or number + 1 == len(batches):
                 mean, accuracy = tally.look()
-                bar.set_postfix(loss=f"{mean:.4f}", accuracy=f"{accuracy:.4f}", refresh=False)
+                bar.note(loss=f"{mean:.4f}", accuracy=f"{accuracy:.4f}")
             bar.update(len(batch))
     if pruner:
         pruner.stop()

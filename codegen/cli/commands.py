@@ -4,53 +4,30 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from codegen.run_folder import made_aside, only_stage, replace_in
+from codegen import stages
 from codegen.zoo import open_run
-from sca_train.files import check_writable
 
 
 def export(options: Namespace) -> bool:
     """Fold, write model.onnx and measure it on the whole test set."""
-    from codegen.export.stage import WRITTEN, export_run
-
     run = open_run(options.run)
-    with only_stage(run, *WRITTEN):
-        summary = export_run(run, options.frac_bits, options.images, options.data)
+    summary = stages.export(run, options.frac_bits, options.images, options.data)
     print(f"{run.path / 'model.onnx'}: {summary.outcome} ({summary.images_per_second:.0f} images/s in ONNX Runtime)")
     return True
 
 
 def hls(options: Namespace) -> bool:
     """FINN graph and folding, then HLS C++ and RTL; all of it takes the place of the earlier ones at once."""
-    from codegen.current import require_model
-    from codegen.results import MEASURED, FoldingResult
-
     run = open_run(options.run)
-    says_so = "results/folding.json", "results/sources.json"
-    written = "graph.onnx", "folding.json", "hls", "rtl", *says_so
-    with only_stage(run, *written):
-        require_model(run)
-        from codegen.dataflow.build import build_graph
-        from codegen.render.render import render_sources, target_of
-        from codegen.verify.fifo_depths import measure_depths
-
-        target = target_of(options.board)
-        with made_aside(run) as made:
-            build_graph(
-                run,
-                options.board,
-                options.target_cycles,
-                options.folding,
-                options.impl,
-                options.lut_share,
-                options.fifo_depths,
-                measure_depths,
-                into=made,
-            )
-            render_sources(made, target)
-            replace_in(run, made, written, stale=(*says_so, *MEASURED))
-        folding = FoldingResult.load(run)
-    assert folding is not None  # build_graph has just written it
+    folding = stages.hls(
+        run,
+        options.board,
+        options.target_cycles,
+        options.folding,
+        options.impl,
+        options.lut_share,
+        options.fifo_depths,
+    )
     print(f"folding: slowest layer {folding.bound} cycles a frame, {folding.estimate.lut} LUTs by estimate")
     print(f"{run.path / 'graph.onnx'}, {run.path / 'hls'} and {run.path / 'rtl'} are written")
     return True
@@ -75,66 +52,42 @@ def classify(options: Namespace) -> bool:
 
 def csim(options: Namespace) -> bool:
     """The HLS C++ on the test set."""
-    from codegen.current import require_made
-
-    run = open_run(options.run)
-    with only_stage(run, "results/csim.json"):
-        require_made(run, "hls")
-        from codegen.verify.compare import run_csim_stage
-
-        return run_csim_stage(run, options.images, options.data)
+    return stages.csim(open_run(options.run), options.images, options.data).mismatches == 0
 
 
 def rtlsim(options: Namespace) -> bool:
     """The RTL in Verilator on some test images."""
-    from codegen.current import require_made
-
     run = open_run(options.run)
     if options.stalls:
+        from codegen.current import require_made
+
         require_made(run, "rtl")
         from codegen.verify.compare import print_stalls
 
         print_stalls(run, options.images, options.data)
         return True
-
-    if options.waveform is not None:
-        check_writable(options.waveform)
-    with only_stage(run, "results/rtl.json", "results/rtl_stalled.json", "results/toggles.json"):
-        require_made(run, "rtl")
-        from codegen.verify.compare import run_rtlsim_stage
-
-        return run_rtlsim_stage(
-            run,
-            options.images,
-            stall_in=options.stall_in,
-            stall_out=options.stall_out,
-            seed=options.seed,
-            waveform=options.waveform,
-            data=options.data,
-            toggles=options.toggles,
-        )
+    result = stages.rtlsim(
+        run,
+        options.images,
+        options.data,
+        options.stall_in,
+        options.stall_out,
+        options.seed,
+        options.waveform,
+        options.toggles,
+    )
+    return result.mismatches == 0
 
 
 def synth(options: Namespace) -> bool:
     """Resources per core, against the board."""
-    from codegen.current import require_made
-
-    run = open_run(options.run)
-    with only_stage(run, "results/synth.json"):
-        require_made(run, "rtl")
-        from codegen.synthesis import synthesise
-
-        synthesise(run, options.board)
+    stages.synthesise(open_run(options.run), options.board)
     return True
 
 
 def report(options: Namespace) -> bool:
     """Everything measured, on one page."""
-    from codegen.report.stage import MEASURED_HERE, WRITTEN, write_report
-
-    run = open_run(options.run)
-    with only_stage(run, *WRITTEN, *MEASURED_HERE):
-        print(f"report: {write_report(run, options.data)}")
+    print(f"report: {stages.report(open_run(options.run), options.data)}")
     return True
 
 

@@ -14,7 +14,7 @@ from codegen.cores.rendering import render
 from codegen.errors import RenderError
 from codegen.render.manifest import Manifest, write_manifest
 from codegen.scratch import scratch_folder
-from codegen.verify.rtlsim import verilator_command, verilator_program
+from codegen.verify.verilator import verilator_command, verilator_program
 from fpga.shells import TOPS, Shell, rule_files, write_shell
 from hls_templates import RTL_DIR
 

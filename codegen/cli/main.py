@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from codegen.cli import commands
@@ -12,6 +11,7 @@ from codegen.dialect import MAX_FRAC_BITS
 from codegen.errors import CodegenError
 from sca_train.command_line import Parser, guarded
 from sca_train.errors import TrainError
+from sca_train.shipped import project_version
 
 EXIT_OK = 0
 EXIT_MISMATCH = 1
@@ -25,14 +25,27 @@ CLASSIFIERS = ("onnx", "csim", "rtl")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns 0, 1 (results differ from ONNX Runtime), 2 (bad input) 130 (interrupted) or
     141 (nobody reads what it prints)."""
-    options = _parser().parse_args(arguments)
+    return execute(_parser().parse_args(arguments))
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Run the command that was parsed; the exit code, as ``main``."""
     return guarded(lambda: EXIT_OK if options.command(options) else EXIT_MISMATCH, (CodegenError, TrainError))
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(prog="python -m codegen", description="From a trained compact network to FPGA sources and figures.")
-    parser.add_argument("--version", action="version", version=f"spikefold {_version()}")
+    parser.add_argument("--version", action="version", version=f"spikefold {project_version()}")
     stages = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    add_commands(stages)
+    return parser
+
+
+_Stages = argparse._SubParsersAction  # argparse has no public name for what add_subparsers returns
+
+
+def add_commands(stages: _Stages) -> None:
+    """Add every command of this package to a parser's commands; ``execute`` runs what is parsed."""
     _add_export(stages)
     _add_hls(stages)
     _add_simulate(stages)
@@ -43,10 +56,6 @@ def _parser() -> argparse.ArgumentParser:
     _add_report(stages)
     _add_compare(stages)
     _add_lint(stages)
-    return parser
-
-
-_Stages = argparse._SubParsersAction  # argparse has no public name for what add_subparsers returns
 
 
 def _add_export(stages: _Stages) -> None:
@@ -220,10 +229,3 @@ def _share(text: str) -> float:
     if not 0 <= value < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number in [0, 1)")
     return value
-
-
-def _version() -> str:
-    try:
-        return version("spikefold")
-    except PackageNotFoundError:
-        return "(not installed)"

@@ -12,7 +12,7 @@ from codegen.current import Made, require_made, require_model
 from codegen.errors import SimulationError
 from codegen.export.onnx_reader import read_model
 from codegen.run_folder import RunFolder
-from codegen.verify.images import read_images
+from codegen.verify.images import check_images, read_images
 from codegen.verify.onnx_runtime import run_onnx
 from sca_train.files import check_writable
 
@@ -33,11 +33,24 @@ def simulate_file(run: RunFolder, backend: str, images_file: Path, out: Path) ->
     if not out.parent.is_dir() or out.is_dir():
         raise SimulationError(f"{out} cannot be written: give a file name in an existing folder")
     check_writable(out)
+    save_array(out, _all_logits(run, backend, images, properties.classes))
+
+
+def simulate_images(run: RunFolder, backend: str, images: NDArray[np.uint8]) -> NDArray[np.int32]:
+    """The same of an array; raises SimulationError for one of another shape or type than the network takes."""
+    properties = read_model(run.require("model.onnx")).properties
+    check_images(images, properties.input_shape)
+    if not len(images):
+        raise SimulationError("the array holds no image")
+    return _all_logits(run, backend, images, properties.classes)
+
+
+def _all_logits(run: RunFolder, backend: str, images: NDArray[np.uint8], classes: int) -> NDArray[np.int32]:
     logits = compute_logits(run, backend, images)
-    wanted = (len(images), properties.classes)
+    wanted = (len(images), classes)
     if logits.shape != wanted:
         raise SimulationError(f"backend {backend} gave logits of shape {list(logits.shape)} instead of {list(wanted)}")
-    save_array(out, logits.astype(np.int32))
+    return logits.astype(np.int32)
 
 
 def compute_logits(run: RunFolder, backend: str, images: NDArray[np.uint8]) -> NDArray[np.int32]:

@@ -30,10 +30,11 @@ LATER_RESULTS = ("results/folding.json", "results/sources.json", *MEASURED)
 
 @dataclass(frozen=True)
 class ExportSummary:
-    """What ONNX Runtime made of the images, in words, and how fast."""
+    """What ONNX Runtime made of the images, in words, how fast, and all that results/onnx.json says."""
 
     outcome: str
     images_per_second: float
+    result: OnnxResult
 
 
 def export_run(run: RunFolder, frac_bits: int, limit: int | None = None, data: Path | None = None) -> ExportSummary:
@@ -77,7 +78,7 @@ def export_run(run: RunFolder, frac_bits: int, limit: int | None = None, data: P
         measured = RESULT_FILE, LOGITS_FILE, PREDICTIONS_FILE
         stale = measured if same else (*measured, *LATER_RESULTS, *LATER_STAGES)
         replace_in(run, made, WRITTEN, stale)
-    return ExportSummary(tests.told(logits), result.images_per_second)
+    return ExportSummary(tests.told(logits), result.images_per_second, result)
 
 
 def _is_file(file: Path, content: bytes) -> bool:

@@ -186,7 +186,7 @@ def _read(kind: type[_Content], file: Path) -> _Content:
 
 
 def _sentence(file: Path, fault: str) -> str:
-    return f"{fault}; run `make hls {RunFolder(file.parents[1]).make_option}` again"
+    return f"{fault}; run `{RunFolder(file.parents[1]).command('hls')}` again"
 
 
 def _stream(stream: Stream) -> dict[str, Any]:

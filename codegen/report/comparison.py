@@ -160,7 +160,7 @@ def find_run(given: Path) -> RunFolder:
     if given.parts[:1] == (ZOO.name,) or given.is_dir():
         return open_run(given)
     raise RunFolderError(
-        f"there is neither a run folder {given} nor {named}; run `make train` and the stages after it first"
+        f"there is neither a run folder {given} nor {named}; train or import one, and run the stages after it"
     )
 
 
@@ -170,7 +170,7 @@ def read_run(run: RunFolder) -> ComparedRun:
     Raises RunFolderError where there is none, where it is damaged, and where the run folder holds something else by now
     than it was made of.
     """
-    again = f"run `make report {run.make_option}` again"
+    again = f"run `{run.command('report')}` again"
     file = run.require(REPORT_FILE)
     try:
         report = read_record(ReportRecord, file)

@@ -90,7 +90,7 @@ def render_page(run: RunFolder, measured: Measured, plots: dict[str, str]) -> st
     used, budget = report.resources, report.resources.budget
     return page_template("page.html.j2").render(
         run=one_line(run.name),
-        make_option=one_line(run.make_option),
+        toggles_command=one_line(run.command("rtlsim", TOGGLES="4")),
         report=report,
         plots={name: inline(svg, name) for name, svg in plots.items()},
         checks=CHECKS,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +12,13 @@ from codegen.results import HlsSimulationResult, RtlSimulationResult, TogglesRes
 from codegen.run_folder import RunFolder
 from codegen.run_inputs import LabelledImages, load_test_set
 from codegen.verify.golden import golden_logits
+from sca_train.telling import complain, say
 
 Logits = NDArray[np.int32]
 
 
-def run_csim_stage(run: RunFolder, limit: int | None, data: Path | None = None) -> bool:
-    """The HLS C++ on the first ``limit`` test images (None: all); True when every logit equals ONNX Runtime's.
+def run_csim_stage(run: RunFolder, limit: int | None, data: Path | None = None) -> HlsSimulationResult:
+    """The HLS C++ on the first ``limit`` test images (None: all), compared with ONNX Runtime's logits.
 
     ``data``: where the data set lies, if not where the run's configuration says. Writes results/csim.json either way,
     and names the first differing image on stderr.
@@ -29,19 +29,21 @@ def run_csim_stage(run: RunFolder, limit: int | None, data: Path | None = None) 
     everything = load_test_set(run, data)
     tests, golden = everything.first(limit), golden_logits(run, everything.images, limit)
     model, sources = file_digest(run.require("model.onnx")), sources_digest(run.path / "hls")
-    result = run_csim(run, tests.images)
-    HlsSimulationResult(
-        accuracy=tests.accuracy(result.logits),
-        shipped_accuracy=tests.shipped_accuracy(result.logits),
+    computed = run_csim(run, tests.images)
+    result = HlsSimulationResult(
+        accuracy=tests.accuracy(computed.logits),
+        shipped_accuracy=tests.shipped_accuracy(computed.logits),
         images=len(golden),
-        mismatches=mismatches(result.logits, golden),
-        seconds=result.seconds,
-        images_per_second=_speed(len(golden), result.seconds),
-        trips=result.trips,
+        mismatches=mismatches(computed.logits, golden),
+        seconds=computed.seconds,
+        images_per_second=_speed(len(golden), computed.seconds),
+        trips=computed.trips,
         model_sha256=model,
         sources_sha256=sources,
-    ).save(run)
-    return _tell("csim", run, result.logits, golden, tests)
+    )
+    result.save(run)
+    _tell("csim", run, computed.logits, golden, tests)
+    return result
 
 
 def run_rtlsim_stage(
@@ -54,8 +56,8 @@ def run_rtlsim_stage(
     waveform: Path | None,
     data: Path | None = None,
     toggles: int = 0,
-) -> bool:
-    """The RTL on the first ``limit`` test images back to back; True when every logit equals ONNX Runtime's.
+) -> RtlSimulationResult:
+    """The RTL on the first ``limit`` test images back to back, compared with ONNX Runtime's logits.
 
     ``toggles``: images of which the toggles of each core's signals are counted too, for results/toggles.json.
 
@@ -67,31 +69,32 @@ def run_rtlsim_stage(
     everything = load_test_set(run, data)
     tests, golden = everything.first(limit), golden_logits(run, everything.images, limit)
     model, sources = file_digest(run.require("model.onnx")), sources_digest(run.path / "rtl")
-    result = run_rtlsim(run, tests.images, stall_in=stall_in, stall_out=stall_out, seed=seed, waveform=waveform)
-    RtlSimulationResult(
-        accuracy=tests.accuracy(result.logits),
-        shipped_accuracy=tests.shipped_accuracy(result.logits),
+    computed = run_rtlsim(run, tests.images, stall_in=stall_in, stall_out=stall_out, seed=seed, waveform=waveform)
+    result = RtlSimulationResult(
+        accuracy=tests.accuracy(computed.logits),
+        shipped_accuracy=tests.shipped_accuracy(computed.logits),
         images=len(golden),
-        mismatches=mismatches(result.logits, golden),
-        seconds=result.seconds,
-        images_per_second=_speed(len(golden), result.seconds),
-        latency=result.latency,
-        interval=result.interval,
-        interval_max=result.interval_max,
-        cycles=result.cycles,
-        cycles_per_second=result.cycles_per_second,
+        mismatches=mismatches(computed.logits, golden),
+        seconds=computed.seconds,
+        images_per_second=_speed(len(golden), computed.seconds),
+        latency=computed.latency,
+        interval=computed.interval,
+        interval_max=computed.interval_max,
+        cycles=computed.cycles,
+        cycles_per_second=computed.cycles_per_second,
         stall_in=stall_in,
         stall_out=stall_out,
         seed=seed,
         model_sha256=model,
         sources_sha256=sources,
-    ).save(run)
+    )
+    result.save(run)
     interval = "not measured (one image)" if result.interval is None else f"{result.interval} cycles"
-    print(f"rtl: latency {result.latency} cycles, interval {interval}, {result.cycles} cycles in total")
-    same = _tell("rtl", run, result.logits, golden, tests)
-    if same and toggles:
+    say(f"rtl: latency {result.latency} cycles, interval {interval}, {result.cycles} cycles in total")
+    _tell("rtl", run, computed.logits, golden, tests)
+    if toggles and not result.mismatches:
         _count_toggles(run, everything.first(toggles), model, sources)
-    return same
+    return result
 
 
 def _count_toggles(run: RunFolder, tests: LabelledImages, model: str, sources: str) -> None:
@@ -101,7 +104,7 @@ def _count_toggles(run: RunFolder, tests: LabelledImages, model: str, sources: s
     images = len(tests.images)
     TogglesResult(images, result.cycles, cores, result.seconds, model, sources).save(run)
     total = sum(core.toggles for core in cores)
-    print(f"rtl: {total / images:,.0f} toggles a frame in {len(cores)} cores, counted over {images} images")
+    say(f"rtl: {total / images:,.0f} toggles a frame in {len(cores)} cores, counted over {images} images")
 
 
 def print_stalls(run: RunFolder, limit: int, data: Path | None = None) -> None:
@@ -125,15 +128,13 @@ def _speed(images: int, seconds: float) -> float | None:
     return images / seconds if seconds > 0 else None
 
 
-def _tell(stage: str, run: RunFolder, logits: Logits, golden: Logits, tests: LabelledImages) -> bool:
+def _tell(stage: str, run: RunFolder, logits: Logits, golden: Logits, tests: LabelledImages) -> None:
     differing = mismatches(logits, golden)
-    print(f"{stage}: {tests.told(logits)}, {differing} mismatches")
+    say(f"{stage}: {tests.told(logits)}, {differing} mismatches")
     if not differing:
-        return True
+        return
     first = int((logits != golden).any(axis=1).argmax())
-    print(
+    complain(
         f"error: {stage} of {run.path} differs from ONNX Runtime on {differing} of {len(golden)} {tests.kind}, first "
-        f"on image {first}: {logits[first].tolist()} instead of {golden[first].tolist()}",
-        file=sys.stderr,
+        f"on image {first}: {logits[first].tolist()} instead of {golden[first].tolist()}"
     )
-    return False

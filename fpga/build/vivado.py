@@ -8,8 +8,6 @@ result = collect(plan, run)     # results/bitstream.json
 
 from __future__ import annotations
 
-from typing import Literal
-
 from codegen.run_folder import RunFolder
 from fpga.boards import Board
 from fpga.build.dry_run import DryRunReport, dry_run
@@ -17,11 +15,9 @@ from fpga.build.plan import BuildPlan
 from fpga.build.vivado_collect import collect
 from fpga.build.vivado_dma import dma_plan
 from fpga.build.vivado_finn import finn_plan
+from fpga.choices import Implementation, ShellFlow
 
 __all__ = ["DryRunReport", "collect", "dry_run", "vivado_plan"]
-
-ShellFlow = Literal["dma", "finn"]
-Implementation = Literal["rtl", "hls"]
 
 
 def vivado_plan(run: RunFolder, board: Board, shell: ShellFlow, impl: Implementation) -> BuildPlan:

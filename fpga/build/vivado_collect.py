@@ -21,9 +21,7 @@ def collect(plan: BuildPlan, run: RunFolder) -> BitstreamResult:
     build = read_build(plan)
     missing = [name for name in (BIT_FILE, *REPORTS) if not plan.path(name).is_file()]
     if missing:
-        raise BuildError(
-            f"there is no {plan.path(missing[0])}; run `make bitstream {run.make_option}` to its end first"
-        )
+        raise BuildError(f"there is no {plan.path(missing[0])}; run `{run.command('bitstream')}` to its end first")
     utilization, timing_text, power = (plan.path(name).read_text(errors="replace") for name in REPORTS)
     cells, timing = read_utilization(utilization), read_timing(timing_text)
     top = cells[0]

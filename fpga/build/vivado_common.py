@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from fpga.build.plan import BuildPlan, Tool
+from fpga.build.plan import BuildPlan
 from fpga.errors import BuildError
 from sca_train.records import RecordError, read_record
 
@@ -17,11 +17,6 @@ BIT_FILE = f"{NAME}.bit"
 HANDOFF_FILE = f"{NAME}.hwh"
 REPORTS = ("reports/utilization.rpt", "reports/timing.rpt", "reports/power.rpt")
 BUILD_FILE = "build.json"
-VIVADO_VERSIONS = ("2022.2", "2023.1", "2023.2", "2024.1", "2024.2")
-HLS_VERSIONS = VIVADO_VERSIONS[:-1]
-"""Later ones have no program vitis_hls."""
-VIVADO = Tool("vivado", "AMD Vivado ML, Standard edition", VIVADO_VERSIONS, "-version")
-VITIS_HLS = Tool("vitis_hls", "AMD Vitis HLS, part of Vitis", HLS_VERSIONS, "-version")
 TCL_FOLDER = Path(__file__).parent / "tcl"
 JOBS = 4
 """Processes that a run of Vivado may have."""

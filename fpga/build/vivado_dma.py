@@ -15,15 +15,13 @@ from codegen.run_folder import RunFolder
 from fpga.boards import Board
 from fpga.build.folder import NS_TIMES_MHZ, build_folder
 from fpga.build.plan import BuildPlan, Content, Step
+from fpga.build.tools import VITIS_HLS, VIVADO, VIVADO_VERSIONS
 from fpga.build.vivado_common import (
     BIT_FILE,
     BUILD_FILE,
     HANDOFF_FILE,
     JOBS,
     REPORTS,
-    VITIS_HLS,
-    VIVADO,
-    VIVADO_VERSIONS,
     Build,
     settings_text,
     tcl_scripts,

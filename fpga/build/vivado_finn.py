@@ -12,15 +12,13 @@ from fpga.boards import Board
 from fpga.build.finn_shell import SETTINGS_FILE
 from fpga.build.folder import build_folder
 from fpga.build.plan import PYTHON, BuildPlan, Content, Step
+from fpga.build.tools import VITIS_HLS, VIVADO, VIVADO_VERSIONS
 from fpga.build.vivado_common import (
     BIT_FILE,
     BUILD_FILE,
     HANDOFF_FILE,
     JOBS,
     REPORTS,
-    VITIS_HLS,
-    VIVADO,
-    VIVADO_VERSIONS,
     Build,
     settings_text,
     tcl_scripts,

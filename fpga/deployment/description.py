@@ -145,6 +145,6 @@ def _cycles(run: RunFolder, sources: str) -> FrameCycles:
     if simulated is None or simulated.sources_sha256 != sources:
         raise BuildError(
             f"results/rtl.json of run folder {run.path} belongs to another rtl than the one that is there now; "
-            f"run `make rtlsim {run.make_option}` again"
+            f"run `{run.command('rtlsim')}` again"
         )
     return FrameCycles(simulated.latency, simulated.interval)

@@ -33,6 +33,7 @@ from fpga.deployment.notebook import NOTEBOOK_FILE, notebook
 from fpga.deployment.texts import licences, no_bitstream, readme
 from fpga.errors import BuildError
 from sca_train.files import write_bytes
+from sca_train.shipped import shipped
 
 PACKAGES = "package"
 GOLDEN_FILE = "golden.npz"
@@ -40,7 +41,7 @@ GOLDEN_IMAGES = 100
 """Enough to see a wrong bit, and seconds on the slowest wire."""
 CLASS_NAMES_FILE = "class_names.txt"
 PLACEHOLDER_FILE = "no-bitstream.txt"
-_LICENCE = Path(__file__).parents[2] / "LICENSE"
+_LICENCE = shipped("LICENSE")
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ def _loaded(run: RunFolder, board: Board, result: BitstreamResult | None) -> _Lo
     if result.shell != shell:
         raise BuildError(
             f"the bitstream of {run.name} for {board.name} has the shell {result.shell}, and the driver is for "
-            f"{shell}; run `make bitstream {run.make_option} BOARD={board.name} SHELL_FLOW={shell}` again"
+            f"{shell}; run `{run.command('bitstream', BOARD=board.name, SHELL_FLOW=shell)}` again"
         )
     bitstream = run.path / result.bitstream
     if shell == "uart":
@@ -109,7 +110,7 @@ def _loaded(run: RunFolder, board: Board, result: BitstreamResult | None) -> _Lo
     if not description.is_file():
         raise BuildError(
             f"{description} is missing, which PYNQ reads beside the bitstream; "
-            f"run `make bitstream {run.make_option} BOARD={board.name}` again"
+            f"run `{run.command('bitstream', BOARD=board.name)}` again"
         )
     return _Loaded(shell, result.clock_mhz, (bitstream, description))
 

@@ -33,7 +33,7 @@ def open_package(run: RunFolder, board: Board) -> Packed:
     network or bitstream than the run folder has now; RunFolderError for a stage that is missing.
     """
     file = package_file(run, board)
-    make = f"`make package {run.make_option} BOARD={board.name}`"
+    make = f"`{run.command('package', BOARD=board.name)}`"
     if not file.is_file():
         raise DeployError(f"there is no package of {run.name} for {board.name}; run {make} first")
     try:
@@ -50,6 +50,6 @@ def open_package(run: RunFolder, board: Board) -> Packed:
     if network.bitstream is None:
         raise DeployError(
             f"{file} has no bitstream, only a note in its place; run "
-            f"`make bitstream {run.make_option} BOARD={board.name}` and {make} first"
+            f"`{run.command('bitstream', BOARD=board.name)}` and {make} first"
         )
     return Packed(file, hashlib.sha256(file.read_bytes()).hexdigest(), size, network)

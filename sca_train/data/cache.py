@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from sca_train.data.dataset import SPLITS, Dataset
 from sca_train.errors import TrainError
+from sca_train.telling import counted, say
 
 _FORMAT = 2
 """Part of every key: raise it when the same sources would give other arrays."""
@@ -78,7 +78,7 @@ def only_one_prepares(cache: Path) -> Iterator[None]:
         try:
             lock.acquire(timeout=_TIMEOUT_SECONDS)
         except Timeout:
-            print(f"waiting for another process that prepares data in {cache}")
+            say(f"waiting for another process that prepares data in {cache}")
             lock.acquire()
     except OSError as error:
         raise TrainError(f"the cache folder {cache} cannot be written: {error}") from None
@@ -130,7 +130,7 @@ def _write(target: Path, samples: Split, shape: tuple[int, ...], title: str) -> 
     header = {"descr": descr, "fortran_order": False, "shape": (count, *shape)}
     with target.open("wb") as stream:
         np.lib.format.write_array_header_1_0(stream, header)
-        progress = tqdm(samples.images, desc=title, total=count, unit=" samples", leave=False)
+        progress = counted(samples.images, title, count, " samples")
         for _, image in zip(range(count), progress, strict=True):
             assert image.shape == shape and image.dtype == np.uint8
             stream.write(image.tobytes())

@@ -23,6 +23,7 @@ from sca_train.data.dataset import Dataset, fixed_split
 from sca_train.data.digits import DIGITS_TEST_SHARE
 from sca_train.errors import TrainError
 from sca_train.files import check_readable
+from sca_train.telling import say
 
 DVS_SIDE = 128
 DVS_SAMPLES = 10_000
@@ -91,7 +92,7 @@ class _Frames:
     def report(self, name: str) -> None:
         """Say how many counts were too large for uint8."""
         if self.clipped:
-            print(f"{name}: {self.clipped} event counts were above {MAX_COUNT} and were clipped to it")
+            say(f"{name}: {self.clipped} event counts were above {MAX_COUNT} and were clipped to it")
 
 
 def load_cifar10_dvs(config: TrainConfig) -> Dataset:
@@ -107,7 +108,7 @@ def load_cifar10_dvs(config: TrainConfig) -> Dataset:
     if tuple(events.classes) != CIFAR10DVS_CLASS_NAMES:
         raise TrainError(f"{root / _EVENTS} has not the ten class folders of CIFAR10-DVS, airplane to truck")
     if len(events.samples) != DVS_SAMPLES:
-        print(f"cifar10-dvs: {root / _EVENTS} has {len(events.samples)} samples, not all {DVS_SAMPLES}")
+        say(f"cifar10-dvs: {root / _EVENTS} has {len(events.samples)} samples, not all {DVS_SAMPLES}")
     key = (fingerprint(root / _EVENTS), frames.shape, version("spikingjelly"))
     dataset = kept(Path(config.cache), name, key, lambda _: frames.source(events, DVS_TEST_SHARE))
     frames.report("cifar10-dvs")

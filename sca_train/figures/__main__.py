@@ -8,6 +8,7 @@ from pathlib import Path
 
 import jinja2
 
+from sca_train.cli import FIGURES, add_figures
 from sca_train.command_line import Parser, guarded
 from sca_train.errors import TrainError
 from sca_train.figures.catalogue import DrawnFigure, LeftOut, figures_of
@@ -22,20 +23,20 @@ PAGE_FILE = "report.html"
 
 def parser() -> Parser:
     """The parser."""
-    made = Parser(
-        prog="python -m sca_train.figures",
-        description="Draw the paper's figures and its table from finished trainings. The folder receives fig*.png, "
-        f"{TABLE_FILE} and {PAGE_FILE}, which holds them all.",
-    )
-    made.add_argument("folders", type=Path, nargs="+", metavar="RUN_OR_SWEEP", help="folders of runs or of sweeps")
-    made.add_argument("--out", type=Path, required=True, help="folder of the figures")
+    made = Parser(prog="python -m sca_train.figures", description=FIGURES)
+    add_figures(made)
     return made
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; the exit code is 0, or 2 for a wrong request."""
     given = parser().parse_args(arguments)
-    return guarded(lambda: draw(given.folders, given.out), (TrainError,))
+    return run_figures(given.folders, given.out)
+
+
+def run_figures(folders: list[Path], out: Path) -> int:
+    """Draw the figures of the folders; the exit code, as ``main``."""
+    return guarded(lambda: draw(folders, out), (TrainError,))
 
 
 def draw(folders: list[Path], out: Path) -> int:

@@ -17,6 +17,7 @@ from sca_train.files import COMPACT_FILE
 from sca_train.measure.metrics_file import Epoch, Reduction, read_metrics
 from sca_train.records import RecordError, read_record
 from sca_train.run_config import load_run_config
+from sca_train.telling import command_for
 
 _COMPARED = ("ratio", "budget", "seed", "structure", "score")
 """Options that figures compare; runs that differ in any other are figures of their own."""
@@ -115,7 +116,7 @@ class _Exported:
 
 def _integer_accuracy(path: Path) -> float | None:
     run = path.parents[1]
-    again = f"run `make export RUN={run.name}` again"
+    again = f"run `{command_for('export', run, run.name)}` again"
     try:
         exported = read_record(_Exported, path)
     except RecordError as error:

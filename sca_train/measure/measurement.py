@@ -12,10 +12,10 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from sca_train.network import Network, Sent, SpikingLayer, float_spikes, to_input
 from sca_train.specs import IMAGE, READ_OUT, ConnectionSpec, LayerSpec
+from sca_train.telling import counted
 
 EVAL_BATCH = {"cpu": 32, "cuda": 500}
 """Images of one pass by device: what the caches of a CPU hold, and what keeps a GPU busy."""
@@ -63,7 +63,8 @@ def measure(
     correct = torch.zeros((), dtype=torch.int64, device=device)
     size = EVAL_BATCH[device.type]
     with counts.observing():
-        for start in tqdm(range(0, len(images), size), desc=title, disable=not title, leave=False):
+        batches = range(0, len(images), size)
+        for start in counted(batches, title, len(batches), "it", hidden=not title):
             x = to_input(torch.from_numpy(images[start : start + size]), device)
             truth = torch.from_numpy(labels[start : start + size]).to(device)
             correct += (network(x).argmax(1) == truth).sum()

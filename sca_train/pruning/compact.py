@@ -19,6 +19,7 @@ from sca_train.files import COMPACT_FILE, write_whole
 from sca_train.models import model_layers
 from sca_train.network import Network
 from sca_train.specs import IMAGE, LayerSpec
+from sca_train.telling import command_for
 from sca_train.weights import weight_count
 
 FORMAT = "spikefold compact network 2"
@@ -93,7 +94,9 @@ def load_compact(run_dir: Path) -> tuple[TrainConfig, Network]:
     """
     path = run_dir / COMPACT_FILE
     if not path.exists():
-        raise TrainError(f"{run_dir} has no {COMPACT_FILE}; run `make train RUN={run_dir.name}` to the end first")
+        raise TrainError(
+            f"{run_dir} has no {COMPACT_FILE}; run `{command_for('train', run_dir, run_dir.name)}` to the end first"
+        )
     about = network_metadata(run_dir)
     if about.get("format") != FORMAT:
         raise TrainError(

@@ -20,12 +20,10 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from sca_train.cli import SWEEP, add_sweep
 from sca_train.command_line import Parser, guarded
 from sca_train.config import (
-    SCORES,
-    STRUCTURES,
     TrainConfig,
-    add_options,
     apply_overrides,
     changed_options,
     config_to_dict,
@@ -36,6 +34,7 @@ from sca_train.config import (
 from sca_train.errors import TrainError
 from sca_train.files import write_text
 from sca_train.measure.metrics_file import Metrics, read_metrics
+from sca_train.shipped import kept_folder
 from sca_train.sweep.trial import LOG_FILE, TrialRequest, run_trial
 
 TRIALS_FAILED = 1
@@ -85,26 +84,18 @@ class Outcome:
 
 def parser() -> Parser:
     """The parser: what to sweep over, and one flag per training option."""
-    made = Parser(
-        prog="python -m sca_train.sweep",
-        description="Train once for every combination of ratio, structure, score and seed, each in its own process and "
-        "folder. The same command again skips what is finished and continues the rest from its checkpoints.",
-    )
-    made.add_argument("--config", type=Path, help="TOML preset, such as configs/mini.toml")
-    made.add_argument("--out", type=Path, help="folder of the trials [runs/<name>-sweep]")
-    made.add_argument("--ratios", default="", metavar='"R R"', help="pruning ratios [the ratio option]")
-    made.add_argument("--seeds", type=int, default=1, help="seeds of each combination, counted from the seed option")
-    made.add_argument("--structures", default="", metavar='"S S"', help=f"of {', '.join(STRUCTURES)}")
-    made.add_argument("--scores", default="", metavar='"S S"', help=f"of {', '.join(SCORES)}")
-    made.add_argument("--jobs", type=int, help="trials at the same time [one per GPU, else one per CPU core]")
-    made.add_argument("--restart", action="store_true", help="forget every checkpoint and train all trials anew")
-    add_options(made)
+    made = Parser(prog="python -m sca_train.sweep", description=SWEEP)
+    add_sweep(made)
     return made
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line: 0 when every trial finished, 1 when one failed, 2 for a wrong request, 130 interrupted."""
-    given = vars(parser().parse_args(arguments))
+    return run_sweep(vars(parser().parse_args(arguments)))
+
+
+def run_sweep(given: dict[str, Any]) -> int:
+    """Run the sweep that the parsed options ask for; the exit code, as ``main``."""
     return guarded(
         lambda: command(given),
         (TrainError,),
@@ -208,7 +199,7 @@ def _digest_of(option: str, folder: str) -> str:
         return ""
     from sca_train.finished_run import digest_of_run  # torch takes seconds to import
 
-    return digest_of_run(option, Path(folder))
+    return digest_of_run(option, kept_folder(Path(folder)))
 
 
 def _metrics(trial: Trial) -> Metrics | None:

@@ -40,23 +40,22 @@ def asked(tmp_path: Path):
 
 @pytest.mark.parametrize("odd", ODD)
 def test_odd_names_arrive_whole(asked, odd: str) -> None:
-    wanted = ["-m", "codegen", "classify", f"runs/{odd}", f"--image={odd}", "--backend", "csim"]
+    wanted = ["-m", "spikefold", "classify", f"runs/{odd}", f"--image={odd}", "--backend", "csim"]
     assert asked("classify", f"RUN={odd}", f"IMAGE={odd}", "BACKEND=csim") == wanted
     given = asked("classify", "BACKEND=csim", environment={"RUN": odd, "IMAGE": odd})
     assert given == wanted, "from the environment"
-    assert asked("export", f"RUN={odd}", f"DATA={odd}") == ["-m", "codegen", "export", f"runs/{odd}", "--data", odd]
+    assert asked("export", f"RUN={odd}", f"DATA={odd}") == ["-m", "spikefold", "export", f"runs/{odd}", "--data", odd]
 
 
 @pytest.mark.parametrize("command", ["hls", "csim", "rtlsim", "synth", "report", "bitstream", "deploy"])
 def test_every_command_takes_the_run(asked, command: str) -> None:
-    module = "fpga" if command in ("bitstream", "deploy") else "codegen"
-    assert asked(command, "RUN=zoo/it's a run")[:4] == ["-m", module, command, "runs/zoo/it's a run"]
+    assert asked(command, "RUN=zoo/it's a run")[:4] == ["-m", "spikefold", command, "runs/zoo/it's a run"]
 
 
 def test_runs_to_compare_arrive_one_by_one(asked) -> None:
-    wanted = ["-m", "codegen", "compare", "--", "mini", "zoo/cnn-board", "it's", "$HOME", "$(id)"]
+    wanted = ["-m", "spikefold", "compare", "--", "mini", "zoo/cnn-board", "it's", "$HOME", "$(id)"]
     assert asked("compare", "RUNS=mini zoo/cnn-board it's $HOME $(id)") == wanted
-    assert asked("compare", "RUN=it's one") == ["-m", "codegen", "compare", "runs/it's one"]
+    assert asked("compare", "RUN=it's one") == ["-m", "spikefold", "compare", "runs/it's one"]
 
 
 def test_options_of_stages_have_variables(asked) -> None:
@@ -76,7 +75,8 @@ def test_odd_options_are_one_word_and_run_nothing(asked, odd: str) -> None:
     given = asked("train", f"MODEL={odd}", f"TEACHER={odd}", f"RATIO={odd}", "RUN=x")
     assert given == [
         "-m",
-        "sca_train",
+        "spikefold",
+        "train",
         "--model",
         wanted,
         "--ratio",
@@ -89,7 +89,7 @@ def test_odd_options_are_one_word_and_run_nothing(asked, odd: str) -> None:
 
 
 def test_a_preset_is_taken_for_the_model_of_its_name(asked) -> None:
-    assert asked("train", "MODEL=vgg9", "RUN=x")[2:4] == ["--config", "configs/vgg9.toml"]
+    assert asked("train", "MODEL=vgg9", "RUN=x")[3:5] == ["--config", "configs/vgg9.toml"]
 
 
 def test_the_default_run_is_the_models(asked) -> None:
@@ -99,7 +99,7 @@ def test_the_default_run_is_the_models(asked) -> None:
 
 def test_the_demo_names_the_kept_network(asked) -> None:
     """The last of its commands; the sub-make gets RUN, DATA and the folding."""
-    assert asked("demo-cifar", "BOARD_NETWORK=x") == ["-m", "codegen", "report", "runs/zoo/x"]
+    assert asked("demo-cifar", "BOARD_NETWORK=x") == ["-m", "spikefold", "report", "runs/zoo/x"]
     dry = subprocess.run(
         ["make", "-n", "demo-cifar", "DATA=my data.tar", "CYCLES=9"],
         cwd=ROOT,

@@ -121,7 +121,7 @@ def test_later_keys_are_passed_over(tmp_path: Path) -> None:
         ("synth", SynthesisError, "make synth"),
         ("bitstream", SynthesisError, "make bitstream"),
         ("predictions", ExportError, "make export"),
-        ("toggles", SimulationError, "make rtlsim TOGGLES=4"),
+        ("toggles", SimulationError, "make rtlsim"),
     ],
 )
 def test_a_result_without_its_digest_is_to_be_made_anew(
@@ -136,7 +136,11 @@ def test_a_result_without_its_digest_is_to_be_made_anew(
     with pytest.raises(error):
         CLASSES[stage].load(run)
     assert main(["report", str(run.path)]) == 2
-    assert capsys.readouterr().err == f"error: {file} has no {missing}; run `{command} {RUN}` again\n"
+    assert capsys.readouterr().err == f"error: {file} has no {missing}; run `{command} {RUN}{_options(stage)}` again\n"
+
+
+def _options(stage: str) -> str:
+    return "".join(f" {name}={value}" for name, value in CLASSES[stage].OPTIONS.items())
 
 
 def _sample(**values: object) -> dict[str, object]:
@@ -189,7 +193,8 @@ def test_a_wrong_field_is_one_sentence(
     change(run, stage, **values)
     assert main(["report", str(run.path)]) == 2
     file = run.path / "results" / f"{stage}.json"
-    assert capsys.readouterr().err == f"error: {file} {sentence}; run `{CLASSES[stage].COMMAND} {RUN}` again\n"
+    again = f"run `make {CLASSES[stage].COMMAND} {RUN}{_options(stage)}` again"
+    assert capsys.readouterr().err == f"error: {file} {sentence}; {again}\n"
 
 
 def _write(file: str) -> Callable[[RunFolder], None]:
@@ -247,11 +252,11 @@ STALE = {
     ),
     "toggles of other sources": (
         lambda run: change(run, "toggles", sources_sha256="0"),
-        "results/toggles.json .* to another rtl .* run `make rtlsim TOGGLES=4",
+        "results/toggles.json .* to another rtl .* run `make rtlsim",
     ),
     "toggles with another model": (
         lambda run: change(run, "toggles", model_sha256="0"),
-        "results/toggles.json .* to another model.onnx .* run `make rtlsim TOGGLES=4",
+        "results/toggles.json .* to another model.onnx .* run `make rtlsim",
     ),
     "another bitstream": (
         _write(BIT_FILE),

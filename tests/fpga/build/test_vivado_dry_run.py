@@ -14,8 +14,8 @@ from fpga.boards import BOARDS as KNOWN
 from fpga.boards import get_board
 from fpga.build.dry_run import DryRunReport
 from fpga.build.plan import BuildPlan
+from fpga.build.tools import HLS_VERSIONS, VIVADO_VERSIONS
 from fpga.build.vivado import collect, dry_run, vivado_plan
-from fpga.build.vivado_common import HLS_VERSIONS, VIVADO_VERSIONS
 from fpga.errors import BuildError
 
 

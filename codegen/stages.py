@@ -1,0 +1,138 @@
+"""The stages of a run as functions: what the command line and the Python API both call.
+
+Each holds the run folder alone while it works, and checks first that what it reads is of the network that is there.
+Tools are imported inside, so that a stage loads only its own.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from codegen.run_folder import RunFolder, made_aside, only_stage, replace_in
+from sca_train.files import check_writable
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from codegen.export.stage import ExportSummary
+    from codegen.results import FoldingResult, HlsSimulationResult, RtlSimulationResult, SynthesisResult
+
+DEFAULT_BOARD = "Pynq-Z2"
+DEFAULT_FRAC_BITS = 4
+DEFAULT_RTL_IMAGES = 32
+Implementation = Literal["hls", "rtl"]
+FifoDepths = Literal["auto", "planned", "measured"]
+
+
+def export(
+    run: RunFolder, frac_bits: int = DEFAULT_FRAC_BITS, images: int | None = None, data: Path | None = None
+) -> ExportSummary:
+    """Fold, write model.onnx and measure it on the whole test set, or on its first ``images``."""
+    from codegen.export.stage import WRITTEN, export_run
+
+    with only_stage(run, *WRITTEN):
+        return export_run(run, frac_bits, images, data)
+
+
+def hls(
+    run: RunFolder,
+    board: str = DEFAULT_BOARD,
+    target_cycles: int | None = None,
+    folding: Path | None = None,
+    impl: Implementation = "rtl",
+    lut_share: float | None = None,
+    fifo_depths: FifoDepths = "auto",
+) -> FoldingResult:
+    """FINN graph and folding, then HLS C++ and RTL; all of it takes the place of the earlier ones at once."""
+    from codegen.current import require_model
+    from codegen.results import MEASURED, FoldingResult
+
+    says_so = "results/folding.json", "results/sources.json"
+    written = "graph.onnx", "folding.json", "hls", "rtl", *says_so
+    with only_stage(run, *written):
+        require_model(run)
+        from codegen.dataflow.build import build_graph
+        from codegen.render.render import render_sources, target_of
+        from codegen.verify.fifo_depths import measure_depths
+
+        target = target_of(board)
+        with made_aside(run) as made:
+            build_graph(run, board, target_cycles, folding, impl, lut_share, fifo_depths, measure_depths, into=made)
+            render_sources(made, target)
+            replace_in(run, made, written, stale=(*says_so, *MEASURED))
+        result = FoldingResult.load(run)
+    assert result is not None  # build_graph has just written it
+    return result
+
+
+def simulate(run: RunFolder, backend: str, images: NDArray[np.uint8]) -> NDArray[np.int32]:
+    """Logits int32 [N, classes] of images uint8 [N, H, W, C], or event frames [N, T, H, W, 2], from one backend."""
+    from codegen.cli.simulate import simulate_images
+
+    return simulate_images(run, backend, images)
+
+
+def csim(run: RunFolder, images: int | None = None, data: Path | None = None) -> HlsSimulationResult:
+    """The HLS C++ on the test set, or on its first ``images``."""
+    from codegen.current import require_made
+
+    with only_stage(run, "results/csim.json"):
+        require_made(run, "hls")
+        from codegen.verify.compare import run_csim_stage
+
+        return run_csim_stage(run, images, data)
+
+
+def rtlsim(
+    run: RunFolder,
+    images: int = DEFAULT_RTL_IMAGES,
+    data: Path | None = None,
+    stall_in: float = 0.0,
+    stall_out: float = 0.0,
+    seed: int = 0,
+    waveform: Path | None = None,
+    toggles: int = 0,
+) -> RtlSimulationResult:
+    """The RTL in Verilator on the first ``images`` of the test set, back to back.
+
+    ``toggles``: images over which the toggles of each core are counted too.
+    """
+    from codegen.current import require_made
+
+    if waveform is not None:
+        check_writable(waveform)
+    with only_stage(run, "results/rtl.json", "results/rtl_stalled.json", "results/toggles.json"):
+        require_made(run, "rtl")
+        from codegen.verify.compare import run_rtlsim_stage
+
+        return run_rtlsim_stage(
+            run,
+            images,
+            stall_in=stall_in,
+            stall_out=stall_out,
+            seed=seed,
+            waveform=waveform,
+            data=data,
+            toggles=toggles,
+        )
+
+
+def synthesise(run: RunFolder, board: str = DEFAULT_BOARD) -> SynthesisResult:
+    """Resources per core, against the board."""
+    from codegen.current import require_made
+
+    with only_stage(run, "results/synth.json"):
+        require_made(run, "rtl")
+        from codegen.synthesis import synthesise as synthesise_run
+
+        return synthesise_run(run, board)
+
+
+def report(run: RunFolder, data: Path | None = None) -> Path:
+    """Everything measured, on one page; its path. ``data``: where the test set lies, for what is measured here."""
+    from codegen.report.stage import MEASURED_HERE, WRITTEN, write_report
+
+    with only_stage(run, *WRITTEN, *MEASURED_HERE):
+        return write_report(run, data)
