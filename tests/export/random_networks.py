@@ -88,7 +88,7 @@ def drawn_neuron(draw, frac_bits: int) -> Neuron:
     kind = draw(st.sampled_from(list(NEURONS.values())))
     return kind(
         leak_shift=draw(st.integers(1, 4)) if kind.leaks else 0,
-        reset="soft" if kind.late else draw(st.sampled_from(["hard", "soft"])),
+        reset=draw(st.sampled_from(kind.resets)),
         half_start=draw(st.booleans()),
         frac_bits=frac_bits,
     )
