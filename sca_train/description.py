@@ -18,7 +18,7 @@ class NeuronDescription:
     each of which takes the threshold away (``reset`` soft).
     ``reset`` hard: a spike leaves 0 of V, soft: V - threshold. Delayed, snnTorch's ``reset_delay``: it leaves V, from
     which the next step takes the threshold away beside its leak; LIF: V += (I - V) / tau - threshold of a V that
-    spiked. ``compare``: spikes where V >= threshold ("ge"), as SpikingJelly, or where V > threshold ("gt"), as snnTorch.
+    spiked. ``compare``: spikes where V >= threshold ("ge", SpikingJelly) or V > threshold ("gt", snnTorch).
     """
 
     kind: Literal["IF", "LIF", "LateIF"]
