@@ -127,6 +127,7 @@ def test_a_node_and_a_core_give_the_neuron_back(neuron):
     ranges = type(neuron).attribute_ranges()
     assert all(low <= attributes[name] <= high for name, (low, high) in ranges.items() if name in attributes)
     assert attributes.keys() <= ranges.keys()
+    assert ranges["soft_reset"] == ((0, 1) if len(neuron.resets) == 2 else (1, 1))
     same = neuron_of(neuron.kind, neuron.leak_shift, neuron.reset, neuron.half_start, neuron.frac_bits)
     assert same == neuron
 
