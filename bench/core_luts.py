@@ -63,6 +63,7 @@ CORES: dict[str, dict[str, Any]] = {
     "late_4x16": LATE,
     "spikes_2x16_8bit": {"weight_bits": 8, "pe": 2, "acc_bits": 16, "potential_bits": 21},
     "spikes_2x16_lif_soft": {"pe": 2, "neuron": "LIF", "reset": "soft"},
+    "spikes_2x16_delayed": {"pe": 2, "neuron": "DelayedLIF", "reset": "soft"},
     "spikes_2x48_chain": {"simd": 48, "pe": 2},
     "spikes_1x16_t16": {"pe": 1, "timesteps": 16, "tp": 16},
     "spikes_2x16_lut_rom": {"pe": 2, "memory_style": "distributed"},

@@ -34,7 +34,8 @@ def integer_layer(
     pool: int = 1,
     pool_kind: PoolKind = "max",
 ) -> IntegerLayer:
-    """Random weights of ``bits``; thresholds that some inputs reach and some do not. ``leak_shift`` is that of LIF."""
+    """Random weights of ``bits``; thresholds that some inputs reach and some do not. ``leak_shift`` is that of LIF
+    and DelayedLIF, and ``reset`` is soft where the neuron has no other."""
     weights = random_weights(rng, weight_shape, bits)
     out = weight_shape[0]
     reach = max(2, int(np.sqrt((weights**2).sum() / out) * (255 if source == IMAGE else 1))) << FRAC_BITS
@@ -46,8 +47,8 @@ def integer_layer(
         residual="",
         sign=np.ones(out, np.int64),
         neuron=neuron,
-        leak_shift=leak_shift if neuron == "LIF" else 0,
-        reset="soft" if neuron in NEURONS and NEURONS[neuron].late else reset,
+        leak_shift=leak_shift if neuron in NEURONS and NEURONS[neuron].leaks else 0,
+        reset=reset if neuron == NO_NEURON or reset in NEURONS[neuron].resets else "soft",
         half_start=half_start,
         bias=rng.integers(-reach // 4, reach // 4 + 1, out),
         threshold=np.zeros(out, np.int64) if read_out else rng.integers(-reach // 8, reach, out),

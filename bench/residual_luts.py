@@ -49,6 +49,7 @@ CORES: tuple[Core, ...] = (
             replace(_BANK, name="bank_if_chain", tp=4),
             replace(_BANK, name="bank_if_signs", signs=True),
             replace(_BANK, name="bank_lif_soft", neuron="LIF", leak_shift=2, reset="soft", tp=2, signs=True),
+            replace(_BANK, name="bank_delayed", neuron="DelayedLIF", leak_shift=2, reset="soft", tp=2, signs=True),
             replace(_BANK, name="bank_static", static_sums=True, tp=2, pe=4),
             replace(_BANK, name="bank_t16", timesteps=16, tp=2, pe=1, sum_bits=9),
         )

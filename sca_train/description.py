@@ -16,13 +16,17 @@ class NeuronDescription:
     ``kind`` IF: V += I; LIF: V += (I - V) / tau with ``tau`` a power of two (``decay_input=True``). ``v_init`` is 0.0
     or 0.5. LateIF, which SpikingJelly has not: V += I of all steps first, then one spike a step while V >= threshold,
     each of which takes the threshold away (``reset`` soft).
+    ``reset`` hard: a spike leaves 0 of V, soft: V - threshold. Delayed, snnTorch's ``reset_delay``: it leaves V, from
+    which the next step takes the threshold away beside its leak; LIF: V += (I - V) / tau - threshold of a V that
+    spiked. ``compare``: spikes where V >= threshold ("ge", SpikingJelly) or V > threshold ("gt", snnTorch).
     """
 
     kind: Literal["IF", "LIF", "LateIF"]
-    reset: Literal["hard", "soft"]
+    reset: Literal["hard", "soft", "delayed"]
     threshold: float
     tau: float
     v_init: float = 0.0
+    compare: Literal["ge", "gt"] = "ge"
 
 
 @dataclass(frozen=True)

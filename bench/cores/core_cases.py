@@ -121,14 +121,16 @@ def mvau_case(
     low = np.minimum(weights, 0).sum(axis=1) * largest
     late = NEURONS[neuron].late and mode in ("spikes", "static")
     if late:
-        reset, tp = "soft", timesteps
+        tp = timesteps
+    if reset not in NEURONS[neuron].resets:
+        reset = "soft"
     summed = timesteps * map_pixels if mode == "readout" else timesteps if late else 1
     low, high = low * summed, high * summed
     spread = max(2, int((high - low).max()) << frac_bits)
     bias = rng.integers(-spread // 4, spread // 4 + 1, size=mh)
     threshold = rng.integers(1, max(2, spread // 2), size=mh)
     threshold[rng.random(mh) < 0.05] *= -1
-    leak = leak_shift if neuron == "LIF" else None
+    leak = leak_shift if NEURONS[neuron].leaks else None
     if mode == "readout":
         potential_bits = 8
         output_bits = signed_bits(
@@ -148,6 +150,7 @@ def mvau_case(
             reset == "soft",
             half_start,
             late,
+            NEURONS[neuron].delayed,
         )
     core = SpikingMVAU(
         name=name,
@@ -160,7 +163,7 @@ def mvau_case(
         static_input=static,
         input_bits=input_bits,
         neuron=NO_NEURON if mode == "readout" else SUMS if sums else neuron,
-        leak_shift=leak_shift if neuron == "LIF" else 0,
+        leak_shift=leak or 0,
         reset=reset,
         frac_bits=frac_bits,
         weight_bits=weight_bits,
@@ -438,25 +441,33 @@ def _potential_bits(
     soft: bool,
     half_start: bool,
     late: bool,
+    delayed: bool,
 ) -> int:
     """Width of step currents low, high [MH], and by intervals of the potential before and after each reset.
 
-    ``late``: the first step has the only current.
+    ``late``: the first step has the only current. ``delayed``: the leak comes behind the reset's comparison.
     """
+
+    def leaked(potential: int) -> int:
+        return potential if leak is None else potential - (potential >> leak)
+
     bits = 1
     for current_low, current_high, level in zip(low.tolist(), high.tolist(), threshold.tolist(), strict=True):
         least = most = level // 2 if half_start else 0
+        if delayed:
+            least = most = leaked(least)
         bits = max(bits, signed_bits(least, current_low, current_high))
         for step in range(timesteps):
             if late and step > 0:
                 current_low = current_high = 0
-            if leak is not None:
-                least, most = least - (least >> leak), most - (most >> leak)
+            if not delayed:
+                least, most = leaked(least), leaked(most)
             least, most = least + current_low, most + current_high
             bits = max(bits, signed_bits(least, most))
-            ends = [] if least >= level else [least, min(most, level - 1)]
+            left = leaked if delayed else int
+            ends = [] if least >= level else [left(least), left(min(most, level - 1))]
             if most >= level:
-                ends += [max(least, level) - level, most - level] if soft else [0]
+                ends += [left(max(least, level)) - level, left(most) - level] if soft else [0]
             least, most = min(ends), max(ends)
             bits = max(bits, signed_bits(least, most))
     return bits

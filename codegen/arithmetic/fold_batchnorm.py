@@ -2,7 +2,8 @@
 
 A channel's current is ``I = a * acc + b`` with ``acc`` the integer sum of integer weights (and integer pixels). Weights
 are flipped where ``a < 0``, then everything is divided by ``|a|``: the neuron adds ``acc + b / |a|`` and compares with
-``threshold / |a|`` (in the neuron's own scale, ``Neuron.level``), both rounded to ``frac_bits`` fractional bits.
+``threshold / |a|`` (in the neuron's own scale, ``Neuron.level``), both rounded to ``frac_bits`` fractional bits
+(``Neuron.fold_channels``, also for neurons that spike only above their threshold).
 
 Where a sum has several terms or other readers (residual networks), the sign stays beside the weights: the neuron sees
 ``sign * sum``. What is said of zero weights below is then a sign of zero, since the weights are not the channel's own.
@@ -37,7 +38,7 @@ from codegen.network import (
     IntegerNetwork,
     neuron_fields,
 )
-from codegen.neurons import NEURONS, Neuron
+from codegen.neurons import Neuron, folded_neuron
 from sca_train.description import (
     ConnectionDescription,
     LayerDescription,
@@ -166,12 +167,12 @@ class _Folding:
         """The integer layer; ``total`` bounds its sum before any sign."""
         layer = self.layer
         gain, shift = _gain_and_shift(layer, self.unit)
-        neuron = NEURONS[self.described.kind].fold(self.described, self.frac_bits, f"layer {layer.name!r}")
+        neuron = folded_neuron(self.described, self.frac_bits, f"layer {layer.name!r}")
         level = neuron.level(self.described.threshold)
         constant = _constant_channels(gain, shift, self.frac_bits, self.timesteps)
         sign = np.where(constant, 0, np.where(gain < 0, -1, 1))
         unit = np.where(constant, _constant_unit(shift, level), np.abs(gain))
-        bias, threshold = neuron.fold_channels(unit, shift, level)
+        bias, threshold = neuron.fold_channels(unit, shift, level, self.described.compare)
         drives = drive_ranges(neuron, total.times(sign), bias, self.timesteps)
         silent, always = _decided_channels(neuron, drives, threshold)
         sign[silent | always] = 0

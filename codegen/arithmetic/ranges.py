@@ -124,7 +124,7 @@ def potential_range(
     reached: Interval | None = None
     for drive in drives:
         before = charged(neuron, carried, drive)
-        carried = before if threshold is None else _after_reset(neuron, before, threshold)
+        carried = _after_silence(neuron, before) if threshold is None else _after_reset(neuron, before, threshold)
         reached = (reached or before).hull(before).hull(carried)
     assert reached is not None
     return reached
@@ -136,15 +136,21 @@ def charged(neuron: Neuron, potential: Interval, drive: Interval) -> Interval:
 
 
 def _after_reset(neuron: Neuron, before: Interval, threshold: Integers) -> Interval:
-    """Bounds of V after the reset: the silent part below the threshold, and what the reset leaves of the rest."""
+    """Bounds of V after the step: what is left of its silent part below the threshold, and of the rest by the reset."""
     silent = before.low < threshold
     spiking = before.high >= threshold
-    left_low = neuron.after_spike(np.maximum(before.low, threshold), threshold)
-    left_high = neuron.after_spike(before.high, threshold)
-    silent_high = np.minimum(before.high, threshold - 1)
-    low = np.where(silent & spiking, np.minimum(before.low, left_low), np.where(silent, before.low, left_low))
-    high = np.where(silent & spiking, np.maximum(silent_high, left_high), np.where(silent, silent_high, left_high))
+    left = Interval(
+        neuron.after_spike(np.maximum(before.low, threshold), threshold), neuron.after_spike(before.high, threshold)
+    )
+    kept = _after_silence(neuron, Interval(before.low, np.minimum(before.high, threshold - 1)))
+    both = kept.hull(left)
+    low = np.where(silent & spiking, both.low, np.where(silent, kept.low, left.low))
+    high = np.where(silent & spiking, both.high, np.where(silent, kept.high, left.high))
     return Interval(low, high)
+
+
+def _after_silence(neuron: Neuron, before: Interval) -> Interval:
+    return Interval(neuron.after_silence(before.low), neuron.after_silence(before.high))
 
 
 def layer_widths(

@@ -197,6 +197,7 @@ class NeuronBank(FollowerCore):
                 bank,
                 replace(bank, name="lint_bank_late", neuron="LateIF", leak_shift=0),
                 replace(bank, name="lint_bank_late_static", neuron="LateIF", leak_shift=0, static_sums=True),
+                replace(bank, name="lint_bank_delayed", neuron="DelayedLIF", half_start=True),
                 replace(bank, name="lint_bank_static", static_sums=True, tp=1, half_start=True),
                 replace(plain, name="lint_bank_one_step", timesteps=1, tp=1, pe=8, frac_bits=0),
             )
@@ -301,6 +302,7 @@ class NeuronBank(FollowerCore):
             "in_padded": self.inputs[0].padded_bits,
             "out_padded": self.outputs[0].padded_bits,
             "leaks": self.dynamics.leaks,
+            "delayed": self.dynamics.delayed,
             "late": self.dynamics.late,
             "stored_bias_bits": self.stored_bias_bits,
         }

@@ -46,6 +46,10 @@ def examples() -> tuple[SpikingMVAU, ...]:
         replace(_SPIKES, name="lint_late_ternary", neuron="LateIF", reset="soft", weight_bits=2),
         replace(_SPIKES, name="lint_half_start", half_start=True),
         replace(_SPIKES, name="lint_lif_half_start", neuron="LIF", leak_shift=1, tp=1, half_start=True),
+        replace(_SPIKES, name="lint_delayed", neuron="DelayedLIF", leak_shift=2, reset="soft"),
+        replace(
+            _SPIKES, name="lint_delayed_folded", neuron="DelayedLIF", leak_shift=1, reset="soft", tp=2, half_start=True
+        ),
         replace(_SPIKES, name="lint_one_step", timesteps=1, tp=1, simd=16, pe=1, memory_style="block"),
         replace(_SPIKES, name="lint_image", static_input=True, input_bits=8, weight_bits=8),
         replace(_SPIKES, name="lint_counts", step_bits=3, neuron="LIF", leak_shift=2, tp=2),

@@ -50,6 +50,7 @@ def write_rtl(core: SpikingMVAU, constants: Constants, folder: Path) -> Rendered
         "neuron": int(core.dynamics is not None),
         "sums": core.neuron == SUMS,
         "leak": int(core.dynamics is not None and core.dynamics.leaks),
+        "delayed": int(core.dynamics is not None and core.dynamics.delayed),
         "late": int(core.dynamics is not None and core.dynamics.late),
         "soft_reset": int(core.reset == "soft"),
         "half_start": int(core.half_start),

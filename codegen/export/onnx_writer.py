@@ -24,7 +24,8 @@ the layer's own name, T the time steps); the output tensor of node ``X`` is ``X_
                                                                   term is the sum of layer ``residual``, if there is one
       L_signed       Mul(sum, L_sign [channels(, 1, 1)])          -1, 0, +1; only where not all are 1
     and then:
-      neuron{i}      spikefold::IF or ::LIF(current, neuron{i}_bias, neuron{i}_threshold)   0/1 [T, N, channels(, h, w)]
+      neuron{i}      spikefold::IF, or another one of those below  0/1 [T, N, channels(, h, w)]
+                     (current, neuron{i}_bias, neuron{i}_threshold)
                      the current is the last of the above, its name L, one of these suffixes, and _out
       neuron{i}_fold Reshape [-1, channels(, h, w)]               time folded into the batch, T slowest
       pool{i}        MaxPool kernel_shape = strides = pool        only where pool > 1; floor, no padding
@@ -36,8 +37,11 @@ Local functions, domain ``spikefold`` (version 1), their bodies unrolled over T 
 
 - ``IF(current, bias, threshold)``, attributes ``timesteps``, ``frac_bits``, ``soft_reset`` (0 hard, 1 soft), all ints;
 - ``LIF(current, bias, threshold)``, the same and ``leak_shift`` k (tau = 2^k);
-- both, where a layer of the network asks for it, with ``half_start``: 1 for V = ``threshold >> 1`` before the first
-  step, 0 (as without the attribute) for V = 0;
+- ``DelayedLIF(current, bias, threshold)``, the attributes of LIF with ``soft_reset`` 1: the leak comes at the end of a
+  step and takes its share of V as it was compared, V - (V >> k), from which a spike takes the threshold away;
+- ``LateIF(current, bias, threshold)``, the attributes of IF with ``soft_reset`` 1: the first step adds what all do;
+- all of them, where a layer of the network asks for it, with ``half_start``: 1 for V = ``threshold >> 1`` before the
+  first step (of DelayedLIF less its leak, half - (half >> k)), 0 (as without the attribute) for V = 0;
 - ``ReadOut(current, bias)``, attribute ``timesteps``: sum over t of ``int32(current_t) + bias``.
 
 ``bias`` and ``threshold`` are int32 initializers, [channels] after MatMul and [channels, 1, 1] on maps, scaled by

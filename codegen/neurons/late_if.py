@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import numpy as np
 
-from codegen.errors import ExportError
 from codegen.neurons.function_body import FunctionBody
 from codegen.neurons.if_ import IF
-from codegen.neurons.neuron import Integers
-from sca_train.description import NeuronDescription
+from codegen.neurons.neuron import Integers, ResetKind
 from sca_train.recipe import LATE
 
 
@@ -25,22 +23,13 @@ class LateIF(IF):
     """
 
     kind: ClassVar[str] = LATE
+    resets: ClassVar[tuple[ResetKind, ...]] = ("soft",)
     late: ClassVar[bool] = True
 
     def drives(self, sums: Sequence[Integers], bias: Integers) -> list[Integers]:
         each = super().drives(sums, bias)
         total = np.sum(each, axis=0)
         return [total, *[np.zeros_like(total)] * (len(each) - 1)]
-
-    @classmethod
-    def fold(cls, description: NeuronDescription, frac_bits: int, where: str) -> Self:
-        if description.reset != "soft":
-            raise ExportError(f"{where}: its {cls.kind} neurons have hard reset; only soft reset is possible")
-        return super().fold(description, frac_bits, where)
-
-    @classmethod
-    def attribute_ranges(cls) -> dict[str, tuple[int, int]]:
-        return {**super().attribute_ranges(), "soft_reset": (1, 1)}
 
     @classmethod
     def _drives(cls, body: FunctionBody, drives: Sequence[str]) -> list[str]:

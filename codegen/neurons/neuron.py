@@ -17,11 +17,15 @@ from codegen.neurons.function_body import FunctionBody
 from sca_train.description import NeuronDescription
 
 ResetKind = Literal["hard", "soft"]
+Compare = Literal["ge", "gt"]
+"""Whether V spikes where it reaches its threshold, or where it exceeds it."""
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 _LARGEST_LEVEL = 2.0**62
 """A threshold beyond any potential makes a silent channel; the limit only keeps the cast to int64 defined."""
+_SAME_LEVEL = 1e-9
+"""Share of a threshold that its computation in floating point may have lost."""
 _STEP_LUTS_PER_BIT = 1.7
 """LUTs of one step for each bit of the potential: adder, comparator, hard reset (fitted to Yosys, 7 series)."""
 _SOFT_RESET_LUTS_PER_BIT = 1.3
@@ -42,14 +46,19 @@ class Neuron(ABC):
     """A spiking neuron on integers; potential V, bias and threshold are scaled by 2^frac_bits.
 
     From V = ``initial(threshold)``, in each step V = ``charge(V, drive)`` with that step's of ``drives(sums, bias)``,
-    and a spike where V >= threshold, which leaves 0 (hard reset) or V - threshold (soft reset). ``leak_shift`` k:
-    tau = 2^k, 0 without a leak. ``half_start``: V starts every frame at half the threshold instead of 0.
+    and a spike where V >= threshold, which leaves 0 (hard reset) or V - threshold (soft reset), of which a
+    ``DelayedLIF`` has lost its leak. ``leak_shift`` k: tau = 2^k, 0 without a leak. ``half_start``: V starts every
+    frame at half the threshold instead of 0.
     """
 
     kind: ClassVar[str]
     """Its name in configurations, and that of its local function in model.onnx."""
+    resets: ClassVar[tuple[ResetKind, ...]] = ("hard", "soft")
+    """The resets that a network may have it with."""
     leaks: ClassVar[bool] = False
     """Whether V loses some of itself in each step."""
+    delayed: ClassVar[bool] = False
+    """Whether it loses that behind the comparison instead of before the drive."""
     late: ClassVar[bool] = False
     """Whether it fires on what all steps add up to, so that one sum serves them all."""
 
@@ -58,8 +67,8 @@ class Neuron(ABC):
     half_start: bool = False
     frac_bits: int
 
-    # A step on integers. Range analysis evaluates it on bounds: ``charge`` must grow with V and with the drive, and
-    # ``after_spike`` with V.
+    # A step on integers. Range analysis evaluates it on bounds: ``charge`` must grow with V and with the drive,
+    # ``after_spike`` and ``after_silence`` with V.
 
     def initial(self, threshold: Integers) -> Integers:
         """V before the first step: 0, or ``threshold >> 1`` (rounded down)."""
@@ -77,15 +86,19 @@ class Neuron(ABC):
     def charge(self, potential: Integers, drive: Integers) -> Integers:
         """V before the reset of a step."""
 
+    def after_silence(self, potential: Integers) -> Integers:
+        """What is left of V after a step in which it has not reached the threshold."""
+        return potential
+
     def after_spike(self, potential: Integers, threshold: Integers) -> Integers:
-        """What the reset leaves of V where it has reached the threshold."""
+        """What is left of V where it has reached the threshold."""
         return potential - threshold if self.reset == "soft" else np.zeros_like(potential)
 
     def step(self, potential: Integers, drive: Integers, threshold: Integers) -> tuple[NDArray[np.bool_], Integers]:
         """Whether it spikes, and V after the step; arrays of any shapes that broadcast."""
         charged = self.charge(potential, drive)
         spikes = charged >= threshold
-        return spikes, np.where(spikes, self.after_spike(charged, threshold), charged)
+        return spikes, np.where(spikes, self.after_spike(charged, threshold), self.after_silence(charged))
 
     # From training
 
@@ -102,8 +115,18 @@ class Neuron(ABC):
             )
         if not description.threshold > 0:
             raise ExportError(f"{where}: its threshold is {description.threshold}, but must be above 0")
-        half_start = description.v_init == 0.5
-        return cls(leak_shift=leak_shift, reset=description.reset, half_start=half_start, frac_bits=frac_bits)
+        reset = cls._fold_reset(description, where)
+        return cls(leak_shift=leak_shift, reset=reset, half_start=description.v_init == 0.5, frac_bits=frac_bits)
+
+    @classmethod
+    def _fold_reset(cls, description: NeuronDescription, where: str) -> ResetKind:
+        """Without a leak a delayed reset is a soft one: nothing happens to V between the two."""
+        reset: ResetKind = "hard" if description.reset == "hard" else "soft"
+        if reset not in cls.resets:
+            raise ExportError(
+                f"{where}: its {cls.kind} neurons have {reset} reset; only {cls.resets[0]} reset is possible"
+            )
+        return reset
 
     @classmethod
     def _fold_leak(cls, description: NeuronDescription, where: str) -> int:
@@ -113,13 +136,28 @@ class Neuron(ABC):
         """What V is compared with, in the unit of the current, for a threshold of training."""
         return threshold
 
-    def fold_channels(self, unit: Floats, shift: Floats, level: float) -> tuple[Integers, Integers]:
-        """Bias and threshold [out] of channels whose current is ``unit * sum + shift``, float64 [out], unit above 0."""
+    def fold_channels(
+        self, unit: Floats, shift: Floats, level: float, compare: Compare = "ge"
+    ) -> tuple[Integers, Integers]:
+        """Bias and threshold [out] of channels whose current is ``unit * sum + shift``, float64 [out], unit above 0.
+
+        With ``step = unit / 2^frac_bits`` the real threshold is x = level / step units of V. Where spikes are
+        V >= x (``compare`` "ge"), the threshold is x rounded. Where they are V > x ("gt") it is floor(x) + 1, the least
+        integer above x, so that on integers the comparison is exact; an x within rounding errors of an integer counts
+        as that one. A soft reset then takes up to one unit more than x away, where rounding takes up to half a unit
+        more or less: after n spikes V is at most n units, n * 2^-frac_bits of the sum's, too low, less what leaks away
+        of that (no more than tau units in all). Where every drive is a whole number of the sum's units, as without
+        biases, and nothing leaks, no spike differs until 2^frac_bits of them have come. A hard reset is exact.
+        """
         step = unit / (1 << self.frac_bits)
         bias = np.rint(shift / step).astype(np.int64)
         with np.errstate(over="ignore"):
-            threshold = np.rint(np.minimum(level / step, _LARGEST_LEVEL)).astype(np.int64)
-        return bias, threshold
+            exact = np.minimum(level / step, _LARGEST_LEVEL)
+        nearest = np.rint(exact)
+        if compare == "ge":
+            return bias, nearest.astype(np.int64)
+        whole = np.abs(exact - nearest) <= _SAME_LEVEL * exact
+        return bias, np.where(whole, nearest, np.floor(exact)).astype(np.int64) + 1
 
     # In model.onnx
 
@@ -143,7 +181,7 @@ class Neuron(ABC):
         return {
             "timesteps": (1, MAX_TIMESTEPS),
             "frac_bits": (0, MAX_FRAC_BITS),
-            "soft_reset": (0, 1),
+            "soft_reset": (int("hard" not in cls.resets), int("soft" in cls.resets)),
             "half_start": (0, 1),
         }
 
@@ -165,15 +203,17 @@ class Neuron(ABC):
         drives = cls._drives(body, body.split("drive", timesteps))
         carried = ""
         if half_start:
-            half = body.shifted("threshold", "two", "half", "half")
+            half = cls._initial(body, body.shifted("threshold", "two", "half", "half"))
             carried = body.node("Mul", [half, body.attribute("half_start")], "initial")
         for t in range(timesteps):
             potential = cls._charge(body, carried, drives[t], t) if carried else drives[t]
             body.node("Sub", [potential, "threshold"], f"excess_{t}")
             body.node("GreaterOrEqual", [f"excess_{t}", "zero"], f"spike_{t}")
+            silent = cls._after_silence(body, potential, t)
+            left = f"excess_{t}" if silent == potential else body.node("Sub", [silent, "threshold"], f"left_{t}")
             # Soft reset leaves V - threshold, hard reset leaves 0.
-            body.node("Mul", [f"excess_{t}", "soft_reset"], f"reset_{t}")
-            carried = body.node("Where", [f"spike_{t}", f"reset_{t}", potential], f"carried_{t}")
+            body.node("Mul", [left, "soft_reset"], f"reset_{t}")
+            carried = body.node("Where", [f"spike_{t}", f"reset_{t}", silent], f"carried_{t}")
         body.node("Concat", [f"spike_{t}" for t in range(timesteps)], "train", axis=0)
         body.node("Cast", ["train"], "spikes", to=onnx.TensorProto.FLOAT)
         return body.function(cls.kind, ["current", "bias", "threshold"], ["spikes"], ("timesteps",))
@@ -182,6 +222,16 @@ class Neuron(ABC):
     def _drives(cls, body: FunctionBody, drives: Sequence[str]) -> list[str]:
         """Append ``drives``; what the steps are given, from the drives of their own sums."""
         return list(drives)
+
+    @classmethod
+    def _initial(cls, body: FunctionBody, half: str) -> str:
+        """Append ``initial`` of half the threshold; returns its result."""
+        return half
+
+    @classmethod
+    def _after_silence(cls, body: FunctionBody, potential: str, t: int) -> str:
+        """Append ``after_silence`` of step t; returns its result."""
+        return potential
 
     @classmethod
     @abstractmethod

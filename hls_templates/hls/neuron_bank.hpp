@@ -17,9 +17,9 @@ namespace spikefold {
 //   VECTORS                vectors (pixels) per frame
 //   STATIC_SUMS            one sum per channel, the same at every step; else T of them
 //   SUM_BITS               width of a sum, which is signed
-//   NEURON                 NEURON_IF, NEURON_LIF or NEURON_LATEIF
+//   NEURON                 NEURON_IF, NEURON_LIF, NEURON_LATEIF or NEURON_DELAYEDLIF
 //   LEAK_SHIFT, SOFT_RESET see neuron.hpp
-//   HALF_START             potentials start at threshold >> 1, else at 0
+//   HALF_START             potentials start at half the threshold, else at 0 (neuron.hpp)
 //   FRAC_BITS              fractional bits of bias, threshold and potential
 //   POTENTIAL_BITS         width of the potential, from exact range analysis
 // sign, bias, threshold [channel]: a step adds (sign * sum << FRAC_BITS) + bias; a sign is -1, 0 or 1.
@@ -55,7 +55,7 @@ void neuron_bank(hls::stream<ap_uint<SUM_WORD>>& in, hls::stream<ap_uint<P::PE *
 #pragma HLS UNROLL
             const int channel = nf * P::PE + pe;
             if (tf == 0) {
-                potential[pe] = P::HALF_START ? static_cast<Potential>(threshold[channel] >> 1) : Potential(0);
+                potential[pe] = initial_potential<P::NEURON, P::LEAK_SHIFT, P::HALF_START, P::POTENTIAL_BITS>(threshold[channel]);
                 train[pe] = 0;
             }
             for (int t = 0; t < P::TP; ++t) {

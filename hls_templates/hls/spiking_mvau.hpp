@@ -20,10 +20,10 @@ namespace spikefold {
 //   STATIC_INPUT           elements are unsigned INPUT_BITS integers, the same at every step; else T integers
 //                          of STEP_BITS (a template argument of its own): 1 are spike trains, more are counts
 //   INPUT_BITS             width of a static element
-//   NEURON                 NEURON_NONE (read-out), NEURON_SUMS (the sums are the results), NEURON_IF, NEURON_LIF or
-//                          NEURON_LATEIF
+//   NEURON                 NEURON_NONE (read-out), NEURON_SUMS (the sums are the results), NEURON_IF, NEURON_LIF,
+//                          NEURON_LATEIF or NEURON_DELAYEDLIF
 //   LEAK_SHIFT, SOFT_RESET see neuron.hpp
-//   HALF_START             potentials start at threshold >> 1, else at 0
+//   HALF_START             potentials start at half the threshold, else at 0 (neuron.hpp)
 //   FRAC_BITS              fractional bits of bias, threshold and potential
 //   WEIGHT_BITS            2, 4 or 8
 //   ACC_BITS, POTENTIAL_BITS, OUTPUT_BITS   widths of sums, potentials and logits (or sums that are results), from
@@ -154,7 +154,7 @@ void spiking_mvau(hls::stream<ap_uint<P::SIMD * (P::STATIC_INPUT     ? P::INPUT_
                     }
                 } else {
                     if (tf == 0) {
-                        potential[pe] = P::HALF_START ? static_cast<Potential>(threshold[channel] >> 1) : Potential(0);
+                        potential[pe] = initial_potential<P::NEURON, P::LEAK_SHIFT, P::HALF_START, P::POTENTIAL_BITS>(threshold[channel]);
                         train[pe] = 0;
                     }
                     for (int t = 0; t < P::TP; ++t) {

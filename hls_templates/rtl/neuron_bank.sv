@@ -6,7 +6,8 @@
 // Neuron ROM: CHANNELS/PE words, per pe from the low bits {bias, threshold, sign} of BIAS_BITS, THRESHOLD_BITS and
 // 2 bits, bias and threshold scaled by 2^FRAC_BITS; without SIGNS there is no sign and all are +1. A negative sign
 // inverts the bits of the sum, and its bias is 2^FRAC_BITS more: -sum = ~sum + 1.
-// HALF_START: the potential starts at threshold >>> 1, else at 0.
+// HALF_START: the potential starts at half = threshold >>> 1 (DELAYED: half - (half >>> LEAK_SHIFT)), else at 0.
+// DELAYED: neurons leak behind the comparison (neuron_serial.sv).
 // LATE: neurons fire on what all steps add up to (neuron_serial.sv); the bias in the ROM is that of all steps.
 //
 // Handshake: AXI streams. in_ready_o does not depend on in_valid_i. out_valid_o and out_data_o come from registers and
@@ -23,6 +24,7 @@ module neuron_bank #(
     parameter bit          SIGNS          = 1'b0,
     parameter bit          LEAK           = 1'b0,
     parameter int unsigned LEAK_SHIFT     = 1,
+    parameter bit          DELAYED        = 1'b0,
     parameter bit          LATE           = 1'b0,
     parameter bit          SOFT_RESET     = 1'b0,
     parameter bit          HALF_START     = 1'b0,
@@ -109,16 +111,17 @@ module neuron_bank #(
     logic [PE*POTENTIAL_BITS-1:0] initial_potential;
     for (genvar pe = 0; pe < int'(PE); pe++) begin : gen_pe
         logic signed [BIAS_BITS-1:0] bias, bias_high;
-        logic signed [THRESHOLD_BITS-1:0] level, half;
+        logic signed [THRESHOLD_BITS-1:0] level, half, start;
         logic inverts, counts, unused;
         assign bias = constants[pe*STRIDE+:BIAS_BITS];
         assign bias_high = bias >>> FRAC_BITS;
         assign level = constants[pe*STRIDE+BIAS_BITS+:THRESHOLD_BITS];
         assign half = level >>> 1;
-        assign unused = ^{bias_high, half};
+        assign start = DELAYED ? half - (half >>> LEAK_SHIFT) : half;
+        assign unused = ^{bias_high, start};
         assign fraction[pe*FRACTION_BITS+:FRACTION_BITS] = FRACTION_BITS'(bias);
         assign threshold[pe*THRESHOLD_BITS+:THRESHOLD_BITS] = level;
-        assign initial_potential[pe*POTENTIAL_BITS+:POTENTIAL_BITS] = HALF_START ? POTENTIAL_BITS'(half) : '0;
+        assign initial_potential[pe*POTENTIAL_BITS+:POTENTIAL_BITS] = HALF_START ? POTENTIAL_BITS'(start) : '0;
         if (SIGNS) begin : gen_sign
             // Two's complement: +1 is 01, 0 is 00, -1 is 11.
             assign {inverts, counts} = constants[pe*STRIDE+BIAS_BITS+THRESHOLD_BITS+:2];
@@ -173,6 +176,7 @@ module neuron_bank #(
         .THRESHOLD_BITS(THRESHOLD_BITS),
         .LEAK          (LEAK),
         .LEAK_SHIFT    (LEAK_SHIFT),
+        .DELAYED       (DELAYED),
         .LATE          (LATE),
         .SOFT_RESET    (SOFT_RESET)
     ) i_neurons (

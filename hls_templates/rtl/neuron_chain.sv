@@ -19,6 +19,7 @@ module neuron_chain #(
     parameter int unsigned THRESHOLD_BITS = 16,
     parameter bit          LEAK           = 1'b0,
     parameter int unsigned LEAK_SHIFT     = 1,
+    parameter bit          DELAYED        = 1'b0,
     parameter bit          LATE           = 1'b0,
     parameter bit          SOFT_RESET     = 1'b0,
     localparam int unsigned DONE_BITS = DONE_STEPS > 0 ? DONE_STEPS : 1,
@@ -70,6 +71,7 @@ module neuron_chain #(
         .THRESHOLD_BITS(THRESHOLD_BITS),
         .LEAK          (LEAK),
         .LEAK_SHIFT    (LEAK_SHIFT),
+        .DELAYED       (DELAYED),
         .LATE          (LATE),
         .FIRST         (DONE_STEPS == 0),
         .SOFT_RESET    (SOFT_RESET),
@@ -122,6 +124,7 @@ module neuron_chain #(
             .THRESHOLD_BITS(THRESHOLD_BITS),
             .LEAK          (LEAK),
             .LEAK_SHIFT    (LEAK_SHIFT),
+            .DELAYED       (DELAYED),
             .LATE          (LATE),
             .SOFT_RESET    (SOFT_RESET)
         ) i_rest (

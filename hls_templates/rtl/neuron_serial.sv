@@ -6,6 +6,7 @@
 // may come in that same cycle, but not earlier. Step currents behind the first STEPS are handed on unchanged.
 //   IF :  V = V + current            LIF:  V = V - (V >>> LEAK_SHIFT) + current
 //   spike = V >= threshold           hard reset: V = 0     soft reset: V = V - threshold
+// DELAYED: the leak comes behind the comparison, V = V - (V >>> LEAK_SHIFT) and less the threshold after a spike.
 // Everything is two's complement modulo 2^POTENTIAL_BITS: exact when that width holds V before and after the reset, and
 // each current.
 // LATE: the first step is given the one current, which is that of all steps, and the others none; in a row of units the
@@ -24,6 +25,7 @@ module neuron_serial #(
     parameter int unsigned THRESHOLD_BITS = 16,
     parameter bit          LEAK           = 1'b0,
     parameter int unsigned LEAK_SHIFT     = 1,
+    parameter bit          DELAYED        = 1'b0,
     parameter bit          LATE           = 1'b0,
     parameter bit          FIRST          = 1'b1,
     parameter bit          SOFT_RESET     = 1'b0,
@@ -92,7 +94,7 @@ module neuron_serial #(
 
         for (genvar u = 0; u < int'(UNROLL); u++) begin : gen_step
             logic [CURRENT_BITS-1:0] current;
-            logic signed [POTENTIAL_BITS-1:0] old_potential, decayed, given, added, charged, new_potential;
+            logic signed [POTENTIAL_BITS-1:0] old_potential, decayed, given, added, charged, left, new_potential;
             logic signed [OVER_BITS-1:0] over;
             logic spiked, sign;
             if (u == 0) begin : gen_first
@@ -113,7 +115,7 @@ module neuron_serial #(
                 end
                 assign current = choice[count_q];
             end
-            if (LEAK) begin : gen_leak
+            if (LEAK && !DELAYED) begin : gen_leak
                 assign decayed = old_potential - (old_potential >>> LEAK_SHIFT);
             end else begin : gen_no_leak
                 assign decayed = old_potential;
@@ -142,9 +144,16 @@ module neuron_serial #(
             assign spiked = !over[OVER_BITS-1];
             assign fired[u] = spiked;
             if (SOFT_RESET) begin : gen_soft
-                assign new_potential = spiked ? POTENTIAL_BITS'(over) : charged;
+                assign left = spiked ? POTENTIAL_BITS'(over) : charged;
             end else begin : gen_hard
-                assign new_potential = spiked ? '0 : charged;
+                assign left = spiked ? '0 : charged;
+            end
+            if (!DELAYED) begin : gen_left
+                assign new_potential = left;
+            end else if (SOFT_RESET) begin : gen_leak_behind
+                assign new_potential = left - (charged >>> LEAK_SHIFT);
+            end else begin : gen_leak_of_rest
+                assign new_potential = left - (left >>> LEAK_SHIFT);
             end
         end
 

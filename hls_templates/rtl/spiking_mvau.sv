@@ -16,7 +16,8 @@
 // TERNARY: weights of two bits, in {-1, 0, 1}, are counted (ternary_dot.sv). For each negative weight of a channel the
 // bias in the ROM is less by 2^FRAC_BITS times the largest number of an element's planes (STEP_BITS ones, or those of
 // the count of all steps), and BIAS_WORD_BITS wide; BIAS_BITS remains the width of the bias itself.
-// HALF_START: the potential starts at threshold >>> 1, else at 0.
+// HALF_START: the potential starts at half = threshold >>> 1 (DELAYED: half - (half >>> LEAK_SHIFT)), else at 0.
+// DELAYED: neurons leak behind the comparison (neuron_serial.sv).
 // LATE: neurons fire on what all steps add up to (neuron_serial.sv). Spikes are counted over the steps, and the counts
 // multiplied once, bit by bit up to 8 bits; the bias in the ROM is T*bias. Of a static image the sum and the bias are
 // taken T times.
@@ -41,6 +42,7 @@ module spiking_mvau #(
     parameter bit          SUMS           = 1'b0,
     parameter bit          LEAK           = 1'b0,
     parameter int unsigned LEAK_SHIFT     = 1,
+    parameter bit          DELAYED        = 1'b0,
     parameter bit          LATE           = 1'b0,
     parameter bit          SOFT_RESET     = 1'b0,
     parameter bit          HALF_START     = 1'b0,
@@ -479,11 +481,12 @@ module spiking_mvau #(
             end
             assign threshold[pe*THRESHOLD_BITS+:THRESHOLD_BITS] =
                 constants[pe*NEURON_STRIDE+BIAS_WORD_BITS+:THRESHOLD_BITS];
-            logic signed [THRESHOLD_BITS-1:0] half;
+            logic signed [THRESHOLD_BITS-1:0] half, start;
             logic unused;
-            assign unused = ^half;
+            assign unused = ^start;
             assign half = signed'(threshold[pe*THRESHOLD_BITS+:THRESHOLD_BITS]) >>> 1;
-            assign initial_potential[pe*POTENTIAL_BITS+:POTENTIAL_BITS] = HALF_START ? POTENTIAL_BITS'(half) : '0;
+            assign start = DELAYED ? half - (half >>> LEAK_SHIFT) : half;
+            assign initial_potential[pe*POTENTIAL_BITS+:POTENTIAL_BITS] = HALF_START ? POTENTIAL_BITS'(start) : '0;
         end
         if (TF == 1) begin : gen_chain
             neuron_chain #(
@@ -499,6 +502,7 @@ module spiking_mvau #(
                 .THRESHOLD_BITS(THRESHOLD_BITS),
                 .LEAK          (LEAK),
                 .LEAK_SHIFT    (LEAK_SHIFT),
+                .DELAYED       (DELAYED),
                 .LATE          (LATE),
                 .SOFT_RESET    (SOFT_RESET)
             ) i_neurons (
@@ -536,6 +540,7 @@ module spiking_mvau #(
                 .THRESHOLD_BITS(THRESHOLD_BITS),
                 .LEAK          (LEAK),
                 .LEAK_SHIFT    (LEAK_SHIFT),
+                .DELAYED       (DELAYED),
                 .SOFT_RESET    (SOFT_RESET),
                 .SPIKE_BITS    (T)
             ) i_neurons (

@@ -14,7 +14,7 @@ from onnx import TensorProto, helper
 
 from codegen.dialect import DOMAIN, OPSET
 from codegen.errors import ExportError
-from codegen.neurons import IF, LIF, NEURONS, NO_NEURON, LateIF, Neuron, neuron_of
+from codegen.neurons import IF, LIF, NEURONS, NO_NEURON, DelayedLIF, LateIF, Neuron, folded_neuron, neuron_of
 from sca_train.description import NeuronDescription
 
 
@@ -22,7 +22,7 @@ from sca_train.description import NeuronDescription
 def neurons(draw: st.DrawFn) -> Neuron:
     kind = draw(st.sampled_from(list(NEURONS)))
     leak_shift = draw(st.integers(1, 4)) if NEURONS[kind].leaks else 0
-    reset = "soft" if NEURONS[kind].late else draw(st.sampled_from(["hard", "soft"]))
+    reset = draw(st.sampled_from(NEURONS[kind].resets))
     return neuron_of(kind, leak_shift, reset, draw(st.booleans()), draw(st.integers(0, 4)))
 
 
@@ -44,6 +44,9 @@ def _spikes(neuron: Neuron, sums: np.ndarray, bias: np.ndarray, threshold: np.nd
         (IF(reset="soft", frac_bits=1, half_start=True), [1, 0, 1, 0]),  # V 10 -> 0, 3, 10 -> 0, 1
         (LIF(leak_shift=1, reset="hard", frac_bits=1), [0, 0, 1, 0]),  # V 5, 6, 10 -> 0, 1
         (LIF(leak_shift=1, reset="hard", frac_bits=1, half_start=True), [0, 0, 1, 0]),  # V 8, 7, 11 -> 0, 1
+        (LIF(leak_shift=1, reset="soft", frac_bits=1), [0, 0, 1, 0]),  # V 5, 6, 10 -> 0, 1
+        (DelayedLIF(leak_shift=1, reset="soft", frac_bits=1), [0, 0, 1, 0]),  # V 5 | 3, 6 | 3, 10 | -5, -4
+        (DelayedLIF(leak_shift=1, reset="soft", frac_bits=1, half_start=True), [0, 0, 1, 0]),  # V 8 | 4, 7 | 4, 11, -3
         (LateIF(reset="soft", frac_bits=1), [1, 0, 0, 0]),  # V 16 -> 6
         (LateIF(reset="soft", frac_bits=1, half_start=True), [1, 1, 0, 0]),  # V 21 -> 11 -> 1
     ],
@@ -56,7 +59,9 @@ def test_steps_by_hand(neuron, spikes):
 @pytest.mark.parametrize(("threshold", "half"), [(0, 0), (1, 0), (7, 3), (8, 4), (-1, -1), (-5, -3)])
 @pytest.mark.parametrize("kind", NEURONS)
 def test_the_initial_potential_is_half_the_threshold_rounded_down(kind, threshold, half):
-    neuron = neuron_of(kind, int(NEURONS[kind].leaks), "hard", True, 0)
+    neuron = neuron_of(kind, int(NEURONS[kind].leaks), NEURONS[kind].resets[0], True, 0)
+    if neuron.delayed:  # half the threshold came before a leak of half of it
+        half -= half // 2
     assert neuron.initial(np.array([threshold])).tolist() == [half]
     assert replace(neuron, half_start=False).initial(np.array([threshold])).tolist() == [0]
 
@@ -111,6 +116,7 @@ def test_charge_and_reset_keep_the_order_that_range_analysis_relies_on(neuron, v
     level = np.array(30)
     assert neuron.charge(np.array(low), np.array(less)) <= neuron.charge(np.array(high), np.array(more))
     assert neuron.after_spike(np.array(low), level) <= neuron.after_spike(np.array(high), level)
+    assert neuron.after_silence(np.array(low)) <= neuron.after_silence(np.array(high))
 
 
 @settings(max_examples=50, deadline=None)
@@ -121,6 +127,7 @@ def test_a_node_and_a_core_give_the_neuron_back(neuron):
     ranges = type(neuron).attribute_ranges()
     assert all(low <= attributes[name] <= high for name, (low, high) in ranges.items() if name in attributes)
     assert attributes.keys() <= ranges.keys()
+    assert ranges["soft_reset"] == ((0, 1) if len(neuron.resets) == 2 else (1, 1))
     same = neuron_of(neuron.kind, neuron.leak_shift, neuron.reset, neuron.half_start, neuron.frac_bits)
     assert same == neuron
 
@@ -133,10 +140,11 @@ def test_a_read_out_has_no_neuron():
 def test_folding_keeps_what_training_described(kind):
     description = NeuronDescription(kind, "soft", threshold=0.5, tau=4.0, v_init=0.5)
     neuron = NEURONS[kind].fold(description, 3, "layer 'x'")
-    assert neuron == neuron_of(kind, 2 if kind == "LIF" else 0, "soft", True, 3)
-    # In units of a quarter: shift 1.5 is 6, the threshold 2 (LIF: 4 * 2), all of them times 2^3.
+    leaks = NEURONS[kind].leaks
+    assert neuron == neuron_of(kind, 2 if leaks else 0, "soft", True, 3)
+    # In units of a quarter: shift 1.5 is 6, the threshold 2 (with a leak 4 * 2), all of them times 2^3.
     bias, threshold = neuron.fold_channels(np.array([0.25]), np.array([1.5]), neuron.level(description.threshold))
-    assert (bias.tolist(), threshold.tolist()) == ([48], [64 if kind == "LIF" else 16])
+    assert (bias.tolist(), threshold.tolist()) == ([48], [64 if leaks else 16])
 
 
 @pytest.mark.parametrize(
@@ -149,6 +157,7 @@ def test_folding_keeps_what_training_described(kind):
             "layer 'x': its neurons start at 0.25 of their threshold; only 0 and 0.5 are possible",
         ),
         ("LateIF", {}, "layer 'x': its LateIF neurons have hard reset; only soft reset is possible"),
+        ("DelayedLIF", {}, "layer 'x': its DelayedLIF neurons have hard reset; only soft reset is possible"),
         ("IF", {"threshold": 0.0}, "layer 'x': its threshold is 0.0, but must be above 0"),
     ],
 )
@@ -157,3 +166,33 @@ def test_what_cannot_be_folded_is_said(kind, change, sentence):
     with pytest.raises(ExportError) as error:
         NEURONS[kind].fold(description, 4, "layer 'x'")
     assert str(error.value) == sentence
+
+
+@pytest.mark.parametrize(
+    ("kind", "reset", "neuron"),
+    [
+        ("LIF", "delayed", DelayedLIF(leak_shift=1, reset="soft", frac_bits=4)),
+        ("LIF", "soft", LIF(leak_shift=1, reset="soft", frac_bits=4)),
+        ("IF", "delayed", IF(reset="soft", frac_bits=4)),  # nothing happens to V between spike and next step
+        ("IF", "hard", IF(reset="hard", frac_bits=4)),
+    ],
+)
+def test_a_description_gives_the_neuron_of_its_reset(kind, reset, neuron):
+    assert folded_neuron(NeuronDescription(kind, reset, 1.0, 2.0), 4, "layer 'x'") == neuron
+
+
+@pytest.mark.parametrize(
+    ("level", "ge", "gt"),
+    [
+        (1.0, 16, 17),  # whole: V > 16 is V >= 17
+        (1.0 - 1e-12, 16, 17),  # the same but for what floating point has lost
+        (1.02, 16, 17),  # 16.32: V > it from 17 on, where rounding says 16
+        (1.05, 17, 17),  # 16.8
+        (1e30, 2**62, 2**62 + 1),  # beyond any potential
+    ],
+)
+def test_a_threshold_to_exceed_is_the_least_integer_above_it(level, ge, gt):
+    neuron = IF(reset="soft", frac_bits=4)
+    unit, shift = np.array([1.0]), np.array([0.0])
+    assert neuron.fold_channels(unit, shift, level)[1].tolist() == [ge]
+    assert neuron.fold_channels(unit, shift, level, "gt")[1].tolist() == [gt]

@@ -14,7 +14,8 @@ from codegen.neurons import Constants, neuron_of
 
 
 def _neuron(leak_shift=0, reset="hard", half_start=False, frac_bits=0):
-    return neuron_of("LIF" if leak_shift else "IF", leak_shift, reset, half_start, frac_bits)
+    kind = "IF" if leak_shift == 0 else "DelayedLIF" if reset == "delayed" else "LIF"
+    return neuron_of(kind, leak_shift, "hard" if reset == "hard" else "soft", half_start, frac_bits)
 
 
 def _widths(weights, bias, threshold, timesteps, neuron, largest_input=1):
@@ -23,15 +24,31 @@ def _widths(weights, bias, threshold, timesteps, neuron, largest_input=1):
 
 
 def _potentials(drives, leak_shift, reset, threshold, initial):
-    """Every value V takes, before and after each reset, along all sequences of drives [sequences, T]."""
+    """Every value V takes, before and after each reset, along all sequences of drives [sequences, T].
+
+    A delayed reset comes with the leak of the next step, at the end of this one.
+    """
+    if reset == "delayed" and leak_shift:
+        return _delayed_potentials(drives, leak_shift, threshold, initial)
     seen = [0, initial]
     potential = np.full(len(drives), initial, np.int64)
     for drive in drives.T:
         potential = (potential - (potential >> leak_shift) if leak_shift else potential) + drive
         seen += [potential.min(), potential.max()]
         if threshold is not None:
-            potential = np.where(potential >= threshold, potential - threshold if reset == "soft" else 0, potential)
+            potential = np.where(potential >= threshold, potential - threshold if reset != "hard" else 0, potential)
             seen += [potential.min(), potential.max()]
+    return min(seen), max(seen)
+
+
+def _delayed_potentials(drives, leak_shift, threshold, initial):
+    carried = np.full(len(drives), initial - (initial >> leak_shift), np.int64)
+    seen = [0, carried[0]]
+    for drive in drives.T:
+        potential = carried + drive
+        owed = 0 if threshold is None else threshold * (potential >= threshold)
+        carried = potential - (potential >> leak_shift) - owed
+        seen += [potential.min(), potential.max(), carried.min(), carried.max()]
     return min(seen), max(seen)
 
 
@@ -47,7 +64,7 @@ def _all_drives(weights, bias, frac_bits, timesteps):
     bias=st.integers(-60, 60),
     threshold=st.integers(-30, 200),
     leak_shift=st.integers(0, 3),
-    reset=st.sampled_from(["hard", "soft"]),
+    reset=st.sampled_from(["hard", "soft", "delayed"]),
     frac_bits=st.integers(0, 4),
     timesteps=st.integers(1, 4),
     half_start=st.booleans(),
@@ -71,13 +88,16 @@ def test_no_potential_leaves_the_widths(weights, bias, threshold, leak_shift, re
     leak_shift=st.integers(0, 3),
     timesteps=st.integers(1, 4),
     initial=st.integers(-30, 60),
+    reset=st.sampled_from(["hard", "delayed"]),
 )
-def test_bounds_without_spikes_are_reached(weights, bias, leak_shift, timesteps, initial):
+def test_bounds_without_spikes_are_reached(weights, bias, leak_shift, timesteps, initial, reset):
     drives = _all_drives(weights, bias, 2, timesteps)
-    neuron = _neuron(leak_shift, frac_bits=2)
+    neuron = _neuron(leak_shift, reset, frac_bits=2)
     ranges = drive_ranges(neuron, acc_range(np.array([weights]), 1), np.array([bias]), timesteps)
+    low, high = _potentials(drives, leak_shift, reset, None, initial)
+    if neuron.delayed:
+        initial -= initial >> leak_shift
     bounds = potential_range(neuron, ranges, None, np.array([initial]))
-    low, high = _potentials(drives, leak_shift, "hard", None, initial)
     # Zero and the potential before the first step count as reached in both.
     assert (min(0, initial, bounds.low[0]), max(0, initial, bounds.high[0])) == (low, high)
 

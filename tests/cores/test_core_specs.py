@@ -121,6 +121,21 @@ def test_reference_by_hand() -> None:
     assert out == [[0b1011]]
 
 
+def test_reference_of_a_delayed_reset_by_hand() -> None:
+    """The same inputs, a threshold of 4 and k = 1: what a spike takes away does not leak."""
+    core = replace(
+        CORE, vectors=1, mw=2, mh=1, simd=2, pe=1, timesteps=4, tp=4, neuron="DelayedLIF", leak_shift=1, reset="soft",
+        frac_bits=1,
+    )  # fmt: skip
+    inputs = np.array([[0b1011, 0b0110]])
+    # Currents 7 5 -1 7. V: 7 -> spike, 7 - 3 - 4 = 0; 5 -> spike, 5 - 2 - 4 = -1; -2 -> -1; 6 -> spike.
+    assert outputs_of(core, inputs, [[3, -1]], [1], [4]) == [[0b1011]]
+    # With 6, LIF is at 1 after its first spike and at 6 after the next step, this one at -2 and 3.
+    lif = replace(core, neuron="LIF")
+    assert outputs_of(lif, inputs, [[3, -1]], [1], [6]) == [[0b1011]]
+    assert outputs_of(core, inputs, [[3, -1]], [1], [6]) == [[0b1001]]
+
+
 def test_reference_of_counts_by_hand() -> None:
     """Two inputs of three bits a step, weights 3 and -1, threshold 10, IF with hard reset."""
     core = replace(CORE, vectors=1, mw=2, mh=1, simd=2, pe=1, timesteps=4, tp=4, frac_bits=0, step_bits=3)

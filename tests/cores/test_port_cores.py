@@ -28,6 +28,20 @@ def test_random_cores(draw: Callable[[str, int], Case], batch: int, tmp_path: Pa
     check([draw(f"core_{index}", 1000 * batch + index) for index in range(BATCH_SIZE)], tmp_path, seed=batch)
 
 
+def test_banks_with_a_delayed_reset(tmp_path: Path) -> None:
+    """One unit, a chain of units and a step a cycle; from 0 and from half the threshold; every kind of sum."""
+    cases = []
+    for index, (timesteps, tp) in enumerate([(4, 1), (4, 4), (6, 3), (8, 2), (20, 20), (32, 1)]):
+        plain = NeuronBank(
+            f"core_{index}", vectors=8, channels=4, pe=2, timesteps=timesteps, tp=tp, sum_bits=6,
+            static_sums=index % 3 == 0, signs=index % 2 == 0, neuron="DelayedLIF", leak_shift=1 + index % 4,
+            reset="soft", half_start=index > 2, frac_bits=index, potential_bits=1, bias_bits=1, threshold_bits=1,
+        )  # fmt: skip
+        cases.append(random_inputs(plain.with_random_constants(index), 3, index))
+    assert all(case.outputs[0].any() for case in cases), "each must spike somewhere"
+    check(cases, tmp_path, seed=0)
+
+
 def test_the_largest_bias_of_late_neurons_with_a_negative_sign(tmp_path: Path) -> None:
     """The stored bias is T * bias + T * 2^frac_bits then, the widest where T is no power of two."""
     cases = []

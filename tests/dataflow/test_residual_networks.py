@@ -28,6 +28,7 @@ from codegen.verify.onnx_runtime import load_network
         ("LIF", "soft", False),
         ("LIF", "hard", True),
         ("LateIF", "soft", True),
+        ("DelayedLIF", "soft", True),
     ],
 )
 def test_residual_networks_equal_onnx_runtime(before_addition, neuron, reset, half_start, tmp_path):

@@ -1,4 +1,4 @@
-"""A described network in float64, one layer at a time: what its neurons do, as SpikingJelly defines them."""
+"""A described network in float64, one layer at a time: what its neurons do, as NeuronDescription says."""
 
 from __future__ import annotations
 
@@ -61,14 +61,18 @@ def _term(connection, x):
 def _neuron(neuron, current):
     potential = np.full_like(current[0], neuron.v_init * neuron.threshold)
     spikes, margins = [], []
+    owed = np.zeros_like(potential)
     if neuron.kind == "LateIF":
         current = [current.sum(axis=0), *np.zeros_like(current[1:])]
     for step in current:
-        potential = potential + ((step - potential) / neuron.tau if neuron.kind == "LIF" else step)
-        spike = potential >= neuron.threshold
+        potential = potential + ((step - potential) / neuron.tau if neuron.kind == "LIF" else step) - owed
+        spike = potential > neuron.threshold if neuron.compare == "gt" else potential >= neuron.threshold
         margins.append(np.abs(potential - neuron.threshold))
-        left = potential - neuron.threshold if neuron.reset == "soft" else 0.0
-        potential = np.where(spike, left, potential)
+        if neuron.reset == "delayed":
+            owed = neuron.threshold * spike
+        else:
+            left = potential - neuron.threshold if neuron.reset == "soft" else 0.0
+            potential = np.where(spike, left, potential)
         spikes.append(spike)
     return FloatLayer(np.array(spikes), np.array(margins))
 

@@ -88,7 +88,7 @@ def drawn_neuron(draw, frac_bits: int) -> Neuron:
     kind = draw(st.sampled_from(list(NEURONS.values())))
     return kind(
         leak_shift=draw(st.integers(1, 4)) if kind.leaks else 0,
-        reset="soft" if kind.late else draw(st.sampled_from(["hard", "soft"])),
+        reset=draw(st.sampled_from(kind.resets)),
         half_start=draw(st.booleans()),
         frac_bits=frac_bits,
     )
@@ -100,6 +100,7 @@ def random_description(
     timesteps: int = 4,
     kind: str = "IF",
     reset: str = "hard",
+    compare: str = "ge",
     v_init: float = 0.0,
     gammas: str = "mixed",
     input_shape: tuple[int, int, int] = (8, 8, 1),
@@ -108,7 +109,7 @@ def random_description(
 ) -> NetworkDescription:
     """A float network with plausible scales; gammas: "positive", "mixed" (both signs) or "zeros" (some exactly 0)."""
     rng = np.random.default_rng(seed)
-    neuron = NeuronDescription(kind, reset, 0.5, 2.0, v_init)
+    neuron = NeuronDescription(kind, reset, 0.5, 2.0, v_init, compare)
     height, width, channels = input_shape
 
     def layer(name, source, layer_kind, shape, bits, padding, pool, with_neuron=True):

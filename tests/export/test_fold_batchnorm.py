@@ -16,8 +16,9 @@ from codegen.arithmetic import fold_batchnorm
 from codegen.arithmetic.fold_batchnorm import fold_network
 from codegen.arithmetic.ranges import Interval
 from codegen.errors import ExportError
-from codegen.neurons import NO_NEURON, neuron_of
+from codegen.neurons import NO_NEURON, folded_neuron
 from codegen.verify.reference import run_layers
+from sca_train.description import NeuronDescription
 
 IMAGES = 20
 
@@ -26,14 +27,23 @@ def _images(description, seed=0):
     return np.random.default_rng(seed).integers(0, 256, (IMAGES, *description.input_shape)).astype(np.uint8)
 
 
-KINDS = [("IF", "hard"), ("IF", "soft"), ("LIF", "hard"), ("LIF", "soft"), ("LateIF", "soft")]
+KINDS = [
+    ("IF", "hard"),
+    ("IF", "soft"),
+    ("LIF", "hard"),
+    ("LIF", "soft"),
+    ("LIF", "delayed"),
+    ("IF", "delayed"),
+    ("LateIF", "soft"),
+]
 
 
 @pytest.mark.parametrize("gammas", ["positive", "mixed", "zeros"])
 @pytest.mark.parametrize("v_init", [0.0, 0.5])
+@pytest.mark.parametrize("compare", ["ge", "gt"])
 @pytest.mark.parametrize(("kind", "reset"), KINDS)
-def test_spikes_are_those_of_the_float_neuron(kind, reset, v_init, gammas):
-    options = {"kind": kind, "reset": reset, "v_init": v_init, "gammas": gammas}
+def test_spikes_are_those_of_the_float_neuron(kind, reset, compare, v_init, gammas):
+    options = {"kind": kind, "reset": reset, "compare": compare, "v_init": v_init, "gammas": gammas}
     description = random_description(11, timesteps=6, fully_connected=True, input_shape=(6, 6, 1), **options)
     images = _images(description)
     frac_bits = 6
@@ -123,7 +133,7 @@ def test_deciding_channels_moves_no_spike(monkeypatch, kind, reset, v_init):
     bounds=st.lists(st.integers(-60, 60), min_size=2, max_size=2).map(sorted),
     threshold=st.integers(0, 60),
     leak_shift=st.integers(0, 3),
-    reset=st.sampled_from(["hard", "soft"]),
+    reset=st.sampled_from(["hard", "soft", "delayed"]),
     timesteps=st.integers(1, 4),
     half_start=st.booleans(),
 )
@@ -131,10 +141,13 @@ def test_decided_channels_are_exactly_those_that_no_drive_sways(
     bounds, threshold, leak_shift, reset, timesteps, half_start
 ):
     """Against every sequence of the lowest and the highest drive, which bound what any other sequence does."""
+    description = NeuronDescription(
+        "LIF" if leak_shift else "IF", reset, 1.0, 2.0**leak_shift, v_init=0.5 if half_start else 0.0
+    )
+    neuron = folded_neuron(description, 4, "layer 'x'")
     initial = threshold // 2 if half_start else 0
     trains = [_train(drives, threshold, leak_shift, reset, initial) for drives in product(bounds, repeat=timesteps)]
     low, high, level = (np.array([value]) for value in (*bounds, threshold))
-    neuron = neuron_of("LIF" if leak_shift else "IF", leak_shift, reset, half_start, frac_bits=4)
     silent, always = fold_batchnorm._decided_channels(neuron, [Interval(low, high)] * timesteps, level)
     assert silent[0] == (not any(any(train) for train in trains))
     assert always[0] == all(all(train) for train in trains)
@@ -142,10 +155,12 @@ def test_decided_channels_are_exactly_those_that_no_drive_sways(
 
 def _train(drives, threshold, leak_shift, reset, potential):
     train = []
+    owed = 0
     for drive in drives:
-        potential += drive - (potential >> leak_shift if leak_shift else 0)
+        potential += drive - (potential >> leak_shift if leak_shift else 0) - owed
         train.append(potential >= threshold)
-        if train[-1]:
+        owed = threshold if train[-1] and reset == "delayed" else 0
+        if train[-1] and reset != "delayed":
             potential = potential - threshold if reset == "soft" else 0
     return train
 
