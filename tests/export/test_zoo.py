@@ -221,7 +221,7 @@ def test_a_run_of_ones_own_is_not_given_shipped_images(checkout: Path) -> None:
 def test_a_kept_network_goes_through_every_stage(checkout: Path, capsys) -> None:
     """Real sources, the real C++ and the real RTL of the smallest kept network, on shipped images."""
     before = contents(checkout / "zoo")
-    assert main(["hls", "zoo/net", "--lut-share", "0.1"]) == 0
+    assert main(["hls", "zoo/net", "--lut-share", "0.2"]) == 0
     assert main(["csim", "zoo/net"]) == 0
     assert main(["rtlsim", "zoo/net", "--images", "3"]) == 0
     assert main(["report", "zoo/net"]) == 0
