@@ -15,6 +15,10 @@ class ZooError(CodegenError):
     """A kept network is not there, or what lies at the place of its copy is something else."""
 
 
+class ImportingError(CodegenError):
+    """A network from elsewhere that is damaged, hostile, or not one that the integer network can follow."""
+
+
 class ExportError(CodegenError):
     """The compact model cannot be turned into the integer network."""
 
