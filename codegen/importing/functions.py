@@ -1,0 +1,286 @@
+"""What a forward does between its modules: additions, reshaping, pooling, and walks over time, as nodes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from torch import Tensor
+
+from codegen.importing import convolutions, module_operators
+from codegen.importing.float_network import Floats
+from codegen.importing.linear_maps import RefusedError
+from codegen.importing.operators import Flatten, Input, Linear, Operator, Scale, WholeMap
+
+if TYPE_CHECKING:
+    from codegen.importing.tracing import Tag, Tracer
+
+_WITHOUT_VALUES = {
+    "zeros_like", "ones_like", "empty_like", "full_like", "rand_like", "randn_like", "new_zeros", "new_ones",
+    "new_empty", "new_full", "new_tensor",
+}  # fmt: skip
+_SAME = {
+    "to", "float", "double", "half", "type", "type_as", "cpu", "cuda", "clone", "detach", "detach_", "contiguous",
+    "requires_grad_", "dropout", "dropout2d", "dropout_", "alias", "__get__", "as_tensor", "positive",
+}  # fmt: skip
+_VIEWS = {"flatten", "view", "reshape", "squeeze", "unsqueeze", "repeat", "expand", "expand_as", "unflatten", "view_as"}
+_PICKS = {"__getitem__", "select", "unbind", "chunk", "split", "narrow", "index_select"}
+_JOINS = {"stack", "cat", "concat", "concatenate"}
+_ADDS = {
+    "add": 1,
+    "__add__": 1,
+    "__radd__": 1,
+    "__iadd__": 1,
+    "add_": 1,
+    "sub": -1,
+    "__sub__": -1,
+    "__isub__": -1,
+    "sub_": -1,
+}
+_PRODUCTS = {
+    "mul": 1,
+    "__mul__": 1,
+    "__rmul__": 1,
+    "__imul__": 1,
+    "mul_": 1,
+    "div": -1,
+    "true_divide": -1,
+    "__truediv__": -1,
+}
+_REDUCTIONS = {"mean", "sum"}
+
+
+def tensors(values: Any) -> list[Tensor]:
+    """All tensors among values, and in lists, tuples and dictionaries among them."""
+    return list(_tensors(values))
+
+
+def _tensors(values: Any) -> Iterator[Tensor]:
+    if isinstance(values, Tensor):
+        yield values
+    elif isinstance(values, dict):
+        for value in values.values():
+            yield from _tensors(value)
+    elif isinstance(values, list | tuple):
+        for value in values:
+            yield from _tensors(value)
+
+
+def note(tracer: Tracer, func: Any, args: Any, kwargs: Any, before: list[Tag | None], result: Any) -> None:
+    """Tag what a function gave of tagged tensors; ``before``: the tags of the tensors among ``args``, in order."""
+    name = func.__name__
+    results = tensors(result)
+    if name in _WITHOUT_VALUES or not results:
+        return
+    tags = [tag for tag in before if tag is not None]
+    tag, first = tags[0], results[0]
+    found: Tag | None = None
+    if name in _SAME | _VIEWS or (name in _PICKS and _within_leading(name, args, kwargs, tag)):
+        found = viewed(tracer, tag, first)
+    elif name in _JOINS and len({other.node for other in tags}) == 1 and len(tags) == len(tensors(args)):
+        found = viewed(tracer, tag, first, joined=True)
+    elif name in ("transpose", "permute", "swapaxes", "movedim") and _moves_leading(args, kwargs, tag, first):
+        found = viewed(tracer, tag, first)
+    elif name in _ADDS:
+        found = _addition(tracer, name, args, kwargs, tag, first)
+    elif name in _PRODUCTS:
+        found = _product(tracer, name, args, kwargs, tag, first)
+    elif name in _REDUCTIONS:
+        found = _reduction(tracer, name, args, kwargs, tag, first)
+    elif name in _LAYERS:
+        found = _layer(tracer, name, args, kwargs, tag, first)
+    if found is None:
+        key = (name, tuple(other.node for other in tags))
+        node = tracer.unsupported(key, name, list(dict.fromkeys(other.node for other in tags)), f"is torch's {name}")
+        found = _tag(node, tuple(first.shape[tag.leading :]), tag.leading)
+    for tensor in results:
+        tracer.tag(tensor, found)
+
+
+def _tag(node: str, shape: tuple[int, ...], leading: int) -> Tag:
+    from codegen.importing.tracing import Tag
+
+    return Tag(node, shape, leading)
+
+
+def viewed(tracer: Tracer, tag: Tag, result: Tensor, joined: bool = False) -> Tag | None:
+    """The tag of a tensor that shows a tagged one's samples, the dimensions in front of them changed, or flattened."""
+    shape = tuple(result.shape)
+    dimensions = len(tag.shape)
+    if dimensions and shape[-dimensions:] == tag.shape:
+        return _tag(tag.node, tag.shape, len(shape) - dimensions)
+    elements = int(np.prod(tag.shape))
+    if joined or not shape:
+        return None
+    if dimensions > 1 and shape[-1] == elements:
+        node = tracer.node(("flatten",), f"{tag.node}.flatten", [tag.node], lambda: Flatten(0, -1))
+        return _tag(node, (elements,), len(shape) - 1)
+    own = shape[tag.leading :]
+    unread = not any(source == tag.node for source, _ in tracer.edges)
+    is_input = isinstance(tracer.nodes.get(tag.node), Input)
+    if is_input and unread and len(own) <= 3 and int(np.prod(own)) == elements:
+        # Nothing has read the input yet: this is the shape in which it is read.
+        tracer.nodes[tag.node] = Input(own)
+        return _tag(tag.node, own, tag.leading)
+    return None
+
+
+def _within_leading(name: str, args: Any, kwargs: Any, tag: Tag) -> bool:
+    if name == "__getitem__":
+        index = args[1] if isinstance(args[1], tuple) else (args[1],)
+        if any(entry is None or isinstance(entry, Tensor) for entry in index):
+            return False
+        if Ellipsis in index:
+            return index.index(Ellipsis) <= tag.leading and index[-1] is Ellipsis
+        return all(entry == slice(None) for entry in index[tag.leading :])
+    dimension = kwargs.get("dim", args[2] if name in ("chunk", "split") and len(args) > 2 else 0)
+    if name in ("select", "narrow", "index_select"):
+        dimension = kwargs.get("dim", args[1] if len(args) > 1 else 0)
+    if name == "unbind" and len(args) > 1:
+        dimension = args[1]
+    return isinstance(dimension, int) and 0 <= dimension < tag.leading
+
+
+def _moves_leading(args: Any, kwargs: Any, tag: Tag, result: Tensor) -> bool:
+    """Whether only dimensions in front of the samples change places."""
+    flat = [entry for value in args[1:] for entry in (value if isinstance(value, list | tuple) else (value,))]
+    flat += [value for value in kwargs.values() if isinstance(value, int)]
+    if len(flat) == 2 and len(flat) < result.dim():
+        return all(0 <= entry < tag.leading for entry in flat)
+    return flat[tag.leading :] == list(range(tag.leading, result.dim()))
+
+
+def _addition(tracer: Tracer, name: str, args: Any, kwargs: Any, tag: Tag, result: Tensor) -> Tag | None:
+    left, right = args[0], args[1]
+    sign = _ADDS[name] * float(kwargs.get("alpha", 1))
+    own, other = tracer.tag_of(left), tracer.tag_of(right)
+    if own is not None and other is not None:
+        if own.shape != other.shape:
+            return None
+        right_node = other.node
+        if sign != 1:
+            right_node = _scaled(tracer, other, np.array(sign), np.array(0.0)).node
+        if own.node == right_node:
+            return _scaled(tracer, own, np.array(2.0), np.array(0.0))
+        # Several edges into one node are a sum.
+        node = tracer.node(("add",), "add", sorted((own.node, right_node)), lambda: module_operators.UNCHANGED)
+        return _tag(node, own.shape, own.leading)
+    constant = right if own is not None else left
+    shift = _constant(constant, tag)
+    if shift is None:
+        return None
+    factor = np.array(1.0 if own is not None or sign == 1 else sign)
+    shift = shift * sign if own is not None else shift
+    return _scaled(tracer, tag, factor, shift)
+
+
+def _product(tracer: Tracer, name: str, args: Any, kwargs: Any, tag: Tag, result: Tensor) -> Tag | None:
+    left, right = args[0], args[1]
+    own, other = tracer.tag_of(left), tracer.tag_of(right)
+    if (own is not None and other is not None) or kwargs.get("rounding_mode"):
+        return None
+    factor = _constant(right if own is not None else left, tag)
+    if factor is None or (_PRODUCTS[name] < 0 and (own is None or not factor.all())):
+        return None
+    return _scaled(tracer, tag, 1 / factor if _PRODUCTS[name] < 0 else factor, np.array(0.0))
+
+
+def _scaled(tracer: Tracer, tag: Tag, factor: Floats, shift: Floats) -> Tag:
+    key = ("scale", factor.tobytes(), factor.shape, shift.tobytes(), shift.shape)
+    node = tracer.node(key, f"{tag.node}.scale", [tag.node], lambda: Scale(factor, shift))
+    return _tag(node, tag.shape, tag.leading)
+
+
+def _constant(value: Any, tag: Tag) -> Floats | None:
+    """A number, or a tensor that is the same for all samples, as an array of the samples' dimensions."""
+    array = module_operators.values(value) if isinstance(value, Tensor | int | float) else None
+    if array is None or not np.isfinite(array).all():
+        return None
+    if array.size == 1:
+        return np.array(float(array.reshape(-1)[0]))
+    while array.ndim > len(tag.shape) and array.shape[0] == 1:
+        array = array[0]
+    if array.ndim > len(tag.shape):
+        return None
+    padded = array.reshape(*[1] * (len(tag.shape) - array.ndim), *array.shape)
+    return np.array(np.broadcast_to(padded, tag.shape))
+
+
+def _reduction(tracer: Tracer, name: str, args: Any, kwargs: Any, tag: Tag, result: Tensor) -> Tag | None:
+    given = kwargs.get("dim", args[1] if len(args) > 1 else None)
+    if given is None:
+        return None
+    total = tag.leading + len(tag.shape)
+    axes = sorted(axis % total for axis in (given if isinstance(given, list | tuple) else (given,)))
+    if all(axis < tag.leading for axis in axes):
+        # Over time: the logits are summed over the steps anyway.
+        return viewed(tracer, tag, result)
+    if name != "mean" or len(tag.shape) != 3 or axes != [total - 2, total - 1]:
+        return None
+    node = tracer.node(("whole map",), f"{tag.node}.mean", [tag.node], WholeMap)
+    pooled = _tag(node, (tag.shape[0], 1, 1), tag.leading)
+    return pooled if tuple(result.shape[tag.leading :]) == pooled.shape else viewed(tracer, pooled, result)
+
+
+_LAYERS = {"linear", "conv1d", "conv2d", "max_pool2d", "boolean_dispatch", "avg_pool2d", "adaptive_avg_pool2d"}
+
+
+def _layer(tracer: Tracer, name: str, args: Any, kwargs: Any, tag: Tag, result: Tensor) -> Tag | None:
+    if tracer.tag_of(args[0]) is None:
+        return None
+    given = dict(zip(_PARAMETERS[name], args[1:], strict=False)) | kwargs
+
+    def make() -> Operator:
+        return _operator(name, given, tag)
+
+    key = (name, *(_digest(value) if isinstance(value, Tensor) else str(value) for value in given.values()))
+    node = tracer.node(key, name, [tag.node], make)
+    return _tag(node, tuple(result.shape[tag.leading :]), tag.leading)
+
+
+def _digest(tensor: Tensor) -> str:
+    """Weights may be computed anew in each step, and are the same where their values are."""
+    return hashlib.sha256(module_operators.values(tensor).tobytes()).hexdigest()
+
+
+_CONVOLUTION = ("weight", "bias", "stride", "padding", "dilation", "groups")
+_PARAMETERS = {
+    "linear": ("weight", "bias"),
+    "conv1d": _CONVOLUTION,
+    "conv2d": _CONVOLUTION,
+    "max_pool2d": ("kernel_size", "stride", "padding", "dilation", "ceil_mode"),
+    "boolean_dispatch": ("kernel_size", "stride", "padding", "dilation", "ceil_mode"),
+    "avg_pool2d": ("kernel_size", "stride", "padding", "ceil_mode", "count_include_pad", "divisor_override"),
+    "adaptive_avg_pool2d": ("output_size",),
+}
+
+
+def _operator(name: str, given: dict[str, Any], tag: Tag) -> Operator:
+    if name == "adaptive_avg_pool2d":
+        return module_operators.adaptive(tag.shape, given["output_size"])
+    if name.endswith("pool2d") or name == "boolean_dispatch":
+        kind = "avg" if name == "avg_pool2d" else "max"
+        if given.get("divisor_override") or given.get("dilation", 1) not in (1, (1, 1), [1, 1]):
+            raise RefusedError("has dilation, or a divisor_override")
+        return module_operators.pooling(
+            kind, tag.shape, given["kernel_size"], given.get("stride"), given.get("padding", 0),
+            bool(given.get("ceil_mode", False)), bool(given.get("count_include_pad", True)),
+        )  # fmt: skip
+    weights = module_operators.values(given["weight"])
+    bias = None if given.get("bias") is None else module_operators.values(given["bias"])
+    if name == "linear":
+        none = np.zeros(len(weights)) if bias is None else bias
+        return Linear(convolutions.floats(weights, "weight"), convolutions.floats(none, "bias"))
+    one = name == "conv1d"
+    padding = given.get("padding", 0)
+    return convolutions.built(
+        weights[:, :, None, :] if one else weights,
+        bias,
+        module_operators.pair(given.get("stride", 1), one, 1),
+        padding if isinstance(padding, str) else module_operators.pair(padding, one, 0),
+        module_operators.pair(given.get("dilation", 1), one, 1),
+        given.get("groups", 1),
+        dimensions=1 if one else 2,
+    )

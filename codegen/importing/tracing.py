@@ -1,0 +1,214 @@
+"""A module's forward, watched once, as a graph of operators.
+
+The module is called as it is, on an example; hooks see what its modules take and give, and a torch function mode sees
+what is done between them. Every tensor that depends on the input carries the name of the node that made it. A node is
+known by what it does and what it reads, so a loop over time steps goes over the same nodes again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from codegen.errors import ImportingError
+from codegen.importing import functions, module_operators
+from codegen.importing.linear_maps import RefusedError
+from codegen.importing.module_operators import Shape
+from codegen.importing.operators import Input, Operator, OperatorGraph, Output
+
+INPUT, OUTPUT = "input", "output"
+
+
+@dataclass(frozen=True)
+class Tag:
+    """Which node made a tensor, the shape of one sample of it, and how many dimensions stand in front of that."""
+
+    node: str
+    shape: Shape
+    leading: int
+
+
+@dataclass(frozen=True)
+class Unsupported:
+    """A node that no operator stands for, and why; it is only named where it reaches the output."""
+
+    reason: str
+
+
+class Tracer(TorchFunctionMode):
+    """What is seen of one call."""
+
+    def __init__(self, names: dict[nn.Module, str]) -> None:
+        super().__init__()
+        self.nodes: dict[str, Operator | Unsupported] = {}
+        self.edges: list[tuple[str, str]] = []
+        self.calls: dict[str, int] = {}
+        self._names = names
+        self._known: dict[tuple[Any, ...], str] = {}
+        self._tags: dict[int, tuple[Tensor, Tag]] = {}
+        self._inside = 0
+        self._inputs_of: dict[nn.Module, set[str]] = {}
+
+    def tag(self, tensor: Tensor, tag: Tag) -> None:
+        """Remember what made a tensor. It is kept, so that no later one takes its identity."""
+        self._tags[id(tensor)] = (tensor, tag)
+
+    def tag_of(self, value: Any) -> Tag | None:
+        """What made a tensor; None for all else."""
+        found = self._tags.get(id(value)) if isinstance(value, Tensor) else None
+        return found[1] if found is not None else None
+
+    def node(
+        self, key: tuple[Any, ...], name: str, sources: list[str], make: Callable[[], Operator | Unsupported]
+    ) -> str:
+        """The node that does ``key`` to what ``sources`` give, made where it is new."""
+        key = (*key, *sources)
+        if key not in self._known:
+            try:
+                operator = make()
+            except RefusedError as refused:
+                operator = Unsupported(str(refused))
+            unique, number = name, 2
+            while unique in self.nodes:
+                unique, number = f"{name}_{number}", number + 1
+            self.nodes[unique] = operator
+            self.edges.extend((source, unique) for source in sources)
+            self._known[key] = unique
+        return self._known[key]
+
+    def unsupported(self, key: tuple[Any, ...], name: str, sources: list[str], reason: str) -> str:
+        """A node that nothing stands for."""
+        return self.node(key, name, sources, lambda: Unsupported(reason))
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Call the function, and where the call stands between known modules note what it does."""
+        kwargs = kwargs or {}
+        if self._inside:
+            return func(*args, **kwargs)
+        before = [self.tag_of(value) for value in functions.tensors(args)]
+        result = func(*args, **kwargs)
+        if any(tag is not None for tag in before):
+            functions.note(self, func, args, kwargs, before, result)
+        return result
+
+    @contextmanager
+    def watching(self, net: nn.Module) -> Iterator[None]:
+        """While inside, calls of the network's modules are seen."""
+        handles = []
+        for module in net.modules():
+            if module_operators.is_leaf(module):
+                handles.append(module.register_forward_pre_hook(self._enter))
+                handles.append(module.register_forward_hook(self._leave))
+        try:
+            with self:
+                yield
+        finally:
+            for handle in handles:
+                handle.remove()
+
+    def _enter(self, module: nn.Module, args: tuple[Any, ...]) -> None:
+        self._inside += 1
+
+    def _leave(self, module: nn.Module, args: tuple[Any, ...], result: Any) -> None:
+        self._inside -= 1
+        tag = self.tag_of(args[0]) if args else None
+        if self._inside or tag is None:
+            return
+        name = self._names[module]
+        outputs = [value for value in (result if isinstance(result, tuple) else (result,)) if isinstance(value, Tensor)]
+        if not outputs:
+            return
+        make = module_operators.known(module)
+        node = self._module_node(module, name, tag, make, args)
+        shape = tuple(outputs[0].shape[tag.leading :])
+        self.tag(outputs[0], Tag(node, shape, tag.leading))
+        steps = outputs[0].shape[0] if tag.leading == 2 else 1
+        self.calls[node] = self.calls.get(node, 0) + steps
+        for state in outputs[1:]:
+            reading = self.unsupported(("state",), f"{node}.state", [node], f"is the membrane potential of {node}")
+            self.tag(state, Tag(reading, shape, tag.leading))
+
+    def _module_node(
+        self, module: nn.Module, name: str, tag: Tag, make: Callable[[Any, Shape], Operator] | None, args: Any
+    ) -> str:
+        if make is None:
+            return self.unsupported((id(module),), name, [tag.node], f"is a {type(module).__name__}")
+        made = make
+        if not module_operators.is_neuron(module):
+            return self.node((id(module),), name, [tag.node], lambda: made(module, tag.shape))
+        uses = self._inputs_of.setdefault(module, set())
+        uses.add(tag.node)
+        own_state = len(args) > 1 and isinstance(args[1], Tensor)
+        state = self.tag_of(args[1]) if own_state else None
+        node = self.node((id(module),), name, [tag.node], lambda: made(module, tag.shape))
+        fed = state is not None and state.node != f"{node}.state"
+        if fed or (len(uses) > 1 and not own_state):
+            reason = "keeps one potential for several layers, or reads in a later step what it did not in the first"
+            return self.unsupported((id(module), "again"), name, [tag.node], reason)
+        return node
+
+
+def trace(net: nn.Module, example: Tensor, leading: int, origin: str) -> tuple[OperatorGraph, int]:
+    """The operators of a network and the time steps that its forward went through, 1 where it went through one.
+
+    ``leading``: dimensions of the example in front of one sample's, 1 (batch) or 2 (time, batch). The network is in
+    evaluation mode meanwhile, and computes on the example; its state is the caller's to keep. Raises ImportingError,
+    one sentence, with all that is not supported between input and output.
+    """
+    tracer = Tracer({module: name or type(module).__name__ for name, module in net.named_modules()})
+    tracer.nodes[INPUT] = Input(tuple(example.shape[leading:]))
+    tracer.tag(example, Tag(INPUT, tuple(example.shape[leading:]), leading))
+    training = {module: module.training for module in net.modules()}
+    net.eval()
+    try:
+        with torch.no_grad(), tracer.watching(net):
+            result = net(example)
+    except (RuntimeError, ValueError, TypeError, IndexError, AssertionError) as error:
+        raise ImportingError(f"{origin}: its forward failed on the example: {error}") from error
+    finally:
+        for module, mode in training.items():
+            module.training = mode
+    end, notes = _end(tracer, result, origin)
+    nodes = {name: operator for name, operator in tracer.nodes.items() if not isinstance(operator, Unsupported)}
+    edges = [(source, target) for source, target in tracer.edges if source in nodes and target in nodes]
+    nodes[OUTPUT] = Output()
+    graph = OperatorGraph(origin, nodes, (*edges, (end, OUTPUT)), notes)
+    neurons = [count for name, count in tracer.calls.items() if name in _reached(tracer.edges, end)]
+    return graph, max(neurons, default=1)
+
+
+def _end(tracer: Tracer, result: Any, origin: str) -> tuple[str, tuple[str, ...]]:
+    """The node whose values the network returns; of several results the first that can be followed."""
+    returned = [tag.node for tag in map(tracer.tag_of, functions.tensors((result,))) if tag is not None]
+    if not returned:
+        raise ImportingError(f"{origin}: what its forward returns does not come from the example")
+    wrong: list[list[str]] = []
+    for node in dict.fromkeys(returned):
+        reached = _reached(tracer.edges, node)
+        found = [
+            f"{name} {operator.reason}"
+            for name, operator in tracer.nodes.items()
+            if isinstance(operator, Unsupported) and name in reached
+        ]
+        if not found:
+            several = len(set(returned)) > 1
+            return node, (f"Of the results of its forward, the one of {node} is taken.",) if several else ()
+        wrong.append(found)
+    raise ImportingError(f"{origin}: not supported: {'; '.join(wrong[0])}")
+
+
+def _reached(edges: list[tuple[str, str]], end: str) -> set[str]:
+    found, waiting = {end}, [end]
+    while waiting:
+        node = waiting.pop()
+        for source, target in edges:
+            if target == node and source not in found:
+                found.add(source)
+                waiting.append(source)
+    return found
