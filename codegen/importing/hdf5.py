@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import h5py
@@ -24,10 +23,12 @@ _FILTERS = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FL
 
 
 class Walk:
-    """One reading of a file, with all limits counted over the whole of it; raises ImportingError beyond them."""
+    """One reading of a file, with all limits counted over the whole of it.
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    Raises ImportingError beyond them, with the end of a sentence that begins with the file's name.
+    """
+
+    def __init__(self) -> None:
         self._objects = 0
         self._bytes = 0
         self._text = 0
@@ -65,7 +66,7 @@ class Walk:
         self._seen.add(place)
         self._objects += 1
         if self._objects > MOST_OBJECTS:
-            raise ImportingError(f"{self._path} holds more than {MOST_OBJECTS} objects, the most that are read")
+            raise ImportingError(f" holds more than {MOST_OBJECTS} objects, the most that are read")
         return child
 
     def _dataset(self, dataset: h5py.Dataset, name: str) -> Any:
@@ -131,7 +132,7 @@ class Walk:
         return text
 
     def _refused(self, name: str, reason: str) -> ImportingError:
-        return ImportingError(f"{self._path}: {name} {reason}")
+        return ImportingError(f": {name} {reason}")
 
 
 def _decoded(value: Any) -> Any:

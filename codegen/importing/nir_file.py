@@ -15,14 +15,12 @@ import nir
 import numpy as np
 
 from codegen.errors import ImportingError, first_line
-from codegen.importing import nir_fields
-from codegen.importing.hdf5 import Walk
+from codegen.importing import hdf5_child, nir_fields
 from sca_train.errors import TrainError
 from sca_train.files import check_readable
 
 MOST_FILE_BYTES = 2**31
 ROOT = "node"
-_SUFFIX = "a NIR file begins with a graph named 'node'"
 
 
 def read_nir(path: Path) -> nir.NIRGraph:
@@ -32,14 +30,7 @@ def read_nir(path: Path) -> nir.NIRGraph:
     truncated, or hostile, and for nodes of unknown types, without their fields or with others.
     """
     _check_file(path)
-    try:
-        with h5py.File(path, "r") as file:
-            walk = Walk(path)
-            if not isinstance(walk.child(file, ROOT), h5py.Group):
-                raise ImportingError(f"{path} has no graph; {_SUFFIX}")
-            found = walk.read(file[ROOT], ROOT)
-    except (OSError, RuntimeError, ValueError, KeyError, TypeError, UnicodeError) as error:
-        raise ImportingError(f"{path} is damaged: {first_line(error)}") from None
+    found = hdf5_child.read(path, ROOT)
     nir_fields.check(found, path)
     return _graph(found, path)
 
