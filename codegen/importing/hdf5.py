@@ -41,8 +41,8 @@ class Walk:
             raise self._refused(name, f"lies {depth} groups deep, and at most {MOST_DEPTH} are read")
         found: dict[str, Any] = {}
         for key in group:
-            child = self.child(group, key)
             full = f"{name}/{key}"
+            child = self.child(group, key, full)
             if isinstance(child, h5py.Group):
                 found[key] = self.read(child, full, depth + 1)
             elif isinstance(child, h5py.Dataset):
@@ -51,18 +51,18 @@ class Walk:
                 raise self._refused(full, "is neither a group nor a data set")
         return found
 
-    def child(self, group: h5py.Group, key: str) -> Any:
-        """What a group holds by a name, None where it holds nothing; refused where it is only a link."""
+    def child(self, group: h5py.Group, key: str, full: str) -> Any:
+        """What a group holds by a name (``full`` in sentences), None where it holds nothing; refused where it is only a link."""
         link = group.get(key, getlink=True)
         if link is None:
             return None
         if not isinstance(link, h5py.HardLink):
-            raise self._refused(key, "is a link, and NIR files hold their data themselves")
+            raise self._refused(full, "is a link, and NIR files hold their data themselves")
         child = group[key]
         info = h5py.h5o.get_info(child.id)
         place = (int(info.fileno), int(info.addr))
         if place in self._seen:
-            raise self._refused(key, "is in the file twice under two names")
+            raise self._refused(full, "is in the file twice under two names")
         self._seen.add(place)
         self._objects += 1
         if self._objects > MOST_OBJECTS:

@@ -105,7 +105,7 @@ def _main(path: Path, root: str) -> None:
     try:
         with h5py.File(path, "r") as file:
             walk = Walk()
-            group = walk.child(file, root)
+            group = walk.child(file, root, root)
             if not isinstance(group, h5py.Group):
                 raise ImportingError(f" has no group named {root!r}, with which NIR files begin")
             found: Any = walk.read(group, root)
