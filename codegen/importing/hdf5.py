@@ -52,7 +52,7 @@ class Walk:
         return found
 
     def child(self, group: h5py.Group, key: str, full: str) -> Any:
-        """What a group holds by a name (``full`` in sentences), None where it holds nothing; refused where it is only a link."""
+        """What a group holds by a name (``full`` in sentences); None for nothing, refused where it is only a link."""
         link = group.get(key, getlink=True)
         if link is None:
             return None

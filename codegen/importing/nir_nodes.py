@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, cast
 
 import nir
@@ -44,6 +45,7 @@ def operators_of(graph: nir.NIRGraph, options: NirOptions, origin: str) -> Opera
             raise ImportingError(f"{origin}: {name} {refused}") from None
     notes = [*step.notes]
     _read_flat_vectors(operators, edges, notes)
+    _read_maxima(operators, edges)
     return OperatorGraph(origin, operators, tuple(edges), tuple(notes))
 
 
@@ -163,6 +165,29 @@ def _linear(node: nir.Affine | nir.Linear) -> Linear:
     if bias.size not in (1, weights.shape[0]):
         raise RefusedError(f"has {bias.size} biases for {weights.shape[0]} outputs")
     return Linear(weights, np.broadcast_to(bias.reshape(-1), weights.shape[:1]).copy())
+
+
+def _read_maxima(operators: dict[str, Operator], edges: list[tuple[str, str]]) -> None:
+    """NIR has no max pooling; that of spikes is their sum above a threshold that one spike is enough for."""
+    for name, pool in operators.items():
+        before = [operators[source] for source, target in edges if target == name]
+        behind = [target for source, target in edges if source == name]
+        if not isinstance(pool, Pool) or not all(isinstance(source, Neuron) for source in before) or len(before) != 1:
+            continue
+        readers = [operators[target] for target in behind]
+        one_spike = 1.0 if pool.kind == "sum" else 1.0 / (pool.kernel[0] * pool.kernel[1])
+        alone = all(sum(target == reader for _, target in edges) == 1 for reader in behind)
+        if readers and alone and all(_fires_at(reader, one_spike) for reader in readers):
+            operators[name] = replace(pool, kind="max")
+            operators.update(dict.fromkeys(behind, Scale(np.array(1.0), np.array(0.0))))
+
+
+def _fires_at(operator: Operator, value: float) -> bool:
+    """Whether an operator is a threshold that ``value`` reaches and 0 does not."""
+    if not isinstance(operator, Neuron) or operator.decay.any() or (operator.gain != 1).any() or operator.shift.any():
+        return False
+    reached = operator.threshold < value if operator.compare == "gt" else operator.threshold <= value
+    return bool(reached.all() and (operator.threshold > 0).all())
 
 
 def _floats(values: Any, what: str) -> Floats:

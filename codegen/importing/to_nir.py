@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import nir
 import numpy as np
@@ -29,7 +30,8 @@ def to_nir(run: Path) -> nir.NIRGraph:
     ``timesteps``, and at neurons that do not start from 0 ``v_init``, a share of the threshold, which a warning says,
     since simulators do not know it.
 
-    Raises ImportingError for what NIR has no node for: LateIF neurons, max pooling.
+    Max pooling, which NIR has not, is a sum pooling with a threshold of one half. Raises ImportingError for LateIF
+    neurons, which no node of NIR is.
     """
     return nir_of(load_network_description(RunFolder(run)))
 
@@ -44,11 +46,9 @@ def _check(network: NetworkDescription) -> None:
     wrong = []
     for layer in network.layers:
         if layer.neuron is not None and layer.neuron.kind == "LateIF":
-            wrong.append(f"{layer.name} has LateIF neurons")
-        if layer.pool > 1 and layer.pool_kind == "max":
-            wrong.append(f"{layer.name} has max pooling")
+            wrong.append(layer.name)
     if wrong:
-        raise ImportingError(f"NIR has no node for this: {'; '.join(wrong)}")
+        raise ImportingError(f"NIR has no node for LateIF neurons, which {', '.join(wrong)} has")
     starting = [layer.name for layer in network.layers if layer.neuron is not None and layer.neuron.v_init]
     if starting:
         warnings.warn(
@@ -94,14 +94,20 @@ class _Writer:
         self.edges.extend((node, name) for node in nodes)
         self.ends[layer.name], self.shapes[layer.name] = name, shape
         if layer.pool > 1:
-            self._pool(f"{layer.name}.pool", layer.name, (layer.pool, layer.pool))
+            self._pool(f"{layer.name}.pool", layer.name, (layer.pool, layer.pool), layer.pool_kind)
 
-    def _pool(self, name: str, layer: str, size: tuple[int, int]) -> None:
+    def _pool(self, name: str, layer: str, size: tuple[int, int], kind: Literal["max", "avg"] = "avg") -> None:
         channels, height, width = self.shapes[layer]
         window = np.array(size)
-        self.nodes[name] = nir.AvgPool2d(kernel_size=window, stride=window, padding=np.array([0, 0]))
+        pooling = nir.SumPool2d if kind == "max" else nir.AvgPool2d
+        self.nodes[name] = pooling(kernel_size=window, stride=window, padding=np.array([0, 0]))
         self.edges.append((self.ends[layer], name))
         self.ends[layer], self.shapes[layer] = name, (channels, height // size[0], width // size[1])
+        if kind == "max":
+            # Of spikes: one in the window is enough.
+            self.nodes[f"{name}.any"] = nir.Threshold(np.full(self.shapes[layer], 0.5))
+            self.edges.append((name, f"{name}.any"))
+            self.ends[layer] = f"{name}.any"
 
     def _terms(self, layer: LayerDescription) -> list[tuple[str, ConnectionDescription]]:
         """The connections whose sum is the layer's, those of the sums that it continues among them."""
