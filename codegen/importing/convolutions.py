@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import nir
@@ -21,7 +22,10 @@ def of_one_dimension(node: nir.Conv1d) -> Convolution:
         raise RefusedError(f"has weights of {weights.ndim} dimensions, and a Conv1d has three (out, in, length)")
     stride, dilation = (1, whole(node.stride, "stride", 1)), (1, whole(node.dilation, "dilation", 1))
     padding = node.padding if isinstance(node.padding, str) else (0, whole(node.padding, "padding"))
-    return built(weights[:, :, None, :], node.bias, stride, padding, dilation, node.groups, dimensions=1)
+    convolution = built(weights[:, :, None, :], node.bias, stride, padding, dilation, node.groups, dimensions=1)
+    return replace(
+        convolution, size=None if node.input_shape is None else (1, pair(node.input_shape, "input_shape")[1])
+    )
 
 
 def of_two_dimensions(node: nir.Conv2d) -> Convolution:
@@ -31,7 +35,8 @@ def of_two_dimensions(node: nir.Conv2d) -> Convolution:
         raise RefusedError(f"has weights of {weights.ndim} dimensions, and a Conv2d has four (out, in, height, width)")
     padding = node.padding if isinstance(node.padding, str) else pair(node.padding, "padding", 0)
     stride, dilation = pair(node.stride, "stride"), pair(node.dilation, "dilation")
-    return built(weights, node.bias, stride, padding, dilation, node.groups, dimensions=2)
+    convolution = built(weights, node.bias, stride, padding, dilation, node.groups, dimensions=2)
+    return replace(convolution, size=None if node.input_shape is None else pair(node.input_shape, "input_shape"))
 
 
 def built(

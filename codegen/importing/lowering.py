@@ -215,6 +215,11 @@ class _Lowering:
             raise ImportingError(
                 f"{self._graph.origin}: {count} values reach {end}, and at most {MOST_CLASSES} logits are possible"
             )
+        operator = self._graph.nodes[end]
+        if isinstance(operator, Output) and operator.elements not in (None, count):
+            raise ImportingError(
+                f"{self._graph.origin}: {end} says that it takes {operator.elements} values, and {count} reach it"
+            )
         if not self._layers:
             raise ImportingError(f"{self._graph.origin}: there are no spiking neurons between the input and {end}")
         try:

@@ -108,7 +108,8 @@ def _operator(node: nir.NIRNode, step: TimeStep) -> Operator:
         case nir.Input():
             return Input(_shape(node.input_type["input"]))
         case nir.Output():
-            return Output()
+            shape = node.output_type["output"]
+            return Output(None if shape is None else int(np.prod(np.asarray(shape), dtype=object)))
         case nir.Conv1d():
             return convolutions.of_one_dimension(node)
         case nir.Conv2d():

@@ -121,6 +121,7 @@ def _dt(
     if not leaky and not plain:
         return None
     if options.dt is not None:
+        _note_small(plain, options.dt, notes)
         return options.dt
     if DT in metadata:
         written = np.asarray(metadata[DT])
@@ -143,6 +144,16 @@ def _dt(
         f"{origin}: the file does not say its time step, which {name} needs; give it with --dt in seconds "
         f"({USUAL_DT:g} is what snnTorch and SpikingJelly write)"
     )
+
+
+def _note_small(plain: dict[str, nir.NIRNode], dt: float, notes: list[str]) -> None:
+    """IF neurons with r = 1 are what frameworks without a time step write; with one their currents all but vanish."""
+    names = [name for name, node in plain.items() if np.all(np.asarray(node.r) == 1) and dt < 1]
+    if names:
+        notes.append(
+            f"With a time step of {dt:g} s, {names[0]} adds {dt:g} of its current in a step, since its r is 1; a "
+            "network of such neurons alone needs no dt, and adds all of it."
+        )
 
 
 def _is_usual(node: nir.LIF | nir.IF) -> bool:

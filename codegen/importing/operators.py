@@ -23,7 +23,9 @@ class Input:
 
 @dataclass(frozen=True)
 class Output:
-    """Where the logits of a step go out."""
+    """Where the logits of a step go out; ``elements``: how many the file says they are, None where it does not."""
+
+    elements: int | None = None
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ class Convolution:
     stride: Pair
     padding: tuple[int, int, int, int]
     dimensions: int = 2
+    size: Pair | None = None
+    """Rows and columns of the map that it reads, where the file says them."""
 
 
 @dataclass(frozen=True)

@@ -62,6 +62,8 @@ def convolution(value: Sum, operator: Convolution) -> Sum:
     inputs = operator.weights.shape[1]
     if inputs != value.grid[0]:
         raise RefusedError(f"has weights for {inputs} channels and is given {value.grid[0]}")
+    if operator.size not in (None, value.grid[1:]):
+        raise RefusedError(f"says that it reads {shown(operator.size or ())} and is given {shown(value.grid[1:])}")
     spread = operator.weights.sum(axis=(2, 3)) @ value.bias
     if any(operator.padding) and value.bias.any():
         raise RefusedError(

@@ -41,7 +41,7 @@ def test_random_graphs_give_the_same_logits_and_traces(graph, reset, compare, se
 def _chain(*nodes, shape=(2, 6, 6), reset="soft", **options):
     names = ["input", *(f"n{index}" for index in range(len(nodes))), "output"]
     graph = nir.NIRGraph(
-        dict(zip(names, (nir.Input(np.array(shape)), *nodes, nir.Output(np.array([1]))), strict=True)),
+        dict(zip(names, (nir.Input(np.array(shape)), *nodes, nir.Output(None)), strict=True)),
         list(pairwise(names)),
         type_check=False,
     )
@@ -180,6 +180,10 @@ WRONG = {
     ),
     "threshold": ([_conv(1, 2), _if(1, 4, 4, threshold=0.0)], "n1 has a threshold of 0, and it must be above 0"),
     "no neurons": ([_flatten(), _linear(3, 72)], "no spiking neurons between the input and output"),
+    "declared": (
+        [nir.Conv2d((5, 6), np.ones((1, 2, 1, 1)), 1, 0, 1, 1, np.zeros(1)), _if(1, 6, 6)],
+        "n0 says that it reads 5x6 and is given 6x6",
+    ),
     "groups": ([_conv(3, 1, groups=2), _if(3, 4, 4)], "n0 has 3 outputs in 2 groups"),
     "nan": ([_flatten(), nir.Linear(np.full((3, 72), np.nan)), _if(3)], "n1 has a weight of NaN or infinity"),
     "same": ([_conv(2, 2, stride=2, padding="same"), _if(2, 3, 3)], "padding 'same' with a stride above 1"),
