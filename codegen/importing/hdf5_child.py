@@ -35,7 +35,7 @@ def read(path: Path, root: str) -> dict[str, Any]:
     limit = SECONDS + path.stat().st_size / _BYTES_PER_SECOND
     code = Path(__file__).resolve().parents[2]
     paths = os.pathsep.join([str(code), *filter(None, [os.environ.get("PYTHONPATH")])])
-    command = [sys.executable, "-m", __name__, str(path.resolve()), root]
+    command = [sys.executable, "-P", "-m", __name__, str(path.resolve()), root]
     try:
         done = subprocess.run(
             command, env={**os.environ, "PYTHONPATH": paths}, capture_output=True, timeout=limit, check=False
