@@ -88,18 +88,13 @@ def sides(padding):
     return 0 if isinstance(padding, str) else padding
 
 
-def pool(draw: st.DrawFn, draft: Draft, name: str, overlapping: bool) -> None:
-    """A pooling whose factor is a power of two; ``overlapping``: of any stride and padding."""
+def pool(draw: st.DrawFn, draft: Draft, name: str) -> None:
+    """A pooling of square windows that do not overlap, whose factor is a power of two."""
     channels, height, width = draft.shape
-    square = draw(st.sampled_from([1, 2, 4]))
-    kernel = (min(square, height), min(square, width))
-    if kernel not in ((1, 1), (2, 2), (4, 4), (1, 2), (2, 1), (1, 4), (4, 1), (2, 4), (4, 2)):
-        kernel = (1, 1)
-    stride = (draw(st.integers(1, 2)),) * 2 if overlapping else kernel
-    padding = (draw(st.integers(0, kernel[0] // 2)), draw(st.integers(0, kernel[1] // 2))) if overlapping else (0, 0)
+    size = draw(st.sampled_from([size for size in (1, 2, 4) if size <= min(height, width)]))
     kind = draw(st.sampled_from([nir.AvgPool2d, nir.SumPool2d]))
-    size = [(e + 2 * p - k) // s + 1 for e, k, s, p in zip((height, width), kernel, stride, padding, strict=True)]
-    draft.append(name, kind(np.array(kernel), np.array(stride), np.array(padding)), (channels, *size))
+    node = kind(np.array([size, size]), np.array([size, size]), np.array([0, 0]))
+    draft.append(name, node, (channels, height // size, width // size))
 
 
 def flatten(draft: Draft, name: str) -> None:
@@ -127,11 +122,11 @@ def graphs(draw: st.DrawFn) -> nir.NIRGraph:
             factor = draft.numbers(draft.shape[0], 1, 1) * np.ones(draft.shape)
             draft.append(f"scale{index}", nir.Scale(factor), draft.shape)
         if draw(st.booleans()):
-            pool(draw, draft, f"inner{index}", overlapping=False)
+            pool(draw, draft, f"inner{index}")
         more = (before,) if draft.shape == shape and draw(st.booleans()) else ()
         neurons(draw, draft, f"spikes{index}", *more)
         if draw(st.booleans()):
-            pool(draw, draft, f"pool{index}", overlapping=False)
+            pool(draw, draft, f"pool{index}")
     whole = draw(st.booleans()) and draft.end != "input"
     if whole:
         power = draft.shape[1] * draft.shape[2] in (1, 2, 4, 8, 16)
@@ -139,7 +134,7 @@ def graphs(draw: st.DrawFn) -> nir.NIRGraph:
         size = np.array(draft.shape[1:])
         draft.append("whole", kind(size, size, np.array([0, 0])), (draft.shape[0], 1, 1))
     flatten(draft, "flatten")
-    for index in range(draw(st.integers(0 if draft.end != "flatten" or draft.shape != () else 1, 2))):
+    for index in range(draw(st.integers(0, 2))):
         affine(draft, f"fc{index}", draw(st.integers(1, 5)))
         neurons(draw, draft, f"fcspikes{index}")
     if not any(isinstance(node, nir.IF | nir.LIF | nir.Threshold) for node in draft.nodes.values()):
