@@ -19,7 +19,7 @@ USUAL_DT = 1e-4
 """Seconds: what snnTorch and SpikingJelly write, in files that do not say so."""
 
 DT, RESET, COMPARE, V_INIT = "dt", "reset", "compare", "v_init"
-"""Keys of metadata, of the graph or, the last, of its neurons; those files say the rest themselves."""
+"""Keys of metadata: of the graph the first three, of its neurons the last, and ``reset`` where they differ in it."""
 
 _CLOSE = 1e-4
 
@@ -36,7 +36,7 @@ class TimeStep:
     def neuron(self, node: nir.IF | nir.LIF) -> Neuron:
         """V += dt / tau * (v_leak - V + r * x) of a LIF, V += dt * r * x of an IF: the Euler step."""
         threshold, v_reset = convolutions.floats(node.v_threshold, "v_threshold"), v_reset_of(node)
-        reset: ResetKind = self.reset or "hard"
+        reset = _own_reset(node) or self.reset or "hard"
         v_init = _v_init_of(node)
         r = convolutions.floats(node.r, "r")
         if isinstance(node, nir.IF):
@@ -58,6 +58,12 @@ class TimeStep:
 def _plain(values: Floats) -> Floats:
     """Values that float32 rounded on their way through dt / tau, back where they belong when that is 1."""
     return cast(Floats, np.where(np.isclose(values, 1, rtol=1e-5, atol=0), 1.0, values))
+
+
+def _own_reset(node: nir.IF | nir.LIF) -> ResetKind | None:
+    """The reset that the metadata of a node has, where its graph's neurons differ."""
+    given = node.metadata.get(RESET) if isinstance(node.metadata, dict) else None
+    return cast(ResetKind, given) if given in RESETS else None
 
 
 def _v_init_of(node: nir.IF | nir.LIF) -> float:
@@ -167,7 +173,9 @@ def _reset(
     nodes: dict[str, nir.NIRNode], metadata: dict[str, Any], options: NirOptions, origin: str, notes: list[str]
 ) -> ResetKind | None:
     open_ones = [
-        name for name, node in nodes.items() if isinstance(node, nir.IF | nir.LIF) and not v_reset_of(node).any()
+        name
+        for name, node in nodes.items()
+        if isinstance(node, nir.IF | nir.LIF) and not v_reset_of(node).any() and _own_reset(node) is None
     ]
     if options.reset is not None:
         return options.reset

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import nir
 import numpy as np
@@ -75,9 +75,11 @@ class _Writer:
         last = self.network.layers[-1].name
         self.nodes["output"] = nir.Output(np.array(self.shapes[last]))
         self.edges.append((self.ends[last], "output"))
-        neurons = [layer.neuron for layer in self.network.layers if layer.neuron is not None]
-        metadata = {DT: USUAL_DT, "timesteps": self.network.timesteps, RESET: neurons[0].reset}
+        metadata = {DT: USUAL_DT, "timesteps": self.network.timesteps, RESET: self._common_reset()}
         return nir.NIRGraph(self.nodes, self.edges, metadata=metadata, type_check=False)
+
+    def _common_reset(self) -> str:
+        return next(layer.neuron.reset for layer in self.network.layers if layer.neuron is not None)
 
     def _layer(self, layer: LayerDescription) -> None:
         terms = self._terms(layer)
@@ -90,7 +92,7 @@ class _Writer:
             self.ends[layer.name], self.shapes[layer.name] = nodes[0], shape
             return
         name = f"{layer.name}.neurons"
-        self.nodes[name] = _neuron(layer, shape)
+        self.nodes[name] = _neuron(layer, shape, self._common_reset())
         self.edges.extend((node, name) for node in nodes)
         self.ends[layer.name], self.shapes[layer.name] = name, shape
         if layer.pool > 1:
@@ -167,11 +169,13 @@ class _Writer:
         return name
 
 
-def _neuron(layer: LayerDescription, shape: tuple[int, ...]) -> nir.NIRNode:
+def _neuron(layer: LayerDescription, shape: tuple[int, ...], common: str) -> nir.NIRNode:
     neuron = layer.neuron
     assert neuron is not None
-    threshold = np.full(shape, neuron.threshold * NEXT_BELOW)
-    metadata = {V_INIT: neuron.v_init} if neuron.v_init else {}
+    threshold = np.full(shape, neuron.threshold * (NEXT_BELOW if neuron.compare == "ge" else 1.0))
+    metadata: dict[str, Any] = {V_INIT: neuron.v_init} if neuron.v_init else {}
+    if neuron.reset != common:
+        metadata[RESET] = neuron.reset
     none = np.zeros(shape)
     if neuron.kind == "IF":
         return nir.IF(np.full(shape, 1 / USUAL_DT), threshold, none, metadata=metadata)

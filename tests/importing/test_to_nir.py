@@ -99,6 +99,16 @@ def test_a_potential_at_the_threshold_still_spikes():
     assert traces(network, images)[network.layers[0].name].spikes.all()
 
 
+def test_resets_and_comparisons_that_differ_between_layers():
+    description = random_description(3, kind="LIF", reset="soft", fully_connected=True)
+    first, second, readout = description.layers
+    second = replace(second, neuron=replace(second.neuron, reset="delayed", compare="gt"))
+    network = lower(nir_of(replace(description, layers=(first, second, readout))), NirOptions())
+    assert [layer.neuron.reset for layer in network.layers[:-1]] == ["soft", "delayed"]
+    assert network.layers[0].threshold[0] < first.neuron.threshold
+    assert network.layers[1].threshold[0] == second.neuron.threshold
+
+
 def test_what_nir_cannot_say():
     with pytest.raises(ImportingError, match="NIR has no node for LateIF neurons, which fc1, fc2 has"):
         nir_of(random_description(0, kind="LateIF", reset="soft", fully_connected=True))
