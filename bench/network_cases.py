@@ -14,10 +14,14 @@ from codegen.cores.core import Core
 from codegen.dataflow.folding.layers import Layer
 from codegen.network import IntegerConnection, IntegerLayer, IntegerNetwork
 from codegen.neurons import NEURONS, NO_NEURON
-from sca_train.specs import IMAGE
+from sca_train.specs import IMAGE, Sides, four_sides
 
-KINDS = ("chain", "resnet", "preresnet", "event chain", "event resnet", "event preresnet")
-"""What the seeds draw, in turn. A ResNet has its neurons behind the additions, a PreResNet before them."""
+KINDS = (
+    *("chain", "resnet", "preresnet", "event chain", "event resnet", "event preresnet"),
+    *("uneven chain", "line chain", "event uneven chain"),
+)
+"""What the seeds draw, in turn. A ResNet has its neurons behind the additions, a PreResNet before them. Uneven:
+kernels that are no squares and paddings that differ from side to side; a line has maps of one row."""
 
 MAX_LANES = 48
 """Bound of SIMD*PE*TP, times the bits of a step or four for sums: more lanes take longer to compile."""
@@ -42,8 +46,10 @@ def kind_of(seed: int) -> str:
 
 def random_network(seed: int) -> IntegerNetwork:
     """The network of a seed: two to seven layers on maps of up to 8x8 pixels, T 1 to 8, weights of 2, 4 and 8 bits."""
-    builder = _Builder(seed)
-    if kind_of(seed).endswith("chain"):
+    builder = _Builder(seed, line=kind_of(seed).startswith("line"))
+    if "uneven" in kind_of(seed) or kind_of(seed).startswith("line"):
+        builder.uneven_chain()
+    elif kind_of(seed).endswith("chain"):
         builder.chain()
     else:
         builder.residual(before_addition=kind_of(seed).endswith("preresnet"))
@@ -53,11 +59,13 @@ def random_network(seed: int) -> IntegerNetwork:
 class _Builder:
     """Adds layers with random parameters, each to what the last one gives."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, line: bool) -> None:
         self._draw = random.Random(seed)
         self._rng = np.random.default_rng(seed)
         self._timesteps = self._draw.choice([1, 2, 3, 3, 4, 4, 6, 8])
         channels, height, width = self._draw.randint(1, 3), self._draw.randint(4, 8), self._draw.randint(4, 8)
+        if line:
+            height, width = 1, 2 * width
         self._input_shape = (height, width, channels)
         self._map = Map(IMAGE, channels, height, width)
         self._layers: list[IntegerLayer] = []
@@ -73,6 +81,17 @@ class _Builder:
         if self._draw.random() < 0.3:
             self._add(self._layer("fc", (self._width(), self._map.channels * self._map.height * self._map.width)))
             self._map = Map("fc", self._layers[-1].channels, 1, 1)
+
+    def uneven_chain(self) -> None:
+        """Convolutions of kernels and paddings that differ from side to side, pooled or not."""
+        for index in range(self._draw.randint(1, 3)):
+            rows, columns = (self._draw.randint(1, min(5, size)) for size in (self._map.height, self._map.width))
+            above, left = self._draw.randint(0, rows - 1), self._draw.randint(0, columns - 1)
+            below, right = self._draw.randint(0, rows - 1), self._draw.randint(0, columns - 1)
+            stride = self._draw.choice([1, 1, 2])
+            self._convolution(
+                f"conv{index}", (rows, columns), stride, (above, left, below, right), self._width(), pooled=True
+            )
 
     def residual(self, before_addition: bool) -> None:
         """A stem and one or two blocks, each with an identity, or a projection where the map or the width changes."""
@@ -117,12 +136,16 @@ class _Builder:
             block = replace(block, sign=self._rng.choice([-1, 0, 1, 1], width))
         self._add(block)
 
-    def _convolution(self, name: str, kernel: int, stride: int, padding: int, width: int, pooled: bool) -> None:
-        source = self._map
-        height, breadth = ((size + 2 * padding - kernel) // stride + 1 for size in (source.height, source.width))
+    def _convolution(
+        self, name: str, kernel: int | tuple[int, int], stride: int, padding: int | Sides, width: int, pooled: bool
+    ) -> None:
+        source, (above, left, below, right) = self._map, four_sides(padding)
+        rows, columns = (kernel, kernel) if isinstance(kernel, int) else kernel
+        height = (source.height + above + below - rows) // stride + 1
+        breadth = (source.width + left + right - columns) // stride + 1
         pool = self._draw.choice([1, 2, 2, 3]) if pooled else 1
         pool = min(pool, height, breadth)
-        layer = self._layer(name, (width, source.channels, kernel, kernel), stride=stride, padding=padding, pool=pool,
+        layer = self._layer(name, (width, source.channels, rows, columns), stride=stride, padding=padding, pool=pool,
                             pool_kind=self._draw.choice(["max", "avg"]))  # fmt: skip
         self._add(layer)
         self._map = Map(name, width, height // pool, breadth // pool)

@@ -12,7 +12,7 @@ from codegen.export.onnx_writer import build_model
 from codegen.network import IntegerConnection, IntegerLayer, IntegerNetwork, PoolKind
 from codegen.neurons import NEURONS, NO_NEURON, ResetKind
 from codegen.run_folder import RunFolder
-from sca_train.specs import IMAGE
+from sca_train.specs import IMAGE, Sides
 
 FRAC_BITS = 4
 
@@ -30,7 +30,7 @@ def integer_layer(
     map_pixels: int = 1,
     bits: int = 4,
     stride: int = 1,
-    padding: int = 0,
+    padding: int | Sides = 0,
     pool: int = 1,
     pool_kind: PoolKind = "max",
 ) -> IntegerLayer:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from codegen.dialect import PIXEL_MAX
 from codegen.neurons import NO_NEURON, Neuron, ResetKind, neuron_of
-from sca_train.specs import IMAGE
+from sca_train.specs import IMAGE, Sides, four_sides
 
 ConnectionKind = Literal["conv", "linear", "identity"]
 PoolKind = Literal["max", "avg"]
@@ -31,8 +31,14 @@ class IntegerConnection:
     weights: NDArray[np.int64] | None
     weight_bits: int
     stride: int
-    padding: int
+    padding: int | Sides
+    """Zeros on all sides, or on each."""
     factor: int = 1
+
+    @property
+    def sides(self) -> Sides:
+        """The padding on each side."""
+        return four_sides(self.padding)
 
 
 @dataclass(frozen=True)

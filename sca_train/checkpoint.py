@@ -20,8 +20,8 @@ from sca_train.models import model_layers
 from sca_train.network import Network
 from sca_train.optimizer import make_optimizer
 from sca_train.parallel import rank
-from sca_train.pruning.compact import with_channels
 from sca_train.pruning.sca import activity
+from sca_train.specs import with_channels
 
 CHECKPOINT_FILE = "checkpoint.pt"
 

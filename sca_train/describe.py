@@ -13,7 +13,7 @@ from torch import Tensor
 from sca_train.class_names import class_names
 from sca_train.config import TrainConfig
 from sca_train.description import ConnectionDescription, LayerDescription, NetworkDescription, NeuronDescription
-from sca_train.network import Network, SpikingLayer, connection_bits
+from sca_train.network import Network, SpikingLayer, connection_bits, with_neuron
 from sca_train.pruning.compact import load_compact
 from sca_train.quantizers import QuantModule
 from sca_train.specs import READ_OUT, ConnectionSpec
@@ -29,7 +29,7 @@ def describe_run(run_dir: Path) -> NetworkDescription:
 
 def describe(network: Network) -> NetworkDescription:
     """The network in evaluation mode: quantizer integers, scales, and batch norm as scale and shift in float64."""
-    layers = [_describe_spiking(layer, network.config) for layer in network.spiking_layers()]
+    layers = [_describe_spiking(layer, with_neuron(network.config, layer.spec)) for layer in network.spiking_layers()]
     last = network.specs[-1].name
     readout = LayerDescription(
         name=READ_OUT,
@@ -89,7 +89,7 @@ def _describe_connection(layer: SpikingLayer, entry: ConnectionSpec, config: Tra
         return ConnectionDescription(entry.name, entry.source, "identity", None, 1, ones, 1, 0)
     module = cast(QuantModule, layer.connections[entry.name])
     described = _described(entry.name, entry.source, entry.kind, module, connection_bits(entry, config))
-    return replace(described, stride=entry.stride, padding=entry.kernel // 2) if entry.kind == "conv" else described
+    return replace(described, stride=entry.stride, padding=entry.sides) if entry.kind == "conv" else described
 
 
 def _described(

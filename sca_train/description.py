@@ -8,6 +8,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from sca_train.specs import Sides, four_sides
+
 
 @dataclass(frozen=True)
 class NeuronDescription:
@@ -45,7 +47,13 @@ class ConnectionDescription:
     weight_bits: int
     scale: NDArray[np.float64]
     stride: int
-    padding: int
+    padding: int | Sides
+    """Zeros on all sides, or on each."""
+
+    @property
+    def sides(self) -> Sides:
+        """The padding on each side."""
+        return four_sides(self.padding)
 
 
 @dataclass(frozen=True)

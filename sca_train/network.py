@@ -7,7 +7,7 @@ such as a static image and its sums, has a leading axis of length 1 instead and 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias, cast
 
 import torch
@@ -27,7 +27,7 @@ from sca_train.kernels import (
     spike_convolution,
 )
 from sca_train.neurons.rates import mean_potential, spike_rates
-from sca_train.neurons.spiking import kernel_neuron, make_neuron, potential_before_reset
+from sca_train.neurons.spiking import DELAYED, kernel_neuron, make_neuron, potential_before_reset
 from sca_train.quantizers import (
     ChannelWeightQuant,
     Member,
@@ -72,8 +72,7 @@ def convolved(connection: ConnectionSpec, shape: MapShape) -> tuple[int, int]:
         return 1, 1
     if connection.kind == "identity":
         return shape.height, shape.width
-    margin = 2 * (connection.kernel // 2) - connection.kernel
-    return tuple((side + margin) // connection.stride + 1 for side in (shape.height, shape.width))  # type: ignore[return-value]
+    return connection.convolved(shape.height, shape.width)
 
 
 def layer_shapes(
@@ -121,6 +120,7 @@ class SpikingLayer(nn.Module):
         """``flat``: single neurons, not maps; ``added``: the sum is part of an addition of several terms."""
         super().__init__()
         self.spec = spec
+        config = with_neuron(config, spec)
         self.timesteps = config.timesteps
         self.v_init = config.v_init
         self.threshold = config.threshold
@@ -136,6 +136,7 @@ class SpikingLayer(nn.Module):
         self.neuron = make_neuron(config)
         self.kernel_neuron = kernel_neuron(config)
         self.kernels = False
+        self.suits_kernels = config.reset != DELAYED
         self.bf16_gradients = config.gradients == "bf16"
         self.late = config.neuron == LATE
         self.rate_equivalent = self.late
@@ -154,11 +155,11 @@ class SpikingLayer(nn.Module):
         total: Tensor | None = None if residual is None else float_sums(residual)
         for entry in self.spec.inputs:
             source = sources[entry.source]
-            if isinstance(source, SpikeTrains) and entry.kind == "conv":
+            if isinstance(source, SpikeTrains) and entry.kind == "conv" and entry.is_plain:
                 weights = computed_weights(cast(QuantModule, self.connections[entry.name]))
                 x = spike_convolution(source, weights, entry.stride, self.bf16_gradients)
                 x = x.unflatten(0, source.carrier.shape[:2])
-            elif isinstance(source, SpikeCounts) and entry.kind == "conv":
+            elif isinstance(source, SpikeCounts) and entry.kind == "conv" and entry.is_plain:
                 weights = computed_weights(cast(QuantModule, self.connections[entry.name]))
                 counted = count_convolution(source, weights, entry.stride, self.bf16_gradients)
                 if total is None and len(self.spec.inputs) == 1:
@@ -168,7 +169,7 @@ class SpikingLayer(nn.Module):
                 x = float_spikes(source)
             else:
                 x = float_spikes(source)
-                flat = x.flatten(2) if entry.kind == "linear" else x
+                flat = x.flatten(2) if entry.kind == "linear" else _padded(x, entry)
                 x = self.connections[entry.name](flat.flatten(0, 1)).unflatten(0, x.shape[:2])
             total = x if total is None else _exact(total) + _exact(x)
         assert total is not None
@@ -283,6 +284,26 @@ class SpikingLayer(nn.Module):
         self.samples += images
 
 
+def _pads_evenly(connection: ConnectionSpec) -> bool:
+    """Whether torch's convolution can pad: as much above as below, and left as right."""
+    above, left, below, right = connection.sides
+    return (above, left) == (below, right)
+
+
+def _padded(spikes: Tensor, connection: ConnectionSpec) -> Tensor:
+    """What a convolution reads, with the zeros that it does not add itself."""
+    if _pads_evenly(connection):
+        return spikes
+    above, left, below, right = connection.sides
+    return F.pad(spikes, (left, right, above, below))
+
+
+def with_neuron(config: TrainConfig, spec: LayerSpec) -> TrainConfig:
+    """The configuration as a layer sees it: with neurons of its own where it has some."""
+    own = spec.neuron
+    return replace(config, neuron=own.kind, reset=own.reset, tau=own.tau, v_init=own.v_init) if own else config
+
+
 def float_spikes(spikes: Sent) -> Tensor:
     """Spikes as numbers [T, N, C, ...], or rates [1, N, C, ...], whichever way a layer sent them."""
     if isinstance(spikes, SpikeTrains):
@@ -318,8 +339,9 @@ def _weights(
         module = QuantLinear(inputs, channels, bias=False, weight_quant=quantizer, weight_bit_width=bits)
     else:
         module = QuantConv2d(
-            source.channels, channels, connection.kernel, stride=connection.stride, padding=connection.kernel // 2,
-            bias=False, weight_quant=quantizer, weight_bit_width=bits,
+            source.channels, channels, connection.taps, stride=connection.stride, bias=False,
+            padding=connection.sides[:2] if _pads_evenly(connection) else 0,
+            weight_quant=quantizer, weight_bit_width=bits,
         )  # fmt: skip
     nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
     if connection.source == IMAGE and config.first_init == "whitening":  # which whiten_first_layers sets
@@ -399,7 +421,7 @@ class Network(nn.Module):
     def use_kernels(self, enabled: bool) -> None:
         """Compute by the event-driven CPU kernels from now on, or no more; float64 is always computed by PyTorch."""
         for layer in self.spiking_layers():
-            layer.kernels = enabled
+            layer.kernels = enabled and layer.suits_kernels
 
     def fuse(self, enabled: bool) -> None:
         """Compute rates in fused kernels that torch.compile makes from now on, or no more."""

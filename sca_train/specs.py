@@ -9,7 +9,7 @@ before it (``residual``: the sum continues from layer to layer without ever bein
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol, TypeVar
 
 IMAGE = "image"
@@ -18,16 +18,65 @@ READ_OUT = "readout"
 """The name of the read-out among the layers, in measurements and descriptions."""
 
 
+Sides = tuple[int, int, int, int]
+"""Rows above, columns left, rows below, columns right: the order of ONNX."""
+
+
+def four_sides(padding: int | Sides) -> Sides:
+    """Zeros around a map; a single number is that of all sides."""
+    return (padding,) * 4 if isinstance(padding, int) else padding
+
+
+@dataclass(frozen=True)
+class NeuronSpec:
+    """Neurons of one layer that are not those of the configuration, with its threshold (``sca_train.description``)."""
+
+    kind: Literal["IF", "LIF", "LateIF"]
+    reset: Literal["hard", "soft", "delayed"]
+    tau: float = 2.0
+    v_init: float = 0.0
+    compare: Literal["ge", "gt"] = "ge"
+    """What says that a potential has reached the threshold; training, in floats, always takes "ge"."""
+
+
 @dataclass(frozen=True)
 class ConnectionSpec:
-    """Weights (or an identity) from one source's spikes to the currents of one layer; padding is ``kernel // 2``."""
+    """Weights (or an identity) from one source's spikes to the currents of one layer."""
 
     name: str
     source: str
     """Name of an earlier layer, whose pooled spikes are read, or IMAGE."""
     kind: Literal["conv", "linear", "identity"] = "conv"
     kernel: int = 3
+    """Height of the kernel, and its width where ``kernel_width`` is 0."""
     stride: int = 1
+    kernel_width: int = 0
+    padding: Sides | None = None
+    """None: half the kernel on each side, rounded down."""
+
+    @property
+    def taps(self) -> tuple[int, int]:
+        """Height and width of the kernel."""
+        return self.kernel, self.kernel_width or self.kernel
+
+    @property
+    def sides(self) -> Sides:
+        """The padding on each side."""
+        rows, columns = (length // 2 for length in self.taps)
+        return self.padding or (rows, columns, rows, columns)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is what the CPU kernels compute: a square kernel, padded by half of it."""
+        rows, columns = self.taps
+        return rows == columns and self.sides == four_sides(rows // 2)
+
+    def convolved(self, height: int, width: int) -> tuple[int, int]:
+        """Height and width of what the convolution makes of a map."""
+        above, left, below, right = self.sides
+        padded = height + above + below, width + left + right
+        rows, columns = ((side - tap) // self.stride + 1 for side, tap in zip(padded, self.taps, strict=True))
+        return rows, columns
 
 
 @dataclass(frozen=True)
@@ -44,6 +93,8 @@ class LayerSpec:
     pool_kind: Literal["max", "avg"] = "max"
     global_sum: bool = False
     """Whether the read-out behind this layer, the last one, reads the mean of each channel over the pooled map."""
+    neuron: NeuronSpec | None = None
+    """None: the neurons of the configuration."""
     group: str = ""
     """Layers of one group lose the same channels, since their channels meet in additions; empty: its own."""
 
@@ -51,6 +102,11 @@ class LayerSpec:
     def pruning_group(self) -> str:
         """The group's name; that of the layer when it prunes alone."""
         return self.group or self.name
+
+
+def with_channels(specs: tuple[LayerSpec, ...], channels: list[int]) -> tuple[LayerSpec, ...]:
+    """The layers with other widths, one for each."""
+    return tuple(replace(spec, channels=width) for spec, width in zip(specs, channels, strict=True))
 
 
 class Summed(Protocol):

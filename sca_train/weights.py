@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 
 from sca_train.errors import TrainError
 from sca_train.network import layer_shapes
@@ -19,7 +20,7 @@ def weight_count(specs: Sequence[LayerSpec], input_shape: tuple[int, int, int], 
     for spec in specs:
         for entry in spec.inputs:
             source = after[entry.source]
-            taps = {"conv": entry.kernel**2, "linear": source.pixels, "identity": 0}[entry.kind]
+            taps = {"conv": prod(entry.taps), "linear": source.pixels, "identity": 0}[entry.kind]
             total += spec.channels * source.channels * taps
     last = after[specs[-1].name]
     return total + classes * last.channels * (1 if specs[-1].global_sum else last.pixels)

@@ -141,8 +141,9 @@ def _conv_shape(
             f"layer {layer.name!r}: its kernels {connection.name!r} take {in_channels} channels, but "
             f"{connection.source!r} gives {shape[0]}"
         )
-    height = (shape[1] + 2 * connection.padding - kernel_h) // connection.stride + 1
-    width = (shape[2] + 2 * connection.padding - kernel_w) // connection.stride + 1
+    above, left, below, right = connection.sides
+    height = (shape[1] + above + below - kernel_h) // connection.stride + 1
+    width = (shape[2] + left + right - kernel_w) // connection.stride + 1
     if height < layer.pool or width < layer.pool:
         raise ExportError(
             f"layer {layer.name!r}: a {kernel_h}x{kernel_w} kernel and a pooling window of {layer.pool} do not fit "

@@ -216,7 +216,7 @@ class _GraphWriter:
                     [x, weights],
                     kernel_shape=list(connection.weights.shape[2:]),
                     strides=[connection.stride] * 2,
-                    pads=[connection.padding] * 4,
+                    pads=list(connection.sides),
                 )
             else:
                 if len(source.shape) > 1:

@@ -144,12 +144,14 @@ class _Writer:
         self, name: str, source: str, shape: tuple[int, ...], weights: Floats, bias: Floats,
         connection: ConnectionDescription,
     ) -> str:  # fmt: skip
-        size, padding = connection.stride, connection.padding
-        self.nodes[name] = nir.Conv2d(shape[1:], weights, size, padding, 1, 1, bias)
+        size, (above, left, below, right) = connection.stride, connection.sides
+        if (above, left) != (below, right):
+            raise ImportingError(f"{name}: NIR pads as much above as below, and left as right, not {connection.sides}")
+        self.nodes[name] = nir.Conv2d(shape[1:], weights, size, (above, left), 1, 1, bias)
         self.edges.append((source, name))
         rows, columns = (
             (extent + 2 * padding - kernel) // size + 1
-            for extent, kernel in zip(shape[1:], weights.shape[2:], strict=True)
+            for extent, kernel, padding in zip(shape[1:], weights.shape[2:], (above, left), strict=True)
         )
         self.shapes[name] = (len(weights), rows, columns)
         return name

@@ -60,8 +60,8 @@ def _product(connection: IntegerConnection, steps: Integers) -> Integers:
 def _matrix_product(connection: IntegerConnection, weights: Integers, x: Integers) -> Integers:
     if connection.kind == "linear":
         return x.reshape(len(x), -1) @ weights.T
-    padding = connection.padding
-    x = np.pad(x, ((0, 0), (0, 0), (padding, padding), (padding, padding)))
+    above, left, below, right = connection.sides
+    x = np.pad(x, ((0, 0), (0, 0), (above, below), (left, right)))
     kernel_h, kernel_w = weights.shape[2:]
     height = (x.shape[2] - kernel_h) // connection.stride + 1
     width = (x.shape[3] - kernel_w) // connection.stride + 1

@@ -149,19 +149,20 @@ def accumulations(totals: Tensor, connection: ConnectionSpec) -> Tensor:
     """Accumulations per output channel that numbers of spikes [C, H, W] or [C] cause behind a connection."""
     if connection.kind != "conv":
         return totals.sum()
-    taps = kernel_taps(totals.shape[-2], totals.shape[-1], connection.kernel, connection.stride)
+    taps = kernel_taps(totals.shape[-2], totals.shape[-1], connection)
     return (totals.sum(0) * taps.to(totals.device)).sum()
 
 
 @functools.cache
-def kernel_taps(height: int, width: int, kernel: int = 3, stride: int = 1) -> Tensor:
-    """How many outputs of a convolution padded by kernel // 2 each input pixel reaches, [height, width] float64."""
-    padding = kernel // 2
-    spare = [side + 2 * padding - kernel for side in (height, width)]
-    outputs = torch.ones(1, 1, *(length // stride + 1 for length in spare), dtype=torch.float64)
-    taps = torch.ones(1, 1, kernel, kernel, dtype=torch.float64)
-    left_over = [length % stride for length in spare]
-    return F.conv_transpose2d(outputs, taps, stride=stride, padding=padding, output_padding=left_over)[0, 0]
+def kernel_taps(height: int, width: int, connection: ConnectionSpec) -> Tensor:
+    """How many outputs of a convolution each input pixel reaches, [height, width] float64."""
+    above, left, below, right = connection.sides
+    outputs = torch.ones(1, 1, *connection.convolved(height, width), dtype=torch.float64)
+    taps = torch.ones(1, 1, *connection.taps, dtype=torch.float64)
+    reached = F.conv_transpose2d(outputs, taps, stride=connection.stride)[0, 0]
+    # Pixels that no window reads lie beyond what the windows cover.
+    missing = height + above + below - len(reached), width + left + right - reached.shape[1]
+    return F.pad(reached, (0, missing[1], 0, missing[0]))[above : above + height, left : left + width]
 
 
 def first_layer_macs(network: Network) -> int:
@@ -174,6 +175,6 @@ def first_layer_macs(network: Network) -> int:
     for spec in network.specs:
         for entry in spec.inputs:
             if entry.source == IMAGE and network.static_input:
-                pairs = int(kernel_taps(height, width, entry.kernel, entry.stride).sum())
+                pairs = int(kernel_taps(height, width, entry).sum())
                 total += (pairs if entry.kind == "conv" else height * width) * channels * spec.channels
     return total

@@ -11,6 +11,8 @@ from sca_train.config import TrainConfig
 from sca_train.kernels import Neuron
 
 SURROGATE_ALPHA = 4.0
+DELAYED = "delayed"
+"""The reset that only layers of imported networks have (``sca_train.specs.NeuronSpec``)."""
 
 
 def make_neuron(config: TrainConfig) -> sj_neuron.BaseNode:
@@ -20,9 +22,34 @@ def make_neuron(config: TrainConfig) -> sj_neuron.BaseNode:
     """
     v_reset = 0.0 if config.reset == "hard" else None
     sigmoid = surrogate.Sigmoid(alpha=SURROGATE_ALPHA)
+    if config.reset == DELAYED:
+        return DelayedLIFNode(config.tau, True, config.threshold, None, sigmoid, detach_reset=True, step_mode="m")
     if config.neuron != "LIF":
         return sj_neuron.IFNode(config.threshold, v_reset, sigmoid, detach_reset=True, step_mode="m")
     return sj_neuron.LIFNode(config.tau, True, config.threshold, v_reset, sigmoid, detach_reset=True, step_mode="m")
+
+
+class DelayedLIFNode(sj_neuron.LIFNode):
+    """LIF whose reset comes one step later, behind the leak: V = V - (V - I) / tau - threshold if the last V spiked.
+
+    ``v_seq`` holds V before that reset, which is all that there is: a spike leaves V as it was.
+    """
+
+    def multi_step_forward(self, x_seq: Tensor) -> Tensor:
+        """Spikes [T, N, ...] from currents [T, N, ...]."""
+        potential = torch.zeros_like(x_seq[0]) + self.v  # type: ignore[has-type]  # a number before the first step
+        spikes, potentials = [], []
+        taken = torch.zeros_like(x_seq[0])
+        for current in x_seq:
+            potential = potential + (current - potential) / self.tau - taken
+            spike = self.surrogate_function(potential - self.v_threshold)
+            taken = spike.detach() * self.v_threshold
+            spikes.append(spike)
+            potentials.append(potential)
+        self.v = potential
+        if self.store_v_seq:
+            self.v_seq = torch.stack(potentials)
+        return torch.stack(spikes)
 
 
 def kernel_neuron(config: TrainConfig) -> Neuron:
@@ -38,6 +65,8 @@ def potential_before_reset(
 
     IF: H[t] = V[t-1] + I[t]; LIF (``decay_input``, resting potential 0): H[t] = V[t-1] + (I[t] - V[t-1]) / tau.
     """
+    if isinstance(node, DelayedLIFNode):
+        return after_reset
     before = torch.cat([torch.full_like(after_reset[:1], initial), after_reset[:-1]])
     if isinstance(node, sj_neuron.LIFNode):
         return before + (current - before) / node.tau

@@ -18,18 +18,13 @@ from sca_train.errors import TrainError
 from sca_train.files import COMPACT_FILE, write_whole
 from sca_train.models import model_layers
 from sca_train.network import Network
-from sca_train.specs import IMAGE, LayerSpec
+from sca_train.specs import IMAGE, with_channels
 from sca_train.telling import command_for
 from sca_train.weights import weight_count
 
 FORMAT = "spikefold compact network 2"
 # What a network records while it searches; a compact network starts with nothing recorded.
 _SEARCH_BUFFERS = ("mask", "potential", "spike_count", "samples", "gamma_gradient")
-
-
-def with_channels(specs: tuple[LayerSpec, ...], channels: list[int]) -> tuple[LayerSpec, ...]:
-    """The layers with other widths, one for each."""
-    return tuple(replace(spec, channels=width) for spec, width in zip(specs, channels, strict=True))
 
 
 def compact(network: Network) -> Network:

@@ -79,7 +79,6 @@ def test_all_unmappable_nodes_are_named_with_their_reason(tmp_path):
     ("attributes", "reason"),
     [
         ({"dilations": [2, 2], "pads": [2, 2, 2, 2]}, "dilation (2, 2) is not supported"),
-        ({"pads": [0, 0, 2, 2]}, "pads (0, 0, 2, 2) are not supported, only the same on all four sides"),
         ({"auto_pad": "SAME_UPPER", "pads": None}, "auto_pad=SAME_UPPER is not supported, write pads"),
     ],
 )

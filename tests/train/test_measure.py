@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -12,6 +14,7 @@ from torch import Tensor
 from sca_train.config import TrainConfig
 from sca_train.measure.measurement import Measurement, first_layer_macs, kernel_taps, measure
 from sca_train.network import Network, to_input
+from sca_train.specs import IMAGE, ConnectionSpec
 from tests.train.conftest import image_shape, make_network, small
 
 CPU = torch.device("cpu")
@@ -19,6 +22,10 @@ CPU = torch.device("cpu")
 
 def images_for(config: TrainConfig, count: int) -> NDArray[np.uint8]:
     return np.random.default_rng(5).integers(1, 256, (count, *image_shape(config)), dtype=np.uint8)
+
+
+def taps_of(**geometry: Any) -> ConnectionSpec:
+    return ConnectionSpec("conv", IMAGE, **geometry)
 
 
 def lively(config: TrainConfig, images: NDArray[np.uint8]) -> Network:
@@ -79,9 +86,12 @@ def test_synops_are_counted_spike_by_spike() -> None:
 
 
 def test_taps_of_padded_convolutions() -> None:
-    assert kernel_taps(4, 4)[0].tolist() == [4.0, 6.0, 6.0, 4.0]
-    assert kernel_taps(4, 4, stride=2)[0].tolist() == [1.0, 2.0, 1.0, 1.0]
-    assert kernel_taps(4, 4, kernel=1, stride=2).tolist() == [[1.0, 0.0, 1.0, 0.0], [0.0] * 4] * 2
+    assert kernel_taps(4, 4, taps_of())[0].tolist() == [4.0, 6.0, 6.0, 4.0]
+    assert kernel_taps(4, 4, taps_of(stride=2))[0].tolist() == [1.0, 2.0, 1.0, 1.0]
+    assert kernel_taps(4, 4, taps_of(kernel=1, stride=2)).tolist() == [[1.0, 0.0, 1.0, 0.0], [0.0] * 4] * 2
+    line = taps_of(kernel=1, kernel_width=3, padding=(0, 2, 0, 0))
+    assert kernel_taps(1, 4, line).tolist() == [[3.0, 3.0, 2.0, 1.0]]
+    assert kernel_taps(3, 2, taps_of(kernel=2, stride=2, padding=(0, 0, 0, 0))).tolist() == [[1, 1], [1, 1], [0, 0]]
 
 
 @pytest.mark.parametrize("model", ["vgg9", "preresnet20"])
@@ -130,7 +140,7 @@ def test_event_frames_and_averaged_spikes() -> None:
     frames = np.random.default_rng(3).poisson(0.3, (4, 3, 32, 32, 2)).astype(np.uint8)
     network = lively(config, frames)
     result = measured(network, frames)
-    taps = kernel_taps(32, 32).numpy()
+    taps = kernel_taps(32, 32, taps_of()).numpy()
     assert result.synops["conv1"] == pytest.approx(float(((frames != 0).sum((0, 1, 4)) * taps).sum()) * 6 / 4)
     unpooled: list[Tensor] = []
     network.layer("conv5").neuron.register_forward_hook(lambda _module, _inputs, spikes: unpooled.append(spikes))

@@ -102,25 +102,21 @@ def _convolution_problem(model: ModelWrapper, node: NodeProto) -> str | None:
     weights = model.get_initializer(node.input[1])
     if weights.ndim != 4:
         return f"a convolution over {weights.ndim - 2} dimensions is not supported, only over two"
-    kernel, strides = weights.shape[2:], attribute(node, "strides", (1, 1))
-    pads = attribute(node, "pads", (0, 0, 0, 0))
-    if kernel[0] != kernel[1]:
-        return f"a {kernel[0]}x{kernel[1]} kernel is not supported, only square ones"
+    strides = attribute(node, "strides", (1, 1))
     if strides[0] != strides[1]:
         return f"strides {strides} are not supported, only equal ones"
-    if len(set(pads)) != 1:
-        return f"pads {pads} are not supported, only the same on all four sides"
     return None
 
 
 def _map_problem(model: ModelWrapper, node: NodeProto) -> str | None:
-    kernel = model.get_initializer(node.input[1]).shape[2:]
-    strides, pads = attribute(node, "strides", (1, 1)), attribute(node, "pads", (0, 0, 0, 0))
+    rows, columns = model.get_initializer(node.input[1]).shape[2:]
+    pads = attribute(node, "pads", (0, 0, 0, 0))
     shape = model.get_tensor_shape(node.input[0])
     if len(shape) != 4:
         return f"its input {shape} is not a batch of feature maps"
-    if min(shape[2:]) + 2 * pads[0] < max(kernel[0], strides[0]):
-        return f"kernel {kernel[0]} or stride {strides[0]} is larger than its padded {shape[2]}x{shape[3]} map"
+    padded = shape[2] + pads[0] + pads[2], shape[3] + pads[1] + pads[3]
+    if padded[0] < rows or padded[1] < columns:
+        return f"kernel {rows}x{columns} is larger than its padded {shape[2]}x{shape[3]} map"
     return None
 
 

@@ -88,9 +88,10 @@ def _forget(model: ModelWrapper, name: str) -> None:
 def _output_shape(model: ModelWrapper, node: NodeProto, shape: tuple[int, ...]) -> tuple[int, ...]:
     """Shape of one frame after the node, NHWC."""
     if node.op_type == "Conv":
-        out_channels, _, kernel, _ = model.get_initializer(node.input[1]).shape
-        stride, padding = attribute(node, "strides", (1, 1))[0], attribute(node, "pads", (0,))[0]
-        height, width = ((size + 2 * padding - kernel) // stride + 1 for size in shape[1:3])
+        out_channels, _, *kernel = model.get_initializer(node.input[1]).shape
+        stride, pads = attribute(node, "strides", (1, 1))[0], attribute(node, "pads", (0, 0, 0, 0))
+        padded = shape[1] + pads[0] + pads[2], shape[2] + pads[1] + pads[3]
+        height, width = ((size - taps) // stride + 1 for size, taps in zip(padded, kernel, strict=True))
         return (1, height, width, out_channels)
     if node.op_type == "MatMul":
         return (1, model.get_initializer(node.input[1]).shape[1])

@@ -29,34 +29,39 @@ class InferSlidingWindow(Transformation):
         x, weights_name = node.input
         weights = model.get_initializer(weights_name)
         datatype, weight_datatype = (model.get_tensor_datatype(name) for name in (x, weights_name))
-        _, channels, kernel, _ = weights.shape
+        _, channels, rows, columns = weights.shape
         stride = attribute(node, "strides", (1, 1))[0]
         _, height, width, _ = model.get_tensor_shape(x)
         _, out_height, out_width, out_channels = model.get_tensor_shape(node.output[0])
+        # A single window has no next one, and the step to it shall not lead further beyond the map than it has to.
+        strides = [
+            stride if windows > 1 else size - taps + 1
+            for size, taps, windows in ((height, rows, out_height), (width, columns, out_width))
+        ]
         nodes = []
-        if kernel > 1 or stride > 1:
-            windows = model.make_new_valueinfo_name()
-            set_tensor(model, windows, (1, out_height, out_width, kernel * kernel * channels))
-            model.set_tensor_datatype(windows, datatype)
+        if rows > 1 or columns > 1 or stride > 1:
+            windowed = model.make_new_valueinfo_name()
+            set_tensor(model, windowed, (1, out_height, out_width, rows * columns * channels))
+            model.set_tensor_datatype(windowed, datatype)
             nodes.append(
                 dataflow_node(
                     "ConvolutionInputGenerator",
                     [x],
-                    windows,
+                    windowed,
                     f"{node.name}_window",
-                    ConvKernelDim=[kernel, kernel],
+                    ConvKernelDim=[rows, columns],
                     IFMChannels=channels,
                     IFMDim=[height, width],
                     OFMDim=[out_height, out_width],
                     SIMD=1,
-                    Stride=[stride, stride],
+                    Stride=strides,
                     Dilation=[1, 1],
                     inputDataType=datatype.name,
                     outputDataType=datatype.name,
                     depthwise=0,
                 )
             )
-            x = windows
+            x = windowed
         matrix = np.ascontiguousarray(weights.transpose(2, 3, 1, 0).reshape(-1, out_channels))
         model.set_initializer(weights_name, matrix)
         model.set_tensor_datatype(weights_name, weight_datatype)
