@@ -131,7 +131,8 @@ def _require_earlier(run: RunFolder, results: Results) -> None:
 def _origins(results: Results) -> Iterator[tuple[Result, _Origin]]:
     """What each result was measured on, in the order of the stages: the first that is stale is the one to make anew."""
     if results.onnx:
-        yield results.onnx, _Origin(COMPACT_FILE, results.onnx.compact_sha256)
+        if results.onnx.compact_sha256:  # a model.onnx that was imported was not exported from anything
+            yield results.onnx, _Origin(COMPACT_FILE, results.onnx.compact_sha256)
         yield results.onnx, _Origin("model.onnx", results.onnx.model_sha256)
     if results.predictions:
         yield results.predictions, _Origin("model.onnx", results.predictions.model_sha256)

@@ -76,7 +76,8 @@ class OnnxResult(Result):
     """What ONNX Runtime made of the test set.
 
     ``accuracy`` is that on the data set's test images, ``shipped_accuracy`` that on the shipped ones in their place;
-    the other one is None. ``spike_sparsity``: share of zero bits in the spike trains of each layer with neurons.
+    the other one is None. ``compact_sha256`` is "" where model.onnx itself was imported. ``spike_sparsity``: share of
+    zero bits in the spike trains of each layer with neurons.
     """
 
     STAGE = "onnx"

@@ -9,12 +9,24 @@ import signal
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from sca_train.class_names import network_metadata
 from sca_train.command_line import Parser, guarded
-from sca_train.config import SCORES, STRUCTURES, TrainConfig, add_options, apply_overrides, configured
+from sca_train.config import (
+    CONFIG_FILE,
+    IMPORTED,
+    SCORES,
+    STRUCTURES,
+    TrainConfig,
+    add_options,
+    apply_overrides,
+    configured,
+)
 from sca_train.errors import TrainError
+from sca_train.run_config import load_run_config
 
 TRAIN = (
     "Train, prune and compact a spiking network. The run folder receives config.toml, checkpoint.pt, "
@@ -119,11 +131,34 @@ def chosen(preset: Path | None, given: dict[str, Any], run: Path | None) -> tupl
 
     Raises TrainError, one sentence, for an option or a preset that is not there.
     """
-    config = configured(preset, given)
+    config = configured(preset, given, _of_init(given) if preset is None and "model" not in given else None)
     run = run or Path("runs") / config.name
     if "name" not in given:
         config = apply_overrides(config, {"name": run.name}, "the command line")
     return config, run
+
+
+def _of_init(given: dict[str, Any]) -> TrainConfig | None:
+    """What a training that starts from a finished run takes over where it is told nothing else: that run's options.
+
+    The layers of an imported network are those that the run has now, if it was pruned.
+    """
+    if not given.get("init"):
+        return None
+    folder = Path(given["init"])
+    if not (folder / CONFIG_FILE).is_file():
+        return None  # what is missing is said where it is opened
+    config = load_run_config(folder)
+    if config.model == IMPORTED:
+        from sca_train.models.imported import imported, layers_text
+        from sca_train.specs import with_channels
+
+        widths = network_metadata(folder).get("channels")
+        specs = imported(config)
+        if not isinstance(widths, list) or len(widths) != len(specs):
+            raise TrainError(f"init {folder} does not say how wide its layers are; import it again")
+        config = replace(config, layers=layers_text(with_channels(specs, widths)))
+    return replace(config, init="", teacher="")
 
 
 def _command(given: dict[str, Any], first: bool) -> int:

@@ -21,9 +21,21 @@ from sca_train.stages import smallest_side
 MODELS = (
     "mini", "mlp", "cnn", "vgg7", "vgg9", "vgg11", "vgg16", "resnet18", "resnet20", "preresnet18", "preresnet20", "dvs",
 )  # fmt: skip
-DATASETS = ("digits", "cifar10", "cifar100", "tiny-imagenet", "folder", "cifar10-dvs", "events-digits")
+IMPORTED = "imported"
+"""The model of a run that came from elsewhere: its layers are those of the option ``layers``."""
+DATASETS = (
+    "digits",
+    "cifar10",
+    "cifar100",
+    "tiny-imagenet",
+    "folder",
+    "arrays",
+    "cifar10-dvs",
+    "events-digits",
+    "event-arrays",
+)
 CONFIG_FILE = "config.toml"
-EVENT_DATASETS = ("cifar10-dvs", "events-digits")
+EVENT_DATASETS = ("cifar10-dvs", "events-digits", "event-arrays")
 """Data sets whose samples are event frames, one per time step, instead of static images."""
 STRUCTURES = ("prune-regrow", "prune-only", "random")
 SCORES = ("membrane", "spikes", "gamma", "weight-l1")
@@ -66,7 +78,11 @@ class TrainConfig:
         1.0, "multiplier of the channels of every layer (not of mini and mlp)", Bounds(0, 16, above=True)
     )
     dataset: str = _option("digits", f"data set: {', '.join(DATASETS)}; digits and events-digits need no files")
-    data: str = _option("", "folder of the data set; for folder: train/ and test/ class folders, or a .tar of them")
+    data: str = _option(
+        "",
+        "folder of the data set; for folder: train/ and test/ class folders, or a .tar of them; for arrays and "
+        "event-arrays: .npy files test_images, test_labels, train_images, train_labels",
+    )
     cache: str = _option("build/cache", "where an unpacked archive of images is kept")
     download: bool = _option(False, "let the loader download the data set into the data folder")
     image_size: int = _option(16, "height and width the images are brought to", Bounds(1, 512))
@@ -76,6 +92,7 @@ class TrainConfig:
     stages: str = _option(
         "64 64 P 128 128 P 208 208 P", "3x3 convolutions of cnn: the channels of each, P where 2x2 max pooling follows"
     )
+    layers: str = _option("", "layers of a network that was imported, as JSON: `codegen import` writes them")
     ratio: float = _option(
         0.5,
         "fraction of all hidden channels that pruning removes; those that are pruned together count once",
@@ -265,19 +282,19 @@ def apply_overrides(config: TrainConfig, table: dict[str, Any], source: str) -> 
     return changed
 
 
-def configured(preset: Path | None, given: dict[str, Any]) -> TrainConfig:
-    """The preset with the options of a command line, of which ratio and budget replace each other."""
+def configured(preset: Path | None, given: dict[str, Any], base: TrainConfig | None = None) -> TrainConfig:
+    """The preset, else ``base``, with the options of a command line, of which ratio and budget replace each other."""
     if given.get("budget") and "ratio" in given:
         raise TrainError("--ratio and --budget are both given; a budget finds the ratio itself, so give one of them")
     if "ratio" in given:
         given = {"budget": "", **given}
-    return apply_overrides(load_config(preset) if preset else TrainConfig(), given, "the command line")
+    return apply_overrides(load_config(preset) if preset else base or TrainConfig(), given, "the command line")
 
 
 def validate(config: TrainConfig) -> None:
     """Raise TrainError, one sentence, for the first option that no training could use."""
     _check_bounds(config)
-    _choice("model", config.model, MODELS)
+    _choice("model", config.model, (*MODELS, IMPORTED))
     _choice("dataset", config.dataset, DATASETS)
     _choice("neuron", config.neuron, NEURONS)
     _choice("reset", config.reset, ("hard", "soft"))
@@ -321,6 +338,7 @@ def validate(config: TrainConfig) -> None:
         "vgg11": 32,
         "vgg16": 32,
         "dvs": 32,
+        IMPORTED: 1,
     }.get(config.model, 8)
     if config.image_size % smallest:
         raise TrainError(

@@ -131,3 +131,20 @@ def set_scale_from_spread(module: QuantModule) -> None:
     # Brevitas divides the exponential of the parameter by the largest integer.
     largest = 2 ** (bits - 1) - 1
     value.copy_((BEST_STEP[bits] * spread * largest).log2().reshape(value.shape))
+
+
+@torch.no_grad()
+def set_integers(module: QuantModule, integers: Tensor, scale: Tensor) -> None:
+    """Give weights the values ``integers * scale``, and the quantizer that scale, so that it finds these integers.
+
+    ``integers`` in the shape of the weights, ``scale`` [out], all equal where one scale is shared.
+    """
+    bits: int = module.weight_quant.quant_injector.bit_width
+    scaling = module.weight_quant.tensor_quant.scaling_impl
+    if isinstance(scaling, FixedScale):
+        scaling.scale.fill_(float(scale[0]))
+    else:
+        # Brevitas divides the exponential of the parameter by the largest integer.
+        value = (scale * (2 ** (bits - 1) - 1)).log2()
+        scaling.value.copy_((value if scaling.value.numel() > 1 else value[0]).reshape(scaling.value.shape))
+    module.weight.copy_(integers * scale.reshape(-1, *[1] * (integers.dim() - 1)))

@@ -28,6 +28,8 @@ USUAL = {
     "tiny-imagenet": "flip",
     "folder": "flip",
     "cifar10-dvs": "roll",
+    "arrays": "none",
+    "event-arrays": "none",
 }
 """What ``augment = "auto"`` means for each data set. Digits, as images or as events, are never mirrored: a mirrored
 digit is no digit."""

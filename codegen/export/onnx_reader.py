@@ -72,6 +72,8 @@ class ModelProperties:
     """Name of the graph's input."""
     logits: str
     """Name of the graph's output."""
+    weight_bits: tuple[int, ...]
+    """Of each Conv and MatMul, in the order of the graph."""
 
     @property
     def batch(self) -> int:
@@ -98,7 +100,39 @@ def read_model(path: Path) -> OnnxModel:
     int32 hold exactly.
     """
     source = OnnxFile(path, "run the export again")
+    return checked_model(source, source.read())
+
+
+def completed_model(source: OnnxFile) -> OnnxModel:
+    """Read a file that somebody else wrote, which may leave out the local functions and the metadata.
+
+    What its nodes say of both is added before it is checked as every model.onnx; raises ModelError as ``read_model``.
+    """
     model = source.read()
+    _check_operators(source, model)
+    given = {(function.domain, function.name) for function in model.functions}
+    for node in model.graph.node:
+        if node.domain == DOMAIN and (DOMAIN, node.op_type) not in given:
+            model.functions.append(_own_function(source, node))
+            given.add((DOMAIN, node.op_type))
+    if not any(entry.domain == DOMAIN for entry in model.opset_import):
+        model.opset_import.append(onnx.helper.make_opsetid(DOMAIN, 1))
+    return checked_model(source, model, complete=True)
+
+
+def _own_function(source: OnnxFile, node: NodeProto) -> FunctionProto:
+    """The local function that a node calls, as the writer makes it."""
+    if node.op_type == READ_OUT:
+        return read_out_function()
+    timesteps = attribute(node, "timesteps")
+    if not isinstance(timesteps, int) or not 1 <= timesteps <= MAX_TIMESTEPS:
+        raise source.error(f"{describe(node)}: timesteps={timesteps} is not in 1..{MAX_TIMESTEPS}")
+    half_start = any(entry.name == _HALF_START for entry in node.attribute)
+    return NEURONS[node.op_type].function(timesteps, half_start)
+
+
+def checked_model(source: OnnxFile, model: ModelProto, complete: bool = False) -> OnnxModel:
+    """The model that was read from a file, checked and brought to one form; ``complete``: metadata may be missing."""
     _check_operators(source, model)
     try:
         onnx.checker.check_model(model)
@@ -121,7 +155,13 @@ def read_model(path: Path) -> OnnxModel:
     try:
         check_exact(frame.graph)
     except ExportError as error:
-        raise ModelError(f"{path}: {error}") from error
+        raise ModelError(f"{source.path}: {error}") from error
+    if complete:
+        known = {entry.key for entry in frame.metadata_props}
+        for key, value in _said(frame.graph, weight_bits).items():
+            if key not in known:
+                for proto in (model, frame):
+                    proto.metadata_props.add(key=key, value=value)
     return OnnxModel(model, frame, _properties(source, frame, weight_bits))
 
 
@@ -351,16 +391,7 @@ def _properties(source: OnnxFile, frame: ModelProto, weight_bits: tuple[int, ...
     timesteps: int = attribute(called[0], "timesteps")
     image, (_, classes) = _shape(graph.input[0])[1:], _shape(graph.output[0])
     texts = {entry.key: entry.value for entry in frame.metadata_props}
-    said = {
-        "timesteps": str(timesteps),
-        "classes": str(classes),
-        "input_shape": ",".join(map(str, image[-FRAME_DIMENSIONS:])),
-        "weight_bits": ",".join(map(str, weight_bits)),
-        "frac_bits": ",".join(sorted({str(attribute(node, "frac_bits")) for node in neurons})),
-    }
-    if not neurons:
-        del said["frac_bits"]
-    for key, value in said.items():
+    for key, value in _said(graph, weight_bits).items():
         if key not in texts:
             raise source.error(f"it was not written by `python -m codegen export`, its metadata have no {key}")
         if texts[key] != value:
@@ -375,7 +406,21 @@ def _properties(source: OnnxFile, frame: ModelProto, weight_bits: tuple[int, ...
         class_names=_class_names(source, texts.get("class_names", "[]"), classes),
         image=graph.input[0].name,
         logits=graph.output[0].name,
+        weight_bits=weight_bits,
     )
+
+
+def _said(graph: onnx.GraphProto, weight_bits: tuple[int, ...]) -> dict[str, str]:
+    """The metadata that a graph calls for."""
+    called = [node for node in graph.node if node.domain == DOMAIN]
+    fractions = sorted({str(attribute(node, "frac_bits")) for node in called if is_neuron(node)})
+    said = {
+        "timesteps": str(attribute(called[0], "timesteps")),
+        "classes": str(_shape(graph.output[0])[1]),
+        "input_shape": ",".join(map(str, _shape(graph.input[0])[-FRAME_DIMENSIONS:])),
+        "weight_bits": ",".join(map(str, weight_bits)),
+    }
+    return {**said, "frac_bits": ",".join(fractions)} if fractions else said
 
 
 def _class_names(source: OnnxFile, text: str, classes: int) -> tuple[str, ...]:

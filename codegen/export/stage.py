@@ -16,7 +16,7 @@ from codegen.export.onnx_writer import build_model
 from codegen.progress import Progress
 from codegen.results import MEASURED, OnnxResult
 from codegen.run_folder import RunFolder, made_aside, replace_in
-from codegen.run_inputs import load_network_description, load_test_set
+from codegen.run_inputs import LabelledImages, load_network_description, load_test_set
 from codegen.verify.golden import LOGITS_FILE, images_digest
 from codegen.verify.onnx_runtime import OnnxNetwork, load_network
 from codegen.verify.predictions import PREDICTIONS_FILE, measure_predictions
@@ -53,32 +53,46 @@ def export_run(run: RunFolder, frac_bits: int, limit: int | None = None, data: P
     )
     everything = load_test_set(run, data)
     with made_aside(run) as made:
-        model = made.path / "model.onnx"
-        model.write_bytes(content)
-        tests = everything.first(limit)
-        logits, seconds = _logits(load_network(model), tests.images)
-        sparsity = _sparsity(load_network(model, with_spikes=True), tests.images[:SPARSITY_IMAGES])
-        save_sealed(made.path / LOGITS_FILE, logits)
-        result = OnnxResult(
-            accuracy=tests.accuracy(logits),
-            shipped_accuracy=tests.shipped_accuracy(logits),
-            images=len(logits),
-            mismatches=None,
-            seconds=seconds,
-            images_per_second=len(logits) / seconds,
-            spike_sparsity=sparsity,
-            spike_sparsity_images=min(SPARSITY_IMAGES, len(logits)),
-            compact_sha256=compact_digest,
-            model_sha256=file_digest(model),
-            test_set_sha256=images_digest(everything.images),
-        )
-        result.save(made)
-        measure_predictions(model, tests, logits, result.test_set_sha256).save(made)
-        same = _is_file(run.path / "model.onnx", content)
-        measured = RESULT_FILE, LOGITS_FILE, PREDICTIONS_FILE
-        stale = measured if same else (*measured, *LATER_RESULTS, *LATER_STAGES)
-        replace_in(run, made, WRITTEN, stale)
-    return ExportSummary(tests.told(logits), result.images_per_second, result)
+        logits, result = write_model(made, content, compact_digest, everything, limit)
+        replace_in(run, made, WRITTEN, stale_behind(run, content))
+    return ExportSummary(everything.first(limit).told(logits), result.images_per_second, result)
+
+
+def write_model(
+    made: RunFolder, content: bytes, compact_digest: str, everything: LabelledImages, limit: int | None = None
+) -> tuple[NDArray[np.int32], OnnxResult]:
+    """Write WRITTEN, all that an export leaves, into a folder aside; returns the logits and what was measured.
+
+    ``content``: of model.onnx. ``compact_digest``: of the network that it was exported from, "" where of none.
+    """
+    model = made.path / "model.onnx"
+    model.write_bytes(content)
+    tests = everything.first(limit)
+    logits, seconds = _logits(load_network(model), tests.images)
+    sparsity = _sparsity(load_network(model, with_spikes=True), tests.images[:SPARSITY_IMAGES])
+    save_sealed(made.path / LOGITS_FILE, logits)
+    result = OnnxResult(
+        accuracy=tests.accuracy(logits),
+        shipped_accuracy=tests.shipped_accuracy(logits),
+        images=len(logits),
+        mismatches=None,
+        seconds=seconds,
+        images_per_second=len(logits) / seconds,
+        spike_sparsity=sparsity,
+        spike_sparsity_images=min(SPARSITY_IMAGES, len(logits)),
+        compact_sha256=compact_digest,
+        model_sha256=file_digest(model),
+        test_set_sha256=images_digest(everything.images),
+    )
+    result.save(made)
+    measure_predictions(model, tests, logits, result.test_set_sha256).save(made)
+    return logits, result
+
+
+def stale_behind(run: RunFolder, content: bytes) -> tuple[str, ...]:
+    """What a new model.onnx of that content leaves without meaning in a run folder."""
+    measured = (RESULT_FILE, LOGITS_FILE, PREDICTIONS_FILE)
+    return measured if _is_file(run.path / "model.onnx", content) else (*measured, *LATER_RESULTS, *LATER_STAGES)
 
 
 def _is_file(file: Path, content: bytes) -> bool:

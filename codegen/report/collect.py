@@ -144,8 +144,8 @@ class Report:
     timesteps: int
     weight_bits: int
     seed: int
-    params: Reduction
-    synops: Reduction
+    params: Reduction | None
+    synops: Reduction | None
     channels: dict[str, tuple[int, int]]
     accuracy: dict[str, float | None]
     images: dict[str, int | None]

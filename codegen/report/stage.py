@@ -123,5 +123,5 @@ def page_template(name: str) -> jinja2.Template:
     return environment.get_template(name)
 
 
-def _row(name: str, counts: Reduction) -> ReductionRow:
-    return ReductionRow(name, counts.dense, counts.compact)
+def _row(name: str, counts: Reduction | None) -> ReductionRow:
+    return ReductionRow(name, counts.dense, counts.compact) if counts else ReductionRow(name, None, None)

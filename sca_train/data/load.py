@@ -38,6 +38,10 @@ def _load(config: TrainConfig) -> Dataset:
             from sca_train.data.folders import load_folder
 
             return load_folder(config)
+        case "arrays" | "event-arrays":
+            from sca_train.data.array_folder import load_array_folder
+
+            return load_array_folder(config)
         case "cifar10-dvs":
             from sca_train.data.events import load_cifar10_dvs
 

@@ -91,6 +91,8 @@ def read_run(folder: Path) -> RunResult:
     """
     config = load_run_config(folder)
     metrics = read_metrics(folder)
+    if metrics.accuracy is None or metrics.params is None or metrics.synops is None:
+        raise TrainError(f"{folder} is an imported network that nothing was measured of; figures show trainings")
     exported = folder / "results" / "onnx.json"
     return RunResult(
         folder=folder,

@@ -46,6 +46,17 @@ class Epoch:
 
 
 @dataclass(frozen=True)
+class Imported:
+    """Where an imported network came from: a file's name and SHA-256 ("" for a network in memory), what kind it is,
+    and what was decided on the way, a sentence each."""
+
+    kind: str
+    file: str
+    sha256: str
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Metrics:
     """What a training measured; accuracies are shares of 1, of ``images`` test images.
 
@@ -53,14 +64,15 @@ class Metrics:
     score of each channel of the dense network by layer, 0.0 where the channel is removed; empty where none was scored.
     ``first_layer_macs``: products per image of what reads static pixels; None where it was not counted.
     ``init``, ``teacher``: digests of the runs that the training began from and learned from, "" without.
+    ``imported``: where the network came from, if not from a training; what nobody measured of it is None.
     """
 
     history: tuple[Epoch, ...]
     ratio: _Number
-    accuracy: _Number
+    accuracy: _Number | None
     images: _Count
-    params: Reduction
-    synops: Reduction
+    params: Reduction | None
+    synops: Reduction | None
     channels: dict[str, tuple[_Count, _Count]]
     seconds: _Number
     accuracies: dict[str, _Number] = field(default_factory=dict)
@@ -68,6 +80,7 @@ class Metrics:
     first_layer_macs: _Count | None = None
     init: str = ""
     teacher: str = ""
+    imported: Imported | None = None
 
     @model_validator(mode="after")
     def _check_layers(self) -> Self:

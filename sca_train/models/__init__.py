@@ -5,6 +5,7 @@ from __future__ import annotations
 from sca_train.config import TrainConfig
 from sca_train.models.cnn import cnn
 from sca_train.models.dvs import dvs
+from sca_train.models.imported import imported
 from sca_train.models.mini import mini
 from sca_train.models.mlp import mlp
 from sca_train.models.resnet import resnet
@@ -24,6 +25,7 @@ _FAMILIES = {
     "preresnet18": resnet,
     "preresnet20": resnet,
     "dvs": dvs,
+    "imported": imported,
 }
 
 

@@ -284,7 +284,7 @@ def outcome_of(trial: Trial, before: bool, error: str | None) -> Outcome:
         error = "the training ended without metrics.json"
     ratio = None if config.budget else config.ratio
     outcome = Outcome(trial.name, "failed", ratio, config.structure, config.score, config.seed, error=error)
-    if error is not None or metrics is None:
+    if error is not None or metrics is None or metrics.params is None or metrics.synops is None:
         return outcome
     return replace(
         outcome,
