@@ -3,7 +3,8 @@
 PYTHON  ?= $(shell command -v python3.11 || command -v python3)
 VENV    ?= .venv
 MODEL   ?= mini
-RUN     ?= $(MODEL)
+# A run that starts from another, or from somebody's file, has a name of its own where it is given none.
+RUN     ?= $(or $(call stem,$(FILE)),$(if $(FROM_INIT),$(call stem,$(INIT))-tuned),$(MODEL))
 BOARD   ?= Pynq-Z2
 IMPL    ?= rtl
 WORKERS ?= auto
@@ -21,6 +22,12 @@ endef
 # $(call given,NAME): the same as one word of a shell, whatever characters it holds
 given = '$(subst $(newline), ,$(subst ','\'',$(call verbatim,$(1))))'
 
+# Somebody else's network: a NIR file, or an ONNX model in the documented form.
+FILE    = $(or $(call verbatim,NIR),$(call verbatim,ONNX))
+stem    = $(basename $(notdir $(1)))
+# Training goes on with the layers and options of INIT unless a model is named.
+FROM_INIT = $(if $(filter file,$(origin MODEL)),$(call verbatim,INIT))
+
 BIN     := $(VENV)/bin
 # Sentences name targets then, and not the commands that these call.
 export SPIKEFOLD_CALLER := make
@@ -28,6 +35,7 @@ export SPIKEFOLD_CALLER := make
 export RUN_DIR    := runs/$(call verbatim,RUN)
 export IMAGE_FILE := $(call verbatim,IMAGE)
 export DATA_PATH  := $(call verbatim,DATA)
+export IMPORT_FILE := $(FILE)
 PRESET  := $(wildcard configs/$(call verbatim,MODEL).toml)
 
 DATA_OPTION = $(if $(DATA_PATH),--data "$$DATA_PATH")
@@ -38,7 +46,7 @@ option = $(if $(strip $(call verbatim,$(2))),$(1) $(call given,$(2)))
 # $(call flag,--flag,NAME): the flag, where the variable is neither empty nor 0
 flag = $(if $(filter-out 0,$(strip $(call verbatim,$(2)))),$(1))
 
-TRAIN_OPTIONS = $(if $(PRESET),--config configs/$(call given,MODEL).toml,--model $(call given,MODEL)) \
+TRAIN_OPTIONS = $(if $(FROM_INIT),,$(if $(PRESET),--config configs/$(call given,MODEL).toml,--model $(call given,MODEL))) \
 	$(call option,--width,WIDTH) \
 	$(call option,--ratio,RATIO) $(call option,--budget,BUDGET) $(call option,--seed,SEED) \
 	$(call option,--dataset,DATASET) $(DATA_OPTION) \
@@ -52,6 +60,11 @@ SWEEP_OPTIONS = $(call option,--ratios,RATIOS) $(call option,--seeds,SEEDS) \
 	$(call option,--structures,STRUCTURES) $(call option,--scores,SCORES)
 # What `make figures` reads: the sweep of that name where there is one, else the run itself.
 RUNS ?= $(or $(wildcard $(RUN_DIR)-sweep),"$$RUN_DIR")
+IMPORT_OPTIONS = $(call option,--weight-bits,WBITS) $(call option,--timesteps,TIMESTEPS) $(call option,--dt,DT) \
+	$(call option,--reset,RESET) $(call option,--compare,COMPARE) $(call option,--input,INPUT) \
+	$(call option,--input-scale,INPUT_SCALE) $(call option,--input-shape,INPUT_SHAPE) \
+	$(call option,--calibrate,CALIBRATE) $(call option,--dataset,DATASET) $(DATA_OPTION) \
+	$(call option,--classes,CLASSES) $(IMPORT_ARGS)
 # What `make compare` reads: each word of RUNS as it was given, else the run itself.
 COMPARED = $(if $(filter command environment,$(firstword $(origin RUNS))),-- $(foreach run,$(call verbatim,RUNS),$(call given,run)),"$$RUN_DIR")
 HLS_OPTIONS = --board $(call given,BOARD) --impl $(call given,IMPL) \
@@ -63,7 +76,7 @@ KEPT_STAYS = case "$$RUN_DIR" in runs/zoo/*) \
 	echo "error: RUN names a kept network, which needs no training; choose another RUN for a new one" >&2; exit 2;; esac
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-cifar test lint train sweep figures export hls csim rtlsim synth report compare classify \
+.PHONY: help install demo demo-cifar test lint train sweep figures import export hls csim rtlsim synth report compare classify \
 	bitstream package deploy bench doctor clean
 
 help: ## this list
@@ -84,7 +97,11 @@ help: ## this list
 	@echo "  STRUCTURE   prune-regrow, prune-only, random        [preset]"
 	@echo "  SCORE       membrane, spikes, gamma, weight-l1      [preset]"
 	@echo "  TEACHER     run or zoo folder whose logits are learned [none]"
-	@echo "  INIT        run or zoo folder whose network training starts from [none]"
+	@echo "  INIT        run or zoo folder whose network training starts from, and whose options count where"
+	@echo "              no MODEL is named [none]"
+	@echo "  NIR, ONNX   somebody else's network, for import and hls"
+	@echo "  CALIBRATE   .npy file or folder of images that import calibrates on [training images of DATA]"
+	@echo "  DT RESET COMPARE INPUT INPUT_SCALE INPUT_SHAPE  what a NIR file leaves open (import --help)"
 	@echo "  RATE_L1     weight of the firing rate in the loss   [preset]"
 	@echo "  SEED        seed of everything random               [preset]"
 	@echo "  PROCESSES   train in so many processes (torchrun)   [1]"
@@ -159,7 +176,13 @@ figures: $(VENV)/.installed ## the paper's figures and table of a sweep or a run
 export: $(VENV)/.installed ## integer network -> model.onnx, accuracy on the whole test set
 	@$(BIN)/python -m spikefold export "$$RUN_DIR" $(DATA_OPTION)
 
-hls: $(VENV)/.installed ## FINN graph, folding, HLS C++ and RTL sources
+import: $(VENV)/.installed ## somebody else's network as a run: NIR=theirs.nir, or ONNX=theirs.onnx
+	@test -n "$$IMPORT_FILE" || { echo "error: no file is named; say NIR=theirs.nir or ONNX=theirs.onnx" >&2; exit 2; }
+	@$(KEPT_STAYS)
+	@$(BIN)/python -m spikefold import "$$IMPORT_FILE" --run "$$RUN_DIR" $(IMPORT_OPTIONS)
+
+hls: $(VENV)/.installed ## FINN graph, folding, HLS C++ and RTL sources (NIR=theirs.nir imports it first)
+	@$(if $(FILE),$(MAKE) --no-print-directory import)
 	@$(BIN)/python -m spikefold hls "$$RUN_DIR" $(HLS_OPTIONS)
 
 csim: $(VENV)/.installed ## the HLS C++ on the whole test set

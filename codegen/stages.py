@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from codegen.export.stage import ExportSummary
+    from codegen.importing.options import NirOptions
+    from codegen.importing.stage import ImportOptions, ImportSummary
     from codegen.results import FoldingResult, HlsSimulationResult, RtlSimulationResult, SynthesisResult
 
 DEFAULT_BOARD = "Pynq-Z2"
@@ -34,6 +36,13 @@ def export(
 
     with only_stage(run, *WRITTEN):
         return export_run(run, frac_bits, images, data)
+
+
+def import_file(file: Path, run: Path, options: ImportOptions, nir: NirOptions) -> ImportSummary:
+    """Somebody else's network, a NIR file or a model.onnx, as a run folder."""
+    from codegen.importing.stage import import_file as import_into
+
+    return import_into(file, run, options, nir)
 
 
 def hls(

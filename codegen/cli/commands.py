@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from pathlib import Path
 
 from codegen import stages
+from codegen.run_folder import RUNS
 from codegen.zoo import open_run
 
 
@@ -13,6 +15,32 @@ def export(options: Namespace) -> bool:
     run = open_run(options.run)
     summary = stages.export(run, options.frac_bits, options.images, options.data)
     print(f"{run.path / 'model.onnx'}: {summary.outcome} ({summary.images_per_second:.0f} images/s in ONNX Runtime)")
+    return True
+
+
+def import_file(options: Namespace) -> bool:
+    """Somebody else's network as a run folder, with its accuracy beside that of the integers."""
+    from codegen.importing.options import NirOptions
+    from codegen.importing.stage import ImportOptions, tell
+    from codegen.importing.user_data import DataOptions
+    from sca_train.cli import quiet_torch
+
+    run = options.run or Path(RUNS) / options.file.stem
+    given = DataOptions(
+        options.dataset, options.data, options.images, options.labels, options.calibrate, options.classes
+    )
+    nir = NirOptions(
+        dt=options.dt,
+        reset=options.reset,
+        compare=options.compare,
+        timesteps=options.timesteps,
+        input=options.input,
+        input_scale=options.input_scale,
+        input_shape=options.input_shape,
+        classes=options.classes,
+    )
+    with quiet_torch():
+        tell(stages.import_file(options.file, run, ImportOptions(options.weight_bits, options.frac_bits, given), nir))
     return True
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from codegen.cli import commands
-from codegen.dialect import MAX_FRAC_BITS
+from codegen.dialect import MAX_FRAC_BITS, MAX_TIMESTEPS
 from codegen.errors import CodegenError
 from sca_train.command_line import Parser, guarded
 from sca_train.errors import TrainError
@@ -18,6 +18,8 @@ EXIT_MISMATCH = 1
 
 MOST = 2**63 - 1
 """Largest whole number that an option takes, since results keep them in 64 bits."""
+MOST_PIXELS = 2**16
+"""Of a side of an image, or of its channels."""
 BACKENDS = ("onnx", "finn", "csim", "rtl")
 CLASSIFIERS = ("onnx", "csim", "rtl")
 
@@ -46,6 +48,7 @@ _Stages = argparse._SubParsersAction  # argparse has no public name for what add
 
 def add_commands(stages: _Stages) -> None:
     """Add every command of this package to a parser's commands; ``execute`` runs what is parsed."""
+    _add_import(stages)
     _add_export(stages)
     _add_hls(stages)
     _add_simulate(stages)
@@ -67,6 +70,45 @@ def _add_export(stages: _Stages) -> None:
     stage.add_argument("--images", type=_whole(1), metavar="N", help="measure first N test images (default: all)")
     _add_data(stage)
     stage.set_defaults(command=commands.export)
+
+
+def _add_import(stages: _Stages) -> None:
+    stage = stages.add_parser(
+        "import", help="somebody else's network (NIR, or ONNX in the documented form) -> run folder"
+    )
+    stage.add_argument(
+        "file", type=Path, metavar="FILE", help="NIR file, or a model.onnx (docs/bring-your-own-onnx.md)"
+    )
+    stage.add_argument("--run", type=Path, metavar="RUN_DIR", help="run folder [runs/ and the name of the file]")
+    stage.add_argument("--weight-bits", type=int, choices=(2, 4, 8), default=8, help="bits of a weight (default 8)")
+    stage.add_argument(
+        "--frac-bits", type=_whole(0, MAX_FRAC_BITS), default=4, metavar="F", help="fractional bits (default 4)"
+    )
+    told = stage.add_argument_group("what NIR leaves open")
+    told.add_argument("--dt", type=_positive, metavar="S", help="seconds of a time step [the file's, else 0.0001]")
+    told.add_argument("--reset", choices=("hard", "soft", "delayed"), help="what a spike leaves of V [the file's]")
+    told.add_argument("--compare", choices=("ge", "gt"), default="gt", help="spike at V >= or V > threshold [gt]")
+    told.add_argument("--timesteps", type=_whole(1, MAX_TIMESTEPS), default=4, metavar="T", help="steps (default 4)")
+    told.add_argument(
+        "--input",
+        choices=("static", "spikes", "counts"),
+        default="static",
+        help="one image, or a frame a step [static]",
+    )
+    told.add_argument("--input-scale", type=_positive, default=1.0, metavar="S", help="what one unit of a pixel is [1]")
+    told.add_argument("--input-shape", type=_shape, metavar="H,W,C", help="of the images, where the file has a vector")
+    tried = stage.add_argument_group("what it is tried on")
+    tried.add_argument("--calibrate", type=Path, metavar="PATH", help=".npy file or folder of images to calibrate on")
+    tried.add_argument(
+        "--dataset", default="", metavar="NAME", help="data set of training [arrays where DATA is given]"
+    )
+    tried.add_argument(
+        "--data", type=Path, metavar="PATH", help="where it lies; arrays: test_images.npy, test_labels.npy"
+    )
+    tried.add_argument("--images", type=Path, metavar="X.npy", help="test images uint8 [N, H, W, C] or [N, T, H, W, C]")
+    tried.add_argument("--labels", type=Path, metavar="Y.npy", help="their labels, whole numbers [N]")
+    tried.add_argument("--classes", type=_names, default=(), metavar="A,B,...", help="names in the order of the logits")
+    stage.set_defaults(command=commands.import_file)
 
 
 def _add_hls(stages: _Stages) -> None:
@@ -219,6 +261,28 @@ def _whole(least: int, most: int = MOST) -> type[int]:
         return value
 
     return convert  # type: ignore[return-value]
+
+
+def _positive(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+    return value
+
+
+def _shape(text: str) -> tuple[int, int, int]:
+    sizes = text.split(",")
+    if len(sizes) != 3 or not all(size.strip().isdecimal() and 0 < int(size) <= MOST_PIXELS for size in sizes):
+        raise argparse.ArgumentTypeError(f"{text!r} is not height, width and channels, such as 28,28,1")
+    height, width, channels = map(int, sizes)
+    return height, width, channels
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def _share(text: str) -> float:

@@ -123,3 +123,18 @@ def test_a_kept_network_is_not_trained_over(tmp_path: Path, command: str) -> Non
     )
     assert done.returncode == 2
     assert "error: RUN names a kept network, which needs no training" in done.stderr
+
+
+def test_a_foreign_network_is_imported_under_its_own_name(asked) -> None:
+    given = asked("import", "NIR=a/theirs.nir", "WBITS=4", "RESET=soft", "CALIBRATE=x.npy")
+    assert given[:5] == ["-m", "spikefold", "import", "a/theirs.nir", "--run"]
+    assert given[5:] == ["runs/theirs", "--weight-bits", "4", "--reset", "soft", "--calibrate", "x.npy"]
+    assert asked("import", "ONNX=m.onnx", "RUN=mine")[3:] == ["m.onnx", "--run", "runs/mine"]
+    assert asked("hls", "NIR=a/theirs.nir")[:4] == ["-m", "spikefold", "hls", "runs/theirs"]
+
+
+def test_training_from_a_run_takes_its_options_where_no_model_is_named(asked) -> None:
+    given = asked("train", "INIT=runs/theirs", "RATIO=0.5", "RUN=half")
+    assert given == ["-m", "spikefold", "train", "--ratio", "0.5", "--init", "runs/theirs", "--run-folder", "runs/half"]
+    assert asked("train", "INIT=runs/theirs")[-1] == "runs/theirs-tuned"
+    assert "--config" in asked("train", "INIT=runs/x", "MODEL=mini")
