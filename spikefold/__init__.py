@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         DeadlockError,
         ExportError,
         FoldingError,
+        ImportingError,
         MappingError,
         ModelError,
         RenderError,
@@ -71,6 +72,16 @@ if TYPE_CHECKING:
         train,
     )
     from spikefold.diagnosis import Check, Diagnosis, doctor
+    from spikefold.importing import (
+        DataOptions,
+        ImportSummary,
+        from_snntorch,
+        from_spikingjelly,
+        import_network,
+        import_nir,
+        import_onnx,
+        to_nir,
+    )
 
 _PLACES = {
     "spikefold.api": (
@@ -78,9 +89,13 @@ _PLACES = {
         "compare", "csim", "export", "generate", "report", "rtlsim", "simulate", "synthesise", "train",
     ),
     "spikefold.diagnosis": ("Check", "Diagnosis", "doctor"),
+    "spikefold.importing": (
+        "DataOptions", "ImportSummary",
+        "from_snntorch", "from_spikingjelly", "import_network", "import_nir", "import_onnx", "to_nir",
+    ),
     "codegen.errors": (
-        "CodegenError", "DeadlockError", "ExportError", "FoldingError", "MappingError", "ModelError", "RenderError",
-        "RunFolderError", "SimulationError", "SynthesisError", "UnknownBoardError", "ZooError",
+        "CodegenError", "DeadlockError", "ExportError", "FoldingError", "ImportingError", "MappingError", "ModelError",
+        "RenderError", "RunFolderError", "SimulationError", "SynthesisError", "UnknownBoardError", "ZooError",
     ),
     "codegen.results": (
         "FoldingResult", "HlsSimulationResult", "OnnxResult", "RtlSimulationResult", "SynthesisResult",
@@ -96,6 +111,7 @@ _MODULE_OF = {name: module for module, names in _PLACES.items() for name in name
 __all__ = [
     "Check",
     "CodegenError",
+    "DataOptions",
     "DeadlockError",
     "Diagnosis",
     "Error",
@@ -103,6 +119,8 @@ __all__ = [
     "FoldingError",
     "FoldingResult",
     "HlsSimulationResult",
+    "ImportSummary",
+    "ImportingError",
     "Logits",
     "MappingError",
     "Metrics",
@@ -127,11 +145,17 @@ __all__ = [
     "csim",
     "doctor",
     "export",
+    "from_snntorch",
+    "from_spikingjelly",
     "generate",
+    "import_network",
+    "import_nir",
+    "import_onnx",
     "report",
     "rtlsim",
     "simulate",
     "synthesise",
+    "to_nir",
     "train",
 ]
 
