@@ -77,7 +77,7 @@ KEPT_STAYS = case "$$RUN_DIR" in runs/zoo/*) \
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo demo-cifar test lint train sweep figures import export hls csim rtlsim synth report compare classify \
-	bitstream package deploy bench doctor clean
+	bitstream package deploy bench doctor docs clean
 
 help: ## this list
 	@echo "spikefold: deep spiking networks from training to an FPGA"
@@ -223,6 +223,10 @@ bench: $(VENV)/.installed ## the figures of docs/benchmarks.md, and the slow tes
 
 doctor: ## what of this machine is missing, what for, and how to get it
 	@$(if $(wildcard $(BIN)/python),$(BIN)/python,$(or $(PYTHON),python3)) -m spikefold doctor
+
+docs: $(VENV)/.installed ## this documentation with executed tutorials as a site, in build/site
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
+	@echo "build/site/index.html is written"
 
 clean: ## remove build products (keeps runs/ and the virtual environment)
 	rm -rf build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
