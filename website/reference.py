@@ -42,13 +42,13 @@ PAGES = (
         "api",
         "Python: import spikefold",
         "The stages as calls. Each takes a run folder, and returns what the stage measured.",
-        ("spikefold",),
+        ("spikefold.api", "spikefold.doctor", "sca_train.telling", "sca_train.measure.metrics_file"),
     ),
     ReferencePage(
         "training",
         "Training",
         "What `make train` calls. [Options of a training](options.md) are the fields of `TrainConfig`.",
-        ("sca_train.train", "sca_train.description", "sca_train.measure.metrics"),
+        ("sca_train.train", "sca_train.description"),
     ),
     ReferencePage(
         "importing",
@@ -139,22 +139,14 @@ COMMANDS = "reference/command-line.md"
 
 def command_line() -> str:
     """The page of every command and its options, as ``--help`` prints them."""
-    from codegen.cli.main import main as codegen
-    from fpga.__main__ import main as fpga
-    from sca_train.__main__ import main as train
-    from sca_train.figures.__main__ import parser as figures
-    from sca_train.sweep.sweep import parser as sweep
+    from spikefold.command import main
 
-    parts = ["# Command line", "`make help` lists the targets and variables of make, which call these commands."]
-    if exists("spikefold.cli.main"):
-        from spikefold.cli.main import main as spikefold
-
-        parts += _group("spikefold", spikefold)
-    parts += _group("python -m codegen", codegen)
-    parts += _group("python -m fpga", fpga)
-    parts += ["## python -m sca_train", _block(help_of(train))]
-    parts += ["## python -m sca_train.sweep", _block(sweep().format_help())]
-    parts += ["## python -m sca_train.figures", _block(figures().format_help())]
+    parts = [
+        "# Command line",
+        "One command has all of it. `make help` lists the targets and variables of make, which call the same.",
+    ]
+    for name in command_names(main):
+        parts += [f"## spikefold {name}", _block(help_of(main, name))]
     return "\n\n".join(parts) + "\n"
 
 
@@ -203,13 +195,6 @@ def command_names(main: Callable[[list[str]], int]) -> list[str]:
     """The commands of a program, in the order in which its help lists them."""
     listed = help_of(main).partition("COMMAND\n")[2]
     return re.findall(r"^ {4}([a-z][a-z-]*)\b", listed, re.MULTILINE)
-
-
-def _group(program: str, main: Callable[[list[str]], int]) -> list[str]:
-    parts = [f"## {program}"]
-    for name in command_names(main):
-        parts += [f"### {program} {name}", _block(help_of(main, name))]
-    return parts
 
 
 def _block(text: str) -> str:

@@ -15,6 +15,7 @@ from fpga.__main__ import main as fpga_main
 from fpga.boards import BOARDS
 from sca_train.__main__ import main as train_main
 from sca_train.config import MODELS
+from spikefold.command import main as spikefold_main
 from website.markdown import commands, passages
 from website.places import ROOT, sources, text_of
 from website.reference import command_names, exists, help_of
@@ -40,8 +41,6 @@ def flags_of(module: str, command: str = "") -> frozenset[str]:
         if module == name:
             return frozenset(FLAG.findall(help_of(main, command)))
     if module == "spikefold":
-        from spikefold.cli.main import main as spikefold_main
-
         return frozenset(FLAG.findall(help_of(spikefold_main, command)))
     taken = set(re.findall(r'"(--[a-z0-9-]+)"', source(module)))
     return frozenset(taken | (flags_of("sca_train") if module == "sca_train.sweep" else set()) | {"--help"})
@@ -76,10 +75,7 @@ def faults(words: list[str]) -> Iterator[str]:
         if not (ROOT / words[1]).is_file():
             yield f"there is no {words[1]}"
     elif program == "spikefold" and len(words) > 1:
-        if not exists("spikefold"):
-            yield "there is no package spikefold"
-        else:
-            yield from flag_faults("spikefold", words[1:])
+        yield from flag_faults("spikefold", words[1:])
 
 
 def make_faults(words: list[str]) -> Iterator[str]:
@@ -121,11 +117,7 @@ def module_faults(words: list[str]) -> Iterator[str]:
 
 def flag_faults(program: str, words: list[str]) -> Iterator[str]:
     """Of a program with commands."""
-    mains = {"codegen": codegen_main, "fpga": fpga_main}
-    if program == "spikefold":
-        from spikefold.cli.main import main as spikefold_main
-
-        mains["spikefold"] = spikefold_main
+    mains = {"codegen": codegen_main, "fpga": fpga_main, "spikefold": spikefold_main}
     if not words or words[0].startswith("-"):
         return
     if words[0] not in command_names(mains[program]):

@@ -123,7 +123,7 @@ def test_the_reference_is_complete(site: Path) -> None:
         assert f'id="codegen.results.{name}"' in report
     assert "What ONNX Runtime made of the test set." in report
     commands = (site / "reference" / "command-line.html").read_text(encoding="utf-8")
-    for shown in ("--target-cycles", "--shell-flow", "--rate-epochs", "python -m codegen classify"):
+    for shown in ("--target-cycles", "--shell-flow", "--rate-epochs", "spikefold classify"):
         assert shown in commands
 
 

@@ -57,8 +57,9 @@ def test_it_runs_and_becomes_a_page(name: str, executed: dict[str, Any]) -> None
 
 def test_digits_reach_hardware_without_a_mismatch(executed: dict[str, Any]) -> None:
     text = printed(executed["digits"])
-    assert "csim: accuracy 0.9" in text
+    assert "csim: 359 images, accuracy 0.9" in text
     assert text.count(", 0 mismatches") == 2
+    assert "all equal: True" in text
     assert "fc1: 48 -> 24 neurons" in text
     assert len(page("digits", executed["digits"]).pictures) == 2
 
