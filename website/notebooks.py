@@ -19,7 +19,7 @@ from website.places import ROOT
 
 FOLDER = ROOT / "docs" / "tutorials"
 CACHE = ROOT / "build" / "tutorials"
-ORDER = ("digits", "report", "pruning")
+ORDER = ("digits", "report", "pruning", "snntorch")
 """The tutorials as a reader takes them; a later one may go on in the run folders of an earlier one."""
 COMPUTED_WITH = ("codegen", "sca_train", "hls_templates", "fpga/boards", "configs", "spikefold")
 CELL_SECONDS = 600

@@ -42,7 +42,7 @@ PAGES = (
         "api",
         "Python: import spikefold",
         "The stages as calls. Each takes a run folder, and returns what the stage measured.",
-        ("spikefold.api", "spikefold.doctor", "sca_train.telling", "sca_train.measure.metrics_file"),
+        ("spikefold.api", "spikefold.diagnosis", "sca_train.telling", "sca_train.measure.metrics_file"),
     ),
     ReferencePage(
         "training",
@@ -62,6 +62,7 @@ PAGES = (
             "codegen.importing.interpreter",
             "codegen.importing.doors",
             "codegen.importing.quantise",
+            "codegen.importing.user_data",
             "codegen.importing.stage",
         ),
     ),

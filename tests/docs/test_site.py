@@ -18,6 +18,7 @@ import pytest
 from sca_train.config import config_fields
 from website.notebooks import ORDER
 from website.places import ROOT
+from website.reference import PAGES, exists
 
 pytest.importorskip("material", reason="mkdocs-material is not installed: pip install 'spikefold[docs]'")
 pytest.importorskip("mkdocstrings", reason="mkdocstrings is not installed: pip install 'spikefold[docs]'")
@@ -113,6 +114,10 @@ def test_every_link_leads_to_a_page_and_a_place_on_it(site: Path, pages: dict[Pa
             elif anchor and target in pages and anchor not in pages[target].names:
                 wrong.append(f"{file.relative_to(site)}: {path}#{anchor}")
     assert not wrong, "\n".join(sorted(set(wrong)))
+
+
+def test_every_module_of_the_reference_exists() -> None:
+    assert [module for page in PAGES for module in page.modules if not exists(module)] == []
 
 
 def test_the_reference_is_complete(site: Path) -> None:

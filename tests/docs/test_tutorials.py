@@ -80,6 +80,16 @@ def test_pruning_shrinks_networks(executed: dict[str, Any]) -> None:
     assert len(page("pruning", executed["pruning"]).pictures) == 3
 
 
+def test_a_network_of_snntorch_is_followed_exactly_and_quantised_well(executed: dict[str, Any]) -> None:
+    text = printed(executed["snntorch"])
+    assert float(re.search(r"largest difference of a logit: (\S+)", text)[1]) < 1e-4
+    original = float(re.search(r"snnTorch: accuracy (\S+) on", text)[1])
+    integer = float(re.search(r"csim: 397 images, accuracy (\S+), 0 mismatches", text)[1])
+    assert original > 0.95
+    assert abs(integer - original) <= 0.01
+    assert "rtlsim: 8 images, 0 mismatches" in text
+
+
 def test_what_a_terminal_would_show_is_kept() -> None:
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("run()")])
     stream = nbformat.v4.new_output
