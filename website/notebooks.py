@@ -121,7 +121,7 @@ def _output(output: Any, name: str, pictures: dict[str, bytes]) -> str:
     if "image/png" in data:
         picture = f"{name}-{len(pictures) + 1}.png"
         pictures[picture] = b64decode(data["image/png"])
-        return f"![{data.get('text/plain', 'a plot')}]({picture})".replace("\n", " ")
+        return f"![Plot of the code above]({picture})"
     if "text/html" in data:
         return f'<div class="output">\n{data["text/html"]}\n</div>'
     return _printed(data.get("text/plain", ""))

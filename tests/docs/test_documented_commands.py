@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import spikefold
 from codegen.cli.main import main as codegen_main
 from fpga.__main__ import main as fpga_main
 from fpga.boards import BOARDS
@@ -136,6 +137,13 @@ def unknown(module: str, command: str, words: list[str]) -> Iterator[str]:
 def test_commands_of_the_page_exist(page: str) -> None:
     wrong = [f"{' '.join(words)}: {fault}" for words in commands(text_of(page)) for fault in faults(words)]
     assert not wrong, "\n".join(wrong)
+
+
+def test_calls_of_the_library_exist() -> None:
+    texts = [(ROOT / page).read_text() for page in sources()]
+    called = {name for text in texts for name in re.findall(r"\bspikefold\.([a-z_]+)\(", text)}
+    assert {"train", "export", "generate", "report"} <= called
+    assert [name for name in sorted(called) if not hasattr(spikefold, name)] == []
 
 
 def test_commands_are_found() -> None:
