@@ -23,6 +23,7 @@ ORDER = ("digits", "report", "pruning", "snntorch")
 """The tutorials as a reader takes them; a later one may go on in the run folders of an earlier one."""
 COMPUTED_WITH = ("codegen", "sca_train", "hls_templates", "fpga/boards", "configs", "spikefold")
 CELL_SECONDS = 600
+START_SECONDS = 300
 KERNEL = "python3"
 
 
@@ -55,7 +56,13 @@ def execute(name: str, work: Path) -> Any:
     paths = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
     with scratch_folder() as sockets:  # of this user; TCP would listen for all of the machine
         kernel = AsyncKernelManager(kernel_name=KERNEL, transport="ipc", ip=str(sockets / "kernel"))
-        client = NotebookClient(made, km=kernel, timeout=CELL_SECONDS, resources={"metadata": {"path": str(work)}})
+        client = NotebookClient(
+            made,
+            km=kernel,
+            timeout=CELL_SECONDS,
+            startup_timeout=START_SECONDS,
+            resources={"metadata": {"path": str(work)}},
+        )
         client.execute(cleanup_kc=True, env={**os.environ, "PYTHONPATH": paths})
     return made
 
