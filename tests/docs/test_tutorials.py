@@ -68,6 +68,9 @@ def test_the_report_is_read(executed: dict[str, Any]) -> None:
     text = printed(executed["report"])
     assert "fits Pynq-Z2 True" in text
     assert "SpikingMVAU_rtl_0" in text
+    assert re.search(r"\d+ of 359 right", text)
+    assert "nJ an image; with 32-bit floats" in text
+    assert len(page("report", executed["report"]).pictures) == 1
 
 
 def test_pruning_shrinks_networks(executed: dict[str, Any]) -> None:
