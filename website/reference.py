@@ -42,7 +42,13 @@ PAGES = (
         "api",
         "Python: import spikefold",
         "The stages as calls. Each takes a run folder, and returns what the stage measured.",
-        ("spikefold.api", "spikefold.diagnosis", "sca_train.telling", "sca_train.measure.metrics_file"),
+        (
+            "spikefold.api",
+            "spikefold.importing",
+            "spikefold.diagnosis",
+            "sca_train.telling",
+            "sca_train.measure.metrics_file",
+        ),
     ),
     ReferencePage(
         "training",

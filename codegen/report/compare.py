@@ -101,7 +101,8 @@ def _draw(figure: Figure, cost: str, measured: Sequence[tuple[str, float, float]
     for peer in peers:
         paid = getattr(peer, cost)
         axes.scatter(paid, peer.accuracy, facecolors="none", edgecolors=MUTED, marker="D", s=30, zorder=2)
-        axes.annotate(f"{peer.name} (published)", (paid, peer.accuracy), (6, 5), textcoords="offset points", fontsize=8)
+        named = f"{peer.name} (not measured here)"
+        axes.annotate(named, (paid, peer.accuracy), (6, 5), textcoords="offset points", fontsize=8)
     axes.margins(0.2)
     axes.set_xlabel(COST_TITLES[cost])
     axes.set_ylabel("accuracy, integer network")
