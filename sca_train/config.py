@@ -294,7 +294,8 @@ def configured(preset: Path | None, given: dict[str, Any], base: TrainConfig | N
 def validate(config: TrainConfig) -> None:
     """Raise TrainError, one sentence, for the first option that no training could use."""
     _check_bounds(config)
-    _choice("model", config.model, (*MODELS, IMPORTED))
+    if config.model != IMPORTED:
+        _choice("model", config.model, MODELS)
     _choice("dataset", config.dataset, DATASETS)
     _choice("neuron", config.neuron, NEURONS)
     _choice("reset", config.reset, ("hard", "soft"))

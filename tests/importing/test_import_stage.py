@@ -21,7 +21,9 @@ from codegen.report.collect import collect
 from codegen.results import OnnxResult
 from codegen.run_folder import RunFolder
 from codegen.run_inputs import load_test_set
+from sca_train.__main__ import main as train_main
 from sca_train.errors import TrainError
+from sca_train.pruning.compact import load_compact
 from sca_train.run_config import load_run_config
 
 THEIRS = Source("nir", "theirs.nir", "0" * 64)
@@ -219,3 +221,18 @@ def test_a_model_of_ours_comes_back_as_it_was(tmp_path: Path) -> None:
     assert ours.graph == theirs.graph and ours.functions == theirs.functions
     report = collect(RunFolder(tmp_path / "b")).report
     assert report.params is None and report.synops is None and report.accuracy["onnx"] is None
+
+
+def test_training_goes_on_from_an_imported_run_without_a_model(arrays: Path) -> None:
+    run, half = arrays / "theirs", arrays / "half"
+    options = ["--epochs", "2", "--finetune", "1", "--threads", "1", "--run", str(half)]
+    data = DataOptions(dataset="digits")
+    import_network(residual_network(), run, ImportOptions(8, data=data), THEIRS)
+    assert train_main(["--init", str(run), "--ratio", "0.5", *options]) == 0
+    config = load_run_config(half)
+    assert (config.model, config.ratio, config.weight_bits, config.dataset) == ("imported", 0.5, 8, "digits")
+    before, after = (sum(spec.channels for spec in load_compact(folder)[1].specs) for folder in (run, half))
+    assert after < before
+    assert main(["export", str(half)]) == 0
+    metrics = json.loads((half / "metrics.json").read_text())
+    assert metrics["init"] and metrics["params"]["compact"] < metrics["params"]["dense"]
