@@ -44,6 +44,8 @@ GRADIENTS = ("bf16", "exact")
 MAX_TIMESTEPS = 32
 WEIGHT_BITS = (2, 4, 8)
 MAX_TAU = 256
+LARGEST_SIDE = 512
+"""Of the images that data sets are brought to."""
 V_INITS = (0.0, 0.5)
 MOST_LAYERS = 64
 """Of mlp."""
@@ -85,7 +87,7 @@ class TrainConfig:
     )
     cache: str = _option("build/cache", "where an unpacked archive of images is kept")
     download: bool = _option(False, "let the loader download the data set into the data folder")
-    image_size: int = _option(16, "height and width the images are brought to", Bounds(1, 512))
+    image_size: int = _option(16, "height and width the images are brought to", Bounds(1, LARGEST_SIDE))
     train_images: int = _option(0, "train on so many images only, the same number of each class (0: all)", _IMAGES)
     eval_images: int = _option(0, "test images for the accuracy after each epoch and for SynOps (0: all)", _IMAGES)
     hidden: tuple[int, ...] = _option((64,), "widths of the spiking layers of mlp", _WIDTH)
@@ -343,7 +345,7 @@ def validate(config: TrainConfig) -> None:
     }.get(config.model, 8)
     if config.image_size % smallest:
         raise TrainError(
-            f"image_size is {config.image_size}; {config.model} takes multiples of {smallest} from {smallest} to 512"
+            f"image_size is {config.image_size}; {config.model} takes multiples of {smallest} from {smallest} to {LARGEST_SIDE}"
         )
 
 

@@ -105,12 +105,12 @@ class Reporter:
         self._told: float | None = None
         self._last: tuple[int, int] | None = None
 
-    def report(self, done: int, total: int) -> None:
-        """``done`` of ``total`` units; 0 is a total that is not known."""
+    def report(self, done: int, total: int, last: bool = False) -> None:
+        """``done`` of ``total`` units; 0 is a total that is not known, whose ``last`` report is told in any case."""
         if self._callback is None or self._last == (done, total):
             return
         now = time.monotonic()
-        if done != total and self._told is not None and now - self._told < _REPORT_SECONDS:
+        if done != total and not last and self._told is not None and now - self._told < _REPORT_SECONDS:
             return
         self._told, self._last = now, (done, total)
         self._callback(self._stage, done, total, self._unit)
@@ -149,7 +149,9 @@ class Bar:
     def __enter__(self) -> Bar:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, error: object, *_: object) -> None:
+        if self._reporter is not None and error is None:
+            self._reporter.report(self._done, self._total, last=True)
         if self._bar is not None:
             self._bar.close()
 

@@ -73,4 +73,4 @@ def _presets(prefix: str, **_: Any) -> list[str]:
     return [*preset_names(), *FilesCompleter(("toml",))(prefix)]
 
 
-_VALUES = {"run": _runs, "board": _boards, "config": _presets}
+_VALUES = {"run": _runs, "runs": _runs, "board": _boards, "config": _presets}

@@ -33,7 +33,7 @@ def import_nir(
     frac_bits: int = DEFAULT_FRAC_BITS,
     dt: float | None = None,
     reset: Literal["hard", "soft", "delayed"] | None = None,
-    compare: Literal["ge", "gt"] = "gt",
+    compare: Literal["ge", "gt"] | None = None,
     timesteps: int = 4,
     input: InputForm = "static",
     input_scale: float = 1.0,
@@ -51,7 +51,8 @@ def import_nir(
         frac_bits: fractional bits of biases and thresholds.
         dt: seconds of a time step; None: the file's.
         reset: what a spike leaves of the potential; None: what the file says.
-        compare: whether a neuron spikes at its threshold (``"ge"``) or above it (``"gt"``).
+        compare: whether a neuron spikes at its threshold (``"ge"``) or above it (``"gt"``); None: what the file says, else
+            ``"gt"``.
         timesteps: time steps T.
         input: one image at every step, or a frame per step.
         input_scale: what one unit of a uint8 counts as; 1/255 for networks trained on 0..1.

@@ -87,7 +87,7 @@ def _add_import(stages: _Stages) -> None:
     told = stage.add_argument_group("what NIR leaves open")
     told.add_argument("--dt", type=_positive, metavar="S", help="seconds of a time step [the file's, else 0.0001]")
     told.add_argument("--reset", choices=("hard", "soft", "delayed"), help="what a spike leaves of V [the file's]")
-    told.add_argument("--compare", choices=("ge", "gt"), default="gt", help="spike at V >= or V > threshold [gt]")
+    told.add_argument("--compare", choices=("ge", "gt"), help="spike at V >= or V > threshold [the file's, else gt]")
     told.add_argument("--timesteps", type=_whole(1, MAX_TIMESTEPS), default=4, metavar="T", help="steps (default 4)")
     told.add_argument(
         "--input",

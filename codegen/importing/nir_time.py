@@ -13,7 +13,7 @@ from codegen.importing import convolutions
 from codegen.importing.float_network import Floats, ResetKind
 from codegen.importing.linear_maps import RefusedError
 from codegen.importing.operators import Neuron
-from codegen.importing.options import RESETS, NirOptions
+from codegen.importing.options import COMPARISONS, RESETS, NirOptions
 
 USUAL_DT = 1e-4
 """Seconds: what snnTorch and SpikingJelly write, in files that do not say so."""
@@ -113,10 +113,16 @@ def time_step(nodes: dict[str, nir.NIRNode], metadata: dict[str, Any], options: 
             raise ImportingError(f"{origin}: {name} {refused}") from None
     dt = _dt(nodes, metadata, options, origin, notes)
     reset = _reset(nodes, metadata, options, origin, notes)
-    compare = options.compare
-    if metadata.get(COMPARE) in ("ge", "gt"):
-        compare = metadata[COMPARE]
-    return TimeStep(dt, reset, compare, tuple(notes))
+    return TimeStep(dt, reset, _compare(metadata, options, notes), tuple(notes))
+
+
+def _compare(metadata: dict[str, Any], options: NirOptions, notes: list[str]) -> Literal["ge", "gt"]:
+    if options.compare is not None:
+        return options.compare
+    if metadata.get(COMPARE) in COMPARISONS:
+        notes.append(f"The comparison, {metadata[COMPARE]}, is that of the file's metadata.")
+        return cast(Literal["ge", "gt"], metadata[COMPARE])
+    return "gt"
 
 
 def _dt(

@@ -51,17 +51,21 @@ def normal_form(network: FloatNetwork) -> NormalForm:
 
 
 def leak_shift(neuron: FloatNeuron) -> int:
-    """k of the leak V - (V >> k) whose 1 - 2^-k is nearest to the neuron's decay; 0 for none."""
-    if neuron.decay == 1.0:
-        return 0
-    return min(range(1, _LARGEST_SHIFT + 1), key=lambda k: abs(1 - 2.0**-k - neuron.decay))
+    """k of the leak V - (V >> k) that keeps what is nearest to the neuron's decay; 0 for none, which is the nearest too
+    where the neuron leaks less than half of what the largest shift takes."""
+    return min(range(_LARGEST_SHIFT + 1), key=lambda shift: abs(_kept(shift) - neuron.decay))
+
+
+def _kept(shift: int) -> float:
+    """The share of V that a leak of this shift keeps in a step."""
+    return 1 - 2.0**-shift if shift else 1.0
 
 
 def _shifted(neuron: FloatNeuron) -> FloatNeuron:
     shift = leak_shift(neuron)
     # Without a leak, what is taken away now or at the next step is the same.
     reset = "soft" if not shift and neuron.reset == "delayed" else neuron.reset
-    return replace(neuron, decay=1 - 2.0**-shift if shift else 1.0, reset=reset)
+    return replace(neuron, decay=_kept(shift), reset=reset)
 
 
 def _leak_notes(layers: Iterable[FloatLayer]) -> list[str]:
@@ -77,7 +81,7 @@ def _leak_notes(layers: Iterable[FloatLayer]) -> list[str]:
 
 
 def _nearest(decay: float) -> float:
-    return 1 - 2.0 ** -leak_shift(FloatNeuron(decay, "soft", "ge"))
+    return _kept(leak_shift(FloatNeuron(decay, "soft", "ge")))
 
 
 def _check(network: FloatNetwork) -> None:

@@ -21,7 +21,7 @@ from codegen.importing.float_network import FloatNetwork
 from codegen.importing.interpreter import run as run_float
 from codegen.importing.options import NirOptions
 from codegen.importing.quantise import quantise
-from codegen.importing.trainable import imported_config, trainable
+from codegen.importing.trainable import image_side, imported_config, trainable
 from codegen.importing.user_data import (
     DATA_FOLDER,
     DataOptions,
@@ -307,7 +307,7 @@ def _config_of(properties: ModelProperties, data: UserData, name: str) -> TrainC
         model=IMPORTED,
         dataset=data.dataset,
         data=data.data,
-        image_size=max(properties.input_shape[-3:-1]),
+        image_size=image_side(properties.input_shape),
         timesteps=properties.timesteps,
         weight_bits=bits,
         ratio=0.0,

@@ -15,7 +15,7 @@ from codegen.errors import ImportingError
 from codegen.importing.calibration import Statistics
 from codegen.importing.float_network import Floats
 from codegen.importing.quantise import Quantised
-from sca_train.config import TrainConfig
+from sca_train.config import LARGEST_SIDE, TrainConfig
 from sca_train.describe import quantised
 from sca_train.description import ConnectionDescription, LayerDescription, NetworkDescription, NeuronDescription
 from sca_train.models.imported import layers_text
@@ -41,7 +41,7 @@ def imported_config(description: NetworkDescription, base: TrainConfig) -> Train
         base,
         model="imported",
         layers=layers_text(_specs(description, usual)),
-        image_size=max(description.input_shape[:2]),
+        image_size=image_side(description.input_shape),
         timesteps=description.timesteps,
         threshold=1.0,
         ratio=FINE_TUNING.ratio,
@@ -52,6 +52,12 @@ def imported_config(description: NetworkDescription, base: TrainConfig) -> Train
         ratio_ramp=FINE_TUNING.ratio_ramp,
         augment=FINE_TUNING.augment,
     )
+
+
+def image_side(shape: tuple[int, ...]) -> int:
+    """The option ``image_size`` of a network that reads images [..., H, W, C]: arrays keep their size whatever it says,
+    so that a row longer than any image of a data set is possible."""
+    return min(max(shape[-3:-1]), LARGEST_SIDE)
 
 
 def trainable(network: Quantised, config: TrainConfig) -> Network:

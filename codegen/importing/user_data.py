@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from codegen.arrays import save_array
 from codegen.errors import ImportingError
 from codegen.run_inputs import LabelledImages, stimuli
-from sca_train.config import DATASETS, EVENT_DATASETS, TrainConfig
+from sca_train.config import DATASETS, EVENT_DATASETS, LARGEST_SIDE, TrainConfig
 from sca_train.data import balanced_subset, load_dataset
 from sca_train.data.array_folder import CLASSES, TEST_IMAGES, TEST_LABELS, load_images, load_labels
 from sca_train.data.folders import is_image
@@ -152,6 +152,11 @@ def _data_set(options: DataOptions, wanted: ImageInput, cache: str) -> UserData:
     height, width, _ = wanted.shape
     if name not in _ARRAYS.values() and height != width:
         raise ImportingError(f"data set {name} has square images, but the network takes {height}x{width} pixels")
+    if name not in _ARRAYS.values() and height > LARGEST_SIDE:
+        raise ImportingError(
+            f"data set {name} is brought to at most {LARGEST_SIDE}x{LARGEST_SIDE} pixels, but the network takes "
+            f"{height}x{width}; give test images as .npy files"
+        )
     config = TrainConfig(
         dataset=name,
         data=str(options.data or ""),

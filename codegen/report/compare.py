@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from matplotlib.axes import Axes
@@ -49,7 +50,7 @@ def compare_runs(runs: Sequence[Path], out: Path) -> Path:
     Raises RunFolderError where a run has no report, or one that is damaged or older than the run, and ZooError for a
     kept network that there is none of.
     """
-    compared = list({run.path.resolve(): read_run(run) for run in map(find_run, runs)}.values())
+    compared = _compared(runs)
     if not compared:
         raise RunFolderError('no run is named; name some, as in `make compare RUNS="mini zoo/cnn-board"`')
     fronts = pareto_fronts(compared)
@@ -69,6 +70,14 @@ def compare_runs(runs: Sequence[Path], out: Path) -> Path:
     write_text(out / DATA_FILE, json.dumps(content, indent=2) + "\n")
     write_text(out / PAGE_FILE, page)
     return out / PAGE_FILE
+
+
+def _compared(runs: Sequence[Path]) -> list[ComparedRun]:
+    """A row for each run, once; runs of the same name are called by their paths."""
+    found = {run.path.resolve(): run for run in map(find_run, runs)}
+    names = Counter(run.name for run in found.values())
+    rows = [(run, read_run(run)) for run in found.values()]
+    return [replace(row, name=str(run.path)) if names[run.name] > 1 else row for run, row in rows]
 
 
 def _plot(front: Front, runs: Sequence[ComparedRun], published: Sequence[Published]) -> Plot | None:

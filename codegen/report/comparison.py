@@ -14,7 +14,8 @@ from sca_train.records import RecordError, read_record
 
 REPORT_FILE = "report.json"
 CIFAR10_CLASSES = frozenset(("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"))
-_FOLDER = "folder"
+_OWN_DATA = ("folder", "arrays", "event-arrays")
+"""Data sets that are anybody's, and are told apart by their classes."""
 _TOLD_CLASSES = 3
 
 
@@ -88,7 +89,7 @@ class ReportRecord:
 class ComparedRun:
     """One row. ``accuracy``: of the integer network on the whole test set, 0..1. None is what was not measured.
 
-    ``dataset``: runs of the same one are compared; of folders of images, it has their classes.
+    ``dataset``: runs of the same one are compared; of one of the user's, it has the classes.
     """
 
     name: str
@@ -208,15 +209,13 @@ def read_run(run: RunFolder) -> ComparedRun:
 
 
 def _dataset(report: ReportRecord) -> str:
-    """The data set; a folder of images is that of its classes, since its path says nothing of another machine's."""
-    if report.dataset != _FOLDER or not report.classes:
+    """The data set; one of the user's is that of its classes, since its path says nothing of another machine's."""
+    if report.dataset not in _OWN_DATA or not report.classes:
         return report.dataset
     if set(report.classes) == CIFAR10_CLASSES:
         return "cifar10"
     first = ", ".join(report.classes[:_TOLD_CLASSES])
-    return (
-        f"{_FOLDER} of {len(report.classes)} classes ({first}{', ...' if len(report.classes) > _TOLD_CLASSES else ''})"
-    )
+    return f"{report.dataset} of {len(report.classes)} classes ({first}{', ...' if len(report.classes) > _TOLD_CLASSES else ''})"
 
 
 COSTS: dict[str, Callable[[ComparedRun], float | None]] = {"lut": lambda run: run.lut, "cycles": lambda run: run.cycles}

@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from float_networks import images, residual_network, vector_network
+from float_networks import images, layer, residual_network, vector_network
 
 import codegen.importing.stage as stage
 from codegen.cli.main import main
 from codegen.errors import CodegenError, ImportingError
+from codegen.importing.float_network import FloatConnection, FloatNetwork
 from codegen.importing.interpreter import run as run_float
 from codegen.importing.stage import ImportOptions, Source, import_network
 from codegen.importing.user_data import DataOptions
@@ -236,3 +237,14 @@ def test_training_goes_on_from_an_imported_run_without_a_model(arrays: Path) -> 
     assert main(["export", str(half)]) == 0
     metrics = json.loads((half / "metrics.json").read_text())
     assert metrics["init"] and metrics["params"]["compact"] < metrics["params"]["dense"]
+
+
+@pytest.mark.parametrize("shape", [(1, 600, 1), (600, 1, 1)])
+def test_a_row_longer_than_any_image_of_a_data_set_is_a_run_too(tmp_path: Path, shape: tuple[int, int, int]) -> None:
+    rng = np.random.default_rng(0)
+    layers = (
+        layer("fc", 4, FloatConnection("fc", "image", "linear", rng.normal(size=(4, 600)))),
+        layer("out", 3, FloatConnection("out", "fc", "linear", rng.normal(size=(3, 4))), neuron=None),
+    )
+    import_network(FloatNetwork(shape, 1 / 255, True, 4, 3, layers), tmp_path / "r")
+    assert load_test_set(RunFolder(tmp_path / "r")).images.shape[1:] == shape

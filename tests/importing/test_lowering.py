@@ -259,3 +259,21 @@ def test_the_usual_time_step_is_recognised_and_said():
     network = lower(graph, NirOptions(reset="soft"))
     assert network.layers[0].neuron.decay == pytest.approx(0.75, abs=1e-12)
     assert any("0.0001 s" in note for note in network.notes)
+
+
+@pytest.mark.parametrize(
+    ("given", "written", "taken"),
+    [(None, None, "gt"), (None, "ge", "ge"), ("gt", "ge", "gt"), ("ge", "gt", "ge"), ("ge", None, "ge")],
+)
+def test_the_comparison_is_the_options_else_the_files_else_above(given, written, taken):
+    graph = nir.NIRGraph(
+        {"input": nir.Input(np.array([4])), "n0": _linear(3, 4), "n1": _if(3), "output": nir.Output(np.array([3]))},
+        [("input", "n0"), ("n0", "n1"), ("n1", "output")],
+        metadata={} if written is None else {"compare": written},
+        type_check=False,
+    )
+    network = lower(graph, NirOptions(dt=DT, reset="soft", compare=given))
+    assert network.layers[0].neuron.compare == taken
+    assert any("comparison, ge, is that of the file" in note for note in network.notes) == (
+        given is None and written == "ge"
+    )

@@ -157,3 +157,16 @@ def test_what_was_decided_is_told() -> None:
 def test_what_no_integer_network_can_be_is_refused(change: dict, sentence: str) -> None:
     with pytest.raises(ImportingError, match=sentence):
         quantise(vector_network(**change), 8)
+
+
+@pytest.mark.parametrize(
+    ("decay", "kind", "tau"),
+    [(0.1, "LIF", 2.0), (0.7, "LIF", 4.0), (0.997, "LIF", 256.0), (0.999, "IF", 1.0), (1.0, "IF", 1.0)],
+)
+def test_a_leak_becomes_the_nearest_that_there_is(decay: float, kind: str, tau: float) -> None:
+    found = quantise(vector_network(neuron=neuron(decay=decay)), 8)
+    described = found.description.layers[0].neuron
+    assert described is not None and (described.kind, described.tau) == (kind, tau)
+    kept = 1 - 1 / tau if kind == "LIF" else 1.0
+    stated = f"{kept:.6g} ({kept - decay:+.4f})"
+    assert any(stated in note for note in found.notes) == (kept != decay), found.notes

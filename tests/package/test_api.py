@@ -15,7 +15,7 @@ import spikefold
 from codegen.cli.main import main as codegen_main
 from codegen.results import FoldingResult, HlsSimulationResult, OnnxResult
 from codegen.run_folder import RunFolder
-from sca_train.telling import listener, listening, say
+from sca_train.telling import counted, listener, listening, say
 
 ROOT = Path(__file__).parents[2]
 SMALL = {"hidden": [8], "image_size": 8, "train_images": 100, "epochs": 2, "finetune": 1, "device": "cpu"}
@@ -185,3 +185,11 @@ def test_what_a_callback_raises_ends_the_call(trained: spikefold.TrainedRun) -> 
         spikefold.export(trained.run, progress=refuse)
     assert (trained.run / "model.onnx").read_bytes() == before
     assert listener() is None
+
+
+@pytest.mark.parametrize("total", [None, 5])
+def test_a_callback_hears_the_start_and_the_end_of_each_step(total: int | None) -> None:
+    told: list[tuple[str, int, int, str]] = []
+    with listening(progress=lambda *values: told.append(values)):
+        assert list(counted(range(5), "step", total, "it")) == list(range(5))
+    assert (told[0], told[-1]) == (("step", 0, total or 0, "it"), ("step", 5, total or 0, "it"))

@@ -59,6 +59,7 @@ def test_bash_completes_commands_flags_and_values(program: Path, tmp_path: Path)
     assert completed(program, tmp_path, "spikefold hls --board Ultra") == ["Ultra96-V2"]
     assert completed(program, tmp_path, "spikefold csim zoo/cnn-h") == ["zoo/cnn-half"]
     assert "runs/mine" in completed(program, tmp_path, "spikefold csim runs/mi")
+    assert "runs/mine" in completed(program, tmp_path, "spikefold compare runs/mi")
     assert completed(program, tmp_path, "spikefold train --config resnet2") == ["resnet20"]
 
 

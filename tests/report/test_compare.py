@@ -197,7 +197,7 @@ def test_no_such_run(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["compare", "none"]) == USER_ERROR
     assert "there is neither a run folder none nor runs/none" in capsys.readouterr().err
     assert main(["compare", "zoo/none"]) == USER_ERROR
-    assert "run folder" in capsys.readouterr().err
+    assert "there is no kept network zoo/none" in capsys.readouterr().err
 
 
 def test_a_run_without_measurements_has_a_row_and_no_plot(tmp_path: Path) -> None:
@@ -205,3 +205,21 @@ def test_a_run_without_measurements_has_a_row_and_no_plot(tmp_path: Path) -> Non
     write_report(run)
     text = compare_runs([run.path], tmp_path / "out").read_text()
     assert "no run has an accuracy beside LUTs or cycles" in text and text.count("not measured") > 10
+
+
+def test_runs_of_one_name_are_told_apart_by_their_paths(runs: Path, tmp_path: Path) -> None:
+    shutil.copytree(runs / "small", tmp_path / "a" / "net")
+    shutil.copytree(runs / "beaten", tmp_path / "b" / "net")
+    compare_runs([tmp_path / "a" / "net", tmp_path / "b" / "net"], tmp_path / "out")
+    content = json.loads((tmp_path / "out" / "compare.json").read_text())
+    names = [str(tmp_path / folder / "net") for folder in ("a", "b")]
+    assert [row["name"] for row in content["runs"]] == names
+    assert [front["runs"] for front in content["fronts"]] == [[names[0]], [names[1], names[0]]]
+
+
+def test_arrays_of_other_classes_are_another_data_set(runs: Path, tmp_path: Path) -> None:
+    _edit(dataset="arrays", classes=["cat", "dog"])(runs / "small")
+    _edit(dataset="arrays", classes=["0", "1", "2"])(runs / "beaten")
+    compare_runs([runs / "small", runs / "beaten"], tmp_path / "out")
+    fronts = json.loads((tmp_path / "out" / "compare.json").read_text())["fronts"]
+    assert [front["runs"] for front in fronts] == [["small"], ["small"], ["beaten"], ["beaten"]]
