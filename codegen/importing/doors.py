@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from codegen.errors import ImportingError
+from codegen.importing.example_check import difference_note
 from codegen.importing.float_network import FloatNetwork
 from codegen.importing.lowering import lowered
 from codegen.importing.options import NirOptions
@@ -18,9 +19,6 @@ from codegen.importing.to_nir import to_nir
 from codegen.importing.tracing import trace
 
 __all__ = ["from_snntorch", "from_spikingjelly", "to_nir"]
-
-STEPS = 4
-"""Time steps of a network whose forward goes through one, where nobody says how many."""
 
 
 def from_spikingjelly(
@@ -74,7 +72,11 @@ def _options(
     classes: tuple[str, ...],
 ) -> NirOptions:
     return NirOptions(
-        timesteps=timesteps or STEPS, input=form, input_scale=input_scale, input_shape=input_shape, classes=classes
+        timesteps=NirOptions.timesteps if timesteps is None else timesteps,
+        input=form,
+        input_scale=input_scale,
+        input_shape=input_shape,
+        classes=classes,
     )
 
 
@@ -87,13 +89,14 @@ def _traced(
     if example.dim() <= leading:
         raise ImportingError(f"{origin}: the example has {example.dim()} dimensions, and needs a batch in front of one")
     with _state_kept(net):
-        graph, steps = trace(net, example, leading, origin)
+        graph, steps, result = trace(net, example, leading, origin)
     if steps > 1 and given is None:
         options = replace(options, timesteps=steps)
     notes = (*graph.notes, *_half_delayed(net))
     if given is not None and steps not in (1, given):
         notes = (*notes, f"The forward goes through {steps} time steps; the network has {given}, as was asked.")
-    return lowered(replace(graph, notes=notes), options)
+    network = lowered(replace(graph, notes=notes), options)
+    return replace(network, notes=(*network.notes, *difference_note(network, example, leading, result)))
 
 
 def _leading(net: nn.Module, example: Tensor, time_first: bool | None) -> int:

@@ -215,13 +215,24 @@ def _reduction(tracer: Tracer, name: str, args: Any, kwargs: Any, tag: Tag, resu
     total = tag.leading + len(tag.shape)
     axes = sorted(axis % total for axis in (given if isinstance(given, list | tuple) else (given,)))
     if all(axis < tag.leading for axis in axes):
-        # Over time: the logits are summed over the steps anyway.
-        return viewed(tracer, tag, result)
+        # The logits are summed over the steps anyway, so a mean over time is what each step gives, and a sum that times
+        # the steps: what is added behind it is added in each of them.
+        found = viewed(tracer, tag, result)
+        steps = args[0].shape[0] if tag.leading > 1 and axes == [0] else 1
+        return found if found is None or name == "mean" else _summed_over_time(tracer, found, steps)
     if name != "mean" or len(tag.shape) != 3 or axes != [total - 2, total - 1]:
         return None
     node = tracer.node(("whole map",), f"{tag.node}.mean", [tag.node], WholeMap)
     pooled = _tag(node, (tag.shape[0], 1, 1), tag.leading)
     return pooled if tuple(result.shape[tag.leading :]) == pooled.shape else viewed(tracer, pooled, result)
+
+
+def _summed_over_time(tracer: Tracer, tag: Tag, steps: int) -> Tag:
+    key = ("sum over time", steps)
+    times = np.array(float(steps))
+    node = tracer.node(key, f"{tag.node}.sum", [tag.node], lambda: Scale(times, np.array(0.0)))
+    tracer.sums_over_time[node] = tag.node
+    return _tag(node, tag.shape, tag.leading)
 
 
 _LAYERS = {"linear", "conv1d", "conv2d", "max_pool2d", "boolean_dispatch", "avg_pool2d", "adaptive_avg_pool2d"}

@@ -37,6 +37,11 @@ def run(network: FloatNetwork, images: NDArray[np.uint8]) -> NDArray[np.float64]
     Raises ImportingError for images of another shape or type.
     """
     _check(network, images)
+    return logits_of_frames(network, images)
+
+
+def logits_of_frames(network: FloatNetwork, images: NDArray[np.uint8] | NDArray[np.float64]) -> NDArray[np.float64]:
+    """The same of numbers that are no uint8; shapes are not checked."""
     logits = np.zeros((len(images), network.classes))
     for begin in range(0, len(images), BATCH):
         for layers in _steps(network, images[begin : begin + BATCH]):
@@ -69,7 +74,7 @@ class _Step:
     spikes: Tensor
 
 
-def _steps(network: FloatNetwork, images: NDArray[np.uint8]) -> Iterator[dict[str, _Step]]:
+def _steps(network: FloatNetwork, images: NDArray[np.uint8] | NDArray[np.float64]) -> Iterator[dict[str, _Step]]:
     weights = {
         connection.name: None if connection.weights is None else torch.from_numpy(connection.weights).double()
         for layer in network.layers

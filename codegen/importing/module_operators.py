@@ -176,6 +176,8 @@ def _parametric_jelly(module: Any, shape: Shape) -> Neuron:
 
 
 def _jelly(module: Any, decay: Floats, gain: Floats) -> Neuron:
+    if not getattr(module.surrogate_function, "spiking", True):
+        raise RefusedError("sends what its surrogate function gives instead of spikes (spiking=False)")
     v_reset = np.array(float(module.v_reset or 0.0))
     reset: ResetKind = "soft" if module.v_reset is None else "hard"
     threshold = np.array(float(module.v_threshold))
@@ -186,6 +188,8 @@ def _leaky_snntorch(module: Any, shape: Shape) -> Neuron:
     for name in ("inhibition", "state_quant"):
         if getattr(module, name):
             raise RefusedError(f"has {name}, which no neuron here has")
+    if float(values(module.graded_spikes_factor)) != 1:
+        raise RefusedError("sends spikes times a graded_spikes_factor, and spikes here are 0 and 1")
     if module.reset_mechanism == "none":
         raise RefusedError("is never reset, and spiking neurons here are")
     subtracts = module.reset_mechanism == "subtract"

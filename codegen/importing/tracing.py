@@ -49,6 +49,8 @@ class Tracer(TorchFunctionMode):
         self.nodes: dict[str, Operator | Unsupported] = {}
         self.edges: list[tuple[str, str]] = []
         self.calls: dict[str, int] = {}
+        self.sums_over_time: dict[str, str] = {}
+        """What each node that adds up all steps is given."""
         self._names = names
         self._known: dict[tuple[Any, ...], str] = {}
         self._tags: dict[int, tuple[Tensor, Tag]] = {}
@@ -154,8 +156,9 @@ class Tracer(TorchFunctionMode):
         return node
 
 
-def trace(net: nn.Module, example: Tensor, leading: int, origin: str) -> tuple[OperatorGraph, int]:
-    """The operators of a network and the time steps that its forward went through, 1 where it went through one.
+def trace(net: nn.Module, example: Tensor, leading: int, origin: str) -> tuple[OperatorGraph, int, Tensor]:
+    """The operators of a network, the time steps that its forward went through (1 where it went through one), and the
+    values that it gave.
 
     ``leading``: dimensions of the example in front of one sample's, 1 (batch) or 2 (time, batch). The network is in
     evaluation mode meanwhile, and computes on the example; its state is the caller's to keep. Raises ImportingError,
@@ -174,22 +177,31 @@ def trace(net: nn.Module, example: Tensor, leading: int, origin: str) -> tuple[O
     finally:
         for module, mode in training.items():
             module.training = mode
-    end, notes = _end(tracer, result, origin)
-    nodes = {name: operator for name, operator in tracer.nodes.items() if not isinstance(operator, Unsupported)}
+    end, given, notes = _end(tracer, result, origin)
+    unread = tracer.sums_over_time.keys() - {source for source, _ in tracer.edges}
+    nodes = {
+        name: operator
+        for name, operator in tracer.nodes.items()
+        if not isinstance(operator, Unsupported) and name not in unread
+    }
     edges = [(source, target) for source, target in tracer.edges if source in nodes and target in nodes]
     nodes[OUTPUT] = Output()
     graph = OperatorGraph(origin, nodes, (*edges, (end, OUTPUT)), notes)
     neurons = [count for name, count in tracer.calls.items() if name in _reached(tracer.edges, end)]
-    return graph, max(neurons, default=1)
+    return graph, max(neurons, default=1), given
 
 
-def _end(tracer: Tracer, result: Any, origin: str) -> tuple[str, tuple[str, ...]]:
-    """The node whose values the network returns; of several results the first that can be followed."""
-    returned = [tag.node for tag in map(tracer.tag_of, functions.tensors((result,))) if tag is not None]
+def _end(tracer: Tracer, result: Any, origin: str) -> tuple[str, Tensor, tuple[str, ...]]:
+    """The node whose values the network returns, these values, and notes; of several the first that can be followed."""
+    returned: dict[str, Tensor] = {}
+    for tensor in functions.tensors((result,)):
+        tag = tracer.tag_of(tensor)
+        if tag is not None:  # the read-out itself adds up the steps of what is returned
+            returned.setdefault(tracer.sums_over_time.get(tag.node, tag.node), tensor)
     if not returned:
         raise ImportingError(f"{origin}: what its forward returns does not come from the example")
     wrong: list[list[str]] = []
-    for node in dict.fromkeys(returned):
+    for node, given in returned.items():
         reached = _reached(tracer.edges, node)
         found = [
             f"{name} {operator.reason}"
@@ -197,8 +209,8 @@ def _end(tracer: Tracer, result: Any, origin: str) -> tuple[str, tuple[str, ...]
             if isinstance(operator, Unsupported) and name in reached
         ]
         if not found:
-            several = len(set(returned)) > 1
-            return node, (f"Of the results of its forward, the one of {node} is taken.",) if several else ()
+            several = len(returned) > 1
+            return node, given, (f"Of the results of its forward, the one of {node} is taken.",) if several else ()
         wrong.append(found)
     raise ImportingError(f"{origin}: not supported: {'; '.join(wrong[0])}")
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from spikingjelly.activation_based import functional as jelly
-from spikingjelly.activation_based import layer, neuron, nir_exchange
+from spikingjelly.activation_based import layer, neuron, nir_exchange, surrogate
 from torch import nn
 from torch.nn import functional
 
@@ -298,3 +298,61 @@ def test_a_file_computes_as_snntorch_computes_it(tmp_path, images):
             counts.append(total)
     np.testing.assert_array_equal(run(network, images), torch.stack(counts).numpy())
     assert torch.stack(counts).any()
+
+
+class Pooling(nn.Module):
+    """A read-out of what its neurons sent in all steps, or in one of them."""
+
+    def __init__(self, how):
+        super().__init__()
+        self.how, self.fc, self.lif, self.out = how, nn.Linear(64, 12), snntorch.Leaky(beta=0.5), nn.Linear(12, 10)
+        _dyadic(self)
+
+    def forward(self, x):
+        mem, sent = self.lif.reset_mem(), []
+        for _ in range(T):
+            spikes, mem = self.lif(self.fc(x.flatten(1)), mem)
+            sent.append(spikes)
+        match self.how:
+            case "sum":
+                return self.out(torch.stack(sent).sum(0))
+            case "mean":
+                return self.out(torch.stack(sent).mean(0))
+            case "sum of outputs":
+                return torch.stack([self.out(spikes) for spikes in sent]).sum(0)
+            case "loop":
+                return self.out(sum(sent))
+        return self.out(torch.stack(sent)[0])
+
+
+@pytest.mark.parametrize("how, times", [("sum", T), ("mean", T), ("sum of outputs", 1), ("loop", T)])
+def test_a_sum_over_time_before_the_read_out_adds_its_bias_once(how, times, images):
+    net = Pooling(how)
+    network = from_snntorch(net, _tensor(images), input_scale=SCALE)
+    with torch.no_grad():
+        np.testing.assert_allclose(run(network, images), times * net(_tensor(images)).numpy(), rtol=1e-5)
+    assert not any("the module's result" in note or ".sum" in note for note in network.notes)
+
+
+def test_a_result_of_one_step_is_said_to_be_another(images):
+    notes = from_snntorch(Pooling("first"), _tensor(images), input_scale=SCALE).notes
+    assert any("the module's result is not the sum or mean over the steps" in note for note in notes)
+
+
+def _silent_surrogate():
+    return nn.Sequential(nn.Linear(64, 12), neuron.IFNode(surrogate_function=surrogate.Sigmoid(spiking=False)))
+
+
+@pytest.mark.parametrize(
+    "net, sentence",
+    [
+        (
+            lambda: nn.Sequential(nn.Linear(64, 12), snntorch.Leaky(beta=0.5, graded_spikes_factor=2.0)),
+            "1 sends spikes times",
+        ),
+        (_silent_surrogate, "1 sends what its surrogate function gives"),
+    ],
+)
+def test_what_is_sent_must_be_spikes(net, sentence):
+    with pytest.raises(ImportingError, match=sentence):
+        from_snntorch(net(), torch.zeros(1, 64))

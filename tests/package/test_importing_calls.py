@@ -64,3 +64,6 @@ def test_what_is_wrong_is_one_sentence(tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
     with pytest.raises(spikefold.ImportingError, match="LSTM"):
         spikefold.from_snntorch(nn.LSTM(4, 4), torch.rand(1, 4, 4))
+    for steps in (0, 33):
+        with pytest.raises(spikefold.ImportingError, match=f"timesteps is {steps}, and must be 1 to 32"):
+            spikefold.from_snntorch(Network(), torch.rand(1, 64), timesteps=steps)
