@@ -22,6 +22,7 @@ EVENT_DIMENSIONS = 2 + FRAME_DIMENSIONS
 """Of an input of event frames, [batch, T, height, width, channels]."""
 
 MAX_TIMESTEPS = 32
+DEFAULT_FRAC_BITS = 4
 MAX_FRAC_BITS = 30
 """Of potentials: 2^frac_bits is an int32 in model.onnx."""
 MAX_LEAK_SHIFT = 30

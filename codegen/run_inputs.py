@@ -57,18 +57,18 @@ class LabelledImages:
             return "random images"
         return "shipped images" if self.shipped else "test images"
 
-    def accuracy(self, logits: NDArray[np.int32]) -> float | None:
+    def accuracy(self, logits: NDArray[np.int32 | np.float64]) -> float | None:
         """Accuracy of logits [N, classes] on a test set; None where these are shipped or random images."""
         return None if self.shipped or self.random else self._share_right(logits)
 
-    def shipped_accuracy(self, logits: NDArray[np.int32]) -> float | None:
+    def shipped_accuracy(self, logits: NDArray[np.int32 | np.float64]) -> float | None:
         """Share of the shipped images that logits [N, classes] classify right; None where these are a test set."""
         return self._share_right(logits) if self.shipped else None
 
-    def _share_right(self, logits: NDArray[np.int32]) -> float:
+    def _share_right(self, logits: NDArray[np.int32 | np.float64]) -> float:
         return float((logits.argmax(axis=1) == self.labels).mean())
 
-    def told(self, logits: NDArray[np.int32]) -> str:
+    def told(self, logits: NDArray[np.int32 | np.float64]) -> str:
         """The same in words."""
         if self.random:
             return f"{len(self.labels)} random images (the network came without data: no accuracy)"

@@ -9,7 +9,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from codegen.dialect import DEFAULT_FRAC_BITS
 from codegen.run_folder import RunFolder, made_aside, only_stage, replace_in
+from fpga.choices import DEFAULT_BOARD
 from sca_train.files import check_writable
 
 if TYPE_CHECKING:
@@ -21,8 +23,6 @@ if TYPE_CHECKING:
     from codegen.importing.stage import ImportOptions, ImportSummary
     from codegen.results import FoldingResult, HlsSimulationResult, RtlSimulationResult, SynthesisResult
 
-DEFAULT_BOARD = "Pynq-Z2"
-DEFAULT_FRAC_BITS = 4
 DEFAULT_RTL_IMAGES = 32
 Implementation = Literal["hls", "rtl"]
 FifoDepths = Literal["auto", "planned", "measured"]

@@ -9,7 +9,7 @@ from typing import Any
 
 from codegen.errors import CodegenError
 from fpga.boards import BOARDS, BoardError
-from fpga.choices import IMPLEMENTATIONS, UART_SHELL, ZYNQ_SHELLS
+from fpga.choices import DEFAULT_BOARD, IMPLEMENTATIONS, UART_SHELL, ZYNQ_SHELLS
 from fpga.errors import BuildError
 from sca_train.command_line import Parser, guarded
 from sca_train.errors import TrainError
@@ -28,7 +28,7 @@ def add_commands(actions: Any) -> None:
     deploy = actions.add_parser("deploy", help="package, copy, install, self-test; the deployment before stays usable")
     for name, action in (("bitstream", bitstream), ("package", package), ("deploy", deploy)):
         action.add_argument("run", type=Path, help="run folder, or a kept network, e.g. zoo/NAME")
-        action.add_argument("--board", default="Pynq-Z2", help=", ".join(board.name for board in BOARDS))
+        action.add_argument("--board", default=DEFAULT_BOARD, help=", ".join(board.name for board in BOARDS))
         action.set_defaults(action=name)
     bitstream.add_argument(
         "--shell-flow",

@@ -8,5 +8,6 @@ ShellFlow = Literal["dma", "finn"]
 Implementation = Literal["rtl", "hls"]
 ZYNQ_SHELLS: tuple[ShellFlow, ...] = get_args(ShellFlow)
 IMPLEMENTATIONS: tuple[Implementation, ...] = get_args(Implementation)
+DEFAULT_BOARD = "Pynq-Z2"
 UART_SHELL: Literal["uart"] = "uart"
 """The shell of ECP5 boards."""

@@ -345,7 +345,8 @@ def validate(config: TrainConfig) -> None:
     }.get(config.model, 8)
     if config.image_size % smallest:
         raise TrainError(
-            f"image_size is {config.image_size}; {config.model} takes multiples of {smallest} from {smallest} to {LARGEST_SIDE}"
+            f"image_size is {config.image_size}; {config.model} takes multiples of {smallest} from {smallest} to "
+            f"{LARGEST_SIDE}"
         )
 
 

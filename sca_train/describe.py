@@ -12,8 +12,9 @@ from torch import Tensor
 
 from sca_train.class_names import class_names
 from sca_train.config import TrainConfig
+from sca_train.connections import connection_bits
 from sca_train.description import ConnectionDescription, LayerDescription, NetworkDescription, NeuronDescription
-from sca_train.network import Network, SpikingLayer, connection_bits, with_neuron
+from sca_train.network import Network, SpikingLayer, with_neuron
 from sca_train.pruning.compact import load_compact
 from sca_train.quantizers import QuantModule
 from sca_train.specs import READ_OUT, ConnectionSpec

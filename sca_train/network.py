@@ -7,15 +7,16 @@ such as a static image and its sums, has a leading axis of length 1 instead and 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeAlias, cast
 
 import torch
 import torch.nn.functional as F  # noqa: N812
-from brevitas.nn import QuantConv2d, QuantLinear
+from brevitas.nn import QuantLinear
 from torch import Tensor, nn
 
 from sca_train.config import EVENT_DATASETS, TrainConfig
+from sca_train.connections import connection_bits, connection_weights, padded
 from sca_train.kernels import (
     MAX_COUNT,
     CountSums,
@@ -26,19 +27,18 @@ from sca_train.kernels import (
     neurons,
     spike_convolution,
 )
+from sca_train.map_shapes import MapShape, layer_shapes
 from sca_train.neurons.rates import mean_potential, spike_rates
 from sca_train.neurons.spiking import DELAYED, kernel_neuron, make_neuron, potential_before_reset
 from sca_train.quantizers import (
-    ChannelWeightQuant,
     Member,
     QuantModule,
-    SharedWeightQuant,
     TensorWeightQuant,
     computed_weights,
     share_scale,
 )
 from sca_train.recipe import LATE
-from sca_train.specs import IMAGE, ConnectionSpec, LayerSpec, streams
+from sca_train.specs import IMAGE, LayerSpec, streams
 
 Sent: TypeAlias = Tensor | SpikeTrains | SpikeCounts
 """What layers send on: numbers [T or 1, N, C, ...], or what the kernels make of them."""
@@ -46,54 +46,10 @@ Sent: TypeAlias = Tensor | SpikeTrains | SpikeCounts
 Sums: TypeAlias = Tensor | CountSums
 """What neurons integrate: numbers [T or 1, N, C, ...], or what the kernels make of them."""
 
-FIRST_LAYER_BITS = 8
 PIXEL_SCALE = 1.0 / 255.0
 _COMPILED_FORMS = 8
 """Of a layer at most: in training and evaluation, with the last batch, recording or not."""
 EVENT_SCALE = 1.0
-
-
-@dataclass(frozen=True)
-class MapShape:
-    """Channels, height and width of what a layer sends on; a layer of single neurons has a 1x1 map."""
-
-    channels: int
-    height: int
-    width: int
-
-    @property
-    def pixels(self) -> int:
-        return self.height * self.width
-
-
-def convolved(connection: ConnectionSpec, shape: MapShape) -> tuple[int, int]:
-    """Height and width of the sums that a connection makes of a source's map."""
-    if connection.kind == "linear":
-        return 1, 1
-    if connection.kind == "identity":
-        return shape.height, shape.width
-    return connection.convolved(shape.height, shape.width)
-
-
-def layer_shapes(
-    specs: Sequence[LayerSpec], input_shape: tuple[int, int, int]
-) -> tuple[dict[str, MapShape], dict[str, MapShape]]:
-    """Maps of IMAGE and each layer before and after its pooling; ValueError where summands differ in shape."""
-    height, width, channels = input_shape
-    before = {IMAGE: MapShape(channels, height, width)}
-    after = dict(before)
-    for spec in specs:
-        sizes = {convolved(connection, after[connection.source]) for connection in spec.inputs}
-        if spec.residual:
-            sizes.add((before[spec.residual].height, before[spec.residual].width))
-        widths = [after[entry.source].channels for entry in spec.inputs if entry.kind == "identity"]
-        widths += [before[spec.residual].channels] if spec.residual else []
-        if len(sizes) != 1 or any(channels != spec.channels for channels in widths):
-            raise ValueError(f"layer {spec.name} adds sums of different shapes")
-        ((height, width),) = sizes
-        before[spec.name] = MapShape(spec.channels, height, width)
-        after[spec.name] = MapShape(spec.channels, height // spec.pool, width // spec.pool)
-    return before, after
 
 
 class SpikingLayer(nn.Module):
@@ -126,7 +82,7 @@ class SpikingLayer(nn.Module):
         self.threshold = config.threshold
         self.connections = nn.ModuleDict(
             {
-                entry.name: _weights(entry, spec.channels, sources[entry.source], added, config)
+                entry.name: connection_weights(entry, spec.channels, sources[entry.source], added, config)
                 for entry in spec.inputs
                 if entry.kind != "identity"
             }
@@ -169,7 +125,7 @@ class SpikingLayer(nn.Module):
                 x = float_spikes(source)
             else:
                 x = float_spikes(source)
-                flat = x.flatten(2) if entry.kind == "linear" else _padded(x, entry)
+                flat = x.flatten(2) if entry.kind == "linear" else padded(x, entry)
                 x = self.connections[entry.name](flat.flatten(0, 1)).unflatten(0, x.shape[:2])
             total = x if total is None else _exact(total) + _exact(x)
         assert total is not None
@@ -284,20 +240,6 @@ class SpikingLayer(nn.Module):
         self.samples += images
 
 
-def _pads_evenly(connection: ConnectionSpec) -> bool:
-    """Whether torch's convolution can pad: as much above as below, and left as right."""
-    above, left, below, right = connection.sides
-    return (above, left) == (below, right)
-
-
-def _padded(spikes: Tensor, connection: ConnectionSpec) -> Tensor:
-    """What a convolution reads, with the zeros that it does not add itself."""
-    if _pads_evenly(connection):
-        return spikes
-    above, left, below, right = connection.sides
-    return F.pad(spikes, (left, right, above, below))
-
-
 def with_neuron(config: TrainConfig, spec: LayerSpec) -> TrainConfig:
     """The configuration as a layer sees it: with neurons of its own where it has some."""
     own = spec.neuron
@@ -325,34 +267,6 @@ def _maps(sums: Tensor) -> Tensor:
     """Sums [T or 1, N, C, ...] as maps [T * N, C, H, W]; those of single neurons are of one pixel."""
     rows = sums.flatten(0, 1)
     return rows if rows.dim() == 4 else rows[..., None, None]
-
-
-def _weights(
-    connection: ConnectionSpec, channels: int, source: MapShape, added: bool, config: TrainConfig
-) -> QuantModule:
-    """The quantised weights of a connection, with the initial values of He et al. (2015)."""
-    bits = connection_bits(connection, config)
-    quantizer = SharedWeightQuant if added else ChannelWeightQuant
-    module: QuantModule
-    if connection.kind == "linear":
-        inputs = source.channels * source.pixels
-        module = QuantLinear(inputs, channels, bias=False, weight_quant=quantizer, weight_bit_width=bits)
-    else:
-        module = QuantConv2d(
-            source.channels, channels, connection.taps, stride=connection.stride, bias=False,
-            padding=connection.sides[:2] if _pads_evenly(connection) else 0,
-            weight_quant=quantizer, weight_bit_width=bits,
-        )  # fmt: skip
-    nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-    if connection.source == IMAGE and config.first_init == "whitening":  # which whiten_first_layers sets
-        module.weight.requires_grad_(False)
-    module.quant_weight()  # the first call turns the statistics of the weights into the learned scale
-    return module
-
-
-def connection_bits(connection: ConnectionSpec, config: TrainConfig) -> int:
-    """Bits of a connection's weights: those that read the input have FIRST_LAYER_BITS."""
-    return FIRST_LAYER_BITS if connection.source == IMAGE else config.weight_bits
 
 
 class ReadOut(nn.Module):

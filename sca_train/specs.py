@@ -18,6 +18,8 @@ READ_OUT = "readout"
 """The name of the read-out among the layers, in measurements and descriptions."""
 
 
+Pair = tuple[int, int]
+"""Of rows and of columns."""
 Sides = tuple[int, int, int, int]
 """Rows above, columns left, rows below, columns right: the order of ONNX."""
 
@@ -25,6 +27,15 @@ Sides = tuple[int, int, int, int]
 def four_sides(padding: int | Sides) -> Sides:
     """Zeros around a map; a single number is that of all sides."""
     return (padding,) * 4 if isinstance(padding, int) else padding
+
+
+def windows(
+    size: tuple[int, int], kernel: Sequence[int], stride: int | tuple[int, int], sides: Sides
+) -> tuple[int, int]:
+    """Rows and columns of windows of a kernel over a map of rows and columns; 0 or less where none fits."""
+    above, left, below, right = sides
+    down, across = (stride, stride) if isinstance(stride, int) else stride
+    return (size[0] + above + below - kernel[0]) // down + 1, (size[1] + left + right - kernel[1]) // across + 1
 
 
 @dataclass(frozen=True)
@@ -73,10 +84,7 @@ class ConnectionSpec:
 
     def convolved(self, height: int, width: int) -> tuple[int, int]:
         """Height and width of what the convolution makes of a map."""
-        above, left, below, right = self.sides
-        padded = height + above + below, width + left + right
-        rows, columns = ((side - tap) // self.stride + 1 for side, tap in zip(padded, self.taps, strict=True))
-        return rows, columns
+        return windows((height, width), self.taps, self.stride, self.sides)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import prod
 
 from sca_train.errors import TrainError
-from sca_train.network import layer_shapes
+from sca_train.map_shapes import layer_shapes
 from sca_train.specs import LayerSpec
 
 MOST_WEIGHTS = 10**9

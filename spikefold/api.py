@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from codegen import stages
+from codegen.dialect import DEFAULT_FRAC_BITS
 from codegen.run_folder import RunFolder
 from codegen.zoo import open_run
+from fpga.choices import DEFAULT_BOARD
 from sca_train.config import TrainConfig
 from sca_train.telling import ProgressCallback, SayCallback, listening
 
@@ -114,7 +116,7 @@ def train(
 def export(
     run: AnyPath,
     *,
-    frac_bits: int = stages.DEFAULT_FRAC_BITS,
+    frac_bits: int = DEFAULT_FRAC_BITS,
     images: int | None = None,
     data: AnyPath | None = None,
     progress: ProgressCallback | None = None,
@@ -139,7 +141,7 @@ def export(
 def generate(
     run: AnyPath,
     *,
-    board: str = stages.DEFAULT_BOARD,
+    board: str = DEFAULT_BOARD,
     target_cycles: int | None = None,
     folding: AnyPath | None = None,
     lut_share: float | None = None,
@@ -259,7 +261,7 @@ def rtlsim(
 def synthesise(
     run: AnyPath,
     *,
-    board: str = stages.DEFAULT_BOARD,
+    board: str = DEFAULT_BOARD,
     progress: ProgressCallback | None = None,
     say: SayCallback | None = None,
 ) -> SynthesisResult:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from codegen.arithmetic.fold_batchnorm import DEFAULT_FRAC_BITS
+from codegen.dialect import DEFAULT_FRAC_BITS
 from codegen.importing.options import NirOptions
 from codegen.importing.stage import ImportOptions, ImportSummary, Source
 from codegen.importing.user_data import DataOptions
@@ -51,8 +51,8 @@ def import_nir(
         frac_bits: fractional bits of biases and thresholds.
         dt: seconds of a time step; None: the file's.
         reset: what a spike leaves of the potential; None: what the file says.
-        compare: whether a neuron spikes at its threshold (``"ge"``) or above it (``"gt"``); None: what the file says, else
-            ``"gt"``.
+        compare: whether a neuron spikes at its threshold (``"ge"``) or above it (``"gt"``); None: what the file says,
+            else ``"gt"``.
         timesteps: time steps T.
         input: one image at every step, or a frame per step.
         input_scale: what one unit of a uint8 counts as; 1/255 for networks trained on 0..1.

@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from codegen.arithmetic.ranges import Interval, charged, drive_ranges, potential_range, sum_range
 from codegen.arithmetic.shapes import check_order, summed_pixels
 from codegen.arithmetic.units import SumUnit, sum_units
-from codegen.dialect import MAX_TIMESTEPS, PIXEL_MAX
+from codegen.dialect import DEFAULT_FRAC_BITS, MAX_TIMESTEPS, PIXEL_MAX
 from codegen.errors import ExportError
 from codegen.network import (
     IntegerConnection,
@@ -47,7 +47,6 @@ from sca_train.description import (
 )
 from sca_train.specs import IMAGE
 
-DEFAULT_FRAC_BITS = 4
 POTENTIAL_BITS = 30
 """Signed width that the biases of T steps together must fit, else their channel counts as constant."""
 READ_OUT_BIAS_BITS = 24

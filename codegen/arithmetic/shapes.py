@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from codegen.errors import ExportError
 from codegen.network import IntegerConnection, IntegerLayer, IntegerNetwork
 from sca_train.description import ConnectionDescription, LayerDescription, NetworkDescription
-from sca_train.specs import IMAGE
+from sca_train.specs import IMAGE, windows
 
 Shape = tuple[int, ...]
 """(channels,) or (channels, height, width) of one frame at one step."""
@@ -141,9 +141,7 @@ def _conv_shape(
             f"layer {layer.name!r}: its kernels {connection.name!r} take {in_channels} channels, but "
             f"{connection.source!r} gives {shape[0]}"
         )
-    above, left, below, right = connection.sides
-    height = (shape[1] + above + below - kernel_h) // connection.stride + 1
-    width = (shape[2] + left + right - kernel_w) // connection.stride + 1
+    height, width = windows((shape[1], shape[2]), (kernel_h, kernel_w), connection.stride, connection.sides)
     if height < layer.pool or width < layer.pool:
         raise ExportError(
             f"layer {layer.name!r}: a {kernel_h}x{kernel_w} kernel and a pooling window of {layer.pool} do not fit "

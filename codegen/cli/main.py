@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from codegen.cli import commands
-from codegen.dialect import MAX_FRAC_BITS, MAX_TIMESTEPS
+from codegen.dialect import DEFAULT_FRAC_BITS, MAX_FRAC_BITS, MAX_TIMESTEPS
 from codegen.errors import CodegenError
+from codegen.stages import DEFAULT_BOARD, DEFAULT_RTL_IMAGES
 from sca_train.command_line import Parser, guarded
 from sca_train.errors import TrainError
 from sca_train.shipped import project_version
@@ -64,9 +65,7 @@ def add_commands(stages: _Stages) -> None:
 def _add_export(stages: _Stages) -> None:
     stage = stages.add_parser("export", help="compact network -> integer network, model.onnx and its accuracy")
     _add_run(stage)
-    stage.add_argument(
-        "--frac-bits", type=_whole(0, MAX_FRAC_BITS), default=4, metavar="F", help="fractional bits (default 4)"
-    )
+    _add_frac_bits(stage)
     stage.add_argument("--images", type=_whole(1), metavar="N", help="measure first N test images (default: all)")
     _add_data(stage)
     stage.set_defaults(command=commands.export)
@@ -81,9 +80,7 @@ def _add_import(stages: _Stages) -> None:
     )
     stage.add_argument("--run", type=Path, metavar="RUN_DIR", help="run folder [runs/ and the name of the file]")
     stage.add_argument("--weight-bits", type=int, choices=(2, 4, 8), default=8, help="bits of a weight (default 8)")
-    stage.add_argument(
-        "--frac-bits", type=_whole(0, MAX_FRAC_BITS), default=4, metavar="F", help="fractional bits (default 4)"
-    )
+    _add_frac_bits(stage)
     told = stage.add_argument_group("what NIR leaves open")
     told.add_argument("--dt", type=_positive, metavar="S", help="seconds of a time step [the file's, else 0.0001]")
     told.add_argument("--reset", choices=("hard", "soft", "delayed"), help="what a spike leaves of V [the file's]")
@@ -114,7 +111,7 @@ def _add_import(stages: _Stages) -> None:
 def _add_hls(stages: _Stages) -> None:
     stage = stages.add_parser("hls", help="model.onnx -> FINN graph, folding, HLS C++ and RTL sources")
     _add_run(stage)
-    stage.add_argument("--board", default="Pynq-Z2", help="board whose budget bounds the folding, or none")
+    stage.add_argument("--board", default=DEFAULT_BOARD, help="board whose budget bounds the folding, or none")
     folding = stage.add_mutually_exclusive_group()
     folding.add_argument("--target-cycles", type=_whole(1), metavar="N", help="cycles per frame to fold for")
     folding.add_argument("--folding", type=Path, metavar="F.json", help="folding in FINN's JSON format")
@@ -172,7 +169,11 @@ def _add_rtlsim(stages: _Stages) -> None:
     stage = stages.add_parser("rtlsim", help="the whole accelerator in Verilator: exactness, latency, interval")
     _add_run(stage)
     stage.add_argument(
-        "--images", type=_whole(1), default=32, metavar="N", help="test images back to back (default 32)"
+        "--images",
+        type=_whole(1),
+        default=DEFAULT_RTL_IMAGES,
+        metavar="N",
+        help=f"test images back to back (default {DEFAULT_RTL_IMAGES})",
     )
     _add_data(stage)
     stage.add_argument("--stall-in", type=_share, default=0.0, metavar="P", help="chance that the input pauses, [0, 1)")
@@ -191,7 +192,7 @@ def _add_rtlsim(stages: _Stages) -> None:
 def _add_synth(stages: _Stages) -> None:
     stage = stages.add_parser("synth", help="Yosys resources per core against the board's budget")
     _add_run(stage)
-    stage.add_argument("--board", default="Pynq-Z2", help="board to compare with (default Pynq-Z2)")
+    stage.add_argument("--board", default=DEFAULT_BOARD, help=f"board to compare with (default {DEFAULT_BOARD})")
     stage.set_defaults(command=commands.synth)
 
 
@@ -229,6 +230,16 @@ def _add_lint(stages: _Stages) -> None:
 def _add_run(stage: argparse.ArgumentParser) -> None:
     stage.add_argument(
         "run", type=Path, metavar="RUN_DIR", help="run folder, e.g. runs/mini, or a kept network, e.g. zoo/NAME"
+    )
+
+
+def _add_frac_bits(stage: argparse.ArgumentParser) -> None:
+    stage.add_argument(
+        "--frac-bits",
+        type=_whole(0, MAX_FRAC_BITS),
+        default=DEFAULT_FRAC_BITS,
+        metavar="F",
+        help=f"fractional bits (default {DEFAULT_FRAC_BITS})",
     )
 
 

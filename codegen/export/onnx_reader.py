@@ -53,7 +53,7 @@ BATCH_PIXELS = 1 << 17
 """Pixels of all steps that one call takes: 32 images of 32x32 at T = 4; more would only take memory."""
 
 _BATCH = "batch"
-_HALF_START = "half_start"
+HALF_START = "half_start"
 
 
 @dataclass(frozen=True)
@@ -103,37 +103,9 @@ def read_model(path: Path) -> OnnxModel:
     return checked_model(source, source.read())
 
 
-def completed_model(source: OnnxFile) -> OnnxModel:
-    """Read a file that somebody else wrote, which may leave out the local functions and the metadata.
-
-    What its nodes say of both is added before it is checked as every model.onnx; raises ModelError as ``read_model``.
-    """
-    model = source.read()
-    _check_operators(source, model)
-    given = {(function.domain, function.name) for function in model.functions}
-    for node in model.graph.node:
-        if node.domain == DOMAIN and (DOMAIN, node.op_type) not in given:
-            model.functions.append(_own_function(source, node))
-            given.add((DOMAIN, node.op_type))
-    if not any(entry.domain == DOMAIN for entry in model.opset_import):
-        model.opset_import.append(onnx.helper.make_opsetid(DOMAIN, 1))
-    return checked_model(source, model, complete=True)
-
-
-def _own_function(source: OnnxFile, node: NodeProto) -> FunctionProto:
-    """The local function that a node calls, as the writer makes it."""
-    if node.op_type == READ_OUT:
-        return read_out_function()
-    timesteps = attribute(node, "timesteps")
-    if not isinstance(timesteps, int) or not 1 <= timesteps <= MAX_TIMESTEPS:
-        raise source.error(f"{describe(node)}: timesteps={timesteps} is not in 1..{MAX_TIMESTEPS}")
-    half_start = any(entry.name == _HALF_START for entry in node.attribute)
-    return NEURONS[node.op_type].function(timesteps, half_start)
-
-
 def checked_model(source: OnnxFile, model: ModelProto, complete: bool = False) -> OnnxModel:
     """The model that was read from a file, checked and brought to one form; ``complete``: metadata may be missing."""
-    _check_operators(source, model)
+    check_operators(source, model)
     try:
         onnx.checker.check_model(model)
     except (onnx.checker.ValidationError, ValueError) as error:
@@ -165,7 +137,8 @@ def checked_model(source: OnnxFile, model: ModelProto, complete: bool = False) -
     return OnnxModel(model, frame, _properties(source, frame, weight_bits))
 
 
-def _check_operators(source: OnnxFile, model: ModelProto) -> None:
+def check_operators(source: OnnxFile, model: ModelProto) -> None:
+    """Raise ModelError for operators, or attributes of them, that no network here has."""
     allowed = {("", op_type) for op_type in OPERATORS} | {(DOMAIN, op_type) for op_type in (READ_OUT, *NEURONS)}
     unknown = [describe(node) for node in model.graph.node if (node.domain, node.op_type) not in allowed]
     if unknown:
@@ -199,7 +172,7 @@ def _check_functions(source: OnnxFile, model: ModelProto) -> None:
         if function.domain != DOMAIN or function.name not in (READ_OUT, *NEURONS) or function.name in found:
             raise source.error(f"it has a local function {function.domain}::{function.name} that no network here has")
         found[function.name] = function
-        half_start = _HALF_START in function.attribute
+        half_start = HALF_START in function.attribute
         written = NEURONS[function.name].function(timesteps, half_start) if function.name in NEURONS else None
         if _plain(function) != _plain(written or read_out_function()):
             raise source.error(

@@ -23,6 +23,8 @@ _MOST_OPERATIONS = 4 * 10**12
 _MOST_VALUES = 2**24
 """Currents of all layers that one pass keeps in memory."""
 _BALANCING_SWEEPS = 3
+_OTHER_PASSES = 6
+"""Activities and logits of the original, logits of three candidates, activities of the best."""
 _LARGEST_STEP = 1.25
 """Of a threshold in one sweep."""
 _LEAST_RATE = 0.01
@@ -163,6 +165,6 @@ def _affordable(network: FloatNetwork, given: int) -> int:
         for entry in layer.inputs:
             if entry.weights is not None:
                 operations += prod(entry.weights.shape) * (pixels if entry.kind == "conv" else 1)
-    passes = len(network.layers) + _BALANCING_SWEEPS + len(("original", "logits", "candidates", "statistics")) + 2
+    passes = len(network.layers) - 1 + _BALANCING_SWEEPS + _OTHER_PASSES
     most = _MOST_OPERATIONS // max(1, operations * network.timesteps * passes)
     return int(min(given, MOST_IMAGES, max(8, most)))

@@ -9,10 +9,12 @@ import nir
 import numpy as np
 
 from codegen.importing.float_network import Floats
-from codegen.importing.linear_maps import MOST_WEIGHTS, RefusedError
-from codegen.importing.operators import Convolution, Pair
+from codegen.importing.linear_maps import RefusedError, check_size
+from codegen.importing.operators import Convolution
+from sca_train.specs import Pair
 
 MOST_KERNEL = 2**12
+_SPREAD = "with its groups and dilation"
 
 
 def of_one_dimension(node: nir.Conv1d) -> Convolution:
@@ -64,7 +66,7 @@ def _dilated(weights: Floats, dilation: Pair) -> Floats:
     rows, columns = ((size - 1) * step + 1 for size, step in zip(weights.shape[2:], dilation, strict=True))
     if max(rows, columns) > MOST_KERNEL:
         raise RefusedError(f"has a kernel of {rows}x{columns} with its dilation, and at most {MOST_KERNEL} is possible")
-    _check_size(weights.shape[0], weights.shape[1], rows, columns)
+    check_size((*weights.shape[:2], rows, columns), _SPREAD)
     spread = np.zeros((*weights.shape[:2], rows, columns))
     spread[:, :, :: dilation[0], :: dilation[1]] = weights
     return spread
@@ -74,7 +76,7 @@ def _grouped(weights: Floats, groups: int) -> Floats:
     if groups == 1:
         return weights
     out, inputs = weights.shape[:2]
-    _check_size(out, inputs * groups, *weights.shape[2:])
+    check_size((out, inputs * groups, *weights.shape[2:]), _SPREAD)
     spread = np.zeros((out, inputs * groups, *weights.shape[2:]))
     for group in range(groups):
         rows = slice(group * out // groups, (group + 1) * out // groups)
@@ -93,14 +95,6 @@ def _sides(padding: Pair | str, kernel: tuple[int, ...], stride: Pair) -> tuple[
         raise RefusedError("has padding 'same' with a stride above 1, which PyTorch and NIR do not define")
     rows, columns = (size - 1 for size in kernel)
     return (rows // 2, columns // 2, rows - rows // 2, columns - columns // 2)
-
-
-def _check_size(*shape: int) -> None:
-    if int(np.prod(shape, dtype=object)) > MOST_WEIGHTS:
-        sizes = "x".join(map(str, shape))
-        raise RefusedError(
-            f"has {sizes} weights with its groups and dilation written out, and at most {MOST_WEIGHTS} may be"
-        )
 
 
 def floats(values: Any, what: str) -> Floats:

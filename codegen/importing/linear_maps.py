@@ -7,12 +7,13 @@ the other; each gives one term again, or ``RefusedError`` where no single connec
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import prod
 from typing import Literal
 
 import numpy as np
 
 from codegen.importing.float_network import Floats
-from codegen.importing.operators import Pair
+from sca_train.specs import Pair, windows
 
 Grid = tuple[int, int, int]
 
@@ -53,11 +54,10 @@ class Term:
 
 def map_size(size: Pair, kernel: tuple[int, ...], stride: Pair, padding: tuple[int, int, int, int]) -> Pair:
     """Height and width behind a sliding window; RefusedError where no window fits."""
-    height = size[0] + padding[0] + padding[2] - kernel[0]
-    width = size[1] + padding[1] + padding[3] - kernel[1]
-    if height < 0 or width < 0:
+    found = windows(size, kernel, stride, padding)
+    if min(found) < 1:
         raise RefusedError(f"has a window of {kernel[0]}x{kernel[1]} on a map of {size[0]}x{size[1]}, where none fits")
-    return height // stride[0] + 1, width // stride[1] + 1
+    return found
 
 
 def direct(source: str, grid: Grid) -> Term:
@@ -83,7 +83,7 @@ def _two_convolutions(first: Term, weights: Floats, stride: Pair, padding: tuple
     inner, outer = first.weights.shape[2:], weights.shape[2:]
     kernel = tuple((outer[axis] - 1) * first.stride[axis] + inner[axis] for axis in (0, 1))
     shape = (weights.shape[0], first.weights.shape[1], *kernel)
-    _check_size(shape)
+    check_size(shape)
     joined = np.zeros(shape)
     for row in range(outer[0]):
         for column in range(outer[1]):
@@ -136,7 +136,7 @@ def written_out(term: Term) -> Term:
     channels, height, width = term.grid
     inputs = channels * height * width
     out_channels, rows, columns = term.out_grid
-    _check_size((out_channels * rows * columns, inputs))
+    check_size((out_channels * rows * columns, inputs))
     if term.kind == "mean":
         pixels = height * width
         return Term(term.source, term.grid, "dense", np.repeat(term.weights / pixels, pixels, axis=1))
@@ -177,13 +177,14 @@ def added(terms: tuple[Term, ...]) -> tuple[Term, ...]:
 def depthwise(factor: Floats, kernel: Pair) -> Floats:
     """Weights [C, C, kh, kw] that give each channel the sum of a window of its own times ``factor`` [C]."""
     channels = len(factor)
-    _check_size((channels, channels, *kernel))
+    check_size((channels, channels, *kernel))
     weights = np.zeros((channels, channels, *kernel))
     weights[np.arange(channels), np.arange(channels)] = factor[:, None, None]
     return weights
 
 
-def _check_size(shape: tuple[int, ...]) -> None:
-    if int(np.prod(shape, dtype=object)) > MOST_WEIGHTS:
-        sizes = "x".join(str(size) for size in shape)
-        raise RefusedError(f"would need {sizes} weights in one connection, and at most {MOST_WEIGHTS} are written out")
+def check_size(shape: tuple[int, ...], where: str = "in one connection") -> None:
+    """Raise RefusedError for more weights than are written out; ``where`` they would stand, in its sentence."""
+    if prod(shape) > MOST_WEIGHTS:
+        sizes = "x".join(map(str, shape))
+        raise RefusedError(f"would need {sizes} weights {where}, and at most {MOST_WEIGHTS} are written out")

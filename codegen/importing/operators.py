@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from codegen.importing.float_network import Floats, ResetKind
-
-Pair = tuple[int, int]
+from sca_train.specs import Pair
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,10 @@ RESETS = ("hard", "soft", "delayed")
 class NirOptions:
     """Answers to what NIR does not say; None: the file's metadata, else what its numbers allow to be concluded.
 
-    ``dt``: seconds of a time step. ``compare``: "gt" where neither the option nor the metadata says it. ``input``: "static", one image at every step, else one frame per step.
-    ``input_scale``: what one unit of a uint8 counts as. ``input_shape``: height, width and channels of the image whose
-    pixels (order c, h, w) are a network's input vector. ``classes``: names in the order of the logits.
+    ``dt``: seconds of a time step. ``compare``: "gt" where neither the option nor the metadata says it. ``input``:
+    "static", one image at every step, else one frame per step. ``input_scale``: what one unit of a uint8 counts as.
+    ``input_shape``: height, width and channels of the image whose pixels (order c, h, w) are a network's input vector.
+    ``classes``: names in the order of the logits.
     """
 
     dt: float | None = None

@@ -20,13 +20,14 @@ from codegen.importing.float_network import FloatConnection, FloatLayer, FloatNe
 from codegen.importing.normal_form import leak_shift, normal_form
 from codegen.importing.rounding import Rounded, per_channel, round_channels, round_tensor, round_to_power
 from sca_train.config import WEIGHT_BITS
+from sca_train.connections import FIRST_LAYER_BITS
 from sca_train.description import (
     ConnectionDescription,
     LayerDescription,
     NetworkDescription,
     NeuronDescription,
 )
-from sca_train.network import EVENT_SCALE, FIRST_LAYER_BITS, PIXEL_SCALE
+from sca_train.network import EVENT_SCALE, PIXEL_SCALE
 from sca_train.specs import IMAGE
 
 

@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from codegen.arithmetic.fold_batchnorm import DEFAULT_FRAC_BITS, fold_network
+from codegen.arithmetic.fold_batchnorm import fold_network
+from codegen.dialect import DEFAULT_FRAC_BITS
 from codegen.digests import file_digest
 from codegen.errors import ImportingError
-from codegen.export.onnx_reader import ModelProperties, completed_model
+from codegen.export.foreign_model import completed_model
+from codegen.export.onnx_reader import ModelProperties
 from codegen.export.onnx_writer import build_model
 from codegen.export.stage import WRITTEN, stale_behind, write_model
 from codegen.importing.calibration import agreement
@@ -175,7 +177,7 @@ def import_network(
     return ImportSummary(
         run=run,
         images=len(original),
-        original=_accuracy(compared, original),
+        original=compared.accuracy(original),
         integer=compared.accuracy(logits[: len(original)]),
         agreement=agreement(logits[: len(original)], original),
         labelled=not compared.random,
@@ -265,10 +267,6 @@ def _serialised(network: Network, classes: tuple[str, ...], frac_bits: int) -> b
     return model.SerializeToString(deterministic=True)
 
 
-def _accuracy(tests: LabelledImages, logits: NDArray[np.float64]) -> float | None:
-    return None if tests.random else float((logits.argmax(axis=1) == tests.labels).mean())
-
-
 def _untrained() -> dict[str, Any]:
     """What metrics.json says of a network that no training here made."""
     return {"history": [], "ratio": 0.0, "accuracies": {}, "seconds": 0.0, "scores": {}, "init": "", "teacher": ""}
@@ -285,7 +283,7 @@ def _measured(network: Network, tests: LabelledImages, original: NDArray[np.floa
         synops = {"dense": total, "compact": total}
     return {
         **_untrained(),
-        "accuracy": _accuracy(tests, original),
+        "accuracy": tests.accuracy(original),
         "images": 0 if tests.random else len(original),
         "params": {"dense": count, "compact": count},
         "synops": synops,

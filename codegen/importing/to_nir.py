@@ -16,7 +16,7 @@ from codegen.importing.nir_time import DT, RESET, USUAL_DT, V_INIT
 from codegen.run_folder import RunFolder
 from codegen.run_inputs import load_network_description
 from sca_train.description import ConnectionDescription, LayerDescription, NetworkDescription
-from sca_train.specs import IMAGE
+from sca_train.specs import IMAGE, windows
 
 NEXT_BELOW = 1 - 2.0**-24
 """NIR's neurons spike above the threshold, ours at it too: theirs is the next smaller number of float32."""
@@ -149,10 +149,7 @@ class _Writer:
             raise ImportingError(f"{name}: NIR pads as much above as below, and left as right, not {connection.sides}")
         self.nodes[name] = nir.Conv2d(shape[1:], weights, size, (above, left), 1, 1, bias)
         self.edges.append((source, name))
-        rows, columns = (
-            (extent + 2 * padding - kernel) // size + 1
-            for extent, kernel, padding in zip(shape[1:], weights.shape[2:], (above, left), strict=True)
-        )
+        rows, columns = windows((shape[1], shape[2]), weights.shape[2:], size, connection.sides)
         self.shapes[name] = (len(weights), rows, columns)
         return name
 

@@ -10,8 +10,8 @@ from codegen.render.render_hls import Target, render_hls
 from codegen.render.render_rtl import render_rtl
 from codegen.results import SourcesResult
 from codegen.run_folder import RunFolder, fresh_folder
+from fpga.choices import DEFAULT_BOARD
 
-DEFAULT_BOARD = "Pynq-Z2"
 _NS_TIMES_MHZ = 1000
 
 

@@ -215,7 +215,8 @@ def _dataset(report: ReportRecord) -> str:
     if set(report.classes) == CIFAR10_CLASSES:
         return "cifar10"
     first = ", ".join(report.classes[:_TOLD_CLASSES])
-    return f"{report.dataset} of {len(report.classes)} classes ({first}{', ...' if len(report.classes) > _TOLD_CLASSES else ''})"
+    more = ", ..." if len(report.classes) > _TOLD_CLASSES else ""
+    return f"{report.dataset} of {len(report.classes)} classes ({first}{more})"
 
 
 COSTS: dict[str, Callable[[ComparedRun], float | None]] = {"lut": lambda run: run.lut, "cycles": lambda run: run.cycles}

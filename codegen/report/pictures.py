@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -12,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from codegen.png import base64_of, png_of
 from codegen.results import PredictionsResult, Raster, Sample
 from codegen.verify.predictions import raster_spikes
 
@@ -184,7 +183,7 @@ def _apart(heights: Sequence[float]) -> list[float]:
 def raster_picture(raster: Raster) -> RasterPicture:
     """Bitmaps of a raster, which ``codegen.verify.predictions.check_predictions`` has passed."""
     planes = enumerate(raster_spikes(raster), start=1)
-    steps = tuple(RasterStep(step, int(plane.sum()), _base64(_bitmap(plane))) for step, plane in planes)
+    steps = tuple(RasterStep(step, int(plane.sum()), base64_of(_bitmap(plane))) for step, plane in planes)
     shape = raster.channels, raster.positions, raster.all_channels, raster.all_positions
     return RasterPicture(raster.layer, raster.number, *shape, steps)
 
@@ -217,7 +216,7 @@ def confusion_of(predictions: PredictionsResult) -> Confusion | None:
             for label, decided in pairs
             if wrong[label, decided]
         ),
-        png=_base64(_heat(shares)) if len(names) > MOST_CLASSES_IN_TABLE else "",
+        png=base64_of(_heat(shares)) if len(names) > MOST_CLASSES_IN_TABLE else "",
     )
 
 
@@ -225,7 +224,7 @@ def _bitmap(plane: NDArray[np.uint8]) -> bytes:
     """0 transparent, 1 in ink."""
     picture = Image.fromarray(plane, mode="P")
     picture.putpalette([0, 0, 0, *_INK])
-    return _png(picture, transparency=0, bits=1)
+    return png_of(picture, transparency=0, bits=1)
 
 
 def _heat(shares: NDArray[np.float64]) -> bytes:
@@ -233,14 +232,4 @@ def _heat(shares: NDArray[np.float64]) -> bytes:
     pixels = np.zeros((*shares.shape, 4), np.uint8)
     pixels[..., :3] = _INK
     pixels[..., 3] = np.round(255 * np.sqrt(shares))
-    return _png(Image.fromarray(pixels))
-
-
-def _png(picture: Image.Image, **options: int) -> bytes:
-    content = io.BytesIO()
-    picture.save(content, format="PNG", optimize=True, **options)
-    return content.getvalue()
-
-
-def _base64(content: bytes) -> str:
-    return base64.b64encode(content).decode()
+    return png_of(Image.fromarray(pixels))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
-from onnx import TensorProto, helper
+from onnx import ModelProto, TensorProto, helper
 
 from codegen.errors import ModelError, SimulationError, first_line
 from codegen.export.onnx_reader import ModelProperties, read_model
@@ -56,10 +56,7 @@ class OnnxNetwork:
         return tuple(float(share) for share in 1 - ones / np.maximum(total, 1))
 
     def _run(self, tensors: list[str], batch: NDArray[np.uint8]) -> list[NDArray[Any]]:
-        try:
-            return self.session.run(tensors, {self.properties.image: batch})
-        except Exception as error:  # as above; a memory too small is one of them
-            raise SimulationError(f"ONNX Runtime stopped: {first_line(error)}") from error
+        return run_batch(self.session, tensors, self.properties.image, batch)
 
     def _split(self, images: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
         batch = self.properties.batch
@@ -76,13 +73,27 @@ def load_network(path: Path, with_spikes: bool = False) -> OnnxNetwork:
     spikes = [node.output[0] for node in model.graph.node if is_neuron(node)] if with_spikes else []
     for tensor in spikes:
         model.graph.output.append(helper.make_tensor_value_info(tensor, TensorProto.FLOAT, None))
+    return OnnxNetwork(properties=checked.properties, session=open_session(path, model), spike_tensors=tuple(spikes))
+
+
+def open_session(path: Path, model: ModelProto) -> onnxruntime.InferenceSession:
+    """A session of a model that was read from ``path``; raises ModelError where ONNX Runtime rejects it."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _NO_LOG
     try:
-        session = onnxruntime.InferenceSession(model.SerializeToString(), options, ["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(model.SerializeToString(), options, ["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's exceptions share no base class of their own
         raise ModelError(f"{path}: ONNX Runtime rejects it ({first_line(error)}); run the export again") from error
-    return OnnxNetwork(properties=checked.properties, session=session, spike_tensors=tuple(spikes))
+
+
+def run_batch(
+    session: onnxruntime.InferenceSession, tensors: list[str], image: str, batch: NDArray[np.uint8]
+) -> list[NDArray[Any]]:
+    """Some tensors of one batch given as the input ``image``; raises SimulationError where ONNX Runtime stops."""
+    try:
+        return session.run(tensors, {image: batch})
+    except Exception as error:  # as above; a memory too small is one of them
+        raise SimulationError(f"ONNX Runtime stopped: {first_line(error)}") from error
 
 
 def run_onnx(path: Path, images: NDArray[np.uint8]) -> NDArray[np.int32]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import io
 from math import prod
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from codegen.dialect import FRAME_DIMENSIONS
 from codegen.digests import file_digest
 from codegen.errors import ExportError
 from codegen.export.onnx_reader import read_model
+from codegen.png import base64_of, png_of
 from codegen.results import PredictionsResult, Raster, Sample
 from codegen.run_folder import RunFolder
 from codegen.run_inputs import LabelledImages, load_test_set
@@ -71,7 +71,7 @@ def measure_predictions(
             number=int(number),
             label=int(tests.labels[number]),
             decided=int(decided[number]),
-            png=_base64(png_of_image(tests.images[number])),
+            png=base64_of(png_of_image(tests.images[number])),
             logits=tuple(tuple(int(sum_) for sum_ in step) for step in steps.logits[:, place]),
         )
         for place, number in enumerate(numbers)
@@ -127,9 +127,7 @@ def png_of_image(image: NDArray[np.uint8]) -> bytes:
         pixels = pixels.mean(axis=-1).astype(np.uint8)
     picture = Image.fromarray(np.ascontiguousarray(pixels))
     picture.thumbnail((PNG_SIDE, PNG_SIDE))
-    content = io.BytesIO()
-    picture.save(content, format="PNG", optimize=True)
-    return content.getvalue()
+    return png_of(picture)
 
 
 def _raster(steps: Steps, number: int) -> Raster | None:
@@ -154,7 +152,7 @@ def _raster(steps: Steps, number: int) -> Raster | None:
         positions=positions,
         all_channels=all_channels,
         all_positions=all_positions,
-        bits=_base64(np.packbits(shown).tobytes()),
+        bits=base64_of(np.packbits(shown).tobytes()),
     )
 
 
@@ -197,7 +195,3 @@ def raster_spikes(raster: Raster) -> NDArray[np.uint8]:
     if min(shape) < 1 or -(-prod(shape) // 8) * 8 != len(bits):
         raise ValueError(f"a raster of {list(shape)} spikes has {len(bits)} bits")
     return bits[: prod(shape)].reshape(shape)
-
-
-def _base64(content: bytes) -> str:
-    return base64.b64encode(content).decode()

@@ -6,16 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
-from codegen.errors import ModelError, SimulationError, first_line
 from codegen.export.onnx_reader import read_model
 from codegen.onnx_nodes import is_neuron, is_read_out
 from codegen.verify.images import check_images
-
-_NO_LOG = 4
+from codegen.verify.onnx_runtime import open_session, run_batch
 
 
 @dataclass(frozen=True)
@@ -45,19 +42,11 @@ def run_steps(path: Path, images: NDArray[np.uint8]) -> Steps:
     asked = [_element(read_out, types), *((tensor, TensorProto.FLOAT) for tensor in neurons)]
     model.graph.output.extend(helper.make_tensor_value_info(name, kind, None) for name, kind in asked)
     bias = next(numpy_helper.to_array(c) for c in model.graph.initializer if c.name == read_out.input[1])
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = _NO_LOG
-    try:
-        session = onnxruntime.InferenceSession(model.SerializeToString(), options, ["CPUExecutionProvider"])
-    except Exception as error:  # ONNX Runtime's exceptions share no base class of their own
-        raise ModelError(f"{path}: ONNX Runtime rejects it ({first_line(error)}); run the export again") from error
+    session, tensors = open_session(path, model), [name for name, _ in asked]
     currents, trains = [], []
     for start in range(0, len(images), properties.batch):
         batch = images[start : start + properties.batch]
-        try:
-            current, *spikes = session.run([name for name, _ in asked], {properties.image: batch})
-        except Exception as error:  # as above; a memory too small is one of them
-            raise SimulationError(f"ONNX Runtime stopped: {first_line(error)}") from error
+        current, *spikes = run_batch(session, tensors, properties.image, batch)
         currents.append(current.astype(np.int64).reshape(properties.timesteps, len(batch), -1))
         trains.append([train.astype(np.uint8) for train in spikes])
     drive = np.concatenate(currents, axis=1) + bias.astype(np.int64)

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from sca_train.connections import connection_bits
 from sca_train.errors import TrainError
-from sca_train.network import Network, connection_bits
+from sca_train.network import Network
 from sca_train.pruning.memory import board_memory_bits
 from sca_train.specs import IMAGE
 

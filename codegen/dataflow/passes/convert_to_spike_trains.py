@@ -13,6 +13,7 @@ from codegen.dataflow.passes.graph import data_inputs, set_tensor, timesteps_of
 from codegen.dataflow.passes.infer_pools import POOLS
 from codegen.dialect import EVENT_DIMENSIONS, PIXEL_BITS
 from codegen.onnx_nodes import attribute, is_neuron, is_read_out
+from sca_train.specs import windows
 
 
 class ConvertToSpikeTrains(Transformation):
@@ -90,8 +91,7 @@ def _output_shape(model: ModelWrapper, node: NodeProto, shape: tuple[int, ...]) 
     if node.op_type == "Conv":
         out_channels, _, *kernel = model.get_initializer(node.input[1]).shape
         stride, pads = attribute(node, "strides", (1, 1))[0], attribute(node, "pads", (0, 0, 0, 0))
-        padded = shape[1] + pads[0] + pads[2], shape[2] + pads[1] + pads[3]
-        height, width = ((size - taps) // stride + 1 for size, taps in zip(padded, kernel, strict=True))
+        height, width = windows((shape[1], shape[2]), kernel, stride, tuple(pads))
         return (1, height, width, out_channels)
     if node.op_type == "MatMul":
         return (1, model.get_initializer(node.input[1]).shape[1])

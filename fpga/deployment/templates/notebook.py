@@ -35,7 +35,7 @@ accelerator.self_test()
 # `accelerator.classify` takes an array (uint8), a picture, or a folder of pictures.
 
 # %%
-golden = np.load(here / "golden.npz")
+golden = np.load(here / "golden.npz", allow_pickle=False)
 images = golden["images"]
 found = accelerator.classify(images[:8])
 
