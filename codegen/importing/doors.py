@@ -96,7 +96,8 @@ def _traced(
     if given is not None and steps not in (1, given):
         notes = (*notes, f"The forward goes through {steps} time steps; the network has {given}, as was asked.")
     network = lowered(replace(graph, notes=notes), options)
-    return replace(network, notes=(*network.notes, *difference_note(network, example, leading, result)))
+    followed = replace(network, timesteps=steps)  # those that the result is of
+    return replace(network, notes=(*network.notes, *difference_note(followed, example, leading, result)))
 
 
 def _leading(net: nn.Module, example: Tensor, time_first: bool | None) -> int:

@@ -339,6 +339,14 @@ def test_a_result_of_one_step_is_said_to_be_another(images):
     assert any("the module's result is not the sum or mean over the steps" in note for note in notes)
 
 
+@pytest.mark.parametrize("timesteps", [None, 1, 9])
+def test_a_forward_of_one_step_is_compared_over_one(timesteps, images):
+    net = _dyadic(nn.Sequential(nn.Linear(64, 12), neuron.LIFNode(tau=2.0, v_reset=None), nn.Linear(12, 10)))
+    network = from_spikingjelly(net, _tensor(images).flatten(1), timesteps=timesteps, input_scale=SCALE)
+    assert network.timesteps == (timesteps or 4)
+    assert not any("the module's result" in note for note in network.notes)
+
+
 def _silent_surrogate():
     return nn.Sequential(nn.Linear(64, 12), neuron.IFNode(surrogate_function=surrogate.Sigmoid(spiking=False)))
 

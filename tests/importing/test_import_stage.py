@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
 from float_networks import images, layer, residual_network, vector_network
+from killed_imports import SURVIVED, THEIRS
 
 import codegen.importing.stage as stage
 from codegen.cli.main import main
@@ -26,8 +29,6 @@ from sca_train.__main__ import main as train_main
 from sca_train.errors import TrainError
 from sca_train.pruning.compact import load_compact
 from sca_train.run_config import load_run_config
-
-THEIRS = Source("nir", "theirs.nir", "0" * 64)
 
 
 @pytest.fixture
@@ -128,29 +129,24 @@ def test_what_fails_in_the_middle_leaves_the_old_run(
     assert not fresh.exists() or not files(fresh)
 
 
-@pytest.mark.parametrize("survived", range(7))
-def test_a_kill_while_files_move_is_mended_by_the_same_import(survived: int, tmp_path: Path, monkeypatch) -> None:
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What ``killed_imports.py`` left."""
+    folder = tmp_path_factory.mktemp("killed")
+    program = Path(__file__).with_name("killed_imports.py")
+    paths = {**os.environ, "PYTHONPATH": str(program.parents[2])}
+    done = subprocess.run(
+        [sys.executable, program, folder], env=paths, stdout=subprocess.PIPE, text=True, timeout=600, check=True
+    )
+    exits = [line for line in done.stdout.splitlines() if line in ("0", "9")]
+    assert len(exits) == len(SURVIVED) and exits[0] == "9", done.stdout
+    return folder
+
+
+@pytest.mark.parametrize("survived", SURVIVED)
+def test_a_kill_while_files_move_is_mended_by_the_same_import(killed: Path, survived: int, tmp_path: Path) -> None:
     """The process dies after some renames: the run folder never passes for a whole one of either network."""
-    run = tmp_path / "r"
-    import_network(vector_network(), run, ImportOptions(8), THEIRS)
-    if not (child := os.fork()):
-        left = survived
-        rename = Path.replace
-
-        def dies(self: Path, target: Path) -> Path:
-            nonlocal left
-            if ".made." in str(self) and str(target).startswith(str(run)) and ".made." not in str(target):
-                if not left:
-                    os._exit(9)
-                left -= 1
-            return rename(self, target)
-
-        Path.replace = dies  # type: ignore[method-assign]
-        try:
-            import_network(residual_network(), run, ImportOptions(8), THEIRS)
-        finally:
-            os._exit(0)
-    os.waitpid(child, 0)
+    run = killed / str(survived)
     import_network(residual_network(), run, ImportOptions(8), THEIRS)
     whole = tmp_path / "whole"
     import_network(residual_network(), whole, ImportOptions(8), THEIRS)
