@@ -134,7 +134,7 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What ``killed_imports.py`` left."""
     folder = tmp_path_factory.mktemp("killed")
     program = Path(__file__).with_name("killed_imports.py")
-    paths = {**os.environ, "PYTHONPATH": str(program.parents[2])}
+    paths = {**os.environ, "PYTHONPATH": str(program.parents[2]), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
         [sys.executable, program, folder], env=paths, stdout=subprocess.PIPE, text=True, timeout=600, check=True
     )
@@ -143,13 +143,19 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run of an import that nothing disturbed."""
+    run = tmp_path_factory.mktemp("whole") / "r"
+    import_network(residual_network(), run, ImportOptions(8), THEIRS)
+    return run
+
+
 @pytest.mark.parametrize("survived", SURVIVED)
-def test_a_kill_while_files_move_is_mended_by_the_same_import(killed: Path, survived: int, tmp_path: Path) -> None:
+def test_a_kill_while_files_move_is_mended_by_the_same_import(killed: Path, survived: int, whole: Path) -> None:
     """The process dies after some renames: the run folder never passes for a whole one of either network."""
     run = killed / str(survived)
     import_network(residual_network(), run, ImportOptions(8), THEIRS)
-    whole = tmp_path / "whole"
-    import_network(residual_network(), whole, ImportOptions(8), THEIRS)
     assert (run / "model.onnx").read_bytes() == (whole / "model.onnx").read_bytes()
     assert (run / "metrics.json").read_bytes() == (whole / "metrics.json").read_bytes()
     assert not list(run.glob(".made.*"))
