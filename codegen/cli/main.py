@@ -122,6 +122,12 @@ def _add_hls(stages: _Stages) -> None:
         "--lut-share", type=_share, metavar="S", help="the fastest within this share of the board's LUTs (default 0.15)"
     )
     stage.add_argument(
+        "--fill",
+        type=_share,
+        metavar="F",
+        help="share of the board's flip-flops, BRAMs and DSPs that may be filled (default 0.8, or all where need be)",
+    )
+    stage.add_argument(
         "--fifo-depths",
         choices=("auto", "planned", "measured"),
         default="auto",
