@@ -123,7 +123,7 @@ def _add_hls(stages: _Stages) -> None:
     )
     stage.add_argument(
         "--fill",
-        type=_share,
+        type=_part,
         metavar="F",
         help="share of the board's flip-flops, BRAMs and DSPs that may be filled (default 0.8, or all where need be)",
     )
@@ -298,4 +298,14 @@ def _share(text: str) -> float:
         value = -1.0
     if not 0 <= value < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number in [0, 1)")
+    return value
+
+
+def _part(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 < value <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number in (0, 1]")
     return value

@@ -124,7 +124,8 @@ def _no_share(solver: Solver, request: FoldingRequest, board: Board, share: floa
     filled = "" if request.fill is None else f", filling {request.fill:g} of the rest"
     most = f"{offered(board, share, fill).lut:,} LUTs, the share {share:g} of {board.name}{filled}"
     return (
-        f"no folding stays within {most}; the smallest takes {least.lut:,} LUTs and {least.bram36:g} of {board.bram36} BRAM36 by estimate; "
+        f"no folding stays within {most}; the smallest takes {least.lut:,} LUTs and {least.bram36:g} of "
+        f"{board.bram36} BRAM36 by estimate; "
         + (f"{', or '.join(ways)} would fit" if ways else "no other share or board would fit")
     )
 

@@ -67,7 +67,8 @@ class Search:
         least = [np.min([costs.min(axis=0) for _, _, costs in offer], axis=0) for offer in offers]
         start: State = ((0, Fraction(0)),) if self._open[0] else ()
         zero = np.zeros(1, np.int64)
-        stages = [{start: _Labels(np.zeros((1, columns.shape[1]), np.int64), zero, zero, zero, zero)}]
+        nothing: Costs = np.zeros((1, columns.shape[1]), np.int64)
+        stages = [{start: _Labels(nothing, zero, zero, zero, zero)}]
         for index, offer in enumerate(offers):
             room = most - np.sum(least[index + 1 :], axis=0, dtype=np.int64)
             stages.append(self._extended(index, stages[-1], offer, columns, room))
@@ -100,7 +101,8 @@ class Search:
             for number, options, costs in offers:
                 ports = self.choices[index][number].ports
                 after, cost = self._between(index, state, ports)
-                sums = labels.costs[:, None, :] + (costs + np.array(cost) @ columns)[None, :, :]
+                between: Costs = np.array(cost, np.int64) @ columns
+                sums: Costs = labels.costs[:, None, :] + (costs + between)[None, :, :]
                 rows, picked = np.nonzero((sums <= room).all(axis=2))
                 if len(rows):
                     found = _Labels(

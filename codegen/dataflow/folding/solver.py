@@ -52,11 +52,14 @@ def plan_cycles(plan: Plan) -> int:
 
 
 class Solver:
-    """The foldings of a network; what it finds is the same in every run."""
+    """The foldings of a network; what it finds is the same in every run.
 
-    def __init__(self, layers: tuple[Layer, ...]) -> None:
+    options: those to choose from, of each layer and fastest first; all ``layer_options`` without.
+    """
+
+    def __init__(self, layers: tuple[Layer, ...], options: Sequence[tuple[LayerPlan, ...]] | None = None) -> None:
         self.layers = layers
-        self._options = tuple(layer_options(layer) for layer in layers)
+        self._options = tuple(layer_options(layer) for layer in layers) if options is None else tuple(options)
         self._search = Search(layers, tuple(layer_choices(options) for options in self._options))
 
     @cached_property
