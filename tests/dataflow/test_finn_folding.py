@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -276,6 +277,32 @@ def test_a_share_of_the_board_is_kept_or_refused(run):
     with pytest.raises(FoldingError, match=r"a share of a board's LUTs was asked for without a board"):
         build_graph(run, board="none", lut_share=0.5)
     assert (run.path / "graph.onnx").read_bytes() == before
+
+
+def test_the_share_that_is_said_to_fit_is_the_smallest(run):
+    with pytest.raises(FoldingError, match=r"; LUT_SHARE=0\.\d+, or BOARD=.* would fit$|; LUT_SHARE=.* fit$") as caught:
+        build_graph(run, lut_share=0.01)
+    share = float(re.findall(r"LUT_SHARE=([\d.]+)", str(caught.value))[0])
+    build_graph(run, lut_share=share)
+    with pytest.raises(FoldingError, match="no folding stays within"):
+        build_graph(run, lut_share=share - 0.001)
+
+
+def test_no_more_than_the_fill_is_used(run):
+    build_graph(run, lut_share=0.3, fill=0.02)
+    filled = FoldingResult.load(run).estimate
+    assert filled.bram36 <= 0.02 * 140 and filled.ff <= 0.02 * 106_400
+    build_graph(run, lut_share=0.3)
+    assert FoldingResult.load(run).estimate.lut < filled.lut
+    build_graph(run, target_cycles=10_000, fill=0.02)
+    with pytest.raises(
+        FoldingError, match=r"no folding for 590 cycles .* within 0.01 of .* of Pynq-Z2; FILL=1.* would"
+    ):
+        build_graph(run, target_cycles=590, fill=0.01)
+    with pytest.raises(FoldingError, match=r"a fill of a board's resources was asked for without a board; name one"):
+        build_graph(run, board="none", fill=0.5)
+    with pytest.raises(FoldingError, match=r"a fill of a board's resources was asked for with a folding file"):
+        build_graph(run, folding_file=run.path / "folding.json", fill=0.5)
 
 
 def test_a_network_too_large_for_the_board_says_by_how_much_and_what_would_fit(tmp_path):

@@ -94,6 +94,8 @@ def _on_board(solver: Solver, request: FoldingRequest, board: Board, pruning: Pr
     if request.share is not None:
         raise FoldingError(_no_share(solver, request, board, request.share))
     smallest = solver.smallest(request.target_cycles, offered(board, 1.0, 1.0))
+    if smallest is not None and request.fill is None:
+        return smallest
     if smallest is not None:
         raise FoldingError(_too_full(solver, request, board, plan_resources(smallest)))
     target = solver.intervals[-1] if request.target_cycles is None else request.target_cycles

@@ -105,14 +105,17 @@ class Solver:
     def fastest(self, budget: Resources) -> Plan | None:
         """The plan of the fewest cycles per frame within a budget, of those the one of fewest LUTs; None where even
         the smallest plan does not fit."""
+        slowest = self.smallest(budget=budget)
+        if slowest is None:
+            return None
         plans: dict[int, Plan | None] = {}
 
         def fits(target: int) -> bool:
             plans[target] = self.smallest(target, budget)
             return plans[target] is not None
 
-        found = bisect_left(self.intervals, True, key=fits)
-        return plans[self.intervals[found]] if found < len(self.intervals) else None
+        found = bisect_left(self.intervals[:-1], True, key=fits)
+        return plans.get(self.intervals[found], slowest)
 
     def _require_reached(self, target_cycles: int) -> None:
         for layer, options in zip(self.layers, self._options, strict=True):
