@@ -120,7 +120,7 @@ help: ## this list
 	@echo "  CYCLES      target cycles per frame to fold for"
 	@echo "  FOLDING     folding JSON (FINN's format) instead of CYCLES"
 	@echo "  LUT_SHARE   or: the fastest within this share of the board's LUTs  [0.15]"
-	@echo "  FILL        share of its flip-flops, BRAMs and DSPs that may be filled [0.8, or all where need be]"
+	@echo "  FILL        share of its flip-flops, BRAMs and DSPs that may be filled [1, and 0.8 where that is no slower]"
 	@echo "  FIFO_DEPTHS planned, measured (in Verilator), or auto: measured where streams join [auto]"
 	@echo "  IMAGES      images to simulate                      [csim: whole test set, rtlsim: 32]"
 	@echo "  IMAGE       picture that classify takes: PNG, JPEG, BMP, GIF, PPM, WebP"

@@ -57,7 +57,6 @@ def networks() -> Iterator[tuple[str, str, Path]]:
     shapes = {
         "mini, RATIO=0.5": ("Pynq-Z2", shape(16, 1, ((8, 1), (16, 1), (32, 1)))),
         "vgg16, RATIO=0.5": ("ZCU102", shape(32, 3, vgg16)),
-        "vgg16": ("ZCU102", shape(32, 3, tuple((2 * width, depth) for width, depth in vgg16))),
     }
     with tempfile.TemporaryDirectory() as folder:
         for name, (board, network) in shapes.items():

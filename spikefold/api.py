@@ -157,8 +157,8 @@ def generate(
         target_cycles: cycles per frame to fold for; at most one of this, ``folding`` and ``lut_share``.
         folding: a JSON file in FINN's format.
         lut_share: the fastest within this share of the board's LUTs; 0.15 where nothing else is given.
-        fill: share of its flip-flops, block RAMs and DSP slices that may be filled; 0.8, or all where nothing fits in
-            that, without it.
+        fill: share of its flip-flops, block RAMs and DSP slices that may be filled; without it all of them,
+            and 0.8 where that is no slower.
         fifo_depths: by formula, measured in Verilator, or measured where streams join (``"auto"``).
         impl: the variant that FINN's graph names.
 

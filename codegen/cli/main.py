@@ -125,7 +125,7 @@ def _add_hls(stages: _Stages) -> None:
         "--fill",
         type=_part,
         metavar="F",
-        help="share of the board's flip-flops, BRAMs and DSPs that may be filled (default 0.8, or all where need be)",
+        help="share of the board's flip-flops, BRAMs and DSPs that may be filled (default 1, and 0.8 where no slower)",
     )
     stage.add_argument(
         "--fifo-depths",

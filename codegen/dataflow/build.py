@@ -51,7 +51,7 @@ def build_graph(
 
     ``board`` names a board of fpga.boards; "none" or None is no budget. Without ``target_cycles`` and ``folding_file``
     the folding is the fastest within ``lut_share`` of the board's LUTs (None: DEFAULT_SHARE, or more where that is too
-    little) and ``fill`` of its other resources (None: DEFAULT_FILL, or all where nothing fits in that), of those the
+    little) and ``fill`` of its other resources (None: all, or DEFAULT_FILL where that costs little), of those the
     one of fewest LUTs, with planned FIFO depths. Measured ones, from ``measure``, then take their place where
     ``fifo_depths`` says so, but for those that a file names. Raises MappingError for nodes without a core, FoldingError
     for foldings that do not divide, meet the target, stay within the share or fit the board, UnknownBoardError, and

@@ -12,7 +12,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from codegen.dataflow.folding.file import NodeFolding, read_folding
 from codegen.dataflow.folding.from_file import plan_from_file
 from codegen.dataflow.folding.layers import Layer, read_layers
-from codegen.dataflow.folding.solver import Plan, Solver, plan_cycles, plan_resources, within
+from codegen.dataflow.folding.solver import Plan, Solver, cost, plan_cycles, plan_resources, within
 from codegen.errors import FoldingError
 from codegen.fit import Resources, advise, alike, estimated_budget
 from codegen.pruning import Pruning
@@ -25,7 +25,7 @@ DEFAULT_SHARE = 0.15
 """Share of a board's LUTs used without target or file: fast, yet quick to simulate and synthesise."""
 
 DEFAULT_FILL = 0.8
-"""Share of a board's flip-flops, block RAMs and DSP slices that a folding fills where it can, for the same reasons."""
+"""Share of a board's flip-flops, block RAMs and DSP slices beyond which a folding goes only for speed or many LUTs."""
 
 DEFAULT_LANES = 1024
 """Multiply lanes that a folding without board, target and file aims at."""
@@ -39,8 +39,8 @@ class FoldingRequest:
     """What a folding shall meet: a file, or a target in cycles per frame, or (neither) as fast as ``share`` allows.
 
     Without a share the folding takes DEFAULT_SHARE of the board's LUTs, and more where that is too little. ``fill``
-    bounds the share of its flip-flops, block RAMs and DSP slices: without it DEFAULT_FILL, and all where nothing fits
-    in that.
+    bounds the share of its flip-flops, block RAMs and DSP slices: without it all of them, but DEFAULT_FILL where that
+    costs no cycles, and no more LUTs than the block RAMs that it saves are worth.
     """
 
     board: Board | None
@@ -51,7 +51,7 @@ class FoldingRequest:
 
     @property
     def fills(self) -> tuple[float, ...]:
-        """The fills to try, the preferred one first."""
+        """The fills to choose from, the preferred one first and the largest last."""
         return (DEFAULT_FILL, 1.0) if self.fill is None else (self.fill,)
 
 
@@ -84,13 +84,14 @@ def require_fit(needed: Resources, board: Board | None, pruning: Pruning) -> Non
 
 def _on_board(solver: Solver, request: FoldingRequest, board: Board, pruning: Pruning) -> Plan:
     if request.target_cycles is not None:
-        plans = (solver.smallest(request.target_cycles, offered(board, 1.0, fill)) for fill in request.fills)
+        plan = _roomiest(solver, request.target_cycles, board, 1.0, request.fills)
+        if plan is not None:
+            return plan
     else:
-        shares = (DEFAULT_SHARE, BUDGET_SHARE) if request.share is None else (request.share,)
-        plans = (solver.fastest(offered(board, share, fill)) for share in shares for fill in request.fills)
-    plan = next((plan for plan in plans if plan is not None), None)
-    if plan is not None:
-        return plan
+        for share in (DEFAULT_SHARE, BUDGET_SHARE) if request.share is None else (request.share,):
+            fastest = solver.fastest(offered(board, share, request.fills[-1]))
+            if fastest is not None:
+                return _roomiest(solver, plan_cycles(fastest), board, share, request.fills) or fastest
     if request.share is not None:
         raise FoldingError(_no_share(solver, request, board, request.share))
     smallest = solver.smallest(request.target_cycles, offered(board, 1.0, 1.0))
@@ -103,6 +104,14 @@ def _on_board(solver: Solver, request: FoldingRequest, board: Board, pruning: Pr
     larger = [b.name for b in alike(board) if solver.smallest(target, offered(b, 1.0, 1.0)) is not None]
     needed = plan_resources(solver.cheapest(target))
     raise FoldingError(_too_large(needed, board, pruning, plan_cycles(slower) if slower else 0, larger))
+
+
+def _roomiest(solver: Solver, target: int, board: Board, share: float, fills: tuple[float, ...]) -> Plan | None:
+    """Of the plans of fewest LUTs for a target within each fill, the one that costs least with block RAMs at their
+    exchange rate: RAMs beyond the preferred fill are taken where they save as many LUTs, or where it takes them."""
+    plans = (solver.smallest(target, offered(board, share, fill)) for fill in fills)
+    found = [plan for plan in plans if plan is not None]
+    return min(found, key=lambda plan: cost(plan_resources(plan)), default=None)
 
 
 def offered(board: Board, share: float, fill: float) -> Resources:
