@@ -7,7 +7,7 @@ from itertools import product
 import numpy as np
 import pytest
 from finn_networks import map_sum, mini, residual, summed
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from bench.networks import run_of
@@ -40,7 +40,12 @@ def networks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Layer,
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=4,
+    deadline=None,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_what_is_found_is_the_best_of_all_combinations(networks, name, seed):
     rng = np.random.default_rng(seed)
