@@ -100,6 +100,7 @@ class Solver:
                 return plan
             if 0 in exceeded:
                 return None  # no plan has fewer LUTs
+            assert not limits.keys() & set(exceeded), "the search and plan_resources add up differently"
             limits |= {column: most[column] for column in exceeded}
 
     def fastest(self, budget: Resources) -> Plan | None:
