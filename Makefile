@@ -69,7 +69,7 @@ IMPORT_OPTIONS = $(call option,--weight-bits,WBITS) $(call option,--timesteps,TI
 COMPARED = $(if $(filter command environment,$(firstword $(origin RUNS))),-- $(foreach run,$(call verbatim,RUNS),$(call given,run)),"$$RUN_DIR")
 HLS_OPTIONS = --board $(call given,BOARD) --impl $(call given,IMPL) \
 	$(call option,--target-cycles,CYCLES) $(call option,--folding,FOLDING) \
-	$(call option,--lut-share,LUT_SHARE) $(call option,--fifo-depths,FIFO_DEPTHS)
+	$(call option,--lut-share,LUT_SHARE) $(call option,--fill,FILL) $(call option,--fifo-depths,FIFO_DEPTHS)
 
 # A kept network is not trained over.
 KEPT_STAYS = case "$$RUN_DIR" in runs/zoo/*) \
@@ -121,6 +121,7 @@ help: ## this list
 	@echo "  CYCLES      target cycles per frame to fold for"
 	@echo "  FOLDING     folding JSON (FINN's format) instead of CYCLES"
 	@echo "  LUT_SHARE   or: the fastest within this share of the board's LUTs  [0.15]"
+	@echo "  FILL        share of its flip-flops, BRAMs and DSPs that may be filled [1, and 0.8 where that is no slower]"
 	@echo "  FIFO_DEPTHS planned, measured (in Verilator), or auto: measured where streams join [auto]"
 	@echo "  IMAGES      images to simulate                      [csim: whole test set, rtlsim: 32]"
 	@echo "  IMAGE       picture that classify takes: PNG, JPEG, BMP, GIF, PPM, WebP"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from codegen.errors import UnknownBoardError
@@ -93,13 +93,26 @@ def scaled(needed: Resources, ratio: float, weight_bits: int, new_ratio: float, 
     )
 
 
-def advise(needed: Resources, board: Board, ratio: float, weight_bits: int, slower_fits: bool = True) -> str:
-    """One sentence: by how much the network misses the board, and which RATIO, WBITS or BOARD would fit.
+def alike(board: Board) -> list[Board]:
+    """All boards whose LUTs count as those of this one, smallest first."""
+    return [candidate for candidate in BOARDS if candidate.luts_per_lut6 == board.luts_per_lut6]
 
-    The alternatives are estimates scaled from the figures of this network, each changed alone.
+
+def advise(
+    needed: Resources,
+    board: Board,
+    ratio: float,
+    weight_bits: int,
+    cycles: int | None = None,
+    larger: Sequence[str] | None = None,
+) -> str:
+    """One sentence: by how much the network misses the board, and which RATIO, WBITS, CYCLES or BOARD would fit.
+
+    RATIO and WBITS are estimates scaled from the figures of this network, each changed alone.
 
     ``ratio`` in [0, 1) and ``weight_bits`` are those of the network that needs ``needed``; it must not fit.
-    ``slower_fits``: whether a folding over more cycles may be advised (it is not, for the smallest one).
+    ``cycles``: the fewest cycles per frame over which it fits; 0 where it fits over no number, None where that is not
+    known. ``larger``: boards that it fits; None for those that hold ``needed``.
     """
     misses = overruns(needed, board)
     if not misses:
@@ -114,15 +127,16 @@ def advise(needed: Resources, board: Board, ratio: float, weight_bits: int, slow
         if bits < weight_bits and fits(scaled(needed, ratio, weight_bits, ratio, bits), board):
             options.append(f"WBITS={bits}")
             break
-    alike = [candidate for candidate in BOARDS if candidate.luts_per_lut6 == board.luts_per_lut6]
-    larger = [candidate.name for candidate in alike if fits(needed, candidate)]
-    if larger:
-        options.append(f"BOARD={' or '.join(larger)}")
+    if cycles:
+        options.append(f"CYCLES={cycles}")
+    names = [candidate.name for candidate in alike(board) if fits(needed, candidate)] if larger is None else larger
+    if names:
+        options.append(f"BOARD={' or '.join(names)}")
     missing = f"the network does not fit {board.name}: it needs {' and '.join(misses)}"
     if not options:
-        last_way = ", so fold it over more cycles per frame" if slower_fits else ", nor would more cycles per frame"
+        last_way = ", so fold it over more cycles per frame" if cycles is None else ", nor would more cycles per frame"
         return f"{missing}; no RATIO, WBITS or BOARD alone would fit{last_way}"
-    also = " (as would more cycles per frame)" if slower_fits else ""
+    also = " (as would more cycles per frame)" if cycles is None else ""
     return f"{missing}; scaled from these figures, {', or '.join(options)} would fit{also}"
 
 

@@ -53,6 +53,7 @@ def hls(
     impl: Implementation = "rtl",
     lut_share: float | None = None,
     fifo_depths: FifoDepths = "auto",
+    fill: float | None = None,
 ) -> FoldingResult:
     """FINN graph and folding, then HLS C++ and RTL; all of it takes the place of the earlier ones at once."""
     from codegen.current import require_model
@@ -68,7 +69,9 @@ def hls(
 
         target = target_of(board)
         with made_aside(run) as made:
-            build_graph(run, board, target_cycles, folding, impl, lut_share, fifo_depths, measure_depths, into=made)
+            build_graph(
+                run, board, target_cycles, folding, impl, lut_share, fifo_depths, measure_depths, into=made, fill=fill
+            )
             render_sources(made, target)
             replace_in(run, made, written, stale=(*says_so, *MEASURED))
         result = FoldingResult.load(run)

@@ -145,6 +145,7 @@ def generate(
     target_cycles: int | None = None,
     folding: AnyPath | None = None,
     lut_share: float | None = None,
+    fill: float | None = None,
     fifo_depths: stages.FifoDepths = "auto",
     impl: stages.Implementation = "rtl",
     progress: ProgressCallback | None = None,
@@ -158,6 +159,8 @@ def generate(
         target_cycles: cycles per frame to fold for; at most one of this, ``folding`` and ``lut_share``.
         folding: a JSON file in FINN's format.
         lut_share: the fastest within this share of the board's LUTs; 0.15 where nothing else is given.
+        fill: share of its flip-flops, block RAMs and DSP slices that may be filled; without it all of them,
+            and 0.8 where that is no slower.
         fifo_depths: by formula, measured in Verilator, or measured where streams join (``"auto"``).
         impl: the variant that FINN's graph names.
 
@@ -170,7 +173,7 @@ def generate(
 
         raise FoldingError("target_cycles, folding and lut_share exclude each other; give one of them")
     with listening(progress, say):
-        return stages.hls(_opened(run), board, target_cycles, _path(folding), impl, lut_share, fifo_depths)
+        return stages.hls(_opened(run), board, target_cycles, _path(folding), impl, lut_share, fifo_depths, fill)
 
 
 def simulate(

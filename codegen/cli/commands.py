@@ -55,6 +55,7 @@ def hls(options: Namespace) -> bool:
         options.impl,
         options.lut_share,
         options.fifo_depths,
+        options.fill,
     )
     print(f"folding: slowest layer {folding.bound} cycles a frame, {folding.estimate.lut} LUTs by estimate")
     print(f"{run.path / 'graph.onnx'}, {run.path / 'hls'} and {run.path / 'rtl'} are written")

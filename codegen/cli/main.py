@@ -119,6 +119,12 @@ def _add_hls(stages: _Stages) -> None:
         "--lut-share", type=_share, metavar="S", help="the fastest within this share of the board's LUTs (default 0.15)"
     )
     stage.add_argument(
+        "--fill",
+        type=_part,
+        metavar="F",
+        help="share of the board's flip-flops, BRAMs and DSPs that may be filled (default 1, and 0.8 where no slower)",
+    )
+    stage.add_argument(
         "--fifo-depths",
         choices=("auto", "planned", "measured"),
         default="auto",
@@ -303,4 +309,14 @@ def _share(text: str) -> float:
         value = -1.0
     if not 0 <= value < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number in [0, 1)")
+    return value
+
+
+def _part(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 < value <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number in (0, 1]")
     return value

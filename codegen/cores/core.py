@@ -247,6 +247,10 @@ class Core(ABC):
         """The node attributes of its folding: its divisions, and where its memory goes."""
         return dict(self.divisions())
 
+    def memory_choices(self) -> tuple[Self, ...]:
+        """The same folding with its memories in each place that they may go; one core where there is no choice."""
+        return (self,)
+
     def fold(self, asked: Mapping[str, Any], where: str) -> Self:
         """The core with a folding file's values; what the file leaves open stays.
 
@@ -311,6 +315,10 @@ class LayerCore(Core):
 @dataclass(frozen=True)
 class FollowerCore(Core):
     """A core behind a layer, which takes the layer's output lanes."""
+
+    def paces(self) -> tuple[int, ...]:
+        """Cycles a frame of its foldings of the same lanes."""
+        return (self.cycles,)
 
     def within(self, cycles: int) -> Self:
         """The cheapest folding of the same lanes that needs no more cycles a frame, or the fastest one."""

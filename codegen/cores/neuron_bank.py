@@ -165,6 +165,9 @@ class NeuronBank(FollowerCore):
     def with_lanes(self, lanes: int, port: int = 0) -> Self:
         return self.refolded({"pe": lanes // self.sum_steps})
 
+    def paces(self) -> tuple[int, ...]:
+        return tuple(self.words * self.timesteps // tp for tp in divisors(self.timesteps))
+
     def within(self, cycles: int) -> Self:
         for tp in divisors(self.timesteps):
             folded = self.refolded({"tp": tp})

@@ -173,6 +173,9 @@ class SlidingWindow(StreamCore):
     def folding(self) -> dict[str, Any]:
         return {**super().folding(), "ram_style": self.ram_style}
 
+    def memory_choices(self) -> tuple[Self, ...]:
+        return tuple(replace(self, memory=style) for style in MEMORY_STYLES)
+
     def reference(self, *frames: Frame) -> tuple[Frame, ...]:
         image = frames[0].reshape(self.height, self.width, self.channels)
         rows, columns = self.out_size

@@ -24,7 +24,7 @@ from codegen.cores.core import (
     Tensor,
     divisors,
 )
-from codegen.cores.memory import MemoryStyle, choose_memory_style
+from codegen.cores.memory import MEMORY_STYLES, MemoryStyle, choose_memory_style
 from codegen.cores.rendering import Language
 from codegen.cores.spiking_mvau_resources import mvau_resources
 from codegen.cores.steps import step_stream, step_tensor
@@ -332,6 +332,11 @@ class SpikingMVAU(LayerCore):
 
     def folding(self) -> dict[str, Any]:
         return {**super().folding(), "memStyle": self.memory_style}
+
+    def memory_choices(self) -> tuple[Self, ...]:
+        if self.synapse_folds * self.neuron_folds == 1:
+            return (self,)  # constants, no memory
+        return tuple(replace(self, memory_style=style) for style in MEMORY_STYLES)
 
     def fold(self, asked: Mapping[str, Any], where: str) -> Self:
         tp = int(asked.get("TP", self.timesteps))

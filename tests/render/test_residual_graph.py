@@ -28,7 +28,7 @@ from codegen.dataflow.folding.from_file import explicit, plan_from_file
 from codegen.dataflow.folding.joins import depths_resources, join_depths, planned_depths
 from codegen.dataflow.folding.layers import Source, read_layers
 from codegen.dataflow.folding.plan import NO_FIFO
-from codegen.dataflow.folding.solver import fold_for_target, plan_resources
+from codegen.dataflow.folding.solver import Plan, plan_resources
 from codegen.dataflow.passes.check_streams import CheckStreams
 from codegen.errors import DeadlockError, FoldingError, MappingError, SimulationError
 from codegen.render.graph import read_graph
@@ -43,14 +43,26 @@ from codegen.verify.rtlsim import RtlResult, run_gauged, run_rtlsim, verilator_p
 PART = "xc7z020clg400-1"
 IMAGES = np.random.default_rng(3).integers(0, 256, (6, SIZE, SIZE, 3)).astype(np.uint8)
 TARGET = 400
+FOLDING = {
+    "stem": {"SIMD": 1, "PE": 2},
+    "padding": {"SIMD": 4},
+    "window": {"SIMD": 4},
+    "conv": {"SIMD": 36, "PE": 1, "TP": 2},
+}
+"""A folding for TARGET cycles in which the fork writes wider words than the addition reads."""
 ADD = "ResidualAdd_rtl_0"
 """The addition under the name that FINN gives it."""
 
 
+def plan_of(model: ModelWrapper) -> Plan:
+    """The plan of FOLDING."""
+    return plan_from_file(read_layers(model), FOLDING)
+
+
 def folded(depths: list[int]) -> ModelWrapper:
-    """The graph folded for TARGET cycles, with FIFOs of these depths before the addition."""
+    """The graph folded by FOLDING, with FIFOs of these depths before the addition."""
     model = residual_graph()
-    folding: dict[str, Mapping[str, Any]] = dict(plan_folding(fold_for_target(read_layers(model), TARGET)))
+    folding: dict[str, Mapping[str, Any]] = dict(plan_folding(plan_of(model)))
     folding["add"] = {**folding["add"], "inFIFODepths": depths}
     return fold(model, folding, PART)
 
@@ -88,8 +100,7 @@ def test_layers_know_what_they_read() -> None:
 
 
 def test_followers_take_the_lanes_and_keep_up() -> None:
-    layers = read_layers(residual_graph())
-    stem, conv = fold_for_target(layers, TARGET)
+    stem, conv = plan_of(residual_graph())
     pe = conv.core.pe  # type: ignore[attr-defined]
     add, bank = conv.followers
     assert [stream.lanes for stream in add.inputs] == [pe * 4, pe]
@@ -233,7 +244,7 @@ def test_finn_takes_the_hls_operators_with_all_their_streams(tmp_path: Path) -> 
 
 def test_measured_depths_keep_the_rate_in_finns_fifos(expected: np.ndarray, tmp_path: Path) -> None:
     model = residual_graph().transform(GiveUniqueNodeNames())
-    plan = fold_for_target(read_layers(model), TARGET)
+    plan = plan_of(model)
     assert join_depths(plan)[ADD][0] == NO_FIFO < join_depths(plan)[ADD][1]
     found = search_depths(model, plan_folding(plan), PART)
     # The longer way has two rows of its window before its first word: so much waits on the shorter one, and no frame.
@@ -301,7 +312,7 @@ def test_depths_are_reduced_together_or_in_parts(monkeypatch: pytest.MonkeyPatch
 
 def test_other_results_with_other_depths_are_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     model = residual_graph().transform(GiveUniqueNodeNames())
-    folding = plan_folding(fold_for_target(read_layers(model), TARGET))
+    folding = plan_folding(plan_of(model))
     results = iter(range(10))
 
     def simulate(_run: object, images: np.ndarray, depths: Mapping[str, int], **_options: object) -> object:
@@ -314,7 +325,7 @@ def test_other_results_with_other_depths_are_one_sentence(monkeypatch: pytest.Mo
 
 
 def test_depths_that_a_file_names_are_not_measured() -> None:
-    plan = fold_for_target(read_layers(residual_graph()), TARGET)
+    plan = plan_of(residual_graph())
     chain = plan[:1]
     named = {"add": {"inFIFODepths": [2, 90]}}
     assert build._measures("auto", plan, {})

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
 
 from codegen.cores.core import Core
-from codegen.dataflow.folding.layers import Source
+from codegen.dataflow.folding.layers import Layer, Source
 from codegen.dataflow.folding.plan import NO_FIFO, LayerPlan, fifo_of_depth
 from codegen.fit import Resources, total
 
@@ -38,40 +40,72 @@ def depths_resources(plan: Sequence[LayerPlan], depths: Mapping[str, Sequence[in
 
 def join_depths(plan: Sequence[LayerPlan]) -> dict[str, list[int]]:
     """Depth of the FIFO before each input of the plan's joins, by the join's name; NO_FIFO where there is none."""
-    lags: dict[str, float] = {}
-    depths = {}
+    lags: dict[str, Fraction] = {}
+    depths: dict[str, list[int]] = {}
     for layer_plan in plan:
-        layer = layer_plan.layer
-        lag = _lag_of(layer.source, lags)
-        lag += sum(stream.fill_words / stream.inputs[0].words for stream in layer_plan.streams)
-        core = layer_plan.core
-        lags[core.name] = lag + core.vector_words / core.inputs[0].words
-        for follower, folded in zip(layer.followers, layer_plan.followers, strict=True):
-            arrivals = {follower.port: lags[follower.source.core]}
-            arrivals |= {port: _lag_of(source, lags) for port, source in follower.joins}
-            latest = max(arrivals.values())
-            if len(folded.inputs) > 1:
-                depths[folded.name] = [
-                    _depth(latest - arrivals.get(port, 0.0), stream.words) for port, stream in enumerate(folded.inputs)
-                ]
-            lags[folded.name] = latest + _own_lag(folded)
+        own, joins = layer_lags(layer_plan.layer, timing_of(layer_plan), lags)
+        lags |= own
+        depths |= joins
     return depths
 
 
-def _lag_of(source: Source | None, lags: dict[str, float]) -> float:
-    """Part of a frame that the accelerator has read before the source gives its first word."""
-    return lags[source.core] if source else 0.0
+@dataclass(frozen=True)
+class Timing:
+    """How long a layer holds data back: parts of a frame, and the words of what its followers read."""
+
+    core: Fraction
+    """Part of a frame that the layer reads before its core gives the first word."""
+    followers: tuple[Fraction, ...]
+    """Part of a frame that each follower takes before its first word."""
+    words: tuple[tuple[int, ...], ...]
+    """Words of a frame at each input of each follower that joins streams; empty for one that does not."""
 
 
-def _own_lag(core: Core) -> float:
+def timing_of(plan: LayerPlan) -> Timing:
+    """The timing of a layer's folding."""
+    fill = sum((Fraction(stream.fill_words, stream.inputs[0].words) for stream in plan.streams), Fraction(0))
+    words = (tuple(stream.words for stream in core.inputs) for core in plan.followers)
+    return Timing(
+        core=fill + Fraction(plan.core.vector_words, plan.core.inputs[0].words),
+        followers=tuple(_own_lag(core) for core in plan.followers),
+        words=tuple(counts if len(counts) > 1 else () for counts in words),
+    )
+
+
+def layer_lags(
+    layer: Layer, timing: Timing, before: Mapping[str, Fraction]
+) -> tuple[dict[str, Fraction], dict[str, list[int]]]:
+    """Lags of a layer's cores by name, and the FIFO depths before the inputs of those that join streams.
+
+    A core's lag is the part of a frame that the accelerator has read before the core gives its first word; ``before``
+    has those of the cores of the layers before.
+    """
+    lags = {layer.core.name: _lag_of(layer.source, before) + timing.core}
+    depths = {}
+    for follower, own, words in zip(layer.followers, timing.followers, timing.words, strict=True):
+        arrivals = {follower.port: lags[follower.source.core]}
+        arrivals |= {port: _lag_of(source, {**before, **lags}) for port, source in follower.joins}
+        latest = max(arrivals.values())
+        if words:
+            leads = (latest - arrivals.get(port, Fraction(0)) for port in range(len(words)))
+            depths[follower.core.name] = [_depth(lead, count) for lead, count in zip(leads, words, strict=True)]
+        lags[follower.core.name] = latest + own
+    return lags, depths
+
+
+def _lag_of(source: Source | None, lags: Mapping[str, Fraction]) -> Fraction:
+    return lags[source.core] if source else Fraction(0)
+
+
+def _own_lag(core: Core) -> Fraction:
     """Part of a frame that a follower takes before its first word: a word, or a row of windows where it pools."""
     given = core.outputs[0].words
     if given == core.inputs[0].words:
-        return 1 / given
+        return Fraction(1, given)
     vectors = core.output_tensors[0].vectors
-    return 1 / vectors[1] if len(vectors) > 2 else 1.0
+    return Fraction(1, vectors[1]) if len(vectors) > 2 else Fraction(1)
 
 
-def _depth(lead: float, words: int) -> int:
+def _depth(lead: Fraction, words: int) -> int:
     waiting = math.ceil(lead * words)
     return waiting + _IN_FLIGHT_WORDS if waiting else NO_FIFO

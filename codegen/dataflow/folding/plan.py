@@ -86,13 +86,18 @@ def fifo_of_depth(word_bits: int, depth: int) -> Resources:
 
 
 def plan_layer(
-    layer: Layer, core: LayerCore, stream_lanes: int, asked: Mapping[str, Mapping[str, Any]] | None = None
+    layer: Layer,
+    core: LayerCore,
+    stream_lanes: int,
+    asked: Mapping[str, Mapping[str, Any]] | None = None,
+    pace: int | None = None,
 ) -> LayerPlan:
     """A layer's plan for a folded core, with ``stream_lanes`` in the padding and window before it.
 
-    ``asked``: attributes of a folding file by node, for the followers. Raises FoldingError where they do not divide.
+    ``asked``: attributes of a folding file by node, for the followers. ``pace``: cycles a frame that the followers may
+    take, as many as the core without. Raises FoldingError where what is asked does not divide.
     """
-    followers = _fold_followers(layer, core, asked or {})
+    followers = _fold_followers(layer, core, asked or {}, core.cycles if pace is None else pace)
     streams = tuple(stream.with_lanes(stream_lanes) for stream in layer.streams)
     if not streams:
         row = layer.pooled_row // core.inputs[0].lanes if core.vector_cycles > core.vector_words else 0
@@ -108,13 +113,15 @@ def plan_layer(
     )
 
 
-def _fold_followers(layer: Layer, core: LayerCore, asked: Mapping[str, Mapping[str, Any]]) -> tuple[FollowerCore, ...]:
-    """Each with the lanes of what it reads, and as many cycles as the layer's core or fewer, but for what is asked."""
+def _fold_followers(
+    layer: Layer, core: LayerCore, asked: Mapping[str, Mapping[str, Any]], pace: int
+) -> tuple[FollowerCore, ...]:
+    """Each with the lanes of what it reads, and ``pace`` cycles or fewer where it can, but for what is asked."""
     cores: dict[str, Core] = {core.name: core}
     followers = []
     for follower in layer.followers:
         lanes = cores[follower.source.core].outputs[follower.source.output].lanes
-        folded = follower.core.with_lanes(lanes, follower.port).within(core.cycles)
+        folded = follower.core.with_lanes(lanes, follower.port).within(pace)
         name = folded.name
         folded = folded.fold(asked.get(name, {}), f"{name} of layer {layer.name!r} ({core.name})")
         cores[name] = folded

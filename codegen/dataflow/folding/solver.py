@@ -1,18 +1,32 @@
-"""The cheapest folding for a target, and the fastest that fits a budget."""
+"""The folding of fewest LUTs for a target, and the fastest that fits a budget; both are exact.
+
+Exact means: among all combinations of ``layer_options``, by the cores' own estimates, which ``plan_resources`` adds up.
+"""
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 
-from codegen.cores.core import MAX_STREAM_BITS, Core
+from codegen.cores.core import Core
 from codegen.dataflow.folding.joins import depths_resources, planned_depths
 from codegen.dataflow.folding.layers import Layer
-from codegen.dataflow.folding.plan import LayerPlan, plan_layer
+from codegen.dataflow.folding.options import RESOURCES, cost_vector, layer_choices, layer_options
+from codegen.dataflow.folding.plan import LayerPlan
+from codegen.dataflow.folding.search import Search
 from codegen.errors import FoldingError
 from codegen.fit import Resources, total
 
 LUTS_PER_BRAM36 = 300
-"""Exchange rate by which one block RAM counts as cost next to LUTs (an XC7Z020 has 380 LUTs per BRAM36)."""
+"""Exchange rate by which one block RAM counts as cost next to LUTs where no board says how many there are (an XC7Z020
+has 380 LUTs per BRAM36)."""
+
+_FEWEST_LUTS = (1 << 24, 1, 0, 0)
+"""Objective: fewest LUTs, of those with as many the one with the fewest block RAMs."""
+
+_LEAST_COST = (2, LUTS_PER_BRAM36, 0, 0)
+"""Objective: twice the LUTs with block RAMs at their exchange rate."""
 
 Plan = tuple[LayerPlan, ...]
 
@@ -37,74 +51,94 @@ def plan_cycles(plan: Plan) -> int:
     return max(layer_plan.cycles for layer_plan in plan)
 
 
-def layer_options(layer: Layer) -> tuple[LayerPlan, ...]:
-    """Every folding the solver considers for one layer, fastest first.
+class Solver:
+    """The foldings of a network; what it finds is the same in every run.
 
-    A window feeds words of SIMD channels, or whole pixels to a core that takes several pixels at once, so that only
-    converters of a whole ratio stand between them.
+    options: those to choose from, of each layer and fastest first; all ``layer_options`` without.
     """
-    options = []
-    channels = layer.streams[-1].most_lanes if layer.streams else 0
-    for core in layer.core.foldings():
-        lanes = core.inputs[0].lanes
-        if channels and lanes % channels and channels % lanes:
-            continue
-        option = plan_layer(layer, core, min(lanes, channels))
-        if all(stream.bits <= MAX_STREAM_BITS for node in option.nodes for stream in (*node.inputs, *node.outputs)):
-            options.append(option)
-    return tuple(sorted(options, key=lambda option: option.cycles))
+
+    def __init__(self, layers: tuple[Layer, ...], options: Sequence[tuple[LayerPlan, ...]] | None = None) -> None:
+        self.layers = layers
+        self._options = tuple(layer_options(layer) for layer in layers) if options is None else tuple(options)
+        self._search = Search(layers, tuple(layer_choices(options) for options in self._options))
+
+    @cached_property
+    def intervals(self) -> tuple[int, ...]:
+        """Every number of cycles per frame that the slowest node can need, smallest first."""
+        floor = max(options[0].cycles for options in self._options)
+        return tuple(sorted({o.cycles for options in self._options for o in options if o.cycles >= floor}))
+
+    def cheapest(self, target_cycles: int) -> Plan:
+        """The plan of least cost, LUTs with block RAMs at their exchange rate, for a target in cycles per frame.
+
+        Raises FoldingError when a layer cannot be that fast even with the largest SIMD and PE.
+        """
+        self._require_reached(target_cycles)
+        plan = self._search.best(target_cycles, _LEAST_COST, {})
+        assert plan is not None
+        return plan
+
+    def smallest(self, target_cycles: int | None = None, budget: Resources | None = None) -> Plan | None:
+        """The plan of fewest LUTs, then block RAMs, within a budget; None where there is none.
+
+        ``target_cycles`` per frame are the most that a node may need; any number without. Raises FoldingError when a
+        layer cannot be that fast.
+        """
+        target = self.intervals[-1] if target_cycles is None else target_cycles
+        self._require_reached(target)
+        most = None if budget is None else cost_vector(budget)
+        limits: dict[int, int] = {}
+        while True:
+            # Without limits it is the least of all; those of what it exceeds are added until it exceeds none. Each
+            # search is a relaxation of the whole problem, so the first plan within all limits is an optimum.
+            plan = self._search.best(target, _FEWEST_LUTS, limits)
+            if plan is None or most is None:
+                return plan
+            needed = cost_vector(plan_resources(plan))
+            exceeded = [column for column in range(len(RESOURCES)) if needed[column] > most[column]]
+            if not exceeded:
+                return plan
+            if 0 in exceeded:
+                return None  # no plan has fewer LUTs
+            assert not limits.keys() & set(exceeded), "the search and plan_resources add up differently"
+            limits |= {column: most[column] for column in exceeded}
+
+    def fastest(self, budget: Resources) -> Plan | None:
+        """The plan of the fewest cycles per frame within a budget, of those the one of fewest LUTs; None where even
+        the smallest plan does not fit."""
+        slowest = self.smallest(budget=budget)
+        if slowest is None:
+            return None
+        plans: dict[int, Plan | None] = {}
+
+        def fits(target: int) -> bool:
+            plans[target] = self.smallest(target, budget)
+            return plans[target] is not None
+
+        found = bisect_left(self.intervals[:-1], True, key=fits)
+        return plans.get(self.intervals[found], slowest)
+
+    def _require_reached(self, target_cycles: int) -> None:
+        for layer, options in zip(self.layers, self._options, strict=True):
+            fastest = options[0]
+            if fastest.cycles > target_cycles:
+                folds = ", ".join(f"{name}={value}" for name, value in fastest.core.divisions().items())
+                raise FoldingError(
+                    f"layer {layer.name!r} needs at least {fastest.cycles} cycles per frame ({folds}), "
+                    f"the target is {target_cycles}"
+                )
 
 
 def fold_for_target(layers: tuple[Layer, ...], target_cycles: int) -> Plan:
-    """The cheapest folding in which no node needs more than ``target_cycles`` per frame.
-
-    Raises FoldingError when a layer cannot be that fast even with the largest SIMD and PE.
-    """
-    options = {layer.core.name: layer_options(layer) for layer in layers}
-    return _fold(layers, options, target_cycles)
-
-
-def _fold(layers: tuple[Layer, ...], options: dict[str, tuple[LayerPlan, ...]], target_cycles: int) -> Plan:
-    plan: list[LayerPlan] = []
-    before: dict[str, Core] = {}
-    for layer in layers:
-        fast_enough = [option for option in options[layer.core.name] if option.cycles <= target_cycles]
-        if not fast_enough:
-            fastest = options[layer.core.name][0]
-            folds = ", ".join(f"{name}={value}" for name, value in fastest.core.divisions().items())
-            raise FoldingError(
-                f"layer {layer.name!r} needs at least {fastest.cycles} cycles per frame ({folds}), "
-                f"the target is {target_cycles}"
-            )
-        plan.append(min(fast_enough, key=lambda option: (cost(option.resources(before)), option.cycles)))
-        before.update(plan[-1].cores)
-    return tuple(plan)
-
-
-def smallest_plan(layers: tuple[Layer, ...]) -> Plan:
-    """The cheapest folding at any speed."""
-    options = {layer.core.name: layer_options(layer) for layer in layers}
-    return _fold(layers, options, max(option[-1].cycles for option in options.values()))
+    """``Solver.cheapest`` of these layers."""
+    return Solver(layers).cheapest(target_cycles)
 
 
 def fold_for_budget(layers: tuple[Layer, ...], budget: Resources) -> Plan | None:
-    """The fastest folding whose estimate stays within the budget, or None when not even the smallest does."""
-    options = {layer.core.name: layer_options(layer) for layer in layers}
-    # Below the slowest layer's best no target can be met.
-    floor = max(choices[0].cycles for choices in options.values())
-    targets = sorted({option.cycles for choices in options.values() for option in choices if option.cycles >= floor})
-    best: Plan | None = None
-    low, high = 0, len(targets) - 1
-    while low <= high:
-        middle = (low + high) // 2
-        plan = _fold(layers, options, targets[middle])
-        if within(plan_resources(plan), budget):
-            best, high = plan, middle - 1
-        else:
-            low = middle + 1
-    return best
+    """``Solver.fastest`` of these layers."""
+    return Solver(layers).fastest(budget)
 
 
 def within(needed: Resources, budget: Resources) -> bool:
-    """Whether LUTs, block RAMs and DSPs stay within the budget."""
-    return needed.lut <= budget.lut and needed.bram36 <= budget.bram36 and needed.dsp <= budget.dsp
+    """Whether LUTs, flip-flops, block RAMs and DSPs stay within the budget."""
+    return all(want <= have for want, have in zip(cost_vector(needed), cost_vector(budget), strict=True))
