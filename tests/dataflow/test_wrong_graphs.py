@@ -240,7 +240,7 @@ WRONG = {
     "missing attribute": (set_to("FMPadding_rtl", "ImgDim", None), "its attribute 'ImgDim' is missing"),
     "kind": (set_to("FMPadding_rtl", "SIMD", 1.0), "SIMD is not of the kind that its operator declares"),
     "one number for two": (set_to("FMPadding_rtl", "ImgDim", 4), "ImgDim is not of the kind"),
-    "value": (set_to("SpikingMVAU_rtl", "neuron", "GRU"), "neuron='GRU' is none of 'IF'"),
+    "value": (set_to("SpikingMVAU_rtl", "neuron", "GRU"), "neuron='GRU' is none of 'DelayedLIF', 'IF'"),
     "large": (set_to("FMPadding_rtl", "NumChannels", 2**40), "NumChannels=1099511627776 is beyond 32 bits"),
     "datatype": (set_to("FMPadding_rtl", "inputDataType", "EVIL"), "annotated 'EVIL', which is no integer datatype"),
     "float": (set_to("FMPadding_rtl", "inputDataType", "FLOAT32"), "annotated 'FLOAT32', which is no integer"),

@@ -15,6 +15,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.transformation.infer_shapes import InferShapes
 from random_graphs import integer_graphs, residual_description
 
+import codegen.dataflow  # noqa: F401 - tells qonnx that our functions are no operators of its own
 from codegen.arithmetic.fold_batchnorm import CONSTANT_BITS, fold_network
 from codegen.arithmetic.ranges import sum_ranges
 from codegen.arithmetic.units import sum_units

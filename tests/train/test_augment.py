@@ -71,6 +71,8 @@ def test_auto_is_what_is_usual_for_the_data() -> None:
         "folder": "flip",
         "cifar10-dvs": "roll",
         "events-digits": "shift",
+        "arrays": "none",
+        "event-arrays": "none",
     }
     assert augmentation_for(replace(TrainConfig(), augment="none")) == "none"
 

@@ -141,8 +141,8 @@ def connection_sums(connection: ConnectionDescription, x: NDArray[np.float64]) -
     real = connection.weights * connection.scale.reshape(-1, *[1] * (connection.weights.ndim - 1))
     if connection.kind == "linear":
         return x.reshape(len(x), -1) @ real.T
-    pad, step = connection.padding, connection.stride
-    padded = np.pad(x, ((0, 0), (0, 0), (pad, pad), (pad, pad)))
+    (top, left, bottom, right), step = connection.padding, connection.stride
+    padded = np.pad(x, ((0, 0), (0, 0), (top, bottom), (left, right)))
     windows = np.lib.stride_tricks.sliding_window_view(padded, real.shape[2:], (2, 3))[:, :, ::step, ::step]
     return np.einsum("nchwij,ocij->nohw", windows, real, optimize=True)
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from finn.custom_op.fpgadataflow import hls, rtl
-from qonnx.custom_op.registry import add_op_to_domain
+from qonnx.custom_op.registry import add_domain_alias, add_op_to_domain
 
 from codegen.cores import CORES
 from codegen.cores.core import Core
 from codegen.dataflow.ops.operator import operators
-from codegen.dialect import DATAFLOW_DOMAIN
+from codegen.dialect import DATAFLOW_DOMAIN, DOMAIN
+
+_NO_MODULE = "spikefold.local_functions"
+"""Where qonnx looks for operators of the domain of our local functions, which have bodies of their own and need none."""
 
 
 def register(cores: tuple[type[Core], ...] = CORES) -> None:
@@ -17,6 +20,8 @@ def register(cores: tuple[type[Core], ...] = CORES) -> None:
     They go into FINN's own domains because FINN's analyses, PrepareIP and stitching compare the domain string, and into
     its dictionaries of variants because SpecializeLayers looks there.
     """
+    # qonnx takes every domain for one of operators that has the name of a Python package, as ours has.
+    add_domain_alias(DOMAIN, _NO_MODULE)
     for core in cores:
         if not core.attributes:
             continue
