@@ -11,7 +11,7 @@ WORKERS ?= auto
 BACKEND ?= onnx
 # The network of zoo/ that `make demo-cifar` takes to the board, and the folding it is given if none is asked for.
 BOARD_NETWORK ?= cnn-board
-BOARD_FOLDING ?= CYCLES=51000
+BOARD_FOLDING ?= CYCLES=51000 FILL=0.72
 
 # $(call verbatim,NAME): a variable as it was given, with every $ in it; its default expanded
 verbatim = $(if $(filter command environment,$(firstword $(origin $(1)))),$(value $(1)),$($(1)))

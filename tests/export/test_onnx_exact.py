@@ -14,6 +14,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.transformation.infer_shapes import InferShapes
 from random_networks import integer_networks, random_description
 
+import codegen.dataflow  # noqa: F401 - tells qonnx that our functions are no operators of its own
 from codegen.arithmetic.fold_batchnorm import fold_network
 from codegen.errors import ExportError
 from codegen.export.onnx_writer import build_model

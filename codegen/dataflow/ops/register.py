@@ -11,7 +11,7 @@ from codegen.dataflow.ops.operator import operators
 from codegen.dialect import DATAFLOW_DOMAIN, DOMAIN
 
 _NO_MODULE = "spikefold.local_functions"
-"""Where qonnx looks for operators of the domain of our local functions, which have bodies of their own and need none."""
+"""Where qonnx looks for operators in the domain of our local functions: nowhere, these have bodies of their own."""
 
 
 def register(cores: tuple[type[Core], ...] = CORES) -> None:
