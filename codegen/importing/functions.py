@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from codegen.importing import convolutions, module_operators
 from codegen.importing.float_network import Floats
 from codegen.importing.linear_maps import RefusedError
 from codegen.importing.operators import Flatten, Input, Linear, Operator, Scale, WholeMap
+from codegen.importing.time_steps import ALWAYS, STEPS, Time, at_once, joined, parts_of, picked, sum_of
 
 if TYPE_CHECKING:
     from codegen.importing.tracing import Tag, Tracer
@@ -50,6 +52,7 @@ _PRODUCTS = {
     "__truediv__": -1,
 }
 _REDUCTIONS = {"mean", "sum"}
+_IN_PLACE = {"__iadd__", "__isub__", "__imul__", "add_", "sub_", "mul_"}
 
 
 def tensors(values: Any) -> list[Tensor]:
@@ -68,19 +71,30 @@ def _tensors(values: Any) -> Iterator[Tensor]:
             yield from _tensors(value)
 
 
+def kept(tracer: Tracer, func: Any, args: Any) -> Any:
+    """The arguments as they are before the call, where it writes into one that depends on nothing yet."""
+    in_place = func.__name__ in _IN_PLACE and isinstance(args[0], Tensor) and tracer.tag_of(args[0]) is None
+    return (args[0].clone(), *args[1:]) if in_place else args
+
+
 def note(tracer: Tracer, func: Any, args: Any, kwargs: Any, before: list[Tag | None], result: Any) -> None:
     """Tag what a function gave of tagged tensors; ``before``: the tags of the tensors among ``args``, in order."""
     name = func.__name__
     results = tensors(result)
     if name in _WITHOUT_VALUES or not results:
         return
-    tags = [tag for tag in before if tag is not None]
+    tags = [tracer.settled(tag) if name not in _ADDS else tag for tag in before if tag is not None]
     tag, first = tags[0], results[0]
+    times: list[Time] | None = None
     found: Tag | None = None
-    if name in _SAME | _VIEWS or (name in _PICKS and _within_leading(name, args, kwargs, tag)):
+    if name in _SAME | _VIEWS:
         found = viewed(tracer, tag, first)
+    elif name in _PICKS and _within_leading(name, args, kwargs, tag):
+        found = viewed(tracer, tag, first)
+        times = picked(tag.time, name, args, kwargs, results)
     elif name in _JOINS and len({other.node for other in tags}) == 1 and len(tags) == len(tensors(args)):
-        found = viewed(tracer, tag, first, joined=True)
+        found = viewed(tracer, tag, first, join=True)
+        times = [joined([other.time for other in tags])]
     elif name in ("transpose", "permute", "swapaxes", "movedim") and _moves_leading(args, kwargs, tag, first):
         found = viewed(tracer, tag, first)
     elif name in _ADDS:
@@ -92,38 +106,37 @@ def note(tracer: Tracer, func: Any, args: Any, kwargs: Any, before: list[Tag | N
     elif name in _LAYERS:
         found = _layer(tracer, name, args, kwargs, tag, first)
     if found is None:
+        tags = [tracer.settled(other) for other in tags]
         key = (name, tuple(other.node for other in tags))
         node = tracer.unsupported(key, name, list(dict.fromkeys(other.node for other in tags)), f"is torch's {name}")
-        found = _tag(node, tuple(first.shape[tag.leading :]), tag.leading)
-    for tensor in results:
-        tracer.tag(tensor, found)
+        found, times = _tag(tag, node, tuple(first.shape[tag.leading :])), None
+    for tensor, time in zip(results, times or [found.time] * len(results), strict=True):
+        tracer.tag(tensor, replace(found, time=time))
 
 
-def _tag(node: str, shape: tuple[int, ...], leading: int) -> Tag:
-    from codegen.importing.tracing import Tag
-
-    return Tag(node, shape, leading)
+def _tag(tag: Tag, node: str, shape: tuple[int, ...], leading: int | None = None) -> Tag:
+    return replace(tag, node=node, shape=shape, leading=tag.leading if leading is None else leading)
 
 
-def viewed(tracer: Tracer, tag: Tag, result: Tensor, joined: bool = False) -> Tag | None:
+def viewed(tracer: Tracer, tag: Tag, result: Tensor, join: bool = False) -> Tag | None:
     """The tag of a tensor that shows a tagged one's samples, the dimensions in front of them changed, or flattened."""
     shape = tuple(result.shape)
     dimensions = len(tag.shape)
     if dimensions and shape[-dimensions:] == tag.shape:
-        return _tag(tag.node, tag.shape, len(shape) - dimensions)
+        return replace(tag, leading=len(shape) - dimensions)
     elements = int(np.prod(tag.shape))
-    if joined or not shape:
+    if join or not shape:
         return None
     if dimensions > 1 and shape[-1] == elements:
         node = tracer.node(("flatten",), f"{tag.node}.flatten", [tag.node], lambda: Flatten(0, -1))
-        return _tag(node, (elements,), len(shape) - 1)
+        return _tag(tag, node, (elements,), len(shape) - 1)
     own = shape[tag.leading :]
     unread = not any(source == tag.node for source, _ in tracer.edges)
     is_input = isinstance(tracer.nodes.get(tag.node), Input)
     if is_input and unread and len(own) <= 3 and int(np.prod(own)) == elements:
         # Nothing has read the input yet: this is the shape in which it is read.
         tracer.nodes[tag.node] = Input(own)
-        return _tag(tag.node, own, tag.leading)
+        return _tag(tag, tag.node, own)
     return None
 
 
@@ -159,14 +172,12 @@ def _addition(tracer: Tracer, name: str, args: Any, kwargs: Any, tag: Tag, resul
     if own is not None and other is not None:
         if own.shape != other.shape:
             return None
-        right_node = other.node
-        if sign != 1:
-            right_node = _scaled(tracer, other, np.array(sign), np.array(0.0)).node
-        if own.node == right_node:
-            return _scaled(tracer, own, np.array(2.0), np.array(0.0))
-        # Several edges into one node are a sum.
-        node = tracer.node(("add",), "add", sorted((own.node, right_node)), lambda: module_operators.UNCHANGED)
-        return _tag(node, own.shape, own.leading)
+        time = at_once([own.time, other.time])
+        if time is None:
+            return _over_time(tracer, own, other, sign)
+        terms = sum_terms([(own.node, 1.0), (other.node, sign)])
+        return replace(own if own.leading >= other.leading else other, node=combination(tracer, terms), time=time)
+    tag = tracer.settled(tag)
     constant = right if own is not None else left
     shift = _constant(constant, tag)
     if shift is None:
@@ -174,6 +185,41 @@ def _addition(tracer: Tracer, name: str, args: Any, kwargs: Any, tag: Tag, resul
     factor = np.array(1.0 if own is not None or sign == 1 else sign)
     shift = shift * sign if own is not None else shift
     return _scaled(tracer, tag, factor, shift)
+
+
+def _over_time(tracer: Tracer, own: Tag, other: Tag, sign: float) -> Tag | None:
+    """A sum of what several time steps give, as a forward that adds up its logits makes it."""
+    parts = [parts_of(tag.time, tracer.terms.get(tag.node, {tag.node: 1.0})) for tag in (own, other)]
+    if parts[0] is None or parts[1] is None:
+        return None
+    return replace(own, time=sum_of((parts[0], parts[1]), (1.0, sign)))
+
+
+def sum_terms(terms: list[tuple[str, float]]) -> dict[str, float]:
+    """Factors by node; those of a node that occurs twice are added."""
+    return {node: sum(factor for other, factor in terms if other == node) for node in dict.fromkeys(dict(terms))}
+
+
+def combination(tracer: Tracer, terms: Mapping[str, float]) -> str:
+    """The node of a sum of nodes times factors."""
+    sources = []
+    for node, factor in terms.items():
+        if factor == 1:
+            sources.append(node)
+        else:
+            sources.append(_scaled_node(tracer, node, np.array(factor), np.array(0.0)))
+    if len(sources) == 1:
+        return sources[0]
+    # Several edges into one node are a sum.
+    node = tracer.node(("add",), "add", sorted(sources), lambda: module_operators.UNCHANGED)
+    tracer.terms[node] = sum_terms(
+        [
+            (atom, share * factor)
+            for source, factor in terms.items()
+            for atom, share in tracer.terms.get(source, {source: 1.0}).items()
+        ]
+    )
+    return node
 
 
 def _product(tracer: Tracer, name: str, args: Any, kwargs: Any, tag: Tag, result: Tensor) -> Tag | None:
@@ -188,9 +234,20 @@ def _product(tracer: Tracer, name: str, args: Any, kwargs: Any, tag: Tag, result
 
 
 def _scaled(tracer: Tracer, tag: Tag, factor: Floats, shift: Floats) -> Tag:
+    if tag.time.kind == "total":
+        shift = shift / tag.time.number
+    if (factor == 1).all() and not shift.any():
+        return tag
+    return replace(tag, node=_scaled_node(tracer, tag.node, factor, shift))
+
+
+def _scaled_node(tracer: Tracer, source: str, factor: Floats, shift: Floats) -> str:
     key = ("scale", factor.tobytes(), factor.shape, shift.tobytes(), shift.shape)
-    node = tracer.node(key, f"{tag.node}.scale", [tag.node], lambda: Scale(factor, shift))
-    return _tag(node, tag.shape, tag.leading)
+    node = tracer.node(key, f"{source}.scale", [source], lambda: Scale(factor, shift))
+    if not factor.ndim and not shift.any():
+        known = tracer.terms.get(source, {source: 1.0})
+        tracer.terms[node] = {atom: share * float(factor) for atom, share in known.items()}
+    return node
 
 
 def _constant(value: Any, tag: Tag) -> Floats | None:
@@ -200,7 +257,7 @@ def _constant(value: Any, tag: Tag) -> Floats | None:
         return None
     if array.size == 1:
         return np.array(float(array.reshape(-1)[0]))
-    while array.ndim > len(tag.shape) and array.shape[0] == 1:
+    while array.ndim > len(tag.shape) and len(array) and (array == array[:1]).all():
         array = array[0]
     if array.ndim > len(tag.shape):
         return None
@@ -215,24 +272,23 @@ def _reduction(tracer: Tracer, name: str, args: Any, kwargs: Any, tag: Tag, resu
     total = tag.leading + len(tag.shape)
     axes = sorted(axis % total for axis in (given if isinstance(given, list | tuple) else (given,)))
     if all(axis < tag.leading for axis in axes):
-        # The logits are summed over the steps anyway, so a mean over time is what each step gives, and a sum that times
-        # the steps: what is added behind it is added in each of them.
-        found = viewed(tracer, tag, result)
-        steps = args[0].shape[0] if tag.leading > 1 and axes == [0] else 1
-        return found if found is None or name == "mean" else _summed_over_time(tracer, found, steps)
+        return _time_reduction(tracer, name, axes, args[0], tag, result)
     if name != "mean" or len(tag.shape) != 3 or axes != [total - 2, total - 1]:
         return None
     node = tracer.node(("whole map",), f"{tag.node}.mean", [tag.node], WholeMap)
-    pooled = _tag(node, (tag.shape[0], 1, 1), tag.leading)
+    pooled = _tag(tag, node, (tag.shape[0], 1, 1))
     return pooled if tuple(result.shape[tag.leading :]) == pooled.shape else viewed(tracer, pooled, result)
 
 
-def _summed_over_time(tracer: Tracer, tag: Tag, steps: int) -> Tag:
-    key = ("sum over time", steps)
-    times = np.array(float(steps))
-    node = tracer.node(key, f"{tag.node}.sum", [tag.node], lambda: Scale(times, np.array(0.0)))
-    tracer.sums_over_time[node] = tag.node
-    return _tag(node, tag.shape, tag.leading)
+def _time_reduction(tracer: Tracer, name: str, axes: list[int], tensor: Tensor, tag: Tag, result: Tensor) -> Tag | None:
+    """The sum or the mean over one dimension in front of the samples, which is time."""
+    if len(axes) != 1 or (tag.time != STEPS and not (tag.time == ALWAYS and tag.leading > 1)):
+        return None
+    steps = tensor.shape[axes[0]]
+    total = replace(tag, time=Time("total", steps))
+    if name == "mean":
+        total = _scaled(tracer, total, np.array(1 / steps), np.array(0.0))
+    return viewed(tracer, total, result)
 
 
 _LAYERS = {"linear", "conv1d", "conv2d", "max_pool2d", "boolean_dispatch", "avg_pool2d", "adaptive_avg_pool2d"}
@@ -247,8 +303,8 @@ def _layer(tracer: Tracer, name: str, args: Any, kwargs: Any, tag: Tag, result: 
         return _operator(name, given, tag)
 
     key = (name, *(_digest(value) if isinstance(value, Tensor) else str(value) for value in given.values()))
-    node = tracer.node(key, name, [tag.node], make)
-    return _tag(node, tuple(result.shape[tag.leading :]), tag.leading)
+    node = tracer.applied(key, name, tag, make)
+    return _tag(tag, node, tuple(result.shape[tag.leading :]))
 
 
 def _digest(tensor: Tensor) -> str:

@@ -139,7 +139,7 @@ def test_spikingjelly_potentials_step_by_step(images, v_reset, decay_input):
     for module in (net.spikes1, net.spikes2, net.spikes3):
         module.store_v_seq = True
     with torch.no_grad():
-        logits = net(_tensor(images, torch.float64)) * T
+        logits = net(_tensor(images, torch.float64))
     np.testing.assert_allclose(run(network, images), logits.numpy(), rtol=1e-12)
     assert logits.any()
     rest = v_reset or 0.0
