@@ -24,7 +24,9 @@ given = '$(subst $(newline), ,$(subst ','\'',$(call verbatim,$(1))))'
 
 # Somebody else's network: a NIR file, or an ONNX model in the documented form.
 FILE    = $(or $(call verbatim,NIR),$(call verbatim,ONNX))
-stem    = $(basename $(notdir $(1)))
+# $(call stem,FILE): its name without folder and extension, spaces kept (make's functions go by words)
+space := $(subst ,, )
+stem    = $(subst |, ,$(basename $(notdir $(subst $(space),|,$(1)))))
 # Training goes on with the layers and options of INIT unless a model is named.
 FROM_INIT = $(if $(filter file,$(origin MODEL)),$(call verbatim,INIT))
 

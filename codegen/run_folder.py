@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from codegen.errors import RunFolderError
-from sca_train.files import check_writable, only_writer, remove_unfinished
+from sca_train.files import COMPACT_FILE, check_writable, only_writer, remove_unfinished
+from sca_train.made_again import make_again, make_first, was_imported
 from sca_train.telling import command_for
 
 RUNS = "runs"
@@ -78,8 +79,18 @@ class RunFolder:
         self.require_folder()
         target = self.path / file
         if not target.exists():
-            raise RunFolderError(f"run folder {self.path} has no {file}; run `{self.command(_MAKERS[file])}` first")
+            raise RunFolderError(f"run folder {self.path} has no {file}; {self._maker(file)}")
         return target
+
+    def _maker(self, file: str) -> str:
+        """What is to be done first where a file is not there."""
+        maker = _MAKERS[file]
+        if was_imported(self.path) and (maker == "train" or (maker == "export" and not self._has_network())):
+            return make_first(self.path) if file == COMPACT_FILE else make_again(self.path)
+        return f"run `{self.command(maker)}` first"
+
+    def _has_network(self) -> bool:
+        return (self.path / COMPACT_FILE).exists()
 
     def discard(self, *files: str) -> None:
         """Remove what later stages made of something that has been replaced; what is not there is passed over."""

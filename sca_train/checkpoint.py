@@ -23,8 +23,6 @@ from sca_train.parallel import rank
 from sca_train.pruning.sca import activity
 from sca_train.specs import with_channels
 
-CHECKPOINT_FILE = "checkpoint.pt"
-
 
 @dataclass
 class TrainState:

@@ -10,7 +10,7 @@ import safetensors
 
 from sca_train.errors import TrainError
 from sca_train.files import COMPACT_FILE, check_readable
-from sca_train.telling import command_for
+from sca_train.made_again import make_again
 
 
 def class_names(run_dir: Path) -> tuple[str, ...]:
@@ -20,7 +20,7 @@ def class_names(run_dir: Path) -> tuple[str, ...]:
     """
     names = network_metadata(run_dir).get("classes", [])
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise TrainError(f"{run_dir / COMPACT_FILE} has no list of names as classes; {train_again(run_dir)}")
+        raise TrainError(f"{run_dir / COMPACT_FILE} has no list of names as classes; {make_again(run_dir)}")
     return tuple(names)
 
 
@@ -35,12 +35,7 @@ def network_metadata(run_dir: Path) -> dict[str, Any]:
         with safetensors.safe_open(path, "np") as stream:
             about = json.loads((stream.metadata() or {}).get("network", "{}"))
     except (safetensors.SafetensorError, OSError, ValueError, RecursionError) as error:
-        raise TrainError(f"{path} is not a whole safetensors file ({error}); {train_again(run_dir)}") from None
+        raise TrainError(f"{path} is not a whole safetensors file ({error}); {make_again(run_dir)}") from None
     if not isinstance(about, dict):
-        raise TrainError(f"{path} describes no network; {train_again(run_dir)}")
+        raise TrainError(f"{path} describes no network; {make_again(run_dir)}")
     return about
-
-
-def train_again(run_dir: Path) -> str:
-    """What to do about a damaged file of a run: the same command continues from the checkpoint and writes it anew."""
-    return f"run `{command_for('train', run_dir, run_dir.name)}` with its options again"

@@ -15,6 +15,7 @@ from pathlib import Path
 from sca_train.errors import TrainError
 
 CACHE_VARIABLE = "SPIKEFOLD_CACHE"
+CHECKPOINT_FILE = "checkpoint.pt"
 COMPACT_FILE = "compact.safetensors"
 METRICS_FILE = "metrics.json"
 LOCK_FILE = ".lock"

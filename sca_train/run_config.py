@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sca_train.class_names import network_metadata, train_again
+from sca_train.class_names import network_metadata
 from sca_train.config import CONFIG_FILE, TrainConfig, changed_options, load_config
 from sca_train.errors import TrainError
 from sca_train.files import COMPACT_FILE
+from sca_train.made_again import make_again
 
 
 def load_run_config(run: Path) -> TrainConfig:
@@ -20,16 +21,16 @@ def load_run_config(run: Path) -> TrainConfig:
     try:
         config = load_config(path)
     except TrainError as error:
-        raise TrainError(f"{path} is damaged ({error}); {train_again(run)}") from None
+        raise TrainError(f"{path} is damaged ({error}); {make_again(run)}") from None
     if (run / COMPACT_FILE).exists():
         trained = network_metadata(run).get("config")
         if not isinstance(trained, dict):
-            raise TrainError(f"{run / COMPACT_FILE} does not say how it was trained; {train_again(run)}")
+            raise TrainError(f"{run / COMPACT_FILE} does not say how it was trained; {make_again(run)}")
         # A network of an older version does not know the newest options.
         edited = [key for key in changed_options(trained, config) if key in trained]
         if edited:
             raise TrainError(
                 f"{path} and {COMPACT_FILE} differ in {', '.join(edited)}: one of them is not of this training; "
-                f"{train_again(run)}"
+                f"{make_again(run)}"
             )
     return config

@@ -79,6 +79,11 @@ def command_for(target: str, run: Path, name: str, **options: str) -> str:
     return " ".join((f"spikefold {target} {place}", *flags))
 
 
+def for_caller(make: str, command: str) -> str:
+    """Of two ways to say a command, that of the one who called."""
+    return make if _CALLER.get() == "make" else command
+
+
 def say(text: str, flush: bool = False) -> None:
     """Print a sentence, or tell it to the listener."""
     heard = listener()

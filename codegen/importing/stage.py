@@ -35,11 +35,19 @@ from codegen.importing.user_data import (
 from codegen.onnx_file import OnnxFile
 from codegen.run_folder import RESULTS, RunFolder, made_aside, replace_in
 from codegen.run_inputs import LabelledImages
-from sca_train.checkpoint import CHECKPOINT_FILE
 from sca_train.config import CONFIG_FILE, IMPORTED, WEIGHT_BITS, TrainConfig, config_to_toml
 from sca_train.describe import describe
 from sca_train.errors import TrainError
-from sca_train.files import COMPACT_FILE, METRICS_FILE, check_readable, only_writer, remove_unfinished, write_text
+from sca_train.files import (
+    CHECKPOINT_FILE,
+    COMPACT_FILE,
+    METRICS_FILE,
+    check_readable,
+    only_writer,
+    remove_unfinished,
+    write_text,
+)
+from sca_train.made_again import was_imported
 from sca_train.measure.measurement import first_layer_macs, measure
 from sca_train.measure.metrics_file import read_metrics
 from sca_train.network import Network
@@ -226,12 +234,17 @@ def refuse_other_network(run: RunFolder, source: Source) -> None:
     if not held:
         return
     advice = f"give another run (RUN=...), or remove {run.path}"
+    if CHECKPOINT_FILE not in held and METRICS_FILE not in held and was_imported(run.path):
+        raise ImportingError(
+            f"run folder {run.path} has no {METRICS_FILE}, which says whose network it holds; {advice}"
+        )
     if CHECKPOINT_FILE in held or METRICS_FILE not in held:
         raise ImportingError(f"run folder {run.path} holds a network that was trained there ({held[0]}); {advice}")
     try:
         imported = read_metrics(run.path).imported
-    except TrainError as error:
-        raise ImportingError(f"run folder {run.path} holds another network ({error}); {advice}") from None
+    except TrainError:
+        unknown = f"{METRICS_FILE} of run folder {run.path} is damaged, which says whose network it holds"
+        raise ImportingError(f"{unknown}; {advice}") from None
     if imported is None or (imported.kind, imported.file) != (source.kind, source.file):
         other = "a training" if imported is None else Source(imported.kind, imported.file).described
         raise ImportingError(
@@ -279,7 +292,7 @@ def _measured(network: Network, tests: LabelledImages, original: NDArray[np.floa
     count = parameter_count(network)
     synops = None
     if not tests.random:
-        total = measure(network, np.ascontiguousarray(tests.images), tests.labels, device("cpu"), "").total_synops
+        total = measure(network, np.array(tests.images), tests.labels, device("cpu"), "").total_synops
         synops = {"dense": total, "compact": total}
     return {
         **_untrained(),

@@ -28,7 +28,7 @@ from codegen.results import (
 from codegen.run_folder import RunFolder
 from sca_train.config import TrainConfig
 from sca_train.errors import TrainError
-from sca_train.measure.metrics_file import Epoch, Reduction, read_metrics
+from sca_train.measure.metrics_file import Epoch, Imported, Reduction, read_metrics
 from sca_train.run_config import load_run_config
 
 MHZ = 1_000_000
@@ -160,6 +160,8 @@ class Report:
     """Test images by [label][class that the integer network decides for]."""
     energy: Energy
     toggles: Toggles
+    imported: Imported | None
+    """Where the network came from, if no training here made it."""
     made_of: dict[str, str]
     """SHA-256 of each file or source tree of the run folder that the report takes figures from."""
 
@@ -238,6 +240,7 @@ def collect(run: RunFolder, data: Path | None = None) -> Measured:
         confusion=predictions.confusion if predictions else None,
         energy=estimate_energy(metrics.synops.compact if metrics.synops else None, metrics.first_layer_macs),
         toggles=_toggles(results.toggles),
+        imported=metrics.imported,
         made_of=origins(run),
     )
     return Measured(

@@ -27,6 +27,7 @@ CHECKS = (
     ("csim", "HLS C++, g++"),
     ("rtl", "RTL, Verilator"),
 )
+ORIGINAL = "original network, in floats"
 PASSAGES = {"rates": "as rates, before the conversion, torch", "converted": "converted, before more training, torch"}
 RESOURCES = (("LUT", "lut"), ("FF", "ff"), ("BRAM36", "bram36"), ("DSP", "dsp"))
 
@@ -93,7 +94,7 @@ def render_page(run: RunFolder, measured: Measured, plots: dict[str, str]) -> st
         toggles_command=one_line(run.command("rtlsim", TOGGLES="4")),
         report=report,
         plots={name: inline(svg, name) for name, svg in plots.items()},
-        checks=CHECKS,
+        checks=[(key, ORIGINAL if key == "float" and report.imported else title) for key, title in CHECKS],
         passages=[(PASSAGES[key], accuracy) for key, accuracy in measured.passages.items()],
         speed=measured.images_per_second,
         rtl_speed=measured.rtl_cycles_per_second,

@@ -10,10 +10,10 @@ from typing import Annotated
 import pydantic.dataclasses
 from pydantic import Field
 
-from sca_train.class_names import train_again
 from sca_train.config import TrainConfig, changed_options, config_to_dict
 from sca_train.errors import TrainError
 from sca_train.files import COMPACT_FILE
+from sca_train.made_again import make_again
 from sca_train.measure.metrics_file import Epoch, Reduction, read_metrics
 from sca_train.records import RecordError, read_record
 from sca_train.run_config import load_run_config
@@ -138,7 +138,7 @@ def settings_of(runs: list[RunResult]) -> list[Setting]:
                 if group[0].channels.keys() != run.channels.keys():
                     raise TrainError(
                         f"the metrics.json of {group[0].folder} and {run.folder} have other layers although both were "
-                        f"trained with the same options; {train_again(run.folder)}"
+                        f"trained with the same options; {make_again(run.folder)}"
                     )
                 group.append(run)
                 break

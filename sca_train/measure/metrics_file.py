@@ -9,9 +9,9 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 
-from sca_train.class_names import train_again
 from sca_train.errors import TrainError
 from sca_train.files import METRICS_FILE
+from sca_train.made_again import make_again
 from sca_train.records import RecordError, read_record
 
 _MOST = 1e30
@@ -98,4 +98,4 @@ def read_metrics(run_dir: Path) -> Metrics:
     try:
         return read_record(Metrics, file)
     except RecordError as error:
-        raise TrainError(f"{error}; {train_again(run_dir)}") from None
+        raise TrainError(f"{error}; {make_again(run_dir)}") from None

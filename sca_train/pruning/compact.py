@@ -12,14 +12,14 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from sca_train.class_names import network_metadata, train_again
+from sca_train.class_names import network_metadata
 from sca_train.config import TrainConfig, apply_overrides, config_to_dict
 from sca_train.errors import TrainError
 from sca_train.files import COMPACT_FILE, write_whole
+from sca_train.made_again import make_again, make_first
 from sca_train.models import model_layers
 from sca_train.network import Network
 from sca_train.specs import IMAGE, with_channels
-from sca_train.telling import command_for
 from sca_train.weights import weight_count
 
 FORMAT = "spikefold compact network 2"
@@ -89,13 +89,11 @@ def load_compact(run_dir: Path) -> tuple[TrainConfig, Network]:
     """
     path = run_dir / COMPACT_FILE
     if not path.exists():
-        raise TrainError(
-            f"{run_dir} has no {COMPACT_FILE}; run `{command_for('train', run_dir, run_dir.name)}` to the end first"
-        )
+        raise TrainError(f"{run_dir} has no {COMPACT_FILE}; {make_first(run_dir)}")
     about = network_metadata(run_dir)
     if about.get("format") != FORMAT:
         raise TrainError(
-            f"{path} holds {about.get('format', 'no named format')!r}, not {FORMAT!r}; {train_again(run_dir)}"
+            f"{path} holds {about.get('format', 'no named format')!r}, not {FORMAT!r}; {make_again(run_dir)}"
         )
     try:
         with safetensors.safe_open(path, "pt") as stream:
@@ -103,7 +101,7 @@ def load_compact(run_dir: Path) -> tuple[TrainConfig, Network]:
         return _built(about, state, path)
     except Exception as error:  # whatever a description leads to that is not of its network
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise TrainError(f"{path} does not describe the network it holds ({reason}); {train_again(run_dir)}") from None
+        raise TrainError(f"{path} does not describe the network it holds ({reason}); {make_again(run_dir)}") from None
 
 
 def _built(about: dict[str, Any], state: dict[str, Tensor], path: Path) -> tuple[TrainConfig, Network]:
