@@ -26,7 +26,7 @@ given = '$(subst $(newline), ,$(subst ','\'',$(call verbatim,$(1))))'
 FILE    = $(or $(call verbatim,NIR),$(call verbatim,ONNX))
 # $(call stem,FILE): its name without folder and extension, spaces kept (make's functions go by words)
 space := $(subst ,, )
-stem    = $(subst |, ,$(basename $(notdir $(subst $(space),|,$(1)))))
+stem    = $(subst ::space::,$(space),$(basename $(notdir $(subst $(space),::space::,$(1)))))
 # Training goes on with the layers and options of INIT unless a model is named.
 FROM_INIT = $(if $(filter file,$(origin MODEL)),$(call verbatim,INIT))
 
