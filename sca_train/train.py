@@ -14,13 +14,13 @@ from torch import Tensor, nn
 
 from sca_train.augment import augmented_batch
 from sca_train.average import Averaging, follow_network, prepare_average
-from sca_train.checkpoint import CHECKPOINT_FILE, TrainState, load_checkpoint, restore, save_checkpoint
+from sca_train.checkpoint import TrainState, load_checkpoint, restore, save_checkpoint
 from sca_train.config import CONFIG_FILE, TrainConfig, config_to_toml, prunes, search_epochs
 from sca_train.conversion import convert, trains_rates
 from sca_train.data import Dataset, load_dataset, summary
 from sca_train.device import choose_device, keep_freed_memory, peak_memory_mib, use_bf16, use_fused, use_kernels
 from sca_train.errors import TrainError
-from sca_train.files import METRICS_FILE, check_replaceable, only_writer, remove_unfinished, write_text
+from sca_train.files import CHECKPOINT_FILE, METRICS_FILE, check_replaceable, only_writer, remove_unfinished, write_text
 from sca_train.initial import initialise
 from sca_train.logs import log_epoch, progress, tensorboard
 from sca_train.loss import loss_sum

@@ -83,6 +83,13 @@ class Metrics:
     imported: Imported | None = None
 
     @model_validator(mode="after")
+    def _check_measured(self) -> Self:
+        missing = [name for name in ("accuracy", "params", "synops") if getattr(self, name) is None]
+        if missing and self.imported is None:
+            raise ValueError(f"it has no {', '.join(missing)}, which every training measures")
+        return self
+
+    @model_validator(mode="after")
     def _check_layers(self) -> Self:
         told = [set(self.scores or {}), *(set(epoch.channels) for epoch in self.history)]
         if any(layers and layers != set(self.channels) for layers in told):

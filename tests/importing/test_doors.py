@@ -330,7 +330,7 @@ def test_a_sum_over_time_before_the_read_out_adds_its_bias_once(how, images):
     net = Pooling(how)
     network = from_snntorch(net, _tensor(images), input_scale=SCALE)
     with torch.no_grad():
-        np.testing.assert_allclose(run(network, images), net(_tensor(images)).numpy(), rtol=1e-5)
+        np.testing.assert_allclose(run(network, images), net(_tensor(images)).numpy(), rtol=1e-5, atol=1e-9)
     assert not any("the module's result" in note or ".sum" in note for note in network.notes)
 
 

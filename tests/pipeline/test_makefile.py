@@ -130,7 +130,7 @@ def test_a_foreign_network_is_imported_under_its_own_name(asked) -> None:
     assert given[:5] == ["-m", "spikefold", "import", "a/theirs.nir", "--run"]
     assert given[5:] == ["runs/theirs", "--weight-bits", "4", "--reset", "soft", "--calibrate", "x.npy"]
     assert asked("import", "ONNX=m.onnx", "RUN=mine")[3:] == ["m.onnx", "--run", "runs/mine"]
-    odd = "my it's nets/a \"b\" c.nir"
+    odd = 'my it\'s nets/a "b" c.nir'
     assert asked("import", f"NIR={odd}")[3:] == [odd, "--run", 'runs/a "b" c']
     assert asked("hls", "NIR=a/theirs.nir")[:4] == ["-m", "spikefold", "hls", "runs/theirs"]
 

@@ -62,6 +62,7 @@ def _schema(measured):
         "energy": {"source": str, "ac_pj": float, "mac_pj": float, "synops": NUMBER, "macs": int, "nj": float,
                    "float32_nj": float},
         "toggles": {"images": count, "per_frame": number},
+        "imported": type(None),
         "made_of": _MADE_OF if measured else dict.fromkeys(_TRAINED, str),
     }  # fmt: skip
 

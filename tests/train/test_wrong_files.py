@@ -25,13 +25,23 @@ from safetensors.torch import save_file
 
 import sca_train.figures.__main__
 from sca_train.__main__ import main
-from sca_train.checkpoint import CHECKPOINT_FILE, load_checkpoint, restore
+from sca_train.checkpoint import load_checkpoint, restore
 from sca_train.class_names import class_names
 from sca_train.command_line import sentence
 from sca_train.config import config_to_dict, config_to_toml
 from sca_train.data import load_dataset
 from sca_train.errors import TrainError
-from sca_train.files import COMPACT_FILE, LOCK_FILE, only_writer, read_text, sealed, unsealed, write_text, write_whole
+from sca_train.files import (
+    CHECKPOINT_FILE,
+    COMPACT_FILE,
+    LOCK_FILE,
+    only_writer,
+    read_text,
+    sealed,
+    unsealed,
+    write_text,
+    write_whole,
+)
 from sca_train.kernels import library as kernels
 from sca_train.pruning.compact import load_compact
 from sca_train.run_config import load_run_config
