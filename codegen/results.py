@@ -106,7 +106,7 @@ class Sample:
     """An image of the test set and what the integer network made of it.
 
     ``number``: its place in the test set. ``png``: the image, at most 96 pixels wide and high. ``logits``:
-    [T][classes], sums up to and with each step.
+    [T, classes], sums up to and with each step.
     """
 
     number: int
@@ -137,7 +137,7 @@ class Raster:
 class PredictionsResult(Result):
     """What the integer network decided, image by image.
 
-    ``confusion``: test images by [label][decided class]; None where these are the ``shipped`` images. ``classes``:
+    ``confusion``: test images by [label, decided class]; None where these are the ``shipped`` images. ``classes``:
     names in the order of the logits, empty where the network names none.
     """
 

@@ -157,7 +157,7 @@ class Report:
     classes: tuple[str, ...] | None
     """Names in the order of the logits; None where the network names none, or was not tried on images."""
     confusion: tuple[tuple[int, ...], ...] | None
-    """Test images by [label][class that the integer network decides for]."""
+    """Test images by [label, class that the integer network decides for]."""
     energy: Energy
     toggles: Toggles
     imported: Imported | None
