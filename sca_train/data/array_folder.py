@@ -105,7 +105,9 @@ def _array(file: Path) -> NDArray[np.generic]:
     except FileNotFoundError:
         raise TrainError(f"there is no file {file}") from None
     except (ValueError, EOFError, SyntaxError, TokenError) as error:
-        raise TrainError(f"{file} is not a readable .npy array of numbers ({str(error).splitlines()[0]})") from None
+        # numpy takes whatever is no array for pickled objects, and says how to load these; here they never are.
+        reason = "" if "pickle" in str(error) else f" ({str(error).splitlines()[0]})"
+        raise TrainError(f"{file} is not a readable .npy array of numbers{reason}") from None
     if not isinstance(found, np.ndarray):
         raise TrainError(f"{file} is an .npz archive, not a .npy file of one array")
     return found

@@ -45,9 +45,10 @@ def test_the_bitstream_is_packed_with_the_clock_that_routing_allows(built: Build
     words = {
         name: int(value, 2) for name, value in re.findall(r"^word: (CLK\w+) ([01]+)$", unpacked, flags=re.MULTILINE)
     }
-    assert words["CLKI_DIV"] == choice.pll.input_divider - 1
-    assert words["CLKFB_DIV"] == choice.pll.feedback_divider - 1
-    assert words["CLKOP_DIV"] == choice.pll.output_divider - 1
+    # A word of only zeros is not among those unpacked.
+    assert words.get("CLKI_DIV", 0) == choice.pll.input_divider - 1
+    assert words.get("CLKFB_DIV", 0) == choice.pll.feedback_divider - 1
+    assert words.get("CLKOP_DIV", 0) == choice.pll.output_divider - 1
     made = ULX3S.oscillator_mhz / choice.pll.input_divider * choice.pll.feedback_divider
     assert made == pytest.approx(choice.pll.clock_mhz)
     assert made <= choice.fmax_mhz
