@@ -28,6 +28,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from codegen.importing.doors import from_snntorch, from_spikingjelly
+
     __version__: str
 
     from codegen.errors import (
@@ -75,8 +77,6 @@ if TYPE_CHECKING:
     from spikefold.importing import (
         DataOptions,
         ImportSummary,
-        from_snntorch,
-        from_spikingjelly,
         import_network,
         import_nir,
         import_onnx,
@@ -91,8 +91,9 @@ _PLACES = {
     "spikefold.diagnosis": ("Check", "Diagnosis", "doctor"),
     "spikefold.importing": (
         "DataOptions", "ImportSummary",
-        "from_snntorch", "from_spikingjelly", "import_network", "import_nir", "import_onnx", "to_nir",
+        "import_network", "import_nir", "import_onnx", "to_nir",
     ),
+    "codegen.importing.doors": ("from_snntorch", "from_spikingjelly"),
     "codegen.errors": (
         "CodegenError", "DeadlockError", "ExportError", "FoldingError", "ImportingError", "MappingError", "ModelError",
         "RenderError", "RunFolderError", "SimulationError", "SynthesisError", "UnknownBoardError", "ZooError",

@@ -1,8 +1,7 @@
-"""Other people's networks as Python calls: NIR and ONNX files, snnTorch and SpikingJelly modules, and ours as NIR."""
+"""Other people's networks as Python calls: files and float networks into run folders, and ours as NIR."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -17,7 +16,6 @@ from spikefold.api import AnyPath
 
 if TYPE_CHECKING:
     import nir
-    from torch import Tensor, nn
 
     from codegen.importing.float_network import FloatNetwork
 
@@ -124,86 +122,6 @@ def import_network(
     options = ImportOptions(weight_bits, frac_bits, data or DataOptions())
     with listening(progress, say), quiet_torch():
         return import_into(network, Path(run), options, Source(source))
-
-
-def from_snntorch(
-    net: nn.Module,
-    example: Tensor,
-    *,
-    timesteps: int | None = None,
-    input: InputForm = "static",
-    input_scale: float = 1.0,
-    input_shape: tuple[int, int, int] | None = None,
-    classes: Sequence[str] = (),
-    time_first: bool | None = None,
-) -> FloatNetwork:
-    """The network of an snnTorch module, for ``import_network``.
-
-    Args:
-        net: the module; it is run once on the example and left as it was.
-        example: an input as the module takes it.
-        timesteps: time steps T; None: those that the forward goes through, else 4.
-        input: one image at every step, or a frame per step.
-        input_scale: what one unit of a uint8 counts as.
-        input_shape: height, width and channels of the image, where the module takes a vector.
-        classes: names in the order of the logits.
-        time_first: whether the example's first dimension is time; None: by its number of dimensions.
-
-    Raises:
-        ImportingError: naming everything in the module that no layer can follow.
-    """
-    from codegen.importing.doors import from_snntorch as trace
-
-    return trace(
-        net,
-        example,
-        timesteps=timesteps,
-        input=input,
-        input_scale=input_scale,
-        input_shape=input_shape,
-        classes=tuple(classes),
-        time_first=time_first,
-    )
-
-
-def from_spikingjelly(
-    net: nn.Module,
-    example: Tensor,
-    *,
-    timesteps: int | None = None,
-    input: InputForm = "static",
-    input_scale: float = 1.0,
-    input_shape: tuple[int, int, int] | None = None,
-    classes: Sequence[str] = (),
-    time_first: bool | None = None,
-) -> FloatNetwork:
-    """The network of a SpikingJelly module, for ``import_network``.
-
-    Args:
-        net: the module, of step mode "s" or "m"; it is run once on the example and left as it was.
-        example: an input as the module takes it.
-        timesteps: time steps T; None: those that the forward goes through, else 4.
-        input: one image at every step, or a frame per step.
-        input_scale: what one unit of a uint8 counts as.
-        input_shape: height, width and channels of the image, where the module takes a vector.
-        classes: names in the order of the logits.
-        time_first: whether the example's first dimension is time; None: by its number of dimensions.
-
-    Raises:
-        ImportingError: naming everything in the module that no layer can follow.
-    """
-    from codegen.importing.doors import from_spikingjelly as trace
-
-    return trace(
-        net,
-        example,
-        timesteps=timesteps,
-        input=input,
-        input_scale=input_scale,
-        input_shape=input_shape,
-        classes=tuple(classes),
-        time_first=time_first,
-    )
 
 
 def to_nir(run: AnyPath) -> nir.NIRGraph:

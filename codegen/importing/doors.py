@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Literal
@@ -29,7 +29,7 @@ def from_spikingjelly(
     input: Literal["static", "spikes", "counts"] = "static",
     input_scale: float = 1.0,
     input_shape: tuple[int, int, int] | None = None,
-    classes: tuple[str, ...] = (),
+    classes: Sequence[str] = (),
     time_first: bool | None = None,
 ) -> FloatNetwork:
     """The network of a SpikingJelly module, step mode "s" or "m".
@@ -53,7 +53,7 @@ def from_snntorch(
     input: Literal["static", "spikes", "counts"] = "static",
     input_scale: float = 1.0,
     input_shape: tuple[int, int, int] | None = None,
-    classes: tuple[str, ...] = (),
+    classes: Sequence[str] = (),
     time_first: bool | None = None,
 ) -> FloatNetwork:
     """The network of an snnTorch module, whose forward does one step or loops over them; else ``from_spikingjelly``.
@@ -69,14 +69,14 @@ def _options(
     form: Literal["static", "spikes", "counts"],
     input_scale: float,
     input_shape: tuple[int, int, int] | None,
-    classes: tuple[str, ...],
+    classes: Sequence[str],
 ) -> NirOptions:
     return NirOptions(
         timesteps=NirOptions.timesteps if timesteps is None else timesteps,
         input=form,
         input_scale=input_scale,
         input_shape=input_shape,
-        classes=classes,
+        classes=tuple(classes),
     )
 
 
