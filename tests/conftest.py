@@ -1,4 +1,4 @@
-"""How the tests spread over workers, and which random examples they draw."""
+"""How the tests spread over workers, which random examples they draw, and what they do not take from outside."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ from xdist.scheduler import LoadScopeScheduling
 settings.register_profile("ci", derandomize=True)
 if os.environ.get("CI"):
     settings.load_profile("ci")
+
+# The words of an error are those of the command that the user typed; the tests are not whoever runs them (`make test`).
+os.environ.pop("SPIKEFOLD_CALLER", None)
 
 INDEPENDENT = {"test_core_random.py", "test_random_networks.py"}
 """Files of long tests that share nothing; tests of other files may share fixtures that take minutes to make."""
