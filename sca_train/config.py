@@ -162,6 +162,11 @@ class TrainConfig:
     min_channel_fraction: float = _option(
         0.0, "share of each layer's channels that stay whatever their scores; at least one always does", _SHARE
     )
+    channel_multiple: int = _option(
+        1,
+        "channels that are left of each layer are a multiple of this, or all: what SIMD and PE then divide",
+        Bounds(1, 1024),
+    )
     rate_l1: float = _option(0.0, "weight of the mean firing rate in the loss: fewer spikes", _PENALTY)
     l1: float = _option(1e-4, "weight of the L1 norm of the batch norm gammas while searching", _PENALTY)
     optimizer: str = _option("adamw", "adamw or sgd")

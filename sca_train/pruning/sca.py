@@ -6,8 +6,8 @@ ratios here are over the channels of groups, so that a channel of a group counts
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -18,10 +18,21 @@ from sca_train.network import Network, SpikingLayer
 from sca_train.parallel import rank, sum_over_ranks
 from sca_train.pruning.budget import MemoryBudget
 from sca_train.pruning.compact import is_quantizer_scale
+from sca_train.pruning.multiples import least_channels, rounded_masks
 
-Chooser = Callable[[int], list[Tensor]]
-"""Masks (True: keep), one per group, with so many channels pruned; more pruned never keeps a channel that less does
-not keep."""
+
+@dataclass(frozen=True)
+class Choice:
+    """What one structure update may choose, for each group of channels.
+
+    masks: masks (True: keep) with so many channels pruned; more pruned never keeps a channel that less does not keep.
+    leave, come_back: where counts are rounded to a multiple, the kept channels of the lowest ``leave`` go, and the
+    pruned ones of the largest ``come_back`` return, unless it is -inf.
+    """
+
+    masks: Callable[[int], list[Tensor]]
+    leave: list[Tensor]
+    come_back: list[Tensor]
 
 
 def pruning_groups(network: Network) -> dict[str, list[SpikingLayer]]:
@@ -75,38 +86,34 @@ def ramp_after(config: TrainConfig, epochs: int) -> float:
     return min(1.0, epochs / rising) if rising > 0.0 else 1.0
 
 
-def min_channels(width: int, min_channel_fraction: float) -> int:
-    """How many channels of a group of this width stay whatever their scores."""
-    return max(1, math.ceil(min_channel_fraction * width))
-
-
-def pruned_count(ratio: float, channels: list[int], min_channel_fraction: float = 0.0) -> int:
+def pruned_count(ratio: float, channels: list[int], min_channel_fraction: float = 0.0, multiple: int = 1) -> int:
     """How many channels ``ratio`` removes from groups of these widths.
 
     Raises TrainError when fewer would be left than each group keeps at least.
     """
     total = sum(channels)
     pruned = round(ratio * total)
-    least = sum(min_channels(width, min_channel_fraction) for width in channels)
+    least = sum(least_channels(channels, min_channel_fraction, multiple))
     if total - pruned < least:
         kept = f"{min_channel_fraction:g} of its channels" if min_channel_fraction else "one"
+        rounded = f", in multiples of {multiple}" if multiple > 1 else ""
         raise TrainError(
             f"ratio {ratio} leaves {total - pruned} of {total} channels for {len(channels)} layers; "
-            f"each layer keeps at least {kept}, so at most {(total - least) / total:.4f} can be removed"
+            f"each layer keeps at least {kept}{rounded}, so at most {(total - least) / total:.4f} can be removed"
         )
     return pruned
 
 
-def lowest_channels(scores: list[Tensor], count: int, min_channel_fraction: float = 0.0) -> list[Tensor]:
+def lowest_channels(scores: list[Tensor], count: int, least: Sequence[int] | None = None) -> list[Tensor]:
     """Masks (True: keep) that prune the ``count`` lowest scores of all groups together.
 
-    The best channel of each group is never pruned, nor are the best ``min_channel_fraction`` of them. Equal scores fall
-    in the order of group and channel.
+    The best ``least`` [one] channels of each group are never pruned. Equal scores fall in the order of group and
+    channel.
     """
     protected = [score.clone() for score in scores]
-    for score in protected:
+    for score, stay in zip(protected, least or [1] * len(scores), strict=True):
         best = torch.sort(score, descending=True, stable=True).indices
-        score[best[: min_channels(len(score), min_channel_fraction)]] = torch.inf
+        score[best[:stay]] = torch.inf
     flat = torch.cat(protected)
     keep = torch.ones(len(flat), dtype=torch.bool)
     keep[torch.sort(flat, stable=True).indices[:count].to(keep.device)] = False
@@ -128,16 +135,16 @@ def regrown_masks(
     gradients: list[Tensor],
     pruned: int,
     regrow_fraction: float,
-    min_channel_fraction: float = 0.0,
+    least: Sequence[int] | None = None,
 ) -> list[Tensor]:
     """Masks of one structure update: prune ``pruned`` channels and ``regrow_fraction`` of all further, regrow those.
 
     Exactly ``pruned`` channels end up pruned. That fraction shrinks where it would leave a group less than it keeps.
     """
     widths = [len(score) for score in scores]
-    most = sum(width - min_channels(width, min_channel_fraction) for width in widths)
+    most = sum(widths) - sum(least or [1] * len(widths))
     extra = min(round(regrow_fraction * sum(widths)), most - pruned)
-    return regrow_channels(lowest_channels(scores, pruned + extra, min_channel_fraction), gradients, extra)
+    return regrow_channels(lowest_channels(scores, pruned + extra, least), gradients, extra)
 
 
 class Pruner:
@@ -149,12 +156,12 @@ class Pruner:
         self.config = config
         self.groups = pruning_groups(network)
         self.widths = [layers[0].spec.channels for layers in self.groups.values()]
-        least = [min_channels(width, config.min_channel_fraction) for width in self.widths]
-        self.budget = MemoryBudget(network, config.budget, least) if config.budget else None
+        self.least = least_channels(self.widths, config.min_channel_fraction, config.channel_multiple)
+        self.budget = MemoryBudget(network, config.budget, self.least) if config.budget else None
         if self.budget:
             self.budget.check_possible()
         else:
-            pruned_count(config.ratio, self.widths, config.min_channel_fraction)
+            self._asked()
 
     def start(self) -> None:
         """Record from now on; where channels may come back, let gradients pass into pruned ones."""
@@ -189,9 +196,8 @@ class Pruner:
         """
         generator = torch.Generator().manual_seed(self.config.seed)
         scores = [torch.rand(width, generator=generator, dtype=torch.float64) for width in self.widths]
-        self._set_masks(
-            self._fitting(lambda count: lowest_channels(scores, count, self.config.min_channel_fraction), ramp)
-        )
+        choice = Choice(lambda count: lowest_channels(scores, count, self.least), scores, scores)
+        self._set_masks(self._fitting(choice, ramp))
 
     def update(self, ramp: float = 1.0) -> dict[str, list[float]]:
         """One structure update from what was recorded since the last one; the random structure only follows its ramp.
@@ -204,7 +210,7 @@ class Pruner:
                 sum_over_ranks(record)
         scores = layer_scores(self.network, self.config)
         if self.config.structure != "random":
-            self._set_masks(self._fitting(self._chooser(scores), ramp))
+            self._set_masks(self._fitting(self._choice(scores), ramp))
         elif self.config.ratio_ramp > 0.0 and prunes(self.config):
             self.choose_randomly(ramp)
         for layer in self.network.spiking_layers():
@@ -212,8 +218,8 @@ class Pruner:
                 record.zero_()
         return kept_scores(self.network, scores)
 
-    def _chooser(self, scores: dict[str, Tensor]) -> Chooser:
-        """Masks by the number of pruned channels, from the layers' scores."""
+    def _choice(self, scores: dict[str, Tensor]) -> Choice:
+        """What an update chooses from, by the layers' scores."""
         of_groups = [
             torch.stack([scores[layer.spec.name] for layer in layers]).mean(0) for layers in self.groups.values()
         ]
@@ -222,24 +228,31 @@ class Pruner:
         active = [score.masked_fill(gone, -torch.inf) for score, gone in zip(of_groups, pruned, strict=True)]
         if self.config.structure == "prune-only":
             already = sum(int(part.sum()) for part in pruned)
-            return lambda count: lowest_channels(active, max(count, already), self.config.min_channel_fraction)
+            return Choice(lambda count: lowest_channels(active, max(count, already), self.least), active, active)
         gradients = [
             torch.stack([layer.gamma_gradient for layer in layers]).sum(0).cpu() for layers in self.groups.values()
         ]
         if self.config.score_map == "relative":
             # As for scores: the gradients of large maps are large, and would draw every regrown channel to them.
             gradients = [gradient / gradient.mean().clamp(min=1e-12) for gradient in gradients]
-        return lambda count: regrown_masks(
-            active, gradients, count, self.config.regrow_fraction, self.config.min_channel_fraction
+        # What has just regrown goes last: it has no score yet.
+        leave = [score.masked_fill(gone, torch.inf) for score, gone in zip(of_groups, pruned, strict=True)]
+        return Choice(
+            lambda count: regrown_masks(active, gradients, count, self.config.regrow_fraction, self.least),
+            leave,
+            gradients,
         )
 
-    def _fitting(self, choose: Chooser, ramp: float) -> list[Tensor]:
-        """Masks with the share ``ramp`` of the channels pruned that ratio or budget ask for."""
-        if self.budget:
-            count = self.budget.smallest_pruning(choose)
-        else:
-            count = pruned_count(self.config.ratio, self.widths, self.config.min_channel_fraction)
-        return choose(round(ramp * count))
+    def _asked(self) -> int:
+        config = self.config
+        return pruned_count(config.ratio, self.widths, config.min_channel_fraction, config.channel_multiple)
+
+    def _fitting(self, choice: Choice, ramp: float) -> list[Tensor]:
+        """Masks with the share ``ramp`` of the channels pruned that ratio or budget ask for, in whole multiples."""
+        count = self.budget.smallest_pruning(choice.masks) if self.budget else self._asked()
+        masks = choice.masks(round(ramp * count))
+        multiple = self.config.channel_multiple
+        return rounded_masks(masks, choice.leave, choice.come_back, multiple, more=self.budget is None)
 
     def _set_masks(self, masks: list[Tensor]) -> None:
         for layers, mask in zip(self.groups.values(), masks, strict=True):

@@ -13,6 +13,7 @@ from torch import Tensor
 from sca_train.config import TrainConfig
 from sca_train.errors import TrainError
 from sca_train.network import Network
+from sca_train.pruning.multiples import least_channels
 from sca_train.pruning.sca import (
     Pruner,
     channel_scores,
@@ -70,7 +71,7 @@ def test_the_best_channel_of_each_layer_survives() -> None:
 
 def test_each_layer_keeps_its_share() -> None:
     scores = [torch.tensor([0.1, 0.2, 0.3, 0.4, 0.5]), torch.tensor([7.0, 8.0, 9.0, 10.0])]
-    keep = lowest_channels(scores, 4, min_channel_fraction=0.5)
+    keep = lowest_channels(scores, 4, least_channels([5, 4], 0.5))
     assert [mask.tolist() for mask in keep] == [[False, False, True, True, True], [False, False, True, True]]
 
 
