@@ -121,6 +121,8 @@ class SpikingMVAU(LayerCore):
             "constant_times.sv",
             "neuron_serial.sv",
             "neuron_chain.sv",
+            "event_queues.sv",
+            "event_weights.sv",
             "spiking_mvau.sv",
         ),
     }
@@ -207,8 +209,11 @@ class SpikingMVAU(LayerCore):
 
     @property
     def ternary(self) -> bool:
-        """Whether RTL counts products instead of adding weights: weights -1, 0, 1 in a core with a bias to correct."""
-        if self.weight_bits != 2 or self.multiplies or self.neuron == SUMS:
+        """Whether RTL counts products instead of adding weights: weights -1, 0, 1 in a core with a bias to correct.
+
+        The correction is that of all elements, of which an event-driven core leaves some out.
+        """
+        if self.weight_bits != 2 or self.multiplies or self.neuron == SUMS or self.event:
             return False
         return self.constants is None or int(self.constants.weights.min()) >= -1
 

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from codegen.arithmetic.ranges import signed_bits
 from codegen.cores.core import Rendered
+from codegen.cores.event_cycles import shortest_scan
+from codegen.cores.event_memories import bank_weights, fold_stride, queue_style
 from codegen.cores.neuron_memory import constant_lines
 from codegen.cores.rendering import hex_lines, render, uint64_rows
 from codegen.errors import RenderError
@@ -21,19 +23,16 @@ if TYPE_CHECKING:
 
 
 def write_rtl(core: SpikingMVAU, constants: Constants, folder: Path) -> Rendered:
-    """Write <name>.sv, <name>_weights.hex and, but for sums, <name>_neurons.hex.
+    """Write <name>.sv, <name>_weights.hex (one for each bank of an event-driven core) and, but for sums,
+    <name>_neurons.hex.
 
-    The wrapper's parameters WEIGHT_FILE and, with the latter, NEURON_FILE default to the bare file names.
+    The wrapper's parameters WEIGHT_FILE (BANK_FILES) and NEURON_FILE default to the bare file names.
     Raises RenderError when a constant does not fit its width.
     """
     _check(core, constants)
-    word_bits = core.pe * core.simd * core.weight_bits
-    weight_file = f"{core.name}_weights.hex"
-    weights = _weight_words(core, constants.weights, word_bytes(word_bits))
-    (folder / weight_file).write_text(hex_lines(weights, word_bits))
-
+    weight_files = _write_weights(core, constants.weights, folder)
     initial = constants.bias * _bias_factor(core)
-    bias_word_bits, data_files = _initial_bits(core), [weight_file]
+    bias_word_bits, data_files = _initial_bits(core), list(weight_files)
     if core.ternary:
         initial = initial - _complements(core, constants.weights)
         bias_word_bits = max(bias_word_bits, signed_bits(initial))
@@ -60,6 +59,14 @@ def write_rtl(core: SpikingMVAU, constants: Constants, folder: Path) -> Rendered
         "block_rom": int(core.memory_style == "block"),
         "use_dsp": int(core.use_dsp),
     }
+    if core.event:
+        values |= {
+            "rotate_words": core.rotate_words,
+            "fold_stride": fold_stride(core),
+            "shortest_scan": shortest_scan(core),
+            "block_queues": int(queue_style(core) == "block"),
+            "bank_files": weight_files,
+        }
     wrapper = f"{core.name}.sv"
     render("rtl", "spiking_mvau_wrapper.sv.j2", values, folder / wrapper)
     return Rendered((wrapper,), tuple(data_files))
@@ -112,6 +119,23 @@ def _complements(core: SpikingMVAU, weights: NDArray[np.int64]) -> NDArray[np.in
 def _initial_bits(core: SpikingMVAU) -> int:
     """Width of the bias in the neuron ROM; the read-out's T*bias may take as much as a logit."""
     return core.output_bits if core.neuron == NO_NEURON else core.bias_bits
+
+
+def _write_weights(core: SpikingMVAU, weights: NDArray[np.int64], folder: Path) -> tuple[str, ...]:
+    """Write the memories of the weights; their files, that of bank 0 first. The names of all have the same length."""
+    if not core.event:
+        files: tuple[str, ...] = (f"{core.name}_weights.hex",)
+        bits = core.pe * core.simd * core.weight_bits
+        words = [_weight_words(core, weights, word_bytes(bits))]
+    else:
+        digits = len(str(core.simd - 1))
+        files = tuple(f"{core.name}_weights_{bank:0{digits}}.hex" for bank in range(core.simd))
+        bits = core.pe * core.weight_bits
+        banks = bank_weights(core, weights)
+        words = [pack_lanes(bank, core.weight_bits, word_bytes(bits)) for bank in banks]
+    for file, rows in zip(files, words, strict=True):
+        (folder / file).write_text(hex_lines(rows, bits))
+    return files
 
 
 def _weight_words(core: SpikingMVAU, weights: NDArray[np.int64], bytes_per_word: int) -> NDArray[np.uint8]:

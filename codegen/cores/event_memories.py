@@ -1,0 +1,61 @@
+"""Memories of event-driven SpikingMVAU cores: queues of elements, and the weights of each bank."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codegen.cores.event_cycles import bank_lanes
+from codegen.cores.memory import MemoryStyle, block_rams, choose_queue_style
+
+if TYPE_CHECKING:
+    from codegen.cores.spiking_mvau import SpikingMVAU
+
+
+def fold_stride(core: SpikingMVAU) -> int:
+    """Weight words of a bank for each input word: one for each neuron fold, filled up to a power of two where that
+    takes no more block RAM, since its address then needs no adder."""
+    folds = core.neuron_folds
+    filled = 1 << (folds - 1).bit_length()
+    width, words = core.pe * core.weight_bits, core.synapse_folds
+    if core.memory_style == "block" and block_rams(width, filled * words) <= block_rams(width, folds * words):
+        return filled
+    return folds
+
+
+def place_step(core: SpikingMVAU) -> int:
+    """From the place of one word to that of the next: 1 where places and folds lie beside each other in addresses."""
+    stride = fold_stride(core)
+    return 1 if stride & (stride - 1) == 0 else stride
+
+
+def kept_bits(core: SpikingMVAU) -> int:
+    """Width of an element in the queues: what is added up over the steps is counted before."""
+    return core.count_bits if core.counts_spikes else core.element_bits
+
+
+def queue_shape(core: SpikingMVAU) -> tuple[int, int]:
+    """Width and depth of the memory of one queue: places and elements, two sides."""
+    place_bits = (core.synapse_folds * place_step(core) - 1).bit_length()
+    return place_bits + kept_bits(core), 2 << (core.synapse_folds - 1).bit_length()
+
+
+def queue_style(core: SpikingMVAU) -> MemoryStyle:
+    """Where the queues go."""
+    return choose_queue_style(*queue_shape(core))
+
+
+def bank_weights(core: SpikingMVAU, weights: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Words of the memories of all banks, [SIMD, words, PE], from weights [MH, MW].
+
+    Word w * stride + nf of a bank is for the element that it takes of input word w and the channels of neuron fold nf;
+    words that no fold reads are zero.
+    """
+    lanes = bank_lanes(core.synapse_folds, core.simd, core.rotate_words)
+    folds = weights.reshape(core.neuron_folds, core.pe, core.synapse_folds, core.simd)
+    banked = np.take_along_axis(folds, lanes[np.newaxis, np.newaxis], axis=3)
+    filled = np.zeros((core.simd, core.synapse_folds, fold_stride(core), core.pe), np.int64)
+    filled[:, :, : core.neuron_folds] = banked.transpose(3, 2, 0, 1)
+    return filled.reshape(core.simd, -1, core.pe)
