@@ -104,7 +104,15 @@ class SpikingMVAU(LayerCore):
         Fold(FIFO_DEPTHS),
     )
     sources: ClassVar[Mapping[Language, tuple[str, ...]]] = {
-        "hls": ("trip_count.hpp", "integers.hpp", "neuron.hpp", "map_counter.hpp", "spiking_mvau.hpp"),
+        "hls": (
+            "trip_count.hpp",
+            "integers.hpp",
+            "neuron.hpp",
+            "map_counter.hpp",
+            "mvau_fold.hpp",
+            "spiking_mvau.hpp",
+            "event_mvau.hpp",
+        ),
         "rtl": (
             "delay_line.sv",
             "constant_rom.sv",

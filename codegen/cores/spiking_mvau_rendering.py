@@ -60,13 +60,7 @@ def write_rtl(core: SpikingMVAU, constants: Constants, folder: Path) -> Rendered
         "use_dsp": int(core.use_dsp),
     }
     if core.event:
-        values |= {
-            "rotate_words": core.rotate_words,
-            "fold_stride": fold_stride(core),
-            "shortest_scan": shortest_scan(core),
-            "block_queues": int(queue_style(core) == "block"),
-            "bank_files": weight_files,
-        }
+        values |= {"block_queues": int(queue_style(core) == "block"), "bank_files": weight_files}
     wrapper = f"{core.name}.sv"
     render("rtl", "spiking_mvau_wrapper.sv.j2", values, folder / wrapper)
     return Rendered((wrapper,), tuple(data_files))
@@ -78,7 +72,8 @@ def write_hls(core: SpikingMVAU, constants: Constants, folder: Path) -> Rendered
     Raises RenderError when a constant does not fit its width.
     """
     _check(core, constants)
-    weight_words = -(-core.pe * core.simd * core.weight_bits // 64)
+    weight_words = -(-core.pe * (1 if core.event else core.simd) * core.weight_bits // 64)
+    rows = [uint64_rows(words) for words in _weight_words(core, constants.weights, 8 * weight_words)]
     initial = constants.bias * _bias_factor(core)
     wide = max(_initial_bits(core), core.threshold_bits) > 32
     values: dict[str, object] = _template_values(core) | {
@@ -86,8 +81,8 @@ def write_hls(core: SpikingMVAU, constants: Constants, folder: Path) -> Rendered
         "neuron": core.neuron.upper(),
         "soft_reset": core.reset == "soft",
         "weight_words": weight_words,
-        "depth": core.synapse_folds * core.neuron_folds,
-        "weights": uint64_rows(_weight_words(core, constants.weights, 8 * weight_words)),
+        "depth": core.synapse_folds * (fold_stride(core) if core.event else core.neuron_folds),
+        "weights": ",\n".join(f"{{{bank}}}" for bank in rows) if core.event else rows[0],
         "constant_type": "std::int64_t" if wide else "std::int32_t",
         "initial": ", ".join(map(str, initial.tolist())),
         "threshold": ", ".join(map(str, constants.threshold.tolist())),
@@ -103,7 +98,8 @@ def write_hls(core: SpikingMVAU, constants: Constants, folder: Path) -> Rendered
 
 def _template_values(core: SpikingMVAU) -> dict[str, object]:
     bits = {"in_bits": core.inputs[0].bits, "out_bits": core.outputs[0].bits, "count_bits": core.count_bits}
-    return core.parameters() | bits
+    queues = {"rotate_words": core.rotate_words, "fold_stride": fold_stride(core), "shortest_scan": shortest_scan(core)}
+    return core.parameters() | bits | (queues if core.event else {})
 
 
 def _bias_factor(core: SpikingMVAU) -> int:
@@ -123,26 +119,27 @@ def _initial_bits(core: SpikingMVAU) -> int:
 
 def _write_weights(core: SpikingMVAU, weights: NDArray[np.int64], folder: Path) -> tuple[str, ...]:
     """Write the memories of the weights; their files, that of bank 0 first. The names of all have the same length."""
-    if not core.event:
-        files: tuple[str, ...] = (f"{core.name}_weights.hex",)
-        bits = core.pe * core.simd * core.weight_bits
-        words = [_weight_words(core, weights, word_bytes(bits))]
-    else:
-        digits = len(str(core.simd - 1))
+    files: tuple[str, ...] = (f"{core.name}_weights.hex",)
+    lanes = core.pe * core.simd
+    if core.event:
+        digits, lanes = len(str(core.simd - 1)), core.pe
         files = tuple(f"{core.name}_weights_{bank:0{digits}}.hex" for bank in range(core.simd))
-        bits = core.pe * core.weight_bits
-        banks = bank_weights(core, weights)
-        words = [pack_lanes(bank, core.weight_bits, word_bytes(bits)) for bank in banks]
-    for file, rows in zip(files, words, strict=True):
-        (folder / file).write_text(hex_lines(rows, bits))
+    bits = lanes * core.weight_bits
+    for file, words in zip(files, _weight_words(core, weights, word_bytes(bits)), strict=True):
+        (folder / file).write_text(hex_lines(words, bits))
     return files
 
 
-def _weight_words(core: SpikingMVAU, weights: NDArray[np.int64], bytes_per_word: int) -> NDArray[np.uint8]:
-    """ROM words as little-endian bytes [SF*NF, bytes_per_word]: address nf*SF + sf, lane pe*SIMD + simd."""
+def _weight_words(core: SpikingMVAU, weights: NDArray[np.int64], bytes_per_word: int) -> list[NDArray[np.uint8]]:
+    """Words of each ROM as little-endian bytes, [words, bytes_per_word].
+
+    Of a dense core one ROM, address nf*SF + sf, lane pe*SIMD + simd; of an event-driven one those of ``bank_weights``.
+    """
+    if core.event:
+        return [pack_lanes(bank, core.weight_bits, bytes_per_word) for bank in bank_weights(core, weights)]
     folds = weights.reshape(core.neuron_folds, core.pe, core.synapse_folds, core.simd)
     lanes = folds.transpose(0, 2, 1, 3).reshape(core.neuron_folds * core.synapse_folds, core.pe * core.simd)
-    return pack_lanes(lanes, core.weight_bits, bytes_per_word)
+    return [pack_lanes(lanes, core.weight_bits, bytes_per_word)]
 
 
 def _check(core: SpikingMVAU, constants: Constants) -> None:
