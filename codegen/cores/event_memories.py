@@ -1,4 +1,7 @@
-"""Memories of event-driven SpikingMVAU cores: queues of elements, and the weights of each bank."""
+"""Memories of event-driven SpikingMVAU cores: queues of elements, and the weights of each bank; what they cost.
+
+The LUT figures are fitted to Yosys ``synth_xilinx`` results (7 series), which ``python -m bench.event_luts`` repeats.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codegen.cores.event_cycles import bank_lanes
-from codegen.cores.memory import MemoryStyle, block_rams, choose_queue_style
+from codegen.cores.memory import MemoryStyle, block_rams, choose_queue_style, lut_ram, rom_resources
+from codegen.fit import Resources, total
 
 if TYPE_CHECKING:
     from codegen.cores.spiking_mvau import SpikingMVAU
+
+LENGTH_LUTS_PER_BIT = 1.4
+"""LUTs of a queue for each bit of its length: a counter, and whether the queue is the longest."""
+
+ROTATION_LUTS = 0.5
+"""LUTs of a bit that is rotated by a number of one bit; LUT6 choose among four."""
 
 
 def fold_stride(core: SpikingMVAU) -> int:
@@ -59,3 +69,25 @@ def bank_weights(core: SpikingMVAU, weights: NDArray[np.int64]) -> NDArray[np.in
     filled = np.zeros((core.simd, core.synapse_folds, fold_stride(core), core.pe), np.int64)
     filled[:, :, : core.neuron_folds] = banked.transpose(3, 2, 0, 1)
     return filled.reshape(core.simd, -1, core.pe)
+
+
+def bank_resources(core: SpikingMVAU) -> Resources:
+    """Estimate of the weights' memories of all banks."""
+    depth = core.synapse_folds * fold_stride(core)
+    return total([rom_resources(core.pe * core.weight_bits, depth, core.memory_style)] * core.simd)
+
+
+def queue_resources(core: SpikingMVAU) -> Resources:
+    """Estimate of the queues, of what brings elements into them, and of what leads from places to weights."""
+    width, depth = queue_shape(core)
+    block = queue_style(core) == "block"
+    length_bits = core.synapse_folds.bit_length()
+    lut = core.simd * (LENGTH_LUTS_PER_BIT * length_bits + kept_bits(core))
+    if core.rotate_words:
+        lut += ROTATION_LUTS * (core.simd - 1).bit_length() * core.simd * kept_bits(core)
+    if place_step(core) > 1:
+        lut += core.simd * (core.synapse_folds * fold_stride(core)).bit_length()  # adders of addresses
+    if not block:
+        lut += core.simd * lut_ram(width, depth)
+    bram36 = core.simd * block_rams(width, depth) if block else 0
+    return Resources(lut=round(lut), ff=core.simd * (width + length_bits), bram36=bram36, dsp=0)
