@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from bench.cores.core_cases import Case, random_case, random_count_case, random_sums_case
+from bench.cores.core_cases import Case, random_case, random_count_case, random_event_case, random_sums_case
 from bench.cores.core_checks import batch_faults
 from bench.cores.finn_cases import random_converter, random_fifo, random_padding
 from bench.cores.port_cases import random_add, random_bank, random_fork
@@ -23,6 +23,7 @@ DRAWS = (
     random_case,
     random_count_case,
     random_sums_case,
+    random_event_case,
     random_fork,
     random_add,
     random_bank,

@@ -104,11 +104,15 @@ def mvau_case(
     step_bits: int = 1,
     largest_step: int = 0,
     narrow: bool | None = None,
+    event: bool = False,
+    taps: int = 1,
+    density: float | None = None,
 ) -> Case:
     """A SpikingMVAU with random constants and the narrowest widths that these constants allow.
 
     ``largest_step``: the largest input at a step where that is less than ``step_bits`` hold.
     ``narrow``: without the lowest number of the weights' width, as most quantizers are; drawn where it is not given.
+    ``density``: share of the integers of all elements and steps that are not zero; drawn where it is not given.
     """
     rng = np.random.default_rng(seed)
     limit = 1 << (weight_bits - 1)
@@ -178,13 +182,15 @@ def mvau_case(
         half_start=half_start and mode in ("spikes", "static"),
         map_pixels=map_pixels if mode == "readout" else 1,
         step_bits=1 if static else step_bits,
+        event=event,
+        taps=taps,
         constants=Constants(weights, bias, threshold),
     )
     rows = frames * vectors * core.map_pixels
-    density = rng.choice([0.1, 0.5, 0.9])
+    drawn_density = rng.choice([0.1, 0.5, 0.9])
     if static:
         return case_of(core, frames, rng.integers(0, largest + 1, size=(rows, mw)))
-    kept = rng.random((rows, mw, timesteps)) < density
+    kept = rng.random((rows, mw, timesteps)) < (drawn_density if density is None else density)
     elements = join_steps(kept * rng.integers(1, largest + 1, kept.shape), step_bits)
     return case_of(core, frames, elements)
 
@@ -397,6 +403,50 @@ def random_sums_case(name: str, seed: int) -> Case:
         block=draw.random() < 0.5,
         use_dsp=draw.random() < 0.3,
         step_bits=step_bits,
+    )
+
+
+def random_event_case(name: str, seed: int) -> Case:
+    """Any event-driven SpikingMVAU, from no to all elements not zero; the same seed gives the same case."""
+    draw = random.Random(seed)
+    mode: Mode = draw.choice(["spikes", "spikes", "spikes", "readout", "sums"])
+    step_bits = draw.choice([1, 1, 1, 1, 2, 3, 8])
+    neuron = draw.choice([*NEURONS, "LateIF"])
+    while True:
+        taps = draw.choice([1, 2, 3, 4, 9, 9])
+        mw, mh = taps * draw.randint(1, 16), draw.randint(1, 12)
+        simd, pe = draw.choice(divisors(mw)), draw.choice(divisors(mh))
+        timesteps = draw.choice([1, 2, 3, 4, 4, 5, 6, 8, 12, 16, 20, 31, 32])
+        late = NEURONS[neuron].late and mode == "spikes"
+        tp = timesteps if mode == "readout" or late else draw.choice(divisors(timesteps))
+        folds = mh // pe * (timesteps // tp)
+        lanes = 4 if mode == "readout" or late else tp * step_bits
+        small = simd * pe * lanes <= MAX_LANES and mw // simd * folds <= MAX_CYCLES
+        if small and simd < mw and folds > 1:
+            break
+    return mvau_case(
+        name,
+        seed,
+        mw=mw,
+        mh=mh,
+        simd=simd,
+        pe=pe,
+        timesteps=timesteps,
+        tp=tp,
+        mode=mode,
+        neuron=neuron,
+        leak_shift=draw.randint(1, 4),
+        reset=draw.choice(["hard", "soft"]),
+        weight_bits=draw.choice([2, 4, 8]),
+        frac_bits=draw.choice([0, 2, 4, 4, 7]),
+        vectors=draw.randint(1, 5),
+        block=draw.random() < 0.5,
+        use_dsp=draw.random() < 0.3,
+        half_start=draw.random() < 0.5,
+        step_bits=step_bits,
+        event=True,
+        taps=taps,
+        density=draw.choice([0.0, 0.005, 0.02, 0.1, 0.1, 0.3, 0.3, 0.6, 0.9, 1.0]),
     )
 
 

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TypeGuard
+
+import numpy as np
+from numpy.typing import NDArray
 
 from bench.cores.core_cases import Case
 from bench.cores.hls_bench import HlsResult, run_hls
 from bench.cores.rtl_bench import RtlResult, run_rtl
-from codegen.cores.core import StreamCore
+from codegen.cores.core import Core, StreamCore
+from codegen.cores.event_cycles import scan_lengths, shortest_scan, vector_cycles
+from codegen.cores.spiking_mvau import SpikingMVAU
 
 
 def batch_faults(cases: list[Case], folder: Path, seed: int) -> list[str]:
@@ -42,8 +48,11 @@ def check_hls(case: Case, result: HlsResult) -> list[str]:
         faults.append(f"HLS: {wrong}")
     if result.unread:
         faults.append(f"HLS: {result.unread} input words left")
-    if result.trips != case.frames * case.core.cycles:
-        faults.append(f"HLS: {result.trips} trips instead of {case.frames} * {case.core.cycles}")
+    trips = case.frames * case.core.cycles
+    if is_event(case.core):
+        trips = int(vector_cycles(lengths_of(case), case.core).sum())
+    if result.trips != trips:
+        faults.append(f"HLS: {result.trips} trips instead of {trips} in {case.frames} frames")
     return faults
 
 
@@ -54,12 +63,42 @@ def check_rtl(case: Case, result: RtlResult) -> list[str]:
         faults.append(f"RTL without gaps: {wrong}")
     if wrong := differences(result.stalled_words, case.output_words):
         faults.append(f"RTL with random gaps: {wrong}")
+    if is_event(case.core):
+        latencies = set((np.array(result.free_cycles[0]) - event_ends(case).ravel()).tolist())
+        if len(latencies) != 1:
+            faults.append(
+                f"RTL: words come {sorted(latencies)} cycles behind the ends of their folds, not equally many"
+            )
+        return faults
     for port, (stream, cycles) in enumerate(zip(case.core.outputs, result.free_cycles, strict=True)):
         intervals = {later - earlier for earlier, later in zip(cycles, cycles[stream.words :], strict=False)}
         if intervals != {case.core.cycles}:
             found = sorted(intervals)
             faults.append(f"RTL output {port}: intervals of {found} cycles a frame instead of {case.core.cycles}")
     return faults
+
+
+def is_event(core: Core) -> TypeGuard[SpikingMVAU]:
+    """Whether the cycles of a core depend on its data."""
+    return isinstance(core, SpikingMVAU) and core.event
+
+
+def lengths_of(case: Case) -> NDArray[np.int64]:
+    """The ``scan_lengths`` of all vectors of an event-driven core's case."""
+    core = case.core
+    assert isinstance(core, SpikingMVAU)
+    return scan_lengths(case.inputs[0].reshape(-1, core.mw) != 0, core.simd, core.rotate_words)
+
+
+def event_ends(case: Case) -> NDArray[np.int64]:
+    """Cycles, from the first on, at which the neuron folds of an event-driven core end, [vectors, NF]."""
+    core = case.core
+    assert isinstance(core, SpikingMVAU)
+    lengths = lengths_of(case)
+    cycles = vector_cycles(lengths, core)
+    folds = core.time_folds * np.arange(1, core.neuron_folds + 1)
+    starts = np.cumsum(cycles) - cycles
+    return np.asarray(starts[:, np.newaxis] + folds * np.maximum(lengths, shortest_scan(core))[:, np.newaxis])
 
 
 def check_core(case: Case, hls: HlsResult | None, rtl: RtlResult) -> list[str]:

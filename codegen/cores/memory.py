@@ -38,6 +38,11 @@ def choose_memory_style(depth: int, width: int) -> MemoryStyle:
     return "block" if lut_cost > IDEAL_LUTS_PER_RAMB18 * ramb18 else "distributed"
 
 
+def choose_queue_style(width: int, depth: int) -> MemoryStyle:
+    """Where a memory with a write and a read port goes, by what its look-up tables cost next to block RAMs."""
+    return "block" if lut_ram(width, depth) > IDEAL_LUTS_PER_RAMB18 * 2 * block_rams(width, depth) else "distributed"
+
+
 def rom_resources(width: int, depth: int, style: MemoryStyle) -> Resources:
     """A read-only memory of ``depth`` words of ``width`` bits."""
     if depth <= 1:

@@ -24,15 +24,16 @@ from codegen.cores.core import (
     Tensor,
     divisors,
 )
+from codegen.cores.event_cycles import why_not_event
 from codegen.cores.memory import MEMORY_STYLES, MemoryStyle, choose_memory_style
 from codegen.cores.rendering import Language
+from codegen.cores.spiking_mvau_reference import reference_outputs
 from codegen.cores.spiking_mvau_resources import mvau_resources
 from codegen.cores.steps import step_stream, step_tensor
 from codegen.dialect import MAX_STEP_BITS, MAX_TIMESTEPS
-from codegen.errors import FoldingError, RenderError, SimulationError
+from codegen.errors import FoldingError, RenderError
 from codegen.fit import Resources
 from codegen.neurons import NEURONS, NO_NEURON, SUMS, Constants, Neuron, ResetKind, neuron_of
-from codegen.words import split_steps
 
 MOST_PLANES = 8
 """Bits of an element that the hardware takes as spikes; an element of more is multiplied."""
@@ -54,6 +55,8 @@ class SpikingMVAU(LayerCore):
     half_start: the potential starts at ``threshold >> 1`` instead of 0.
     map_pixels: pixels over which a read-out counts the spikes of each input before it multiplies, once a frame.
     reads_events: the input is event frames from memory, which can wait.
+    event: event-driven, it skips elements that are zero at all steps (codegen.cores.event_cycles).
+    taps: kernel positions of a vector, one behind the other, each with mw / taps channels.
     """
 
     op: ClassVar[str] = "SpikingMVAU"
@@ -88,6 +91,8 @@ class SpikingMVAU(LayerCore):
         Attribute("mapPixels", "i", ("map_pixels",), 1, required=False),
         Attribute("stepBits", "i", ("step_bits",), 1, required=False),
         Attribute("readsEvents", "flag", ("reads_events",), 0, required=False),
+        Attribute("event", "flag", ("event",), 0, required=False),
+        Attribute("kernelTaps", "i", ("taps",), 1, required=False),
     )
     folds: ClassVar[tuple[Fold, ...]] = (
         Fold("SIMD", "simd", "mw", "inputs"),
@@ -95,10 +100,19 @@ class SpikingMVAU(LayerCore):
         Fold("TP", "tp", "timesteps", "time steps"),
         Fold("memStyle", "memory_style", choices=("block", "distributed")),
         Fold("useDsp", "use_dsp", choices=(0, 1)),
+        Fold("event", "event", choices=(0, 1)),
         Fold(FIFO_DEPTHS),
     )
     sources: ClassVar[Mapping[Language, tuple[str, ...]]] = {
-        "hls": ("trip_count.hpp", "integers.hpp", "neuron.hpp", "map_counter.hpp", "spiking_mvau.hpp"),
+        "hls": (
+            "trip_count.hpp",
+            "integers.hpp",
+            "neuron.hpp",
+            "map_counter.hpp",
+            "mvau_fold.hpp",
+            "spiking_mvau.hpp",
+            "event_mvau.hpp",
+        ),
         "rtl": (
             "delay_line.sv",
             "constant_rom.sv",
@@ -115,6 +129,8 @@ class SpikingMVAU(LayerCore):
             "constant_times.sv",
             "neuron_serial.sv",
             "neuron_chain.sv",
+            "event_queues.sv",
+            "event_weights.sv",
             "spiking_mvau.sv",
         ),
     }
@@ -144,6 +160,8 @@ class SpikingMVAU(LayerCore):
     map_pixels: int = 1
     step_bits: int = 1
     reads_events: bool = field(default=False, compare=False)
+    event: bool = False
+    taps: int = 1
     input_shape: tuple[int, ...] = field(default=(), compare=False, repr=False)
     """Of the input in the dataflow graph, where it is not [vectors, mw]."""
     vector_shape: tuple[int, ...] = field(default=(), compare=False, repr=False)
@@ -171,6 +189,10 @@ class SpikingMVAU(LayerCore):
             raise FoldingError(f"{where}: its sums have {self.acc_bits} bits, its output {self.output_bits}")
         if self.map_pixels < 1 or (self.map_pixels > 1 and not reads_map):
             raise FoldingError(f"{where}: only a read-out of spikes, of one vector a frame, can sum a map")
+        if self.taps < 1 or self.mw % self.taps:
+            raise FoldingError(f"{where}: its {self.mw} inputs are not those of {self.taps} kernel positions")
+        if self.event and (reason := why_not_event(self)):
+            raise FoldingError(f"{where}: event=1 is not possible, {reason}")
 
     @property
     def dynamics(self) -> Neuron | None:
@@ -195,8 +217,11 @@ class SpikingMVAU(LayerCore):
 
     @property
     def ternary(self) -> bool:
-        """Whether RTL counts products instead of adding weights: weights -1, 0, 1 in a core with a bias to correct."""
-        if self.weight_bits != 2 or self.multiplies or self.neuron == SUMS:
+        """Whether RTL counts products instead of adding weights: weights -1, 0, 1 in a core with a bias to correct.
+
+        The correction is that of all elements, of which an event-driven core leaves some out.
+        """
+        if self.weight_bits != 2 or self.multiplies or self.neuron == SUMS or self.event:
             return False
         return self.constants is None or int(self.constants.weights.min()) >= -1
 
@@ -221,6 +246,12 @@ class SpikingMVAU(LayerCore):
     @property
     def time_folds(self) -> int:
         return self.timesteps // self.tp
+
+    @property
+    def rotate_words(self) -> int:
+        """Input words of one kernel tap, where an event-driven core rotates the elements from tap to tap; 0: not."""
+        channels = self.mw // self.taps
+        return channels // self.simd if self.taps > 1 and self.simd > 1 and channels % self.simd == 0 else 0
 
     @property
     def element_bits(self) -> int:
@@ -320,7 +351,10 @@ class SpikingMVAU(LayerCore):
         return self.synapse_folds
 
     def foldings(self) -> Iterator[Self]:
-        """SIMD, PE and TP, with the weights where they cost least; no word is wider than a stream's may be."""
+        """SIMD, PE and TP, with the weights where they cost least; no word is wider than a stream's may be.
+
+        Of an event-driven core those that can be event-driven.
+        """
         result_bits = self.outputs[0].bits // self.pe
         for simd in divisors(self.mw):
             for pe in divisors(self.mh):
@@ -328,10 +362,15 @@ class SpikingMVAU(LayerCore):
                     continue
                 style = choose_memory_style(self.mw // simd * (self.mh // pe), simd * pe * self.weight_bits)
                 for tp in (self.timesteps,) if self.sums_once else divisors(self.timesteps):
-                    yield replace(self, simd=simd, pe=pe, tp=tp, memory_style=style)
+                    folded = replace(self, simd=simd, pe=pe, tp=tp, memory_style=style, event=False)
+                    if not self.event:
+                        yield folded
+                    elif not why_not_event(folded):
+                        yield replace(folded, event=True)
 
     def folding(self) -> dict[str, Any]:
-        return {**super().folding(), "memStyle": self.memory_style}
+        event = {"event": 1} if self.event else {}
+        return {**super().folding(), "memStyle": self.memory_style, **event}
 
     def memory_choices(self) -> tuple[Self, ...]:
         if self.synapse_folds * self.neuron_folds == 1:
@@ -346,7 +385,8 @@ class SpikingMVAU(LayerCore):
             raise FoldingError(f"{where}: TP={tp} is not possible, {reason}; valid is {self.timesteps}")
         folded = super().fold(asked, where)
         depth, width = folded.synapse_folds * folded.neuron_folds, folded.simd * folded.pe * folded.weight_bits
-        return replace(folded, memory_style=asked.get("memStyle", choose_memory_style(depth, width)))
+        style = asked.get("memStyle", choose_memory_style(depth, width))
+        return replace(folded, memory_style=style, event=bool(asked.get("event", self.event)))
 
     @classmethod
     def examples(cls) -> tuple[SpikingMVAU, ...]:
@@ -357,7 +397,7 @@ class SpikingMVAU(LayerCore):
     def reference(self, *frames: Frame) -> tuple[Frame, ...]:
         """Raises SimulationError where a sum that is sent on does not fit ``acc_bits``."""
         elements = frames[0].reshape(self.vectors * self.map_pixels, self.mw)
-        return (_outputs(self, elements, self._constants()).reshape(-1, self.outputs[0].lanes),)
+        return (reference_outputs(self, elements, self._constants()).reshape(-1, self.outputs[0].lanes),)
 
     def resources(self) -> Resources:
         return mvau_resources(self)
@@ -371,37 +411,3 @@ class SpikingMVAU(LayerCore):
         if self.constants is None:
             raise RenderError(f"SpikingMVAU {self.name!r} has no weights")
         return self.constants
-
-
-def _outputs(core: SpikingMVAU, elements: Frame, constants: Constants) -> NDArray[np.int64]:
-    """Step by step, elements [vectors * map_pixels, MW] to [vectors, MH] spike trains UINT{T} or logits, or to
-    [vectors, MH, steps] sums."""
-    values = [elements] * core.timesteps
-    if not core.static_input:
-        values = list(np.moveaxis(split_steps(elements, core.timesteps, core.step_bits), -1, 0))
-    if core.neuron == SUMS:
-        return _sums(core, values[: core.output_steps], constants)
-    neuron = core.dynamics
-    matrix, bias, levels = constants.weights.T, constants.bias, constants.threshold
-    if neuron is None:
-        logits = np.zeros((core.vectors, core.mh), dtype=np.int64)
-        for step in values:
-            logits += step.reshape(-1, core.map_pixels, core.mw).sum(axis=1) @ matrix + bias
-        return logits
-    potential = np.broadcast_to(neuron.initial(levels), (len(elements), core.mh))
-    trains = np.zeros((len(elements), core.mh), dtype=np.int64)
-    for t, drive in enumerate(neuron.drives([step @ matrix for step in values], bias)):
-        spiked, potential = neuron.step(potential, drive, levels)
-        trains |= spiked.astype(np.int64) << t
-    return trains
-
-
-def _sums(core: SpikingMVAU, values: list[Frame], constants: Constants) -> NDArray[np.int64]:
-    """[vectors, MH, steps] sums of the elements [vectors, MW] of each step."""
-    sums = np.stack([step @ constants.weights.T for step in values], axis=-1)
-    low, high = -(1 << (core.acc_bits - 1)), (1 << (core.acc_bits - 1)) - 1
-    if sums.min() < low or sums.max() > high:
-        raise SimulationError(
-            f"SpikingMVAU {core.name!r}: sums from {sums.min()} to {sums.max()} do not fit {core.acc_bits} signed bits"
-        )
-    return sums

@@ -66,6 +66,12 @@ def examples() -> tuple[SpikingMVAU, ...]:
         replace(sums, name="lint_sums"),
         replace(sums, name="lint_sums_folded", tp=2, step_bits=3),
         replace(sums, name="lint_sums_one_fold", tp=1, simd=16, pe=8),
+        replace(_SPIKES, name="lint_event", mw=36, simd=4, taps=9, event=True),
+        replace(_SPIKES, name="lint_event_late", neuron="LateIF", reset="soft", simd=2, event=True, weight_bits=2),
+        replace(_SPIKES, name="lint_event_counts", mw=60, mh=12, simd=1, tp=2, step_bits=3, event=True),
+        replace(_SPIKES, name="lint_event_block", mw=2304, mh=12, simd=6, taps=16, event=True, memory_style="block"),
+        replace(_SPIKES, name="lint_event_readout", neuron="none", weight_bits=8, simd=4, pe=4, event=True),
+        replace(sums, name="lint_event_sums", mw=18, mh=3, simd=3, pe=1, taps=6, tp=1, event=True),
         replace(sums, name="lint_sums_image", static_input=True, input_bits=8, weight_bits=8),
     )
     return tuple(map(_with_random_constants, configurations))

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from codegen.arithmetic.ranges import signed_bits
 from codegen.cores.core import Rendered
+from codegen.cores.event_cycles import shortest_scan
+from codegen.cores.event_memories import bank_weights, fold_stride, queue_style
 from codegen.cores.neuron_memory import constant_lines
 from codegen.cores.rendering import hex_lines, render, uint64_rows
 from codegen.errors import RenderError
@@ -21,19 +23,16 @@ if TYPE_CHECKING:
 
 
 def write_rtl(core: SpikingMVAU, constants: Constants, folder: Path) -> Rendered:
-    """Write <name>.sv, <name>_weights.hex and, but for sums, <name>_neurons.hex.
+    """Write <name>.sv, <name>_weights.hex (one for each bank of an event-driven core) and, but for sums,
+    <name>_neurons.hex.
 
-    The wrapper's parameters WEIGHT_FILE and, with the latter, NEURON_FILE default to the bare file names.
+    The wrapper's parameters WEIGHT_FILE (BANK_FILES) and NEURON_FILE default to the bare file names.
     Raises RenderError when a constant does not fit its width.
     """
     _check(core, constants)
-    word_bits = core.pe * core.simd * core.weight_bits
-    weight_file = f"{core.name}_weights.hex"
-    weights = _weight_words(core, constants.weights, word_bytes(word_bits))
-    (folder / weight_file).write_text(hex_lines(weights, word_bits))
-
+    weight_files = _write_weights(core, constants.weights, folder)
     initial = constants.bias * _bias_factor(core)
-    bias_word_bits, data_files = _initial_bits(core), [weight_file]
+    bias_word_bits, data_files = _initial_bits(core), list(weight_files)
     if core.ternary:
         initial = initial - _complements(core, constants.weights)
         bias_word_bits = max(bias_word_bits, signed_bits(initial))
@@ -60,6 +59,8 @@ def write_rtl(core: SpikingMVAU, constants: Constants, folder: Path) -> Rendered
         "block_rom": int(core.memory_style == "block"),
         "use_dsp": int(core.use_dsp),
     }
+    if core.event:
+        values |= {"block_queues": int(queue_style(core) == "block"), "bank_files": weight_files}
     wrapper = f"{core.name}.sv"
     render("rtl", "spiking_mvau_wrapper.sv.j2", values, folder / wrapper)
     return Rendered((wrapper,), tuple(data_files))
@@ -71,7 +72,8 @@ def write_hls(core: SpikingMVAU, constants: Constants, folder: Path) -> Rendered
     Raises RenderError when a constant does not fit its width.
     """
     _check(core, constants)
-    weight_words = -(-core.pe * core.simd * core.weight_bits // 64)
+    weight_words = -(-core.pe * (1 if core.event else core.simd) * core.weight_bits // 64)
+    rows = [uint64_rows(words) for words in _weight_words(core, constants.weights, 8 * weight_words)]
     initial = constants.bias * _bias_factor(core)
     wide = max(_initial_bits(core), core.threshold_bits) > 32
     values: dict[str, object] = _template_values(core) | {
@@ -79,8 +81,8 @@ def write_hls(core: SpikingMVAU, constants: Constants, folder: Path) -> Rendered
         "neuron": core.neuron.upper(),
         "soft_reset": core.reset == "soft",
         "weight_words": weight_words,
-        "depth": core.synapse_folds * core.neuron_folds,
-        "weights": uint64_rows(_weight_words(core, constants.weights, 8 * weight_words)),
+        "depth": core.synapse_folds * (fold_stride(core) if core.event else core.neuron_folds),
+        "weights": ",\n".join(f"{{{bank}}}" for bank in rows) if core.event else rows[0],
         "constant_type": "std::int64_t" if wide else "std::int32_t",
         "initial": ", ".join(map(str, initial.tolist())),
         "threshold": ", ".join(map(str, constants.threshold.tolist())),
@@ -96,7 +98,8 @@ def write_hls(core: SpikingMVAU, constants: Constants, folder: Path) -> Rendered
 
 def _template_values(core: SpikingMVAU) -> dict[str, object]:
     bits = {"in_bits": core.inputs[0].bits, "out_bits": core.outputs[0].bits, "count_bits": core.count_bits}
-    return core.parameters() | bits
+    queues = {"rotate_words": core.rotate_words, "fold_stride": fold_stride(core), "shortest_scan": shortest_scan(core)}
+    return core.parameters() | bits | (queues if core.event else {})
 
 
 def _bias_factor(core: SpikingMVAU) -> int:
@@ -114,11 +117,29 @@ def _initial_bits(core: SpikingMVAU) -> int:
     return core.output_bits if core.neuron == NO_NEURON else core.bias_bits
 
 
-def _weight_words(core: SpikingMVAU, weights: NDArray[np.int64], bytes_per_word: int) -> NDArray[np.uint8]:
-    """ROM words as little-endian bytes [SF*NF, bytes_per_word]: address nf*SF + sf, lane pe*SIMD + simd."""
+def _write_weights(core: SpikingMVAU, weights: NDArray[np.int64], folder: Path) -> tuple[str, ...]:
+    """Write the memories of the weights; their files, that of bank 0 first. The names of all have the same length."""
+    files: tuple[str, ...] = (f"{core.name}_weights.hex",)
+    lanes = core.pe * core.simd
+    if core.event:
+        digits, lanes = len(str(core.simd - 1)), core.pe
+        files = tuple(f"{core.name}_weights_{bank:0{digits}}.hex" for bank in range(core.simd))
+    bits = lanes * core.weight_bits
+    for file, words in zip(files, _weight_words(core, weights, word_bytes(bits)), strict=True):
+        (folder / file).write_text(hex_lines(words, bits))
+    return files
+
+
+def _weight_words(core: SpikingMVAU, weights: NDArray[np.int64], bytes_per_word: int) -> list[NDArray[np.uint8]]:
+    """Words of each ROM as little-endian bytes, [words, bytes_per_word].
+
+    Of a dense core one ROM, address nf*SF + sf, lane pe*SIMD + simd; of an event-driven one those of ``bank_weights``.
+    """
+    if core.event:
+        return [pack_lanes(bank, core.weight_bits, bytes_per_word) for bank in bank_weights(core, weights)]
     folds = weights.reshape(core.neuron_folds, core.pe, core.synapse_folds, core.simd)
     lanes = folds.transpose(0, 2, 1, 3).reshape(core.neuron_folds * core.synapse_folds, core.pe * core.simd)
-    return pack_lanes(lanes, core.weight_bits, bytes_per_word)
+    return [pack_lanes(lanes, core.weight_bits, bytes_per_word)]
 
 
 def _check(core: SpikingMVAU, constants: Constants) -> None:

@@ -3,6 +3,8 @@
 // Reads vectors of MW elements, SIMD per stream word, and writes MH results, PE per stream word. Folds, outermost
 // first: neuron folds MH/PE, time folds T/TP, synapse folds MW/SIMD; one fold per clock cycle. A vector is read from
 // the stream during its first neuron and time fold, kept in a buffer, and replayed from there.
+// EVENT: elements that are zero at all steps are left out. A vector is queued while the one before is worked, and its
+// synapse folds are as many as its longest queue has elements (event_queues.sv); weights lie in banks (event_weights.sv).
 //   spikes    STATIC_INPUT = 0, NEURON = 1: results are spike trains of T bits, bit t is step t; elements are T unsigned
 //             integers of STEP_BITS, that of step t from bit t*STEP_BITS up: 1 are spike trains, more are counts
 //   static    STATIC_INPUT = 1, NEURON = 1: elements are unsigned INPUT_BITS integers, the same at every step
@@ -57,6 +59,13 @@ module spiking_mvau #(
     parameter int unsigned OUTPUT_BITS    = 16,
     parameter bit          BLOCK_ROM      = 1'b0,
     parameter bit          USE_DSP        = 1'b0,
+    parameter bit          EVENT          = 1'b0,
+    parameter int unsigned ROTATE_WORDS   = 0,
+    parameter int unsigned FOLD_STRIDE    = 1,
+    parameter int unsigned SHORTEST_SCAN  = 1,
+    parameter bit          BLOCK_QUEUES   = 1'b0,
+    parameter int unsigned FILE_CHARS     = 1,
+    parameter bit [8*FILE_CHARS*SIMD-1:0] BANK_FILES = '0,
     parameter              WEIGHT_FILE    = "weights.hex",
     parameter              NEURON_FILE    = "neurons.hex",
     localparam int unsigned IN_BITS  = SIMD * (STATIC_INPUT ? INPUT_BITS : T * STEP_BITS),
@@ -89,10 +98,13 @@ module spiking_mvau #(
     localparam int unsigned ROOM_BITS = POTENTIAL_BITS > FRAC_BITS ? POTENTIAL_BITS - FRAC_BITS : 1;
     localparam int unsigned CURRENT_BITS = !NEURON ? OUTPUT_BITS : BIASED_BITS < ROOM_BITS ? BIASED_BITS : ROOM_BITS;
 
-    // What the folds read: elements of the stream, or their sums over the map.
+    // What the folds read: elements of the stream, or their sums over the map or, from queues, over the steps.
     localparam bit COUNTED = MAP_PIXELS > 1;
     localparam int unsigned COUNT_BITS = $clog2(MAP_PIXELS * T * (2 ** STEP_BITS - 1) + 1);
-    localparam int unsigned WORD_BITS = COUNTED ? SIMD * COUNT_BITS : IN_BITS;
+    localparam int unsigned VECTOR_BITS = COUNTED ? SIMD * COUNT_BITS : IN_BITS;
+    localparam int unsigned WORD_BITS = EVENT && SUMS_ONCE ? SIMD * COUNT_BITS : VECTOR_BITS;
+    localparam int unsigned PLACE_STEP = FOLD_STRIDE == 2 ** $clog2(FOLD_STRIDE) ? 1 : FOLD_STRIDE;
+    localparam int unsigned PLACE_BITS = $clog2(SF * PLACE_STEP);
     // Width of a factor where one product serves all steps.
     localparam int unsigned FACTOR_BITS = STATIC_INPUT ? INPUT_BITS : COUNT_BITS;
     // Else the bits of a step, or of the count of all steps, are taken as spikes; plane_sum.sv adds up to eight.
@@ -109,14 +121,12 @@ module spiking_mvau #(
     endfunction
 
     // ---------------------------------------------------------------- fold counters and input buffer
-    logic en, step, reading, beat_first, beat_last;
-    logic [WORD_BITS-1:0] word, vector_data;
+    logic en, step, beat_first, beat_last;
+    logic [WORD_BITS-1:0] word;
+    logic [VECTOR_BITS-1:0] vector_data;
     logic vector_valid, vector_ready;
-    logic [SF_BITS-1:0] sf_q;
     logic [TF_BITS-1:0] tf_q;
     logic [NF_BITS-1:0] nf_q;
-    logic [ADDR_BITS-1:0] address_q;
-    logic sf_last, tf_last, nf_last;
 
     if (COUNTED) begin : gen_counter
         map_counter #(
@@ -141,38 +151,75 @@ module spiking_mvau #(
         assign in_ready_o = vector_ready;
     end
 
-    assign sf_last = SF == 1 || sf_q == SF_BITS'(SF - 1);
-    assign tf_last = TF == 1 || tf_q == TF_BITS'(TF - 1);
-    assign nf_last = NF == 1 || nf_q == NF_BITS'(NF - 1);
-    assign reading = nf_q == '0 && tf_q == '0;
-    assign step = en && (vector_valid || !reading);
-    assign vector_ready = en && reading;
-    assign beat_first = sf_q == '0;
-    assign beat_last = sf_last;
+    if (EVENT) begin : gen_event
+        logic [SIMD*PLACE_BITS-1:0] place;
+        logic unused;
+        assign unused = ^tf_q;
+        event_queues #(
+            .MW           (MW),
+            .SIMD         (SIMD),
+            .NF           (NF),
+            .TF           (TF),
+            .T            (T),
+            .STEP_BITS    (STEP_BITS),
+            .COUNTS       (SUMS_ONCE),
+            .ROTATE_WORDS (ROTATE_WORDS),
+            .PLACE_STEP   (PLACE_STEP),
+            .SHORTEST_SCAN(SHORTEST_SCAN),
+            .BLOCK        (BLOCK_QUEUES)
+        ) i_queues (
+            .clk_i,
+            .rst_ni,
+            .in_data_i (vector_data),
+            .in_valid_i(vector_valid),
+            .in_ready_o(vector_ready),
+            .en_i      (en),
+            .valid_o   (step),
+            .first_o   (beat_first),
+            .last_o    (beat_last),
+            .nf_o      (nf_q),
+            .tf_o      (tf_q),
+            .element_o (word),
+            .place_o   (place)
+        );
+    end else begin : gen_dense
+        logic [SF_BITS-1:0] sf_q;
+        logic [ADDR_BITS-1:0] address_q;
+        logic reading, sf_last, tf_last, nf_last;
 
-    always_ff @(posedge clk_i) begin
-        if (!rst_ni) begin
-            sf_q      <= '0;
-            tf_q      <= '0;
-            nf_q      <= '0;
-            address_q <= '0;
-        end else if (step) begin
-            sf_q <= sf_last ? '0 : sf_q + SF_BITS'(SF > 1);
-            if (sf_last) tf_q <= tf_last ? '0 : tf_q + TF_BITS'(TF > 1);
-            if (sf_last && tf_last) nf_q <= nf_last ? '0 : nf_q + NF_BITS'(NF > 1);
-            if (!sf_last) address_q <= address_q + ADDR_BITS'(1);
-            else if (!tf_last) address_q <= address_q - ADDR_BITS'(SF - 1);
-            else if (nf_last) address_q <= '0;
-            else address_q <= address_q + ADDR_BITS'(1);
+        assign sf_last = SF == 1 || sf_q == SF_BITS'(SF - 1);
+        assign tf_last = TF == 1 || tf_q == TF_BITS'(TF - 1);
+        assign nf_last = NF == 1 || nf_q == NF_BITS'(NF - 1);
+        assign reading = nf_q == '0 && tf_q == '0;
+        assign step = en && (vector_valid || !reading);
+        assign vector_ready = en && reading;
+        assign beat_first = sf_q == '0;
+        assign beat_last = sf_last;
+
+        always_ff @(posedge clk_i) begin
+            if (!rst_ni) begin
+                sf_q      <= '0;
+                tf_q      <= '0;
+                nf_q      <= '0;
+                address_q <= '0;
+            end else if (step) begin
+                sf_q <= sf_last ? '0 : sf_q + SF_BITS'(SF > 1);
+                if (sf_last) tf_q <= tf_last ? '0 : tf_q + TF_BITS'(TF > 1);
+                if (sf_last && tf_last) nf_q <= nf_last ? '0 : nf_q + NF_BITS'(NF > 1);
+                if (!sf_last) address_q <= address_q + ADDR_BITS'(1);
+                else if (!tf_last) address_q <= address_q - ADDR_BITS'(SF - 1);
+                else if (nf_last) address_q <= '0;
+                else address_q <= address_q + ADDR_BITS'(1);
+            end
         end
-    end
 
-    if (NF * TF > 1) begin : gen_replay
-        (* ram_style = "distributed" *) logic [WORD_BITS-1:0] buffer[SF];
-        always_ff @(posedge clk_i) if (step && reading) buffer[sf_q] <= vector_data;
-        assign word = reading ? vector_data : buffer[sf_q];
-    end else begin : gen_no_replay
-        assign word = vector_data;
+        if (NF * TF > 1) begin : gen_replay
+            (* ram_style = "distributed" *) logic [WORD_BITS-1:0] buffer[SF];
+            always_ff @(posedge clk_i) if (step && reading) buffer[sf_q] <= vector_data;
+            assign word = reading ? vector_data : buffer[sf_q];
+        end else begin : gen_no_replay
+            assign word = vector_data;
+        end
     end
 
     // ---------------------------------------------------------------- dot products of one fold
@@ -181,18 +228,39 @@ module spiking_mvau #(
     logic dot_valid, dot_first, dot_last;
     localparam int unsigned ROM_CYCLES = BLOCK_ROM ? 2 : 1;
 
-    constant_rom #(
-        .DEPTH(SF * NF),
-        .WIDTH(WEIGHT_WORD),
-        .BLOCK(BLOCK_ROM),
-        .OUTPUT_REGISTER(BLOCK_ROM),
-        .FILE (WEIGHT_FILE)
-    ) i_weights (
-        .clk_i,
-        .en_i  (en),
-        .addr_i(address_q),
-        .data_o(weight)
-    );
+    if (EVENT) begin : gen_banks
+        event_weights #(
+            .SIMD       (SIMD),
+            .PE         (PE),
+            .WEIGHT_BITS(WEIGHT_BITS),
+            .DEPTH      (SF * FOLD_STRIDE),
+            .STRIDE     (FOLD_STRIDE),
+            .PLACE_BITS (PLACE_BITS),
+            .NF_BITS    (NF_BITS),
+            .BLOCK      (BLOCK_ROM),
+            .FILE_CHARS (FILE_CHARS),
+            .FILES      (BANK_FILES)
+        ) i_weights (
+            .clk_i,
+            .en_i   (en),
+            .place_i(gen_event.place),
+            .nf_i   (nf_q),
+            .data_o (weight)
+        );
+    end else begin : gen_words
+        constant_rom #(
+            .DEPTH(SF * NF),
+            .WIDTH(WEIGHT_WORD),
+            .BLOCK(BLOCK_ROM),
+            .OUTPUT_REGISTER(BLOCK_ROM),
+            .FILE (WEIGHT_FILE)
+        ) i_weights (
+            .clk_i,
+            .en_i  (en),
+            .addr_i(gen_dense.address_q),
+            .data_o(weight)
+        );
+    end
 
     // What goes with the weights of a fold: as many cycles later as these.
     delay_line #(
@@ -217,23 +285,27 @@ module spiking_mvau #(
         .data_o({issued_first_q, issued_last_q})
     );
 
-    if (SUMS_ONCE && !STATIC_INPUT && !COUNTED) begin : gen_counts
+    if (SUMS_ONCE && !STATIC_INPUT) begin : gen_counts
         logic [SIMD*COUNT_BITS-1:0] counts;
-        step_sum #(
-            .COUNT    (SIMD),
-            .T        (T),
-            .STEP_BITS(STEP_BITS)
-        ) i_count (
-            .data_i(word),
-            .sum_o (counts)
-        );
+        if (COUNTED || EVENT) begin : gen_counted
+            assign counts = word;
+        end else begin : gen_steps
+            step_sum #(
+                .COUNT    (SIMD),
+                .T        (T),
+                .STEP_BITS(STEP_BITS)
+            ) i_count (
+                .data_i(word),
+                .sum_o (counts)
+            );
+        end
     end
 
     if (PRODUCTS) begin : gen_products
         localparam int unsigned DOT_BITS = WEIGHT_BITS + FACTOR_BITS + $clog2(SIMD);
         logic [SIMD*FACTOR_BITS-1:0] element, element_q;
         logic [PE*DOT_BITS-1:0] dot;
-        if (STATIC_INPUT || COUNTED) begin : gen_whole
+        if (STATIC_INPUT) begin : gen_whole
             assign element = word;
         end else begin : gen_counted
             assign element = gen_counts.counts;
@@ -493,7 +565,7 @@ module spiking_mvau #(
                 .PE            (PE),
                 .STEPS         (T),
                 .DONE_STEPS    (0),
-                .INTERVAL      (SF),
+                .INTERVAL      (EVENT ? SHORTEST_SCAN : SF),
                 .CURRENTS      (LANES),
                 .CURRENT_BITS  (GIVEN_BITS),
                 .FRACTION_BITS (FRACTION_BITS),

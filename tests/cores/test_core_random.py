@@ -8,7 +8,15 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from bench.cores.core_cases import Case, case_parameters, mvau_case, random_case, random_count_case, random_sums_case
+from bench.cores.core_cases import (
+    Case,
+    case_parameters,
+    mvau_case,
+    random_case,
+    random_count_case,
+    random_event_case,
+    random_sums_case,
+)
 from bench.cores.core_checks import batch_faults
 
 BATCHES = 13
@@ -16,6 +24,7 @@ BATCH_SIZE = 24
 """312 configurations of spikes and images in all."""
 COUNT_BATCHES = 4
 SUMS_BATCHES = 4
+EVENT_BATCHES = 4
 
 
 @pytest.mark.parametrize("batch", range(BATCHES))
@@ -40,6 +49,15 @@ def test_random_sums(batch: int, tmp_path: Path) -> None:
     """The same of cores that send their sums on; seeds are 200000 + batch * 1000 + index."""
     first = 200_000 + 1000 * batch
     cases = [random_sums_case(f"core_{index}", seed=first + index) for index in range(BATCH_SIZE)]
+    print(f"seeds {first}..{first + BATCH_SIZE - 1}")
+    check(cases, tmp_path, seed=batch)
+
+
+@pytest.mark.parametrize("batch", range(EVENT_BATCHES))
+def test_random_event_cores(batch: int, tmp_path: Path) -> None:
+    """The same of event-driven cores, on data from no to all spikes; seeds are 300000 + batch * 1000 + index."""
+    first = 300_000 + 1000 * batch
+    cases = [random_event_case(f"core_{index}", seed=first + index) for index in range(BATCH_SIZE)]
     print(f"seeds {first}..{first + BATCH_SIZE - 1}")
     check(cases, tmp_path, seed=batch)
 

@@ -147,7 +147,16 @@ def _product_attributes(
         **_input_attributes(model, x, timesteps),
         "numInputVectors": list(model.get_tensor_shape(product.output[0])[:-1]),
         "memStyle": "block",
+        "kernelTaps": _kernel_taps(model, x),
     }
+
+
+def _kernel_taps(model: ModelWrapper, x: str) -> int:
+    """Kernel positions of a vector of the tensor, 1 where no sliding window gives it."""
+    window = model.find_producer(x)
+    if window is None or window.op_type != "ConvolutionInputGenerator":
+        return 1
+    return int(np.prod(attribute(window, "ConvKernelDim")))
 
 
 def _input_attributes(model: ModelWrapper, x: str, timesteps: int) -> dict[str, Any]:
