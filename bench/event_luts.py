@@ -73,8 +73,9 @@ def print_table(measurements: list[dict[str, Any]]) -> None:
         dense, event = pair["dense"], pair["event"]
         estimate = SpikingMVAU(**event["spec"]).resources()
         errors.append(abs(estimate.lut / event["lut"] - 1))
+        overhead = event["lut"] / dense["lut"] - 1
         print(
-            f"{event['spec']['name']:19} LUT {dense['lut']:5} -> {event['lut']:5} ({event['lut'] / dense['lut'] - 1:+.1%})"
+            f"{event['spec']['name']:19} LUT {dense['lut']:5} -> {event['lut']:5} ({overhead:+.1%})"
             f"  FF {dense['ff']:5} -> {event['ff']:5}  BRAM36 {dense['bram36']:4} -> {event['bram36']:4}"
             f"  (estimate {estimate.lut:5}, {estimate.bram36:4})"
         )
