@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Annotated, ClassVar, Literal, TypeVar
+from typing import Annotated, ClassVar, Literal, TypeVar, get_args
 
 from pydantic import Field
 
@@ -44,6 +44,8 @@ class Result:
     ERROR: ClassVar[type[CodegenError]]
     OPTIONS: ClassVar[Mapping[str, str]] = {}
     """Of the command, by make's names, without which it leaves no such file."""
+    INDENT: ClassVar[int | None] = 2
+    """Of the file; None: it is one line, of a result with long lists of numbers."""
 
     @property
     def stage(self) -> str:
@@ -54,7 +56,7 @@ class Result:
         """Write results/<stage>.json whole or not at all."""
         folder = run.path / "results"
         folder.mkdir(parents=True, exist_ok=True)
-        write_text(folder / f"{self.stage}.json", json.dumps(asdict(self), indent=2) + "\n")
+        write_text(folder / f"{self.stage}.json", json.dumps(asdict(self), indent=self.INDENT) + "\n")
 
     @classmethod
     def load(cls: type[_Result], run: RunFolder) -> _Result | None:
@@ -155,9 +157,81 @@ class PredictionsResult(Result):
     test_set_sha256: str
 
 
+Natural = Annotated[int, Field(ge=1)]
+
+Statistic = Literal["mean", "p99", "worst"]
+"""Of cycles over images: their mean, 99th percentile, and most."""
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Cycles a frame over many images."""
+
+    mean: float
+    p99: int
+    worst: int
+
+    @classmethod
+    def slowest(cls, spreads: Sequence[Spread]) -> Spread:
+        """The largest of each statistic."""
+        return cls(*(max(getattr(spread, name) for spread in spreads) for name in get_args(Statistic)))
+
+
+@dataclass(frozen=True)
+class ScanLengths:
+    """How long an event-driven core of ``simd`` banks scans a vector (codegen.cores.event_cycles.scan_lengths).
+
+    ``lengths``: quantiles over all vectors of all images, each standing for as many vectors, smallest first. ``p99``
+    and ``worst``: how many times the mean the scans of an image take together, in the 99th percentile and at most.
+    """
+
+    simd: Natural
+    lengths: Annotated[tuple[Natural, ...], Field(min_length=1)]
+    p99: Annotated[float, Field(gt=0)]
+    worst: Annotated[float, Field(gt=0)]
+
+
+@dataclass(frozen=True)
+class LayerDensity:
+    """How densely the input of one layer spikes: ``nonzero`` is the share of the elements of its vectors, zero padding
+    among them, that are not zero in all time steps.
+
+    ``channels``: the share of each input channel's pixels, a byte each, in 255ths. ``scans``: by number of banks.
+    """
+
+    layer: str
+    nonzero: Annotated[float, Field(ge=0, le=1)]
+    channels: Packed
+    scans: tuple[ScanLengths, ...]
+
+
+@dataclass(frozen=True)
+class DensityResult(Result):
+    """Which inputs of each layer spike at all, and how long event-driven cores would scan them.
+
+    ``images``: of the test set, evenly spread, or of what took its place (``kind``). ``layers``: those whose input is
+    spikes, their sums or event frames.
+    """
+
+    STAGE = "density"
+    COMMAND = "export"
+    ERROR = ExportError
+    INDENT = None
+
+    images: Natural
+    kind: Literal["test images", "shipped images", "random images"]
+    layers: tuple[LayerDensity, ...]
+    model_sha256: str
+    test_set_sha256: str
+
+
 @dataclass(frozen=True)
 class FoldedNode:
-    """One node of the folded graph and FINN's estimates of it; None where its operator has no such attribute."""
+    """One node of the folded graph and FINN's estimates of it; None where its operator has no such attribute.
+
+    ``event``: whether it is event-driven. ``cycles`` then are those that it takes at most, whatever the image, and
+    ``spread`` those over the images of results/density.json, None where that does not tell.
+    """
 
     name: str
     op: str
@@ -169,11 +243,17 @@ class FoldedNode:
     lut: float
     bram36: float
     dsp: float
+    event: bool = False
+    spread: Spread | None = None
 
 
 @dataclass(frozen=True)
 class FoldingResult(Result):
-    """The folding of model.onnx that graph.onnx holds: cycles a frame of its slowest node (``bound``), estimates."""
+    """The folding of model.onnx that graph.onnx holds: cycles a frame of its slowest node (``bound``), estimates.
+
+    ``statistic``: of the cycles over images that the folding was chosen for, where cores could be event-driven.
+    ``spread``: cycles a frame of the slowest node over those images; None without event-driven cores.
+    """
 
     STAGE = "folding"
     COMMAND = "hls"
@@ -185,6 +265,8 @@ class FoldingResult(Result):
     nodes: tuple[FoldedNode, ...]
     model_sha256: str
     graph_sha256: str
+    statistic: Statistic | None = None
+    spread: Spread | None = None
 
 
 @dataclass(frozen=True)
