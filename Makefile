@@ -71,7 +71,8 @@ IMPORT_OPTIONS = $(call option,--weight-bits,WBITS) $(call option,--timesteps,TI
 COMPARED = $(if $(filter command environment,$(firstword $(origin RUNS))),-- $(foreach run,$(call verbatim,RUNS),$(call given,run)),"$$RUN_DIR")
 HLS_OPTIONS = --board $(call given,BOARD) --impl $(call given,IMPL) \
 	$(call option,--target-cycles,CYCLES) $(call option,--folding,FOLDING) \
-	$(call option,--lut-share,LUT_SHARE) $(call option,--fill,FILL) $(call option,--fifo-depths,FIFO_DEPTHS)
+	$(call option,--lut-share,LUT_SHARE) $(call option,--fill,FILL) $(call option,--fifo-depths,FIFO_DEPTHS) \
+	$(call option,--event,EVENT) $(call option,--guaranteed,GUARANTEED) $(DATA_OPTION)
 
 # A kept network is not trained over.
 KEPT_STAYS = case "$$RUN_DIR" in runs/zoo/*) \
@@ -96,7 +97,7 @@ help: ## this list
 	@echo "  WIDTH       multiplier of all channels              [preset]"
 	@echo "  DATASET     digits cifar10 cifar100 tiny-imagenet folder cifar10-dvs events-digits"
 	@echo "              arrays event-arrays (.npy files of your own) [preset]"
-	@echo "  DATA        where the data set lies (also for export, csim, rtlsim, demo-cifar)  [preset]"
+	@echo "  DATA        where the data set lies (also for export, hls, csim, rtlsim, demo-cifar)  [preset]"
 	@echo "  STRUCTURE   prune-regrow, prune-only, random        [preset]"
 	@echo "  SCORE       membrane, spikes, gamma, weight-l1      [preset]"
 	@echo "  TEACHER     run or zoo folder whose logits are learned [none]"
@@ -124,7 +125,10 @@ help: ## this list
 	@echo "  FOLDING     folding JSON (FINN's format) instead of CYCLES"
 	@echo "  LUT_SHARE   or: the fastest within this share of the board's LUTs  [0.15]"
 	@echo "  FILL        share of its flip-flops, BRAMs and DSPs that may be filled [1, and 0.8 where that is no slower]"
-	@echo "  FIFO_DEPTHS planned, measured (in Verilator), or auto: measured where streams join [auto]"
+	@echo "  FIFO_DEPTHS planned, measured (in Verilator), or auto: measured where streams join or EVENT is set [auto]"
+	@echo "  EVENT       1: event-driven cores where they pay; CYCLES are then the mean over test images,"
+	@echo "              or the 99th percentile or the worst: EVENT=p99, EVENT=worst"
+	@echo "  GUARANTEED  with EVENT: most cycles per frame for any image at all"
 	@echo "  IMAGES      images to simulate                      [csim: whole test set, rtlsim: 32]"
 	@echo "  IMAGE       picture that classify takes: PNG, JPEG, BMP, GIF, PPM, WebP"
 	@echo "  BACKEND     what classifies it: onnx, csim, rtl     [$(BACKEND)]"

@@ -161,6 +161,7 @@ Natural = Annotated[int, Field(ge=1)]
 
 Statistic = Literal["mean", "p99", "worst"]
 """Of cycles over images: their mean, 99th percentile, and most."""
+STATISTICS: tuple[Statistic, ...] = get_args(Statistic)
 
 
 @dataclass(frozen=True)
@@ -174,7 +175,7 @@ class Spread:
     @classmethod
     def slowest(cls, spreads: Sequence[Spread]) -> Spread:
         """The largest of each statistic."""
-        return cls(*(max(getattr(spread, name) for spread in spreads) for name in get_args(Statistic)))
+        return cls(*(max(getattr(spread, name) for spread in spreads) for name in STATISTICS))
 
 
 @dataclass(frozen=True)
@@ -219,7 +220,7 @@ class DensityResult(Result):
     INDENT = None
 
     images: Natural
-    kind: Literal["test images", "shipped images", "random images"]
+    kind: ImageKind
     layers: tuple[LayerDensity, ...]
     model_sha256: str
     test_set_sha256: str
@@ -267,6 +268,14 @@ class FoldingResult(Result):
     graph_sha256: str
     statistic: Statistic | None = None
     spread: Spread | None = None
+
+    @property
+    def told(self) -> str:
+        """The cycles of the slowest node in words: where they depend on the image, over images and at most."""
+        if self.spread is None:
+            return str(self.bound)
+        mean, p99, worst = self.spread.mean, self.spread.p99, self.spread.worst
+        return f"{mean:.0f} on average, {p99} in 99 % and {worst} in all test images, {self.bound} guaranteed,"
 
 
 @dataclass(frozen=True)

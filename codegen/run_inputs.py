@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +34,9 @@ _ALSO_AS_FOLDERS = ("cifar10", "cifar100")
 """Data sets that may also lie in a tar archive or in a directory of train/ and test/ class folders."""
 
 
+ImageKind = Literal["test images", "shipped images", "random images"]
+
+
 @dataclass(frozen=True)
 class LabelledImages:
     """Images uint8 [N, H, W, C] or event frames [N, T, H, W, 2], and labels int64 [N].
@@ -51,7 +55,7 @@ class LabelledImages:
         return replace(self, images=self.images[:limit], labels=self.labels[:limit])
 
     @property
-    def kind(self) -> str:
+    def kind(self) -> ImageKind:
         """What a sentence calls them."""
         if self.random:
             return "random images"

@@ -58,11 +58,11 @@ def build_graph(
     the folding is the fastest within ``lut_share`` of the board's LUTs (None: DEFAULT_SHARE, or more where that is too
     little) and ``fill`` of its other resources (None: all, or DEFAULT_FILL where that costs little), of those the
     one of fewest LUTs, with planned FIFO depths. Measured ones, from ``measure``, then take their place where
-    ``fifo_depths`` says so, but for those that a file names. ``event``: cores may be event-driven where the densities of
-    results/density.json say that it pays; cycles are those of this statistic over images then, and ``guaranteed`` are
-    the most for any image whatsoever. Raises RunFolderError without those densities, MappingError for nodes without a core, FoldingError
-    for foldings that do not divide, meet the target, stay within the share or fit the board, UnknownBoardError, and
-    what ``measure`` raises.
+    ``fifo_depths`` says so, but for those that a file names. ``event``: cores may be event-driven where the densities
+    of results/density.json say that it pays; cycles are those of this statistic over images then, and ``guaranteed``
+    are the most for any image at all. Raises RunFolderError without those densities, MappingError for nodes without a
+    core, FoldingError for foldings that do not divide, meet the target, stay within the share or fit the board,
+    UnknownBoardError, and what ``measure`` raises.
     """
     target_board = None if board is None or board.lower() == NO_BOARD else find_board(board)
     source = run.require("model.onnx")
@@ -102,7 +102,9 @@ def build_graph(
     return model
 
 
-def _density(run: RunFolder, event: Statistic | None, guaranteed: int | None, file: Path | None) -> DensityResult | None:
+def _density(
+    run: RunFolder, event: Statistic | None, guaranteed: int | None, file: Path | None
+) -> DensityResult | None:
     """The densities that were measured on the run's model.onnx; those that are not asked for may be missing."""
     if event is None:
         if guaranteed is not None:

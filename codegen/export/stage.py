@@ -39,7 +39,7 @@ class ExportSummary:
 
 
 def export_run(run: RunFolder, frac_bits: int, limit: int | None = None, data: Path | None = None) -> ExportSummary:
-    """Write model.onnx and, of results/, onnx.json, predictions.json, density.json and onnx_logits.npy of a trained run.
+    """Write a trained run's model.onnx and, in results/, onnx.json, predictions.json, density.json, onnx_logits.npy.
 
     Measured on the whole test set, or on its first ``limit`` images where a whole one takes too long; ``data`` is where
     it lies, if not where the run's configuration says.

@@ -60,7 +60,9 @@ def core_spread(density: LayerDensity | None, core: Core) -> Spread | None:
     scan = next((scan for scan in density.scans if scan.simd == core.simd), None)
     if scan is None:
         return None
-    return Spread(_cycles(scan, core, 1.0), math.ceil(_cycles(scan, core, scan.p99)), math.ceil(_cycles(scan, core, scan.worst)))
+    return Spread(
+        _cycles(scan, core, 1.0), math.ceil(_cycles(scan, core, scan.p99)), math.ceil(_cycles(scan, core, scan.worst))
+    )
 
 
 def _cycles(scan: ScanLengths, core: SpikingMVAU, times: float) -> float:

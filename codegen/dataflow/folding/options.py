@@ -61,8 +61,8 @@ def layer_options(layer: Layer, events: EventChoice | None = None) -> tuple[Laye
     if not found and events is not None:
         fastest = min(core.cycles for core in layer.core.foldings())
         raise FoldingError(
-            f"layer {layer.name!r} needs at least {fastest} cycles per frame for some image, {events.guaranteed} are to "
-            "be guaranteed"
+            f"layer {layer.name!r} needs at least {fastest} cycles per frame for some image, and {events.guaranteed} "
+            "are to be guaranteed"
         )
     return found
 
