@@ -159,6 +159,9 @@ class PredictionsResult(Result):
 
 Natural = Annotated[int, Field(ge=1)]
 
+ImageKind = Literal["test images", "shipped images", "random images"]
+"""What something was measured on, in words."""
+
 Statistic = Literal["mean", "p99", "worst"]
 """Of cycles over images: their mean, 99th percentile, and most."""
 STATISTICS: tuple[Statistic, ...] = get_args(Statistic)

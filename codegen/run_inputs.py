@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from codegen import zoo
 from codegen.errors import ZooError
 from codegen.export.onnx_reader import read_model
+from codegen.results import ImageKind
 from codegen.run_folder import RunFolder
 from sca_train.config import TrainConfig
 from sca_train.data.dataset import Dataset
@@ -32,9 +32,6 @@ _SPARSE = 0.15
 """Share of the values of a sparse stimulus that are not zero."""
 _ALSO_AS_FOLDERS = ("cifar10", "cifar100")
 """Data sets that may also lie in a tar archive or in a directory of train/ and test/ class folders."""
-
-
-ImageKind = Literal["test images", "shipped images", "random images"]
 
 
 @dataclass(frozen=True)
