@@ -9,9 +9,9 @@ from typing import Literal
 
 from codegen.digests import file_digest, sources_digest
 from codegen.errors import RunFolderError
+from codegen.event_results import DensityResult, EventCyclesResult
 from codegen.results import (
     BitstreamResult,
-    DensityResult,
     FoldingResult,
     HlsSimulationResult,
     OnnxResult,
@@ -43,6 +43,7 @@ class Results:
     predictions: PredictionsResult | None = None
     toggles: TogglesResult | None = None
     density: DensityResult | None = None
+    event_cycles: EventCyclesResult | None = None
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ def load_results(run: RunFolder) -> Results:
         PredictionsResult.load(run),
         TogglesResult.load(run),
         DensityResult.load(run),
+        EventCyclesResult.load(run),
     )
     _require_earlier(run, results)
     _check(run, _origins(results))
@@ -135,14 +137,15 @@ def _check_bitstream(run: RunFolder, result: BitstreamResult) -> None:
 
 def _require_earlier(run: RunFolder, results: Results) -> None:
     """Raise RunFolderError where the result that ties a later one to the network is not there."""
-    measured = results.csim or results.rtl or results.toggles or results.synth or results.bitstream
-    simulated = measured or (run.path / "rtl").exists()
-    rendered = simulated or results.sources
+    simulated = results.csim or results.rtl or results.toggles or results.event_cycles
+    measured = simulated or results.synth or results.bitstream
+    needs_sources = measured or (run.path / "rtl").exists()
+    rendered = needs_sources or results.sources
     if rendered or results.folding or results.predictions or results.density:
         run.require("results/onnx.json")
     if rendered:
         run.require("results/folding.json")
-    if simulated:
+    if needs_sources:
         run.require("results/sources.json")
 
 
@@ -172,6 +175,9 @@ def _origins(results: Results) -> Iterator[tuple[Result, _Origin]]:
     if results.toggles:
         yield results.toggles, _Origin("model.onnx", results.toggles.model_sha256)
         yield results.toggles, _Origin("rtl", results.toggles.sources_sha256)
+    if results.event_cycles:
+        yield results.event_cycles, _Origin("model.onnx", results.event_cycles.model_sha256)
+        yield results.event_cycles, _Origin("rtl", results.event_cycles.sources_sha256)
     if results.synth:
         yield results.synth, _Origin("rtl", results.synth.sources_sha256)
     if results.bitstream:

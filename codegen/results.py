@@ -29,6 +29,7 @@ MEASURED = (
     "results/synth.json",
     "results/bitstream.json",
     "results/toggles.json",
+    "results/event_cycles.json",
 )
 """What is measured on sources: of no use once these are replaced."""
 
@@ -179,54 +180,6 @@ class Spread:
     def slowest(cls, spreads: Sequence[Spread]) -> Spread:
         """The largest of each statistic."""
         return cls(*(max(getattr(spread, name) for spread in spreads) for name in STATISTICS))
-
-
-@dataclass(frozen=True)
-class ScanLengths:
-    """How long an event-driven core of ``simd`` banks scans a vector (codegen.cores.event_cycles.scan_lengths).
-
-    ``lengths``: quantiles over all vectors of all images, each standing for as many vectors, smallest first. ``p99``
-    and ``worst``: how many times the mean the scans of an image take together, in the 99th percentile and at most.
-    """
-
-    simd: Natural
-    lengths: Annotated[tuple[Natural, ...], Field(min_length=1)]
-    p99: Annotated[float, Field(gt=0)]
-    worst: Annotated[float, Field(gt=0)]
-
-
-@dataclass(frozen=True)
-class LayerDensity:
-    """How densely the input of one layer spikes: ``nonzero`` is the share of the elements of its vectors, zero padding
-    among them, that are not zero in all time steps.
-
-    ``channels``: the share of each input channel's pixels, a byte each, in 255ths. ``scans``: by number of banks.
-    """
-
-    layer: str
-    nonzero: Annotated[float, Field(ge=0, le=1)]
-    channels: Packed
-    scans: tuple[ScanLengths, ...]
-
-
-@dataclass(frozen=True)
-class DensityResult(Result):
-    """Which inputs of each layer spike at all, and how long event-driven cores would scan them.
-
-    ``images``: of the test set, evenly spread, or of what took its place (``kind``). ``layers``: those whose input is
-    spikes, their sums or event frames.
-    """
-
-    STAGE = "density"
-    COMMAND = "export"
-    ERROR = ExportError
-    INDENT = None
-
-    images: Natural
-    kind: ImageKind
-    layers: tuple[LayerDensity, ...]
-    model_sha256: str
-    test_set_sha256: str
 
 
 @dataclass(frozen=True)

@@ -135,7 +135,8 @@ def rtlsim(
 
     if waveform is not None:
         check_writable(waveform)
-    with only_stage(run, "results/rtl.json", "results/rtl_stalled.json", "results/toggles.json"):
+    results = ("rtl", "rtl_stalled", "toggles", "event_cycles")
+    with only_stage(run, *(f"results/{name}.json" for name in results)):
         require_made(run, "rtl")
         from codegen.verify.compare import run_rtlsim_stage
 

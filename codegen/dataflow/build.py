@@ -22,9 +22,10 @@ from codegen.dataflow.folding.from_file import explicit
 from codegen.dataflow.folding.solver import Plan, plan_resources
 from codegen.digests import file_digest
 from codegen.errors import FoldingError
+from codegen.event_results import DensityResult
 from codegen.fit import NO_BOARD, find_board
 from codegen.pruning import pruning_of
-from codegen.results import DensityResult, FoldedNode, FoldingResult, Spread, Statistic
+from codegen.results import FoldedNode, FoldingResult, Spread, Statistic
 from codegen.run_folder import RunFolder
 from sca_train.files import write_whole
 

@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codegen.cores.core import divisors
+from codegen.cores.event_cycles import scan_lengths
 from codegen.digests import file_digest
+from codegen.event_results import DensityResult, LayerDensity, ScanLengths
 from codegen.png import base64_of
 from codegen.progress import Progress
-from codegen.results import DensityResult, LayerDensity, ScanLengths
 from codegen.run_inputs import LabelledImages
 from codegen.verify.spike_maps import Active, SpikingInput, Window, load_spike_maps
 
@@ -35,10 +36,22 @@ def window_counts(active: Active, window: Window) -> NDArray[np.int64]:
 def window_lengths(active: Active, window: Window, simd: int) -> NDArray[np.int64]:
     """Cycles of a scan of each vector, [images, vectors] in stream order, by a core of ``simd`` banks.
 
-    ``active`` is the map that the windows are of; ``simd`` divides its channels. The same as ``scan_lengths`` of the
-    windows' elements, kernel tap by kernel tap and channels in order.
+    ``active`` is the map that the windows are of. The same as ``scan_lengths`` of the windows' elements, kernel tap by
+    kernel tap and channels in order.
     """
+    if active.shape[1] % simd:
+        elements = window_elements(active, window)
+        return scan_lengths(elements.reshape(-1, elements.shape[-1]), simd, 0).reshape(len(active), -1)
     return np.maximum(_banks(active, window, simd).max(axis=1), 1).reshape(len(active), -1)
+
+
+def window_elements(active: Active, window: Window) -> NDArray[np.bool_]:
+    """The elements of each window in stream order, [images, vectors, mw]."""
+    above, left, below, right = window.pads
+    padded = np.pad(active, ((0, 0), (0, 0), (above, below), (left, right)))
+    views = np.lib.stride_tricks.sliding_window_view(padded, window.kernel, axis=(2, 3))
+    views = views[:, :, :: window.strides[0], :: window.strides[1]].transpose(0, 2, 3, 4, 5, 1)
+    return views.reshape(len(active), views.shape[1] * views.shape[2], -1)
 
 
 def _banks(active: Active, window: Window, simd: int) -> NDArray[np.int64]:

@@ -12,7 +12,8 @@ import numpy as np
 from codegen.cores.core import Core, LayerCore
 from codegen.cores.event_cycles import vector_cycles
 from codegen.cores.spiking_mvau import SpikingMVAU
-from codegen.results import DensityResult, LayerDensity, ScanLengths, Spread, Statistic
+from codegen.event_results import DensityResult, LayerDensity, ScanLengths
+from codegen.results import Spread, Statistic
 
 
 @dataclass(frozen=True)
