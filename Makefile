@@ -140,7 +140,7 @@ help: ## this list
 	@echo "  PORT        of ssh there [22], or the serial port of an ECP5 board [found by USB]"
 	@echo "  BOARD_NETWORK  network of zoo/ that demo-cifar takes        [$(BOARD_NETWORK)]"
 	@echo "  BENCH       train-speed, count-speed, sca-overhead, train-memory, mini, mlp, vgg16,"
-	@echo "              resnet20, preresnet20, dvs-digits, open-bitstream,"
+	@echo "              resnet20, preresnet20, dvs-digits, open-bitstream, event-driven (DATA=...),"
 	@echo "              random-networks, random-cores, fuzz: any, with --first SEED and --count N;"
 	@echo "              killed: stages killed at random moments, with --kills N and --seed S;"
 	@echo "              soak: random images for --minutes N through csim, --count N in Verilator [all]"
@@ -226,7 +226,7 @@ deploy: $(VENV)/.installed ## package, copy to the board (HOST=user@board), inst
 		$(if $(filter command,$(firstword $(origin PORT))),$(call option,--port,PORT))
 
 bench: $(VENV)/.installed ## the figures of docs/benchmarks.md, and the slow tests
-	@$(BIN)/python -m bench $(BENCH)
+	@$(BIN)/python -m bench $(BENCH) $(DATA_OPTION)
 	@$(if $(BENCH),,$(BIN)/python -m pytest -m slow)
 
 doctor: ## what of this machine is missing, what for, and how to get it

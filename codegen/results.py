@@ -229,9 +229,11 @@ class FoldingResult(Result):
     def told(self) -> str:
         """The cycles of the slowest node in words: where they depend on the image, over images and at most."""
         if self.spread is None:
-            return str(self.bound)
-        mean, p99, worst = self.spread.mean, self.spread.p99, self.spread.worst
-        return f"{mean:.0f} on average, {p99} in 99 % and {worst} in all test images, {self.bound} guaranteed,"
+            return f"{self.bound} cycles a frame"
+        return (
+            f"{self.spread.mean:.0f} cycles a frame on average (at most {self.spread.p99} for 99 % of the images of "
+            f"results/density.json, {self.spread.worst} for all of them, {self.bound} for any image)"
+        )
 
 
 @dataclass(frozen=True)
