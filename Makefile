@@ -125,7 +125,7 @@ help: ## this list
 	@echo "  FOLDING     folding JSON (FINN's format) instead of CYCLES"
 	@echo "  LUT_SHARE   or: the fastest within this share of the board's LUTs  [0.15]"
 	@echo "  FILL        share of its flip-flops, BRAMs and DSPs that may be filled [1, and 0.8 where that is no slower]"
-	@echo "  FIFO_DEPTHS planned, measured (in Verilator), or auto: measured where streams join or EVENT is set [auto]"
+	@echo "  FIFO_DEPTHS planned, measured (in Verilator), or auto: measured where streams join [auto]"
 	@echo "  EVENT       1: event-driven cores where they pay; CYCLES are then the mean over test images,"
 	@echo "              or the 99th percentile or the worst: EVENT=p99, EVENT=worst"
 	@echo "  GUARANTEED  with EVENT: most cycles per frame for any image at all"

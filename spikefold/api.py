@@ -165,13 +165,12 @@ def generate(
         lut_share: the fastest within this share of the board's LUTs; 0.15 where nothing else is given.
         fill: share of its flip-flops, block RAMs and DSP slices that may be filled; without it all of them,
             and 0.8 where that is no slower.
-        fifo_depths: by formula, measured in Verilator, or measured where streams join or cores are event-driven
-            (``"auto"``).
+        fifo_depths: by formula, measured in Verilator, or measured where streams join (``"auto"``).
         impl: the variant that FINN's graph names.
         event: cores may be event-driven where that pays; cycles are then the ``"mean"``, the 99th percentile
             (``"p99"``) or the ``"worst"`` of those over test images, which ``export`` has measured.
         guaranteed: the most cycles per frame that any image at all may take, where ``event`` is given.
-        data: where the data set lies, if not where the configuration says, for FIFOs around event-driven cores.
+        data: where the data set lies, if not where the configuration says, for FIFOs that are measured around event-driven cores.
 
     Raises:
         FoldingError: where no folding meets the target.

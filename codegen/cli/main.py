@@ -142,8 +142,7 @@ def _add_hls(stages: _Stages) -> None:
         "--fifo-depths",
         choices=("auto", "planned", "measured"),
         default="auto",
-        help="FIFOs by formula, or measured in Verilator; auto (default) measures where streams join or cores are "
-        "event-driven",
+        help="FIFOs by formula, or measured in Verilator; auto measures where streams join (default)",
     )
     stage.add_argument("--impl", choices=("hls", "rtl"), default="rtl", help="variant FINN's graph names (default rtl)")
     stage.set_defaults(command=commands.hls)

@@ -124,11 +124,9 @@ def _slowest(nodes: tuple[FoldedNode, ...]) -> Spread | None:
 
 
 def _measures(fifo_depths: FifoDepths, plan: Plan, asked: NodeFolding) -> bool:
-    """Whether depths are measured: on demand, or where streams join, or cores are event-driven, at a node for which a
-    file names none."""
-    cores = [core for layer_plan in plan for core in layer_plan.nodes]
-    waiting = [core.name for core in cores if len(core.inputs) > 1 or is_event_driven(core)]
-    unnamed = [name for name in waiting if name not in depths_of(asked)]
+    """Whether depths are measured: on demand, or where streams join at a node for which a file names none."""
+    joins = [core.name for layer_plan in plan for core in layer_plan.nodes if len(core.inputs) > 1]
+    unnamed = [name for name in joins if name not in depths_of(asked)]
     return fifo_depths == "measured" or (fifo_depths == "auto" and bool(unnamed))
 
 
