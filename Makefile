@@ -71,7 +71,8 @@ IMPORT_OPTIONS = $(call option,--weight-bits,WBITS) $(call option,--timesteps,TI
 COMPARED = $(if $(filter command environment,$(firstword $(origin RUNS))),-- $(foreach run,$(call verbatim,RUNS),$(call given,run)),"$$RUN_DIR")
 HLS_OPTIONS = --board $(call given,BOARD) --impl $(call given,IMPL) \
 	$(call option,--target-cycles,CYCLES) $(call option,--folding,FOLDING) \
-	$(call option,--lut-share,LUT_SHARE) $(call option,--fill,FILL) $(call option,--fifo-depths,FIFO_DEPTHS)
+	$(call option,--lut-share,LUT_SHARE) $(call option,--fill,FILL) $(call option,--fifo-depths,FIFO_DEPTHS) \
+	$(call option,--event,EVENT) $(call option,--guaranteed,GUARANTEED) $(DATA_OPTION)
 
 # A kept network is not trained over.
 KEPT_STAYS = case "$$RUN_DIR" in runs/zoo/*) \
@@ -96,7 +97,7 @@ help: ## this list
 	@echo "  WIDTH       multiplier of all channels              [preset]"
 	@echo "  DATASET     digits cifar10 cifar100 tiny-imagenet folder cifar10-dvs events-digits"
 	@echo "              arrays event-arrays (.npy files of your own) [preset]"
-	@echo "  DATA        where the data set lies (also for export, csim, rtlsim, demo-cifar)  [preset]"
+	@echo "  DATA        where the data set lies (also for export, hls, csim, rtlsim, demo-cifar)  [preset]"
 	@echo "  STRUCTURE   prune-regrow, prune-only, random        [preset]"
 	@echo "  SCORE       membrane, spikes, gamma, weight-l1      [preset]"
 	@echo "  TEACHER     run or zoo folder whose logits are learned [none]"
@@ -125,6 +126,9 @@ help: ## this list
 	@echo "  LUT_SHARE   or: the fastest within this share of the board's LUTs  [0.15]"
 	@echo "  FILL        share of its flip-flops, BRAMs and DSPs that may be filled [1, and 0.8 where that is no slower]"
 	@echo "  FIFO_DEPTHS planned, measured (in Verilator), or auto: measured where streams join [auto]"
+	@echo "  EVENT       1: event-driven cores where they pay; CYCLES are then the mean over test images,"
+	@echo "              or the 99th percentile or the worst: EVENT=p99, EVENT=worst"
+	@echo "  GUARANTEED  with EVENT: most cycles per frame for any image at all"
 	@echo "  IMAGES      images to simulate                      [csim: whole test set, rtlsim: 32]"
 	@echo "  IMAGE       picture that classify takes: PNG, JPEG, BMP, GIF, PPM, WebP"
 	@echo "  BACKEND     what classifies it: onnx, csim, rtl     [$(BACKEND)]"
@@ -136,7 +140,7 @@ help: ## this list
 	@echo "  PORT        of ssh there [22], or the serial port of an ECP5 board [found by USB]"
 	@echo "  BOARD_NETWORK  network of zoo/ that demo-cifar takes        [$(BOARD_NETWORK)]"
 	@echo "  BENCH       train-speed, count-speed, sca-overhead, train-memory, mini, mlp, vgg16,"
-	@echo "              resnet20, preresnet20, dvs-digits, open-bitstream,"
+	@echo "              resnet20, preresnet20, dvs-digits, open-bitstream, event-driven (DATA=...),"
 	@echo "              random-networks, random-cores, fuzz: any, with --first SEED and --count N;"
 	@echo "              killed: stages killed at random moments, with --kills N and --seed S;"
 	@echo "              soak: random images for --minutes N through csim, --count N in Verilator [all]"
@@ -222,7 +226,7 @@ deploy: $(VENV)/.installed ## package, copy to the board (HOST=user@board), inst
 		$(if $(filter command,$(firstword $(origin PORT))),$(call option,--port,PORT))
 
 bench: $(VENV)/.installed ## the figures of docs/benchmarks.md, and the slow tests
-	@$(BIN)/python -m bench $(BENCH)
+	@$(BIN)/python -m bench $(BENCH) $(DATA_OPTION)
 	@$(if $(BENCH),,$(BIN)/python -m pytest -m slow)
 
 doctor: ## what of this machine is missing, what for, and how to get it

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.command import natural, positive, run_command
+from bench.event_driven import event_driven
 from bench.fuzz import INPUT_COUNT, fuzz
 from bench.killed import KILLS, killed
 from bench.machine import cpu_name, memory_gib
@@ -75,7 +76,8 @@ COMPARISONS = {"random-networks": random_networks, "random-cores": random_cores,
 KILLED = "killed"
 SOAK = "soak"
 OPEN_BITSTREAM = "open-bitstream"
-NAMES = (*MEASUREMENTS, *PIPELINES, *COMPARISONS, KILLED, SOAK, OPEN_BITSTREAM)
+EVENT_DRIVEN = "event-driven"
+NAMES = (*MEASUREMENTS, *PIPELINES, *COMPARISONS, KILLED, SOAK, OPEN_BITSTREAM, EVENT_DRIVEN)
 
 
 def run_stage(*arguments: str) -> float:
@@ -185,6 +187,7 @@ def main() -> int:
         f"{SOAK_IMAGES} images in Verilator]",
     )
     parser.add_argument("--run", type=Path, help="run folder with sources that is soaked, or built [the demo network]")
+    parser.add_argument("--data", type=Path, help="test images of event-driven, if not where config.toml says")
     parser.add_argument("--minutes", type=positive, default=MINUTES, help="of csim in a soak [%(default)s]")
     parser.add_argument("--kills", type=positive, default=KILLS, help="how often stages are killed [%(default)s]")
     parser.add_argument("--seed", type=int, default=0, help="of the moments at which they are [%(default)s]")
@@ -207,6 +210,9 @@ def main() -> int:
         if name == SOAK:
             run = RunFolder(arguments.run or soaked_run(arguments.folder))
             wrong += soak(run, arguments.first, arguments.minutes, arguments.count or SOAK_IMAGES)
+            continue
+        if name == EVENT_DRIVEN:
+            event_driven(arguments.data)
             continue
         if name == OPEN_BITSTREAM:
             open_bitstream(arguments.folder, arguments.run, OPEN_BOARDS[0])

@@ -9,6 +9,7 @@ from typing import Literal
 
 from codegen.digests import file_digest, sources_digest
 from codegen.errors import RunFolderError
+from codegen.event_results import DensityResult, EventCyclesResult
 from codegen.results import (
     BitstreamResult,
     FoldingResult,
@@ -41,6 +42,8 @@ class Results:
     bitstream: BitstreamResult | None = None
     predictions: PredictionsResult | None = None
     toggles: TogglesResult | None = None
+    density: DensityResult | None = None
+    event_cycles: EventCyclesResult | None = None
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,8 @@ def load_results(run: RunFolder) -> Results:
         BitstreamResult.load(run),
         PredictionsResult.load(run),
         TogglesResult.load(run),
+        DensityResult.load(run),
+        EventCyclesResult.load(run),
     )
     _require_earlier(run, results)
     _check(run, _origins(results))
@@ -98,6 +103,21 @@ def require_made(run: RunFolder, name: Made) -> Path:
     return path
 
 
+def require_density(run: RunFolder) -> DensityResult:
+    """The densities of the model.onnx that is there; raises RunFolderError, or ExportError, that says to export."""
+    run.require(f"results/{DensityResult.STAGE}.json")
+    density = DensityResult.load(run)
+    assert density is not None
+    _check(run, _origins(Results(density=density)))
+    return density
+
+
+def density_is_current(run: RunFolder) -> bool:
+    """Whether there are densities, of the model.onnx that is there."""
+    density = DensityResult.load(run)
+    return density is not None and density.model_sha256 == _digest(run, "model.onnx")
+
+
 def _check(run: RunFolder, origins: Iterable[tuple[Result, _Origin]]) -> None:
     """Raise RunFolderError for the first result that was measured on something else than what is there."""
     found: dict[str, str] = {}
@@ -117,14 +137,15 @@ def _check_bitstream(run: RunFolder, result: BitstreamResult) -> None:
 
 def _require_earlier(run: RunFolder, results: Results) -> None:
     """Raise RunFolderError where the result that ties a later one to the network is not there."""
-    measured = results.csim or results.rtl or results.toggles or results.synth or results.bitstream
-    simulated = measured or (run.path / "rtl").exists()
-    rendered = simulated or results.sources
-    if rendered or results.folding or results.predictions:
+    simulated = results.csim or results.rtl or results.toggles or results.event_cycles
+    measured = simulated or results.synth or results.bitstream
+    needs_sources = measured or (run.path / "rtl").exists()
+    rendered = needs_sources or results.sources
+    if rendered or results.folding or results.predictions or results.density:
         run.require("results/onnx.json")
     if rendered:
         run.require("results/folding.json")
-    if simulated:
+    if needs_sources:
         run.require("results/sources.json")
 
 
@@ -136,6 +157,8 @@ def _origins(results: Results) -> Iterator[tuple[Result, _Origin]]:
         yield results.onnx, _Origin("model.onnx", results.onnx.model_sha256)
     if results.predictions:
         yield results.predictions, _Origin("model.onnx", results.predictions.model_sha256)
+    if results.density:
+        yield results.density, _Origin("model.onnx", results.density.model_sha256)
     if results.folding:
         yield results.folding, _Origin("model.onnx", results.folding.model_sha256)
         yield results.folding, _Origin("graph.onnx", results.folding.graph_sha256)
@@ -152,6 +175,9 @@ def _origins(results: Results) -> Iterator[tuple[Result, _Origin]]:
     if results.toggles:
         yield results.toggles, _Origin("model.onnx", results.toggles.model_sha256)
         yield results.toggles, _Origin("rtl", results.toggles.sources_sha256)
+    if results.event_cycles:
+        yield results.event_cycles, _Origin("model.onnx", results.event_cycles.model_sha256)
+        yield results.event_cycles, _Origin("rtl", results.event_cycles.sources_sha256)
     if results.synth:
         yield results.synth, _Origin("rtl", results.synth.sources_sha256)
     if results.bitstream:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Annotated, ClassVar, Literal, TypeVar
+from typing import Annotated, ClassVar, Literal, TypeVar, get_args
 
 from pydantic import Field
 
@@ -29,6 +29,7 @@ MEASURED = (
     "results/synth.json",
     "results/bitstream.json",
     "results/toggles.json",
+    "results/event_cycles.json",
 )
 """What is measured on sources: of no use once these are replaced."""
 
@@ -44,6 +45,8 @@ class Result:
     ERROR: ClassVar[type[CodegenError]]
     OPTIONS: ClassVar[Mapping[str, str]] = {}
     """Of the command, by make's names, without which it leaves no such file."""
+    INDENT: ClassVar[int | None] = 2
+    """Of the file; None: it is one line, of a result with long lists of numbers."""
 
     @property
     def stage(self) -> str:
@@ -54,7 +57,7 @@ class Result:
         """Write results/<stage>.json whole or not at all."""
         folder = run.path / "results"
         folder.mkdir(parents=True, exist_ok=True)
-        write_text(folder / f"{self.stage}.json", json.dumps(asdict(self), indent=2) + "\n")
+        write_text(folder / f"{self.stage}.json", json.dumps(asdict(self), indent=self.INDENT) + "\n")
 
     @classmethod
     def load(cls: type[_Result], run: RunFolder) -> _Result | None:
@@ -155,9 +158,37 @@ class PredictionsResult(Result):
     test_set_sha256: str
 
 
+Natural = Annotated[int, Field(ge=1)]
+
+ImageKind = Literal["test images", "shipped images", "random images"]
+"""What something was measured on, in words."""
+
+Statistic = Literal["mean", "p99", "worst"]
+"""Of cycles over images: their mean, 99th percentile, and most."""
+STATISTICS: tuple[Statistic, ...] = get_args(Statistic)
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Cycles a frame over many images."""
+
+    mean: float
+    p99: int
+    worst: int
+
+    @classmethod
+    def slowest(cls, spreads: Sequence[Spread]) -> Spread:
+        """The largest of each statistic."""
+        return cls(*(max(getattr(spread, name) for spread in spreads) for name in STATISTICS))
+
+
 @dataclass(frozen=True)
 class FoldedNode:
-    """One node of the folded graph and FINN's estimates of it; None where its operator has no such attribute."""
+    """One node of the folded graph and FINN's estimates of it; None where its operator has no such attribute.
+
+    ``event``: whether it is event-driven. ``cycles`` then are those that it takes at most, whatever the image, and
+    ``spread`` those over the images of results/density.json, None where that does not tell.
+    """
 
     name: str
     op: str
@@ -169,11 +200,17 @@ class FoldedNode:
     lut: float
     bram36: float
     dsp: float
+    event: bool = False
+    spread: Spread | None = None
 
 
 @dataclass(frozen=True)
 class FoldingResult(Result):
-    """The folding of model.onnx that graph.onnx holds: cycles a frame of its slowest node (``bound``), estimates."""
+    """The folding of model.onnx that graph.onnx holds: cycles a frame of its slowest node (``bound``), estimates.
+
+    ``statistic``: of the cycles over images that the folding was chosen for, where cores could be event-driven.
+    ``spread``: cycles a frame of the slowest node over those images; None without event-driven cores.
+    """
 
     STAGE = "folding"
     COMMAND = "hls"
@@ -185,6 +222,18 @@ class FoldingResult(Result):
     nodes: tuple[FoldedNode, ...]
     model_sha256: str
     graph_sha256: str
+    statistic: Statistic | None = None
+    spread: Spread | None = None
+
+    @property
+    def told(self) -> str:
+        """The cycles of the slowest node in words: where they depend on the image, over images and at most."""
+        if self.spread is None:
+            return f"{self.bound} cycles a frame"
+        return (
+            f"{self.spread.mean:.0f} cycles a frame on average (at most {self.spread.p99} for 99 % of the images of "
+            f"results/density.json, {self.spread.worst} for all of them, {self.bound} for any image)"
+        )
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,7 @@ _MAKERS = {
     "hls/streams.json": "hls",
     "rtl": "hls",
     "results/onnx.json": "export",
+    "results/density.json": "export",
     "results/folding.json": "hls",
     "results/sources.json": "hls",
     "results/csim.json": "csim",

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from codegen import zoo
 from codegen.errors import ZooError
 from codegen.export.onnx_reader import read_model
+from codegen.results import ImageKind
 from codegen.run_folder import RunFolder
 from sca_train.config import TrainConfig
 from sca_train.data.dataset import Dataset
@@ -51,7 +52,7 @@ class LabelledImages:
         return replace(self, images=self.images[:limit], labels=self.labels[:limit])
 
     @property
-    def kind(self) -> str:
+    def kind(self) -> ImageKind:
         """What a sentence calls them."""
         if self.random:
             return "random images"

@@ -6,6 +6,7 @@ Tools are imported inside, so that a stage loads only its own.
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from codegen.export.stage import ExportSummary
     from codegen.importing.options import NirOptions
     from codegen.importing.stage import ImportOptions, ImportSummary
-    from codegen.results import FoldingResult, HlsSimulationResult, RtlSimulationResult, SynthesisResult
+    from codegen.results import FoldingResult, HlsSimulationResult, RtlSimulationResult, Statistic, SynthesisResult
 
 DEFAULT_RTL_IMAGES = 32
 Implementation = Literal["hls", "rtl"]
@@ -54,8 +55,14 @@ def hls(
     lut_share: float | None = None,
     fifo_depths: FifoDepths = "auto",
     fill: float | None = None,
+    event: Statistic | None = None,
+    guaranteed: int | None = None,
+    data: Path | None = None,
 ) -> FoldingResult:
-    """FINN graph and folding, then HLS C++ and RTL; all of it takes the place of the earlier ones at once."""
+    """FINN graph and folding, then HLS C++ and RTL; all of it takes the place of the earlier ones at once.
+
+    ``data``: where the test set lies, of which FIFOs around event-driven cores are given some images.
+    """
     from codegen.current import require_model
     from codegen.results import MEASURED, FoldingResult
 
@@ -65,12 +72,25 @@ def hls(
         require_model(run)
         from codegen.dataflow.build import build_graph
         from codegen.render.render import render_sources, target_of
+        from codegen.run_inputs import load_test_set
         from codegen.verify.fifo_depths import measure_depths
 
         target = target_of(board)
+        measure = partial(measure_depths, load=lambda: load_test_set(run, data).images)
         with made_aside(run) as made:
             build_graph(
-                run, board, target_cycles, folding, impl, lut_share, fifo_depths, measure_depths, into=made, fill=fill
+                run,
+                board,
+                target_cycles,
+                folding,
+                impl,
+                lut_share,
+                fifo_depths,
+                measure,
+                into=made,
+                fill=fill,
+                event=event,
+                guaranteed=guaranteed,
             )
             render_sources(made, target)
             replace_in(run, made, written, stale=(*says_so, *MEASURED))
@@ -115,7 +135,8 @@ def rtlsim(
 
     if waveform is not None:
         check_writable(waveform)
-    with only_stage(run, "results/rtl.json", "results/rtl_stalled.json", "results/toggles.json"):
+    results = ("rtl", "rtl_stalled", "toggles", "event_cycles")
+    with only_stage(run, *(f"results/{name}.json" for name in results)):
         require_made(run, "rtl")
         from codegen.verify.compare import run_rtlsim_stage
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         HlsSimulationResult,
         OnnxResult,
         RtlSimulationResult,
+        Statistic,
         SynthesisResult,
     )
     from sca_train.measure.metrics_file import Metrics
@@ -148,6 +149,9 @@ def generate(
     fill: float | None = None,
     fifo_depths: stages.FifoDepths = "auto",
     impl: stages.Implementation = "rtl",
+    event: Statistic | None = None,
+    guaranteed: int | None = None,
+    data: AnyPath | None = None,
     progress: ProgressCallback | None = None,
     say: SayCallback | None = None,
 ) -> FoldingResult:
@@ -163,9 +167,14 @@ def generate(
             and 0.8 where that is no slower.
         fifo_depths: by formula, measured in Verilator, or measured where streams join (``"auto"``).
         impl: the variant that FINN's graph names.
+        event: cores may be event-driven where that pays; cycles are then the ``"mean"``, the 99th percentile
+            (``"p99"``) or the ``"worst"`` of those over test images, which ``export`` has measured.
+        guaranteed: the most cycles per frame that any image at all may take, where ``event`` is given.
+        data: where the data set lies, if not where the configuration says, for FIFOs that are measured around event-driven cores.
 
     Raises:
         FoldingError: where no folding meets the target.
+        RunFolderError: where ``event`` is given and the export has measured no densities.
         MappingError: for an operator that no core implements.
     """
     if sum(choice is not None for choice in (target_cycles, folding, lut_share)) > 1:
@@ -173,7 +182,19 @@ def generate(
 
         raise FoldingError("target_cycles, folding and lut_share exclude each other; give one of them")
     with listening(progress, say):
-        return stages.hls(_opened(run), board, target_cycles, _path(folding), impl, lut_share, fifo_depths, fill)
+        return stages.hls(
+            _opened(run),
+            board,
+            target_cycles,
+            _path(folding),
+            impl,
+            lut_share,
+            fifo_depths,
+            fill,
+            event,
+            guaranteed,
+            _path(data),
+        )
 
 
 def simulate(

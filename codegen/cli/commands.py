@@ -56,8 +56,11 @@ def hls(options: Namespace) -> bool:
         options.lut_share,
         options.fifo_depths,
         options.fill,
+        options.event,
+        options.guaranteed,
+        options.data,
     )
-    print(f"folding: slowest layer {folding.bound} cycles a frame, {folding.estimate.lut} LUTs by estimate")
+    print(f"folding: slowest layer {folding.told}, {folding.estimate.lut} LUTs by estimate")
     print(f"{run.path / 'graph.onnx'}, {run.path / 'hls'} and {run.path / 'rtl'} are written")
     return True
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from codegen.cli import commands
 from codegen.dialect import DEFAULT_FRAC_BITS, MAX_FRAC_BITS, MAX_TIMESTEPS
 from codegen.errors import CodegenError
+from codegen.results import STATISTICS, Statistic
 from codegen.stages import DEFAULT_BOARD, DEFAULT_RTL_IMAGES
 from sca_train.command_line import Parser, guarded
 from sca_train.errors import TrainError
@@ -124,6 +125,19 @@ def _add_hls(stages: _Stages) -> None:
         metavar="F",
         help="share of the board's flip-flops, BRAMs and DSPs that may be filled (default 1, and 0.8 where no slower)",
     )
+    stage.add_argument(
+        "--event",
+        type=_statistic,
+        nargs="?",
+        const="mean",
+        metavar="STATISTIC",
+        help="cores may be event-driven where that pays; the target is met by the mean (default), p99 or worst of the "
+        "cycles over test images",
+    )
+    stage.add_argument(
+        "--guaranteed", type=_whole(1), metavar="N", help="with --event: most cycles per frame for any image at all"
+    )
+    _add_data(stage)
     stage.add_argument(
         "--fifo-depths",
         choices=("auto", "planned", "measured"),
@@ -256,6 +270,16 @@ def _add_data(stage: argparse.ArgumentParser) -> None:
         metavar="PATH",
         help="where the data set lies, if not where config.toml says; a kept network without any takes shipped images",
     )
+
+
+def _statistic(text: str) -> Statistic | None:
+    """Of cycles over images; ``1`` is their mean and ``0`` none, as make's EVENT has them."""
+    if text == "0":
+        return None
+    for name in STATISTICS:
+        if text == name or (text == "1" and name == "mean"):
+            return name
+    raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(STATISTICS)}, nor 1 for the mean or 0 for none")
 
 
 def _image(text: str) -> Path:

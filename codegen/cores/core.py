@@ -286,6 +286,10 @@ class Core(ABC):
 class LayerCore(Core):
     """A core that leads a layer: its folding is chosen from ``foldings``, and the nodes around it follow."""
 
+    def event_form(self) -> Self | None:
+        """The same folding event-driven; None where there is no such core."""
+        return None
+
     @property
     @abstractmethod
     def work(self) -> int:

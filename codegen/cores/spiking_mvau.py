@@ -368,6 +368,9 @@ class SpikingMVAU(LayerCore):
                     elif not why_not_event(folded):
                         yield replace(folded, event=True)
 
+    def event_form(self) -> Self | None:
+        return None if why_not_event(self) else replace(self, event=True)
+
     def folding(self) -> dict[str, Any]:
         event = {"event": 1} if self.event else {}
         return {**super().folding(), "memStyle": self.memory_style, **event}

@@ -17,13 +17,14 @@ from codegen.progress import Progress
 from codegen.results import MEASURED, OnnxResult
 from codegen.run_folder import RunFolder, made_aside, replace_in
 from codegen.run_inputs import LabelledImages, load_network_description, load_test_set
+from codegen.verify.density import DENSITY_FILE, measure_density
 from codegen.verify.golden import LOGITS_FILE, images_digest
 from codegen.verify.onnx_runtime import OnnxNetwork, load_network
 from codegen.verify.predictions import PREDICTIONS_FILE, measure_predictions
 
 SPARSITY_IMAGES = 512
 RESULT_FILE = "results/onnx.json"
-WRITTEN = ("model.onnx", LOGITS_FILE, PREDICTIONS_FILE, RESULT_FILE)
+WRITTEN = ("model.onnx", LOGITS_FILE, PREDICTIONS_FILE, DENSITY_FILE, RESULT_FILE)
 LATER_STAGES = ("graph.onnx", "folding.json", "hls", "rtl")
 LATER_RESULTS = ("results/folding.json", "results/sources.json", *MEASURED)
 
@@ -38,7 +39,7 @@ class ExportSummary:
 
 
 def export_run(run: RunFolder, frac_bits: int, limit: int | None = None, data: Path | None = None) -> ExportSummary:
-    """Write model.onnx, results/onnx.json, results/predictions.json and results/onnx_logits.npy of a trained run.
+    """Write a trained run's model.onnx and, in results/, onnx.json, predictions.json, density.json, onnx_logits.npy.
 
     Measured on the whole test set, or on its first ``limit`` images where a whole one takes too long; ``data`` is where
     it lies, if not where the run's configuration says.
@@ -86,12 +87,13 @@ def write_model(
     )
     result.save(made)
     measure_predictions(model, tests, logits, result.test_set_sha256).save(made)
+    measure_density(model, tests, result.test_set_sha256).save(made)
     return logits, result
 
 
 def stale_behind(run: RunFolder, content: bytes) -> tuple[str, ...]:
     """What a new model.onnx of that content leaves without meaning in a run folder."""
-    measured = (RESULT_FILE, LOGITS_FILE, PREDICTIONS_FILE)
+    measured = (RESULT_FILE, LOGITS_FILE, PREDICTIONS_FILE, DENSITY_FILE)
     return measured if _is_file(run.path / "model.onnx", content) else (*measured, *LATER_RESULTS, *LATER_STAGES)
 
 

@@ -10,10 +10,12 @@ from codegen.cores import core_class
 from codegen.cores.core import LayerCore, StreamCore
 from codegen.current import Results, load_results
 from codegen.errors import ZooError
+from codegen.event_results import EventCyclesResult
 from codegen.fit import find_board
 from codegen.pruning import reached_ratio
 from codegen.render.manifest import MANIFEST, RenderedNode, read_manifest
 from codegen.report.energy import Energy, estimate_energy
+from codegen.report.event_driven import MHZ, EventDriven, event_driven
 from codegen.report.origin import origins
 from codegen.report.roofline import Rate, core_rate
 from codegen.results import (
@@ -31,7 +33,6 @@ from sca_train.errors import TrainError
 from sca_train.measure.metrics_file import Epoch, Imported, Reduction, read_metrics
 from sca_train.run_config import load_run_config
 
-MHZ = 1_000_000
 STAGES = ("float", "onnx", "csim", "rtl")
 
 
@@ -64,7 +65,9 @@ class ResourceUse:
 class NodeFigures:
     """One node of the dataflow graph; ``sparsity`` is the share of zero bits in the spike trains it sends.
 
-    ``work``, ``lanes`` and ``utilisation`` as in ``codegen.report.roofline.Rate``. ``toggles``: of its signals
+    ``event``: whether it is event-driven; ``cycles`` are those that it takes at most then. ``density``: share of the
+    elements that it reads, zero padding among them, that are not zero at all steps. ``work``, ``lanes`` and
+    ``utilisation`` as in ``codegen.report.roofline.Rate``. ``toggles``: of its signals
     per frame in the RTL simulation.
     """
 
@@ -81,6 +84,8 @@ class NodeFigures:
     lanes: int | None
     utilisation: float | None
     toggles: float | None
+    event: bool
+    density: float | None
 
 
 @dataclass(frozen=True)
@@ -160,6 +165,8 @@ class Report:
     """Test images by [label, class that the integer network decides for]."""
     energy: Energy
     toggles: Toggles
+    event_driven: EventDriven | None
+    """None without event-driven cores, or before an RTL simulation of them."""
     imported: Imported | None
     """Where the network came from, if no training here made it."""
     made_of: dict[str, str]
@@ -215,7 +222,8 @@ def collect(run: RunFolder, data: Path | None = None) -> Measured:
     images = {stage: result.images if result else None for stage, result in compared.items()}
     rtl = run.path / "rtl"
     nodes = read_manifest(rtl).nodes if (rtl / MANIFEST).exists() else ()
-    rates = _rates(nodes, results.rtl)
+    rates = _rates(nodes, results.rtl, results.event_cycles)
+    clock_mhz = _clock(results.synth, results.bitstream)
     report = Report(
         model=config.model,
         dataset=config.dataset,
@@ -232,7 +240,7 @@ def collect(run: RunFolder, data: Path | None = None) -> Measured:
             "csim": results.csim.mismatches if results.csim else None,
             "rtl": results.rtl.mismatches if results.rtl else None,
         },
-        cycles=_cycles(results.rtl, _bound(nodes), _clock(results.synth, results.bitstream)),
+        cycles=_cycles(results.rtl, _bound(nodes), clock_mhz),
         resources=_resources(results.synth),
         layers=_layers(nodes, results, rates),
         bitstream=_bitstream(results.bitstream, results.synth),
@@ -240,6 +248,7 @@ def collect(run: RunFolder, data: Path | None = None) -> Measured:
         confusion=predictions.confusion if predictions else None,
         energy=estimate_energy(metrics.synops.compact if metrics.synops else None, metrics.first_layer_macs),
         toggles=_toggles(results.toggles),
+        event_driven=event_driven(results.event_cycles, clock_mhz),
         imported=metrics.imported,
         made_of=origins(run),
     )
@@ -279,9 +288,13 @@ def _with_predictions(run: RunFolder, results: Results, data: Path | None) -> tu
     return replace(results, predictions=predictions), ""
 
 
-def _rates(nodes: tuple[RenderedNode, ...], rtl: RtlSimulationResult | None) -> tuple[Rate, ...]:
+def _rates(
+    nodes: tuple[RenderedNode, ...], rtl: RtlSimulationResult | None, events: EventCyclesResult | None
+) -> tuple[Rate, ...]:
+    """Rates of the nodes; an event-driven one has its mean cycles where they are known."""
     interval = rtl.interval if rtl else None
-    found = (core_rate(node.name, node.parameters, node.cycles, interval) for node in nodes)
+    means = {core.name: round(core.cycles.mean) for core in events.cores} if events else {}
+    found = (core_rate(node.name, node.parameters, means.get(node.name, node.cycles), interval) for node in nodes)
     return tuple(rate for rate in found if rate is not None)
 
 
@@ -343,6 +356,7 @@ def _layers(nodes: tuple[RenderedNode, ...], results: Results, rates: tuple[Rate
     layers = {node.name: node.layer for node in results.folding.nodes} if results.folding else {}
     # The read-out sends logits and has no sparsity.
     sparsities = results.onnx.spike_sparsity if results.onnx else {}
+    densities = {entry.layer: entry.nonzero for entry in results.density.layers} if results.density else {}
     rate_of = {rate.name: rate for rate in rates}
     counted = results.toggles
     toggles = {core.name: core.toggles / counted.images for core in counted.cores} if counted else {}
@@ -367,6 +381,8 @@ def _layers(nodes: tuple[RenderedNode, ...], results: Results, rates: tuple[Rate
                 lanes=rate.lanes if rate else None,
                 utilisation=rate.utilisation if rate else None,
                 toggles=toggles.get(node.name),
+                event=bool(parameters.get("event")),
+                density=densities.get(layer) if layer and leads_layer else None,
             )
         )
     return figures

@@ -13,7 +13,10 @@ from sca_train.files import COMPACT_FILE, METRICS_FILE
 
 _TREES = ("hls", "rtl")
 _FILES = ("config.toml", METRICS_FILE, COMPACT_FILE, "model.onnx", "graph.onnx")
-_STAGES = ("onnx", "predictions", "folding", "sources", "csim", "rtl", "toggles", "synth", "bitstream")
+_STAGES = (
+    *("onnx", "predictions", "density", "folding", "sources", "csim", "rtl", "toggles", "event_cycles", "synth"),
+    "bitstream",
+)
 _TIMES = frozenset({"seconds", "images_per_second", "cycles_per_second", "cached"})
 """Keys of results that say how long a stage took: when it is run again, they alone make no other result."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,9 @@ from codegen.run_folder import RunFolder
 from codegen.run_inputs import LabelledImages, load_test_set
 from codegen.verify.golden import golden_logits
 from sca_train.telling import complain, say
+
+if TYPE_CHECKING:
+    from codegen.verify.rtlsim import RtlResult
 
 Logits = NDArray[np.int32]
 
@@ -92,9 +96,32 @@ def run_rtlsim_stage(
     interval = "not measured (one image)" if result.interval is None else f"{result.interval} cycles"
     say(f"rtl: latency {result.latency} cycles, interval {interval}, {result.cycles} cycles in total")
     _tell("rtl", run, computed.logits, golden, tests)
+    if not result.mismatches and result.stage == result.STAGE:
+        _count_event_cycles(run, everything, computed)
     if toggles and not result.mismatches:
         _count_toggles(run, everything.first(toggles), model, sources)
     return result
+
+
+def _count_event_cycles(run: RunFolder, everything: LabelledImages, computed: RtlResult) -> None:
+    """Write results/event_cycles.json where cores are event-driven, and say what it holds."""
+    from codegen.verify.event_cycles import measure_event_cycles
+
+    result = measure_event_cycles(run, everything, computed)
+    if result is None:
+        return
+    result.save(run)
+    spread = result.interval
+    say(
+        f"event-driven cores: {spread.mean:.0f} cycles a frame on average over {result.images} {result.kind}, "
+        f"{spread.p99} in 99 % and {spread.worst} in all of them; {result.guaranteed} for any image"
+    )
+    if result.simulated:
+        simulated = result.simulated
+        say(
+            f"event-driven cores: {simulated.measured:.0f} cycles from frame to frame in Verilator, "
+            f"{simulated.modelled:.0f} by their model, over {simulated.images} images"
+        )
 
 
 def _count_toggles(run: RunFolder, tests: LabelledImages, model: str, sources: str) -> None:

@@ -50,7 +50,8 @@ class RtlResult:
     logits int32 [N, classes]. latency: cycles from the first image's first input word to its last logit word, both
     included. interval: median number of cycles between the last logit words of consecutive images, from the third image
     on where there are that many (the first ones fill the pipeline); None for a single image. interval_max: the largest
-    of these. cycles: all cycles of the run; seconds: wall time of the simulation without its compilation.
+    of these. cycles: all cycles of the run; seconds: wall time of the simulation without its compilation. intervals:
+    cycles between the last logit words of each image and the one before it, from the second image on.
     """
 
     logits: NDArray[np.int32]
@@ -60,6 +61,7 @@ class RtlResult:
     cycles: int
     seconds: float
     cycles_per_second: float
+    intervals: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -224,6 +226,7 @@ def simulate(
         cycles=cycles,
         seconds=seconds,
         cycles_per_second=cycles / seconds,
+        intervals=tuple(map(int, gaps)),
     )
     return result, output
 

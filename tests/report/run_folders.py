@@ -82,13 +82,25 @@ RESULTS["toggles"] = {
     "cores": [{"name": "SpikingMVAU_rtl_0", "bits": 50, "toggles": 5002},
               {"name": "SpikingMVAU_rtl_1", "bits": 9, "toggles": 6}],
 }  # fmt: skip
+SPREAD = {"mean": 1800.5, "p99": 2000, "worst": 2100}
+RESULTS["density"] = {
+    "images": 359, "kind": "test images", "test_set_sha256": "5",
+    "layers": [{"layer": "conv2", "nonzero": 0.25, "channels": base64.b64encode(bytes([64] * 10)).decode(),
+                "scans": [{"simd": 1, "lengths": [10, 20], "p99": 1.1, "worst": 1.2}]}],
+}  # fmt: skip
+RESULTS["event_cycles"] = {
+    "images": 359, "kind": "test images", "interval": {"mean": 2350.0, "p99": 2400, "worst": 2500}, "guaranteed": 4000,
+    "cores": [{"name": "SpikingMVAU_rtl_1", "layer": "conv2", "nonzero": 0.25, "ideal": 1500.0, "cycles": SPREAD,
+               "guaranteed": 4000}],
+    "simulated": {"images": 30, "measured": 2360.0, "modelled": 2340.0},
+}  # fmt: skip
 BIT_FILE = "bitstream/Pynq-Z2-dma-rtl/spikefold.bit"
 STREAM = Stream(lanes=1, element_bits=4, signed=False, words=16)
 NODES: list[tuple[str, int, dict[str, int]]] = [
     ("ConvolutionInputGenerator_rtl_0", 2343, {"simd": 1}),
     ("SpikingMVAU_rtl_0", 2304, {"pe": 10, "simd": 1, "tp": 4, "mw": 9, "mh": 10, "vectors": 256, "timesteps": 4}),
     ("StreamingFIFO_rtl_0", 0, {}),
-    ("SpikingMVAU_rtl_1", 2000, {"pe": 7, "simd": 1, "tp": 2}),
+    ("SpikingMVAU_rtl_1", 2000, {"pe": 7, "simd": 1, "tp": 2, "event": True}),
     ("SpikingMVAU_rtl_2", 1560, {"pe": 1, "simd": 1, "tp": 4}),
 ]
 
@@ -134,6 +146,8 @@ def complete_run(folder: Path) -> RunFolder:
     save(run, "synth", **RESULTS["synth"], sources_sha256=rtl)
     save(run, "predictions", **RESULTS["predictions"], model_sha256=model)
     save(run, "toggles", **RESULTS["toggles"], model_sha256=model, sources_sha256=rtl)
+    save(run, "density", **RESULTS["density"], model_sha256=model)
+    save(run, "event_cycles", **RESULTS["event_cycles"], model_sha256=model, sources_sha256=rtl)
     (run.path / BIT_FILE).parent.mkdir(parents=True)
     (run.path / BIT_FILE).write_bytes(b"configuration")
     built = {"bitstream": BIT_FILE, "bitstream_sha256": file_digest(run.path / BIT_FILE), "sources_sha256": rtl}
@@ -144,6 +158,7 @@ def complete_run(folder: Path) -> RunFolder:
 def _folding() -> dict[str, Any]:
     layers = iter(("conv1", "conv2", "readout"))
     estimates = {"cycles": 9, "lut": 9, "bram36": 0.5, "dsp": 0, "pe": 1, "simd": None, "tp": None}
+    estimates |= {"event": False, "spread": None}
     nodes = [
         {"name": name, "op": name[: name.rindex("_")], "layer": next(layers) if "MVAU" in name else None, **estimates}
         for name, *_ in NODES
@@ -153,6 +168,8 @@ def _folding() -> dict[str, Any]:
         "estimate": {"lut": 9, "ff": 9, "bram36": 0.5, "dsp": 0},
         "bound": 2343,
         "nodes": nodes,
+        "statistic": None,
+        "spread": None,
     }
 
 

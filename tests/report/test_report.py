@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 from xml.etree import ElementTree
 
 import pytest
-from run_folders import METRICS, RESULTS, change, complete_run, trained_run, write_network
+from run_folders import METRICS, RESULTS, SPREAD, change, complete_run, trained_run, write_network
 
 from codegen.cli.main import main
 from codegen.report.stage import write_report
@@ -27,7 +27,8 @@ def _check(content, schema, where="report"):
 
 
 _TRAINED = ("config.toml", "metrics.json", "compact.safetensors")
-_STAGES = ("onnx", "predictions", "folding", "sources", "csim", "rtl", "toggles", "synth", "bitstream")
+_STAGES = ("onnx", "predictions", "density", "folding", "sources", "csim", "rtl", "toggles", "event_cycles", "synth")
+_STAGES += ("bitstream",)
 _MADE_OF = dict.fromkeys(
     (*_TRAINED, "model.onnx", "graph.onnx", *(f"results/{stage}.json" for stage in _STAGES), "hls", "rtl"), str
 )
@@ -62,6 +63,11 @@ def _schema(measured):
         "energy": {"source": str, "ac_pj": float, "mac_pj": float, "synops": NUMBER, "macs": int, "nj": float,
                    "float32_nj": float},
         "toggles": {"images": count, "per_frame": number},
+        "event_driven": {
+            "images": int, "kind": str, "interval": {"mean": float, "p99": int, "worst": int}, "guaranteed": int,
+            "fps": float, "guaranteed_fps": float, "cores": list,
+            "simulated": {"images": int, "measured": float, "modelled": float},
+        } if measured else type(None),
         "imported": type(None),
         "made_of": _MADE_OF if measured else dict.fromkeys(_TRAINED, str),
     }  # fmt: skip
@@ -90,6 +96,7 @@ def test_values_come_from_the_stages(tmp_path):
         "name": "SpikingMVAU_rtl_0", "op": "SpikingMVAU_rtl", "pe": 10, "simd": 1, "tp": 4, "cycles": 2304,
         "lut": 800, "bram36": 0.5, "sparsity": 0.75,
         "work": 9 * 10 * 256 * 4, "lanes": 40, "utilisation": 2304 / 2500, "toggles": 1250.5,
+        "event": False, "density": None,
     }  # fmt: skip
     assert [layer["sparsity"] for layer in report["layers"]] == [None, 0.75, None, 0.8, None]
     assert report["layers"][2]["cycles"] is None
@@ -97,11 +104,29 @@ def test_values_come_from_the_stages(tmp_path):
     assert [layer["work"] for layer in report["layers"]].count(None) == 4
     assert [layer["toggles"] for layer in report["layers"]] == [None, 1250.5, None, 1.5, None]
     assert report["toggles"] == {"images": 4, "per_frame": 1252.0}
+    assert [layer["event"] for layer in report["layers"]] == [False, False, False, True, False]
+    assert [layer["density"] for layer in report["layers"]] == [None, None, None, 0.25, None]
     assert report["classes"] == ["zero", "<one>", "two"]
     assert report["confusion"] == [[110, 10, 0], [3, 116, 0], [0, 0, 120]]
     # 437,961.6 additions of 0.1 pJ and 21,160 products of 0.2 pJ with an addition each; 0.9 and 3.7 pJ of floats.
     assert report["energy"]["nj"] == pytest.approx(43.79616 + 6.348)
     assert report["energy"]["float32_nj"] == pytest.approx(394.16544 + 97.336)
+
+
+def test_cycles_of_event_driven_cores_are_a_distribution(tmp_path):
+    run = complete_run(tmp_path)
+    write_report(run)
+    events = json.loads((run.path / "report.json").read_text())["event_driven"]
+    assert events["interval"] == {"mean": 2350.0, "p99": 2400, "worst": 2500}
+    assert (events["guaranteed"], events["fps"], events["guaranteed_fps"]) == (4000, 100e6 / 2350, 25_000)
+    assert events["cores"][0]["cycles"] == SPREAD and events["cores"][0]["ideal"] == 1500
+    text = " ".join(_Page((run.path / "report.html").read_text()).text)
+    for words in ("Event-driven cores", "359 test images", "2,350", "4,000", "25,000", "event-driven", "25.0%"):
+        assert words in text
+    (run.path / "results" / "event_cycles.json").unlink()
+    write_report(run)
+    assert json.loads((run.path / "report.json").read_text())["event_driven"] is None
+    assert "guaranteed" not in (run.path / "report.html").read_text()
 
 
 def test_the_bitstream_stands_beside_the_estimates_of_the_same_board(tmp_path):

@@ -14,6 +14,7 @@ from run_folders import BIT_FILE, RESULTS, change, complete_run, trained_run, wr
 from codegen.cli.main import main
 from codegen.digests import sources_digest
 from codegen.errors import CodegenError, ExportError, FoldingError, RenderError, SimulationError, SynthesisError
+from codegen.event_results import DensityResult, EventCore, EventCyclesResult, LayerDensity
 from codegen.results import (
     BitstreamResult,
     CoreResult,
@@ -29,6 +30,7 @@ from codegen.results import (
     RtlSimulationResult,
     Sample,
     SourcesResult,
+    Spread,
     SynthesisResult,
     TogglesResult,
 )
@@ -46,6 +48,8 @@ CLASSES: dict[str, type[Result]] = {
     "bitstream": BitstreamResult,
     "predictions": PredictionsResult,
     "toggles": TogglesResult,
+    "density": DensityResult,
+    "event_cycles": EventCyclesResult,
 }
 COUNTED = {"accuracy", "shipped_accuracy", "images", "mismatches", "seconds", "images_per_second"}
 KEYS: dict[type, set[str]] = {
@@ -80,6 +84,11 @@ KEYS: dict[type, set[str]] = {
     Raster: {"layer", "number", "steps", "channels", "positions", "all_channels", "all_positions", "bits"},
     TogglesResult: {"images", "cycles", "cores", "seconds", "model_sha256", "sources_sha256"},
     CoreToggles: {"name", "bits", "toggles"},
+    DensityResult: {"images", "kind", "layers", "model_sha256", "test_set_sha256"},
+    LayerDensity: {"layer", "nonzero", "channels", "scans"},
+    EventCyclesResult: {"images", "kind", "interval", "guaranteed", "cores", "simulated"},
+    EventCore: {"name", "layer", "nonzero", "ideal", "cycles", "guaranteed"},
+    Spread: {"mean", "p99", "worst"},
 }
 """Keys of results/*.json that tools outside read."""
 
@@ -122,6 +131,8 @@ def test_later_keys_are_passed_over(tmp_path: Path) -> None:
         ("bitstream", SynthesisError, "make bitstream"),
         ("predictions", ExportError, "make export"),
         ("toggles", SimulationError, "make rtlsim"),
+        ("density", ExportError, "make export"),
+        ("event_cycles", SimulationError, "make rtlsim"),
     ],
 )
 def test_a_result_without_its_digest_is_to_be_made_anew(
@@ -250,6 +261,14 @@ STALE = {
         lambda run: change(run, "predictions", model_sha256="0"),
         "results/predictions.json .* to another model.onnx .* run `make export",
     ),
+    "densities of another model": (
+        lambda run: change(run, "density", model_sha256="0"),
+        "results/density.json .* to another model.onnx .* run `make export",
+    ),
+    "cycles over images of other sources": (
+        lambda run: change(run, "event_cycles", sources_sha256="0"),
+        "results/event_cycles.json .* to another rtl .* run `make rtlsim",
+    ),
     "toggles of other sources": (
         lambda run: change(run, "toggles", sources_sha256="0"),
         "results/toggles.json .* to another rtl .* run `make rtlsim",
@@ -312,7 +331,7 @@ def test_a_run_that_is_only_trained_or_exported_has_a_report(tmp_path: Path) -> 
     (tmp_path / "trained").mkdir()
     assert main(["report", str(trained_run(tmp_path / "trained").path)]) == 0
     run = complete_run(tmp_path)
-    for later in ("folding", "sources", "csim", "rtl", "synth", "bitstream", "toggles"):
+    for later in ("folding", "sources", "csim", "rtl", "synth", "bitstream", "toggles", "event_cycles"):
         (run.path / "results" / f"{later}.json").unlink()
     for file in (run.path / "rtl").iterdir():
         file.unlink()

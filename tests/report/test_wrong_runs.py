@@ -69,13 +69,18 @@ def refused(run: RunFolder, capsys: pytest.CaptureFixture[str], *arguments: str)
 def say_rendered(run: RunFolder) -> None:
     """Let results/sources.json tell of the sources that are there."""
     change(run, "sources", **{f"{tree}_sha256": sources_digest(run.path / tree) for tree in ("hls", "rtl")})
-    for stage, tree in (("csim", "hls"), *((stage, "rtl") for stage in ("rtl", "synth", "bitstream", "toggles"))):
-        change(run, stage, sources_sha256=sources_digest(run.path / tree))
+    change(run, "csim", sources_sha256=sources_digest(run.path / "hls"))
+    for stage in ("rtl", "synth", "bitstream", "toggles", "event_cycles"):
+        change(run, stage, sources_sha256=sources_digest(run.path / "rtl"))
 
 
 @pytest.mark.parametrize("content", DAMAGED.values(), ids=DAMAGED)
 @pytest.mark.parametrize(
-    "stage", ["onnx", "folding", "sources", "csim", "rtl", "synth", "bitstream", "predictions", "toggles"]
+    "stage",
+    [
+        *("onnx", "folding", "sources", "csim", "rtl", "synth", "bitstream", "predictions", "toggles"),
+        *("density", "event_cycles"),
+    ],
 )
 def test_a_damaged_result_is_one_sentence(run: RunFolder, capsys, stage: str, content: bytes) -> None:
     file = run.path / "results" / f"{stage}.json"

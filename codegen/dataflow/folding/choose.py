@@ -9,6 +9,7 @@ from pathlib import Path
 
 from qonnx.core.modelwrapper import ModelWrapper
 
+from codegen.dataflow.folding.event import EventChoice
 from codegen.dataflow.folding.file import NodeFolding, read_folding
 from codegen.dataflow.folding.from_file import plan_from_file
 from codegen.dataflow.folding.layers import Layer, read_layers
@@ -40,7 +41,8 @@ class FoldingRequest:
 
     Without a share the folding takes DEFAULT_SHARE of the board's LUTs, and more where that is too little. ``fill``
     bounds the share of its flip-flops, block RAMs and DSP slices: without it all of them, but DEFAULT_FILL where that
-    costs no cycles, and no more LUTs than the block RAMs that it saves are worth.
+    costs no cycles, and no more LUTs than the block RAMs that it saves are worth. ``events``: that cores may be
+    event-driven, so that cycles are those of a statistic over images.
     """
 
     board: Board | None
@@ -48,6 +50,7 @@ class FoldingRequest:
     file: Path | None
     share: float | None = None
     fill: float | None = None
+    events: EventChoice | None = None
 
     @property
     def fills(self) -> tuple[float, ...]:
@@ -68,12 +71,12 @@ def choose_folding(model: ModelWrapper, request: FoldingRequest, pruning: Prunin
         asked = read_folding(request.file, model)
         return plan_from_file(layers, asked), asked
     if request.board is not None:
-        return _on_board(Solver(layers), request, request.board, pruning), {}
+        return _on_board(Solver(layers, events=request.events), request, request.board, pruning), {}
     if request.target_cycles is not None:
-        return Solver(layers).cheapest(request.target_cycles), {}
+        return Solver(layers, events=request.events).cheapest(request.target_cycles), {}
     if request.share is not None:
         raise FoldingError("a share of a board's LUTs was asked for without a board; name one, such as BOARD=Pynq-Z2")
-    return _fold_for_lanes(layers, DEFAULT_LANES), {}
+    return _fold_for_lanes(Solver(layers, events=request.events), DEFAULT_LANES), {}
 
 
 def require_fit(needed: Resources, board: Board | None, pruning: Pruning) -> None:
@@ -175,10 +178,9 @@ def _too_large(
     return f"by estimate, {advise(of_board, board, pruning.ratio, pruning.weight_bits, cycles, larger)}"
 
 
-def _fold_for_lanes(layers: tuple[Layer, ...], lanes: int) -> Plan:
+def _fold_for_lanes(solver: Solver, lanes: int) -> Plan:
     """A plan of about so many lanes: the work of the network over them, or the fastest that the layers reach."""
-    solver = Solver(layers)
-    return solver.cheapest(next(target for target in _targets(layers, lanes) if target >= solver.intervals[0]))
+    return solver.cheapest(next(target for target in _targets(solver.layers, lanes) if target >= solver.intervals[0]))
 
 
 def _targets(layers: tuple[Layer, ...], lanes: int) -> Iterator[int]:

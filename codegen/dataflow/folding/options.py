@@ -9,10 +9,12 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from codegen.cores.core import MAX_STREAM_BITS
+from codegen.cores.core import MAX_STREAM_BITS, LayerCore
+from codegen.dataflow.folding.event import EventChoice
 from codegen.dataflow.folding.joins import Timing, timing_of
 from codegen.dataflow.folding.layers import Layer
 from codegen.dataflow.folding.plan import LayerPlan, plan_layer
+from codegen.errors import FoldingError
 from codegen.fit import Resources
 
 RESOURCES = ("lut", "half_bram36", "ff", "dsp")
@@ -46,23 +48,32 @@ class Choices:
     """[options]"""
 
 
-def layer_options(layer: Layer) -> tuple[LayerPlan, ...]:
+def layer_options(layer: Layer, events: EventChoice | None = None) -> tuple[LayerPlan, ...]:
     """Every folding the solver considers for one layer, fastest first.
 
     A window feeds words of SIMD channels, or whole pixels to a core that takes several pixels at once, so that only
     converters of a whole ratio stand between them. Weights and windows lie in block RAM or in look-up tables, and
-    followers that can work at several paces do so at each that is no faster than the layer's core.
+    followers that can work at several paces do so at each that is no faster than the layer's core. ``events``: that
+    cores may be event-driven too, where that makes them faster. Raises FoldingError where no core is as fast as
+    ``events`` guarantees.
     """
-    return tuple(sorted(_options(layer), key=lambda option: option.cycles))
+    found = tuple(sorted(_options(layer, events), key=lambda option: option.cycles))
+    if not found and events is not None:
+        fastest = min(core.cycles for core in layer.core.foldings())
+        raise FoldingError(
+            f"layer {layer.name!r} needs at least {fastest} cycles per frame for some image, and {events.guaranteed} "
+            "are to be guaranteed"
+        )
+    return found
 
 
-def _options(layer: Layer) -> Iterator[LayerPlan]:
+def _options(layer: Layer, events: EventChoice | None) -> Iterator[LayerPlan]:
     channels = layer.streams[-1].most_lanes if layer.streams else 0
-    for core in layer.core.foldings():
+    for core, event_cycles in _cores(layer, events):
         lanes = core.inputs[0].lanes
         if channels and lanes % channels and channels % lanes:
             continue
-        for plan in _paced(plan_layer(layer, core, min(lanes, channels))):
+        for plan in _paced(plan_layer(layer, core, min(lanes, channels), event_cycles=event_cycles)):
             if any(stream.bits > MAX_STREAM_BITS for node in plan.nodes for stream in (*node.inputs, *node.outputs)):
                 continue
             for placed in plan.core.memory_choices():
@@ -70,13 +81,23 @@ def _options(layer: Layer) -> Iterator[LayerPlan]:
                     yield replace(plan, core=placed, streams=streams)
 
 
+def _cores(layer: Layer, events: EventChoice | None) -> Iterator[tuple[LayerCore, int | None]]:
+    """The foldings of a layer's core, and the cycles of those that are event-driven."""
+    for core in layer.core.foldings():
+        if events is None or events.allows(core):
+            yield core, None
+        event = events.event_form(layer.name, core) if events else None
+        if events and event and events.allows(event[0]):
+            yield event
+
+
 def _paced(plan: LayerPlan) -> Iterator[LayerPlan]:
     """The plan, and those whose followers are slower than its core."""
-    paces = sorted({pace for core in plan.followers for pace in core.paces() if pace > plan.core.cycles})
+    paces = sorted({pace for core in plan.followers for pace in core.paces() if pace > plan.core_cycles})
     lanes = plan.streams[-1].outputs[0].lanes if plan.streams else 0
     yield plan
     for pace in paces:
-        yield plan_layer(plan.layer, plan.core, lanes, pace=pace)
+        yield plan_layer(plan.layer, plan.core, lanes, pace=pace, event_cycles=plan.event_cycles)
 
 
 def layer_choices(options: tuple[LayerPlan, ...]) -> tuple[Choices, ...]:

@@ -29,6 +29,8 @@ class LayerPlan:
     """Words between the width converter (or whatever is before) and the first node of the layer."""
     vector_fifo: int
     """Words between the window and the core; without a window ``input_fifo`` is before the core."""
+    event_cycles: int | None = None
+    """Cycles per frame of an event-driven core, by the statistic that it was chosen for; None of any other core."""
 
     @property
     def nodes(self) -> tuple[Core, ...]:
@@ -53,9 +55,14 @@ class LayerPlan:
         return self.core.outputs[0].lanes
 
     @property
+    def core_cycles(self) -> int:
+        """Cycles per frame of the layer's core, by the statistic where it is event-driven."""
+        return self.core.cycles if self.event_cycles is None else self.event_cycles
+
+    @property
     def cycles(self) -> int:
         """Cycles per frame of the slowest node of the layer."""
-        return max(core.cycles for core in self.nodes)
+        return max(self.core_cycles, *(core.cycles for core in self.nodes if core is not self.core), 0)
 
     def resources(self, before: Mapping[str, Core]) -> Resources:
         """Estimate of ``core_resources`` and the layer's own FIFOs, those before joins aside."""
@@ -91,18 +98,21 @@ def plan_layer(
     stream_lanes: int,
     asked: Mapping[str, Mapping[str, Any]] | None = None,
     pace: int | None = None,
+    event_cycles: int | None = None,
 ) -> LayerPlan:
     """A layer's plan for a folded core, with ``stream_lanes`` in the padding and window before it.
 
     ``asked``: attributes of a folding file by node, for the followers. ``pace``: cycles a frame that the followers may
-    take, as many as the core without. Raises FoldingError where what is asked does not divide.
+    take, as many as the core without. ``event_cycles``: as in LayerPlan. Raises FoldingError where what is asked does
+    not divide.
     """
-    followers = _fold_followers(layer, core, asked or {}, core.cycles if pace is None else pace)
+    as_fast = core.cycles if event_cycles is None else event_cycles
+    followers = _fold_followers(layer, core, asked or {}, as_fast if pace is None else pace)
     streams = tuple(stream.with_lanes(stream_lanes) for stream in layer.streams)
     if not streams:
         row = layer.pooled_row // core.inputs[0].lanes if core.vector_cycles > core.vector_words else 0
         wait = NO_FIFO if core.reads_image else max(NO_FIFO, core.burst_words, row)
-        return LayerPlan(layer, core, (), followers, input_fifo=wait, vector_fifo=NO_FIFO)
+        return LayerPlan(layer, core, (), followers, wait, NO_FIFO, event_cycles)
     return LayerPlan(
         layer,
         core,
@@ -110,6 +120,7 @@ def plan_layer(
         followers,
         input_fifo=NO_FIFO if core.reads_image else _frame_gap_fifo(streams),
         vector_fifo=_vector_fifo(streams[-1], core),
+        event_cycles=event_cycles,
     )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 from codegen.cores.core import Core
+from codegen.dataflow.folding.event import EventChoice
 from codegen.dataflow.folding.joins import depths_resources, planned_depths
 from codegen.dataflow.folding.layers import Layer
 from codegen.dataflow.folding.options import RESOURCES, cost_vector, layer_choices, layer_options
@@ -54,12 +55,19 @@ def plan_cycles(plan: Plan) -> int:
 class Solver:
     """The foldings of a network; what it finds is the same in every run.
 
-    options: those to choose from, of each layer and fastest first; all ``layer_options`` without.
+    options: those to choose from, of each layer and fastest first; all ``layer_options`` without. events: that these
+    have event-driven cores too, whose cycles are then those of a statistic over images.
     """
 
-    def __init__(self, layers: tuple[Layer, ...], options: Sequence[tuple[LayerPlan, ...]] | None = None) -> None:
+    def __init__(
+        self,
+        layers: tuple[Layer, ...],
+        options: Sequence[tuple[LayerPlan, ...]] | None = None,
+        events: EventChoice | None = None,
+    ) -> None:
         self.layers = layers
-        self._options = tuple(layer_options(layer) for layer in layers) if options is None else tuple(options)
+        found = (layer_options(layer, events) for layer in layers) if options is None else options
+        self._options = tuple(found)
         self._search = Search(layers, tuple(layer_choices(options) for options in self._options))
 
     @cached_property
