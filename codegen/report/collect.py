@@ -23,6 +23,7 @@ from codegen.results import (
     RtlSimulationResult,
     SimulationResult,
     SynthesisResult,
+    TimingLimit,
     TogglesResult,
 )
 from codegen.run_folder import RunFolder
@@ -65,7 +66,7 @@ class NodeFigures:
     """One node of the dataflow graph; ``sparsity`` is the share of zero bits in the spike trains it sends.
 
     ``work``, ``lanes`` and ``utilisation`` as in ``codegen.report.roofline.Rate``. ``toggles``: of its signals
-    per frame in the RTL simulation.
+    per frame in the RTL simulation. ``period_ns``: its shortest clock period, by the analysis of its netlist.
     """
 
     name: str
@@ -81,6 +82,7 @@ class NodeFigures:
     lanes: int | None
     utilisation: float | None
     toggles: float | None
+    period_ns: float | None
 
 
 @dataclass(frozen=True)
@@ -160,6 +162,8 @@ class Report:
     """Test images by [label, class that the integer network decides for]."""
     energy: Energy
     toggles: Toggles
+    timing: TimingLimit | None
+    """The core that limits the clock, by the analysis of the cores' netlists."""
     imported: Imported | None
     """Where the network came from, if no training here made it."""
     made_of: dict[str, str]
@@ -240,6 +244,7 @@ def collect(run: RunFolder, data: Path | None = None) -> Measured:
         confusion=predictions.confusion if predictions else None,
         energy=estimate_energy(metrics.synops.compact if metrics.synops else None, metrics.first_layer_macs),
         toggles=_toggles(results.toggles),
+        timing=results.synth.timing if results.synth else None,
         imported=metrics.imported,
         made_of=origins(run),
     )
@@ -367,6 +372,7 @@ def _layers(nodes: tuple[RenderedNode, ...], results: Results, rates: tuple[Rate
                 lanes=rate.lanes if rate else None,
                 utilisation=rate.utilisation if rate else None,
                 toggles=toggles.get(node.name),
+                period_ns=core.period_ns if core else None,
             )
         )
     return figures
