@@ -35,12 +35,10 @@ MEASURED = (
     "spikes_4x16_tp2",
     "spikes_2x16_lif_soft",
     "spikes_2x48_chain",
-    "spikes_2x16_lut_rom",
     "ternary_4x16",
     "late_4x16",
     "static_4x9_8bit",
     "mlp_last_1x4",
-    "map_sum_1x4",
     "counts_2x16_3bit",
     "sums_4x16",
 )

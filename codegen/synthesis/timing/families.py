@@ -134,7 +134,7 @@ def xcup_timing() -> FamilyTiming:
     models |= dict.fromkeys(("MUXF7", "MUXF8", "MUXF9"), multiplexer)
     setup = {("D", 0): -27, ("CE", 0): 43} | {(pin, 0): 72 for pin in ("R", "S", "CLR", "PRE")}
     register = CellDelays(launch={("Q", 0): 96}, setup=setup, clocks=frozenset({"C"}))
-    models |= dict.fromkeys(("FDRE", "FDSE", "FDCE", "FDPE"), _constant(register))
+    models |= {f"FD{kind}{edge}": _constant(register) for kind in ("RE", "SE", "CE", "PE") for edge in ("", "_1")}
     models["CARRY8"] = _constant(_carry8())
     models |= dict.fromkeys(LUTS_OF_MEMORY, _LutMemory(read=115, launch=700, setup=180))
     block_ram = _BlockRam(launch=1150, registered=400, setup={"ADDR": 280, "DI": 370, "WE": 270, "EN": 220, "REG": 180})
@@ -154,8 +154,8 @@ def ecp5_timing() -> FamilyTiming:
         "TRELLIS_FF": _constant(register),
         "TRELLIS_DPR16X4": _LutMemory(read=236, launch=525, setup=0),
     }
-    block_ram = _BlockRam(launch=5730, registered=1000, setup={})
-    models |= {"DP16KD": block_ram, "PDPW16KD": block_ram}
+    block_ram = _BlockRam(launch=5830, registered=1000, setup={"AD": 251, "CE": 340})
+    models |= {"DP16KD": block_ram, "PDPW16KD": block_ram, "MULT18X18D": _product, "ALU54B": _product}
     return FamilyTiming("ecp5", _ECP5_WIRES, 0, models)
 
 
@@ -201,6 +201,11 @@ class _BlockRam:
 
     def _setup(self, pin: Pin) -> int:
         return next((delay for port, delay in self.setup.items() if pin[0].startswith(port)), 0)
+
+
+def _product(cell: Cell) -> CellDelays:
+    """A multiplier, or the adder behind two, of an ECP5 without its registers, which Yosys does not use."""
+    return CellDelays(through={(pin, output): 4500 for pin in cell.inputs for output in cell.outputs})
 
 
 def _has_register(cell: Cell, output: Pin) -> bool:
