@@ -22,6 +22,7 @@ from bench.open_bitstream import print_bitstream
 from bench.random_cores import CORE_COUNT, random_cores
 from bench.random_networks import NETWORK_COUNT, random_networks
 from bench.soak import MINUTES, SOAK_IMAGES, soak
+from bench.timing import timing
 from bench.training import count_speed, sca_overhead, train_memory, train_speed
 from codegen.cores.core import FIFO_DEPTHS
 from codegen.run_folder import RunFolder
@@ -69,6 +70,7 @@ MEASUREMENTS = {
     "sca-overhead": sca_overhead,
     "train-memory": train_memory,
     "count-speed": count_speed,
+    "timing": timing,
 }
 
 COMPARISONS = {"random-networks": random_networks, "random-cores": random_cores, "fuzz": fuzz}

@@ -11,7 +11,9 @@ import json
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -116,26 +118,38 @@ def measure(jobs: int) -> list[dict[str, Any]]:
 
 def measure_core(core: SpikingMVAU) -> dict[str, Any]:
     """Synthesise one core with random weights, 7 series."""
+    return measure_rendered(with_random_constants(core))
+
+
+def with_random_constants(core: SpikingMVAU) -> SpikingMVAU:
+    """The core with weights, biases and thresholds, always the same."""
     rng = np.random.default_rng(0)
     limit = (1 << (core.weight_bits - 1)) - 1
     weights = rng.integers(-limit, limit + 1, (core.mh, core.mw))
     bias = rng.integers(-100, 101, core.mh)
     threshold = rng.integers(100, 1000, core.mh)
-    return measure_rendered(replace(core, constants=Constants(weights, bias, threshold)))
+    return replace(core, constants=Constants(weights, bias, threshold))
 
 
 def measure_rendered(core: Core) -> dict[str, Any]:
     """Synthesise one core that is complete with constants, 7 series."""
-    shared = core.sources["rtl"]
-    with tempfile.TemporaryDirectory(prefix="spikefold-luts-") as name:
-        folder = Path(name)
-        rendered = core.render("rtl", folder)
-        for source in shared:
-            shutil.copyfile(RTL_DIR / source, folder / source)
-        files = (*shared, *rendered.sources, *rendered.data_files)
-        used = synthesise_core(CoreSources(f"{core.op}_rtl", core.name, folder, files), "xc7", LIMIT_SECONDS).use
+    with rendered(core) as sources:
+        used = synthesise_core(sources, "xc7", LIMIT_SECONDS).use
     resources = asdict(used.resources)
     return {"spec": core.parameters(), "cycles": core.cycles, **resources, "memory_luts": used.memory_luts}
+
+
+@contextmanager
+def rendered(core: Core) -> Iterator[CoreSources]:
+    """The sources of one core in a folder of their own."""
+    shared = core.sources["rtl"]
+    with tempfile.TemporaryDirectory(prefix="spikefold-core-") as name:
+        folder = Path(name)
+        files = core.render("rtl", folder)
+        for source in shared:
+            shutil.copyfile(RTL_DIR / source, folder / source)
+        every = (*shared, *files.sources, *files.data_files)
+        yield CoreSources(f"{core.op}_rtl", core.name, folder, every)
 
 
 def print_errors(measurements: list[dict[str, Any]]) -> None:

@@ -332,7 +332,9 @@ class TogglesResult(Result):
 class CoreResult:
     """One node: its folding (None where the op has none), expected cycles per frame and resources.
 
-    ``seconds``: what Yosys took for it, also when the result came from the cache (``cached``).
+    ``seconds``: what Yosys took for it, also when the result came from the cache (``cached``). ``period_ns``: the
+    shortest clock period by the analysis of its netlist (docs/timing.md), of the paths that end in this core; its
+    latest one goes from ``critical_start`` to ``critical_end``. None in results of before there was one.
     """
 
     name: str
@@ -348,10 +350,30 @@ class CoreResult:
     memory_luts: int
     seconds: float
     cached: bool
+    period_ns: float | None = None
+    critical_start: str | None = None
+    critical_end: str | None = None
 
     @property
     def resources(self) -> Resources:
         return Resources(lut=self.lut, ff=self.ff, bram36=self.bram36, dsp=self.dsp)
+
+
+@dataclass(frozen=True)
+class TimingLimit:
+    """The core that limits the clock, its period and critical path; ``met``: within the board's ``target_ns``.
+
+    ``speed_grade``: whose delays the analysis takes, which may be slower than the board's ``part_speed_grade``.
+    """
+
+    core: str
+    period_ns: float
+    start: str
+    end: str
+    target_ns: float
+    met: bool
+    speed_grade: str
+    part_speed_grade: str
 
 
 @dataclass(frozen=True)
@@ -371,6 +393,7 @@ class SynthesisResult(Result):
     budget: Resources
     fits: bool
     sources_sha256: str
+    timing: TimingLimit | None = None
 
 
 RunFile = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*$")]

@@ -78,7 +78,14 @@ class NeuronBank(FollowerCore):
     )
     sources: ClassVar[Mapping[Language, tuple[str, ...]]] = {
         "hls": ("trip_count.hpp", "integers.hpp", "lanes.hpp", "neuron.hpp", "neuron_bank.hpp"),
-        "rtl": ("constant_rom.sv", "constant_times.sv", "neuron_serial.sv", "neuron_chain.sv", "neuron_bank.sv"),
+        "rtl": (
+            "constant_rom.sv",
+            "constant_times.sv",
+            "neuron_serial.sv",
+            "neuron_chain.sv",
+            "output_stage.sv",
+            "neuron_bank.sv",
+        ),
     }
 
     vectors: int

@@ -20,7 +20,7 @@ class SpikePool(Pool):
     op: ClassVar[str] = "SpikePool"
     sources: ClassVar[Mapping[Language, tuple[str, ...]]] = {
         "hls": ("trip_count.hpp", "pool_windows.hpp", "spike_pool.hpp"),
-        "rtl": ("pool_windows.sv", "spike_pool.sv"),
+        "rtl": ("output_stage.sv", "pool_windows.sv", "spike_pool.sv"),
     }
     template: ClassVar[str] = "spike_pool"
 

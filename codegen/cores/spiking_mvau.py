@@ -131,6 +131,7 @@ class SpikingMVAU(LayerCore):
             "neuron_chain.sv",
             "event_queues.sv",
             "event_weights.sv",
+            "output_stage.sv",
             "spiking_mvau.sv",
         ),
     }

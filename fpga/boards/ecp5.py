@@ -39,6 +39,10 @@ class Ecp5Board(Board):
     held_high: tuple[str, ...]
     loader_name: str
 
+    @property
+    def speed_grade(self) -> str:
+        return str(self.speed)
+
 
 def _board(
     name: str,

@@ -11,9 +11,8 @@
 // LATE: neurons fire on what all steps add up to (neuron_serial.sv); the bias in the ROM is that of all steps.
 //
 // Handshake: AXI streams. in_ready_o does not depend on in_valid_i. out_valid_o and out_data_o come from registers and
-// stay until out_ready_i. The pipeline stalls only while a finished word finds the output register occupied; with
-// TP = T in_ready_o follows out_ready_i within the cycle, otherwise no combinational path crosses the module.
-// Sustained rate: one word every T/TP cycles.
+// stay until out_ready_i. The pipeline stalls only while both places of output_stage.sv are occupied. No combinational
+// path crosses the module. Sustained rate: one word every T/TP cycles.
 module neuron_bank #(
     parameter int unsigned CHANNELS       = 4,
     parameter int unsigned PE             = 1,
@@ -193,18 +192,20 @@ module neuron_bank #(
         .spikes_o   (result)
     );
 
-    // ---------------------------------------------------------------- output register
-    if (INTERVAL > 1) begin : gen_registered_stall
-        assign en = !(result_valid && out_valid_o);
-    end else begin : gen_direct_stall
-        assign en = !(result_valid && out_valid_o && !out_ready_i);
-    end
-    always_ff @(posedge clk_i) begin
-        if (!rst_ni) out_valid_o <= 1'b0;
-        else if (en && result_valid) out_valid_o <= 1'b1;
-        else if (out_ready_i) out_valid_o <= 1'b0;
-    end
-    always_ff @(posedge clk_i) if (en && result_valid) out_data_o <= result;
+    // ---------------------------------------------------------------- output
+    output_stage #(
+        .BITS       (OUT_BITS),
+        .EVERY_CYCLE(INTERVAL == 1)
+    ) i_output (
+        .clk_i,
+        .rst_ni,
+        .valid_i (result_valid),
+        .result_i(result),
+        .en_o    (en),
+        .out_data_o,
+        .out_valid_o,
+        .out_ready_i
+    );
 
 `ifndef SYNTHESIS
     assert property (@(posedge clk_i) disable iff (!rst_ni)

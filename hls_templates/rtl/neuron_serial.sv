@@ -53,34 +53,52 @@ module neuron_serial #(
     // One bit more than both operands: the sign of potential - threshold is the comparison.
     localparam int unsigned OVER_BITS = (POTENTIAL_BITS > THRESHOLD_BITS ? POTENTIAL_BITS : THRESHOLD_BITS) + 1;
 
-    logic busy_q;
-    logic [COUNT_BITS-1:0] count_q;
-    logic last;
+    // valid_o, which decides whether all of the pipeline may move, comes from a register: it is found a cycle before.
+    logic busy_q, last;
+    logic [COUNT_BITS-1:0] count_d;
 
     if (CYCLES == 1) begin : gen_one_cycle
         logic unused;
-        assign count_q = '0;
-        assign unused = ^count_q;
-        assign last = 1'b1;
+        assign count_d = '0;
+        assign unused = ^count_d;
+        assign last = busy_q;
     end else begin : gen_count
+        logic [COUNT_BITS-1:0] count_q;
+        logic last_q;
+        assign count_d = (valid_i || last_q) ? '0 : count_q + COUNT_BITS'(busy_q);
+        assign last = last_q;
         always_ff @(posedge clk_i) begin
-            if (!rst_ni) count_q <= '0;
-            else if (en_i) count_q <= (valid_i || last) ? '0 : count_q + COUNT_BITS'(busy_q);
+            if (!rst_ni) begin
+                count_q <= '0;
+                last_q  <= 1'b0;
+            end else if (en_i) begin
+                count_q <= count_d;
+                last_q  <= busy_q && !valid_i && count_q == COUNT_BITS'(CYCLES - 2);
+            end
         end
-        assign last = count_q == COUNT_BITS'(CYCLES - 1);
     end
-    assign valid_o = busy_q && last;
+    assign valid_o = last;
 
     always_ff @(posedge clk_i) begin
         if (!rst_ni) busy_q <= 1'b0;
         else if (en_i) busy_q <= valid_i || (busy_q && !last);
     end
 
-    always_ff @(posedge clk_i) begin
-        if (en_i && valid_i) begin
-            current_o   <= current_i;
-            fraction_o  <= fraction_i;
-            threshold_o <= threshold_i;
+    always_ff @(posedge clk_i) if (en_i && valid_i) threshold_o <= threshold_i;
+    if (LATE && FIRST) begin : gen_given_once
+        // Behind the first step there is no current.
+        always_ff @(posedge clk_i) begin
+            if (en_i) begin
+                current_o  <= valid_i ? current_i : '0;
+                fraction_o <= valid_i ? fraction_i : '0;
+            end
+        end
+    end else begin : gen_given
+        always_ff @(posedge clk_i) begin
+            if (en_i && valid_i) begin
+                current_o  <= current_i;
+                fraction_o <= fraction_i;
+            end
         end
     end
 
@@ -107,13 +125,17 @@ module neuron_serial #(
             end else if (CYCLES == 1) begin : gen_fixed
                 assign current = current_o[(pe*CURRENTS+u)*CURRENT_BITS+:CURRENT_BITS];
             end else begin : gen_select
+                // The current of a step is picked in the cycle before it; that of the first is picked as it comes.
                 logic [CURRENT_BITS-1:0] choice[2**COUNT_BITS];
-                for (genvar c = 0; c < 2 ** int'(COUNT_BITS); c++) begin : gen_choice
+                logic [CURRENT_BITS-1:0] current_q;
+                assign choice[0] = current_i[(pe*CURRENTS+u)*CURRENT_BITS+:CURRENT_BITS];
+                for (genvar c = 1; c < 2 ** int'(COUNT_BITS); c++) begin : gen_choice
                     // Steps that do not exist repeat the last one.
                     localparam int unsigned STEP = (c < CYCLES ? c : CYCLES - 1) * UNROLL + u;
                     assign choice[c] = current_o[(pe*CURRENTS+STEP)*CURRENT_BITS+:CURRENT_BITS];
                 end
-                assign current = choice[count_q];
+                always_ff @(posedge clk_i) if (en_i) current_q <= choice[count_d];
+                assign current = current_q;
             end
             if (LEAK && !DELAYED) begin : gen_leak
                 assign decayed = old_potential - (old_potential >>> LEAK_SHIFT);
@@ -130,7 +152,7 @@ module neuron_serial #(
             if (!LATE) begin : gen_each
                 assign added = given;
             end else if (FIRST && u == 0) begin : gen_once
-                assign added = count_q == '0 ? given : '0;
+                assign added = given;
             end else begin : gen_nothing
                 logic unused;
                 assign unused = ^given;

@@ -25,9 +25,8 @@
 // taken T times.
 //
 // Handshake: AXI streams. in_ready_o does not depend on in_valid_i. out_valid_o and out_data_o come from registers and
-// stay until out_ready_i. The pipeline stalls only while a finished result finds the output register
-// occupied; with one result per cycle (MW = SIMD and T = TP) in_ready_o follows out_ready_i within the cycle,
-// otherwise no combinational path crosses the module. Sustained rate: one fold per cycle, across vectors; with
+// stay until out_ready_i. The pipeline stalls only while both places of output_stage.sv are occupied. No combinational
+// path crosses the module. Sustained rate: one fold per cycle, across vectors; with
 // MAP_PIXELS > 1 also at most one word per cycle, so that a map takes MW/SIMD * max(MAP_PIXELS, MH/PE) cycles.
 module spiking_mvau #(
     parameter int unsigned MW             = 16,
@@ -643,18 +642,20 @@ module spiking_mvau #(
         end
     end
 
-    // ---------------------------------------------------------------- output register
-    if (SF * TF > 1) begin : gen_registered_stall
-        assign en = !(result_valid && out_valid_o);
-    end else begin : gen_direct_stall
-        assign en = !(result_valid && out_valid_o && !out_ready_i);
-    end
-    always_ff @(posedge clk_i) begin
-        if (!rst_ni) out_valid_o <= 1'b0;
-        else if (en && result_valid) out_valid_o <= 1'b1;
-        else if (out_ready_i) out_valid_o <= 1'b0;
-    end
-    always_ff @(posedge clk_i) if (en && result_valid) out_data_o <= result;
+    // ---------------------------------------------------------------- output
+    output_stage #(
+        .BITS       (OUT_BITS),
+        .EVERY_CYCLE(SF * TF == 1)
+    ) i_output (
+        .clk_i,
+        .rst_ni,
+        .valid_i (result_valid),
+        .result_i(result),
+        .en_o    (en),
+        .out_data_o,
+        .out_valid_o,
+        .out_ready_i
+    );
 
 `ifndef SYNTHESIS
     assert property (@(posedge clk_i) disable iff (!rst_ni)

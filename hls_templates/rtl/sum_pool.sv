@@ -4,8 +4,8 @@
 // for spike trains), and writes [HEIGHT/KERNEL, WIDTH/KERNEL, CHANNELS] (rounded down; the rows and columns past the last
 // window are dropped), T sums of SUM_BITS, which hold the largest. One row of windows is kept in a buffer.
 //
-// Handshake: AXI streams. in_ready_o does not depend on in_valid_i; it follows out_ready_i within the cycle only for
-// the last input word of a window. Outputs come from registers and stay until out_ready_i. One word per cycle.
+// Handshake: AXI streams. in_ready_o and the outputs come from registers; outputs stay until out_ready_i. One word per
+// cycle.
 module sum_pool #(
     parameter int unsigned HEIGHT    = 4,
     parameter int unsigned WIDTH     = 4,
@@ -31,9 +31,9 @@ module sum_pool #(
     localparam int unsigned DEPTH = WIDTH / KERNEL * FOLDS;
     localparam int unsigned INDEX_BITS = DEPTH > 1 ? $clog2(DEPTH) : 1;
 
-    logic in_window, first, emit, step;
+    logic in_window, first, emit, step, en;
     logic [INDEX_BITS-1:0] index;
-    assign in_ready_o = !emit || !out_valid_o || out_ready_i;
+    assign in_ready_o = !emit || en;
     assign step = in_valid_i && in_ready_o;
     pool_windows #(
         .HEIGHT(HEIGHT),
@@ -59,12 +59,18 @@ module sum_pool #(
     end
     always_ff @(posedge clk_i) if (step && in_window) buffer[index] <= pooled;
 
-    always_ff @(posedge clk_i) begin
-        if (!rst_ni) out_valid_o <= 1'b0;
-        else if (step && emit) out_valid_o <= 1'b1;
-        else if (out_ready_i) out_valid_o <= 1'b0;
-    end
-    always_ff @(posedge clk_i) if (step && emit) out_data_o <= pooled;
+    output_stage #(
+        .BITS(OUT_BITS)
+    ) i_output (
+        .clk_i,
+        .rst_ni,
+        .valid_i (step && emit),
+        .result_i(pooled),
+        .en_o    (en),
+        .out_data_o,
+        .out_valid_o,
+        .out_ready_i
+    );
 
 `ifndef SYNTHESIS
     assert property (@(posedge clk_i) disable iff (!rst_ni)

@@ -55,7 +55,10 @@ RESULTS: dict[str, dict[str, Any]] = {
         "budget": {"lut": 53200, "ff": 106400, "bram36": 140, "dsp": 220},
         "total": {"lut": 4200, "ff": 3900, "bram36": 1.5, "dsp": 0},
         "cores": [{"name": "SpikingMVAU_rtl_0", "op": "SpikingMVAU_rtl", "lut": 800, "ff": 1, "bram36": 0.5, "dsp": 0,
-                   "pe": 10, "simd": 1, "tp": 4, "cycles": 2304, "memory_luts": 0, "seconds": 3.0, "cached": False}],
+                   "pe": 10, "simd": 1, "tp": 4, "cycles": 2304, "memory_luts": 0, "seconds": 3.0, "cached": False,
+                   "period_ns": 10.25, "critical_start": "a_q[1]", "critical_end": "b_q"}],
+        "timing": {"core": "SpikingMVAU_rtl_0", "period_ns": 10.25, "start": "a_q[1]", "end": "b_q", "target_ns": 10.0,
+                   "met": False, "speed_grade": "1", "part_speed_grade": "1"},
     },
     "bitstream": {
         "tool": "Vivado 2023.1", "board": "Pynq-Z2", "part": "xc7z020clg400-1", "shell": "dma", "impl": "rtl",

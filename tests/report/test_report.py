@@ -32,6 +32,10 @@ _STAGES += ("bitstream",)
 _MADE_OF = dict.fromkeys(
     (*_TRAINED, "model.onnx", "graph.onnx", *(f"results/{stage}.json" for stage in _STAGES), "hls", "rtl"), str
 )
+_TIMING = {
+    "core": str, "period_ns": float, "start": str, "end": str, "target_ns": float, "met": bool, "speed_grade": str,
+    "part_speed_grade": str,
+}  # fmt: skip
 _BITSTREAM = {
     "tool": str, "board": str, "part": str, "shell": str, "impl": str, "clock_mhz": float, "fmax_mhz": float,
     "slack_ns": float, "timing_met": bool, "critical_path": str,
@@ -68,6 +72,7 @@ def _schema(measured):
             "fps": float, "guaranteed_fps": float, "cores": list,
             "simulated": {"images": int, "measured": float, "modelled": float},
         } if measured else type(None),
+        "timing": _TIMING if measured else type(None),
         "imported": type(None),
         "made_of": _MADE_OF if measured else dict.fromkeys(_TRAINED, str),
     }  # fmt: skip
@@ -97,6 +102,7 @@ def test_values_come_from_the_stages(tmp_path):
         "lut": 800, "bram36": 0.5, "sparsity": 0.75,
         "work": 9 * 10 * 256 * 4, "lanes": 40, "utilisation": 2304 / 2500, "toggles": 1250.5,
         "event": False, "density": None,
+        "period_ns": 10.25,
     }  # fmt: skip
     assert [layer["sparsity"] for layer in report["layers"]] == [None, 0.75, None, 0.8, None]
     assert report["layers"][2]["cycles"] is None
@@ -166,11 +172,29 @@ def test_frames_a_second_are_those_of_the_bitstream_where_it_met_its_clock(tmp_p
         change(run, "bitstream", clock_mhz=100.0, **changed)
         write_report(run)
         page = (run.path / "report.html").read_text()
-        assert "design target, no timing analysis" in page and "by its timing analysis" not in page
+        assert "MHz, design target" in page and "by its timing analysis" not in page
     change(run, "bitstream", clock_mhz=87.5, timing_met=False)
     write_report(run)
     cycles = json.loads((run.path / "report.json").read_text())["cycles"]
     assert cycles["clock_mhz"] == 100
+    assert "MHz, design target" in (run.path / "report.html").read_text()
+
+
+def test_the_page_names_the_cores_that_miss_the_clock(tmp_path):
+    run = complete_run(tmp_path)
+    write_report(run)
+    text = " ".join(_Page((run.path / "report.html").read_text()).text)
+    assert "not met by SpikingMVAU_rtl_0" in text and "a_q[1]" in text
+    limit = {"core": "SpikingMVAU_rtl_0", "start": "a_q[1]", "end": "b_q", "target_ns": 10.0, "part_speed_grade": "2"}
+    change(run, "synth", timing={**limit, "period_ns": 8.0, "met": True, "speed_grade": "1"})
+    write_report(run)
+    text = " ".join(_Page((run.path / "report.html").read_text()).text)
+    assert "met by all cores" in text and "125 MHz" in text and "the board's part is of grade 2" in text
+    # Results of before there was an analysis.
+    change(run, "synth", timing=None)
+    change(run, "bitstream", timing_met=False)
+    write_report(run)
+    assert json.loads((run.path / "report.json").read_text())["timing"] is None
     assert "design target, no timing analysis" in (run.path / "report.html").read_text()
 
 

@@ -25,6 +25,8 @@ from codegen.run_folder import RunFolder, made_aside, replace_in
 from codegen.scratch import scratch_folder
 from codegen.synthesis.cache import SynthesisCache
 from codegen.synthesis.cells import CoreUse
+from codegen.synthesis.timing.analysis import CoreTiming, ThroughPath, TimedPath
+from codegen.synthesis.yosys import SynthesisedCore
 from sca_train.files import only_writer
 
 Content = dict[str, Any]
@@ -298,8 +300,11 @@ def test_a_kept_program_is_of_its_key(tmp_path: Path) -> None:
 def test_a_damaged_entry_of_the_synthesis_cache_is_none(tmp_path: Path, content: bytes) -> None:
     cache = SynthesisCache(tmp_path)
     use = CoreUse(Resources(lut=3, ff=2, bram36=0.5, dsp=0), memory_luts=1, carry_bits=4)
-    cache.store("key", use, 1.5)
-    assert cache.load("key") == (use, 1.5)
+    inner = TimedPath(ns=3.25, start="a_q", end="b_q")
+    through = (ThroughPath("in0_V_TVALID", "out0_V_TVALID", 0.5),)
+    core = SynthesisedCore(use, CoreTiming(inner, {"in0_V_TDATA": inner}, {}, through), seconds=1.5)
+    cache.store("key", core)
+    assert cache.load("key") == core
     (tmp_path / "synth" / "key.json").write_bytes(content)
     assert cache.load("key") is None
 

@@ -1,0 +1,1 @@
+"""How fast each core may be clocked, by an analysis of the netlist that synthesis made (docs/timing.md)."""
