@@ -170,7 +170,7 @@ def generate(
         event: cores may be event-driven where that pays; cycles are then the ``"mean"``, the 99th percentile
             (``"p99"``) or the ``"worst"`` of those over test images, which ``export`` has measured.
         guaranteed: the most cycles per frame that any image at all may take, where ``event`` is given.
-        data: where the data set lies, if not where the configuration says, for FIFOs that are measured around event-driven
+        data: where the data set lies, if not where the configuration says, for FIFOs measured around event-driven
             cores.
 
     Raises:
