@@ -205,11 +205,22 @@ class FoldedNode:
 
 
 @dataclass(frozen=True)
+class FrontPoint:
+    """A folding with the fewest LUTs for its cycles a frame, by estimate; cycles are those that it was chosen for."""
+
+    cycles: int
+    lut: int
+    bram36: float
+    dsp: int
+
+
+@dataclass(frozen=True)
 class FoldingResult(Result):
     """The folding of model.onnx that graph.onnx holds: cycles a frame of its slowest node (``bound``), estimates.
 
     ``statistic``: of the cycles over images that the folding was chosen for, where cores could be event-driven.
-    ``spread``: cycles a frame of the slowest node over those images; None without event-driven cores.
+    ``spread``: cycles a frame of the slowest node over those images; None without event-driven cores. ``front``: what
+    else the board could be given, fastest first; empty without a board, or where the folding is a file's.
     """
 
     STAGE = "folding"
@@ -224,6 +235,7 @@ class FoldingResult(Result):
     graph_sha256: str
     statistic: Statistic | None = None
     spread: Spread | None = None
+    front: tuple[FrontPoint, ...] = ()
 
     @property
     def told(self) -> str:

@@ -15,7 +15,7 @@ from codegen.cores import core_of
 from codegen.current import density_is_current, require_density
 from codegen.dataflow.dataflow import Implementation, fold, load_model, to_dataflow
 from codegen.dataflow.environment import quiet
-from codegen.dataflow.folding.choose import FoldingRequest, choose_folding, require_fit
+from codegen.dataflow.folding.choose import FoldingRequest, choose_folding, front_of, require_fit
 from codegen.dataflow.folding.event import EventChoice, core_spread, is_event_driven
 from codegen.dataflow.folding.file import NodeFolding, depths_of, plan_folding, with_depths, write_folding
 from codegen.dataflow.folding.from_file import explicit
@@ -79,6 +79,7 @@ def build_graph(
         model_digest = file_digest(source)
         model = to_dataflow(loaded, impl, part)
         plan, asked = choose_folding(model, request, pruning)
+        front = front_of(model, request)
     folding = explicit(plan_folding(plan), asked)
     if measure is not None and _measures(fifo_depths, plan, asked):
         folding = explicit(with_depths(folding, measure(model, folding, part)), asked)
@@ -99,6 +100,7 @@ def build_graph(
         graph_sha256=file_digest(into.path / "graph.onnx"),
         statistic=event,
         spread=_slowest(nodes),
+        front=front,
     ).save(into)
     return model
 

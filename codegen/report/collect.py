@@ -16,6 +16,7 @@ from codegen.pruning import reached_ratio
 from codegen.render.manifest import MANIFEST, RenderedNode, read_manifest
 from codegen.report.energy import Energy, estimate_energy
 from codegen.report.event_driven import MHZ, EventDriven, event_driven
+from codegen.report.front import Front, front_of
 from codegen.report.origin import origins
 from codegen.report.roofline import Rate, core_rate
 from codegen.results import (
@@ -171,6 +172,8 @@ class Report:
     """None without event-driven cores, or before an RTL simulation of them."""
     timing: TimingLimit | None
     """The core that limits the clock, by the analysis of the cores' netlists."""
+    front: Front | None
+    """Other foldings for the board."""
     imported: Imported | None
     """Where the network came from, if no training here made it."""
     made_of: dict[str, str]
@@ -254,6 +257,7 @@ def collect(run: RunFolder, data: Path | None = None) -> Measured:
         toggles=_toggles(results.toggles),
         event_driven=event_driven(results.event_cycles, clock_mhz),
         timing=results.synth.timing if results.synth else None,
+        front=front_of(results.folding),
         imported=metrics.imported,
         made_of=origins(run),
     )

@@ -23,7 +23,8 @@ from codegen.report.comparison import (
     points,
     read_run,
 )
-from codegen.report.plots import ACCENT, MUTED, SECOND, draw_figure, inline
+from codegen.report.colours import ACCENT, MUTED, SECOND
+from codegen.report.plots import draw_figure, inline
 from codegen.report.stage import page_template
 from sca_train.command_line import one_line
 from sca_train.files import check_writable, write_text

@@ -13,13 +13,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from codegen.report.collect import STAGES, Measured, Report
+from codegen.report.colours import ACCENT, MUTED, SECOND
+from codegen.report.front import draw_front
 from codegen.report.roofline import Rate
 from sca_train.figures.catalogue import draw_epochs, draw_layer_scores, shows_epochs
 from sca_train.measure.metrics_file import Epoch
 
 INK = "#010203"
 """Stands for currentColor while matplotlib draws; no other element has this colour."""
-ACCENT, SECOND, MUTED = "#2f7fb8", "#d98032", "#9aa5ad"
 WIDTH_INCHES = 6.4
 BAR_INCHES = 0.3
 _NEAR = 0.5
@@ -72,6 +73,9 @@ def draw_plots(measured: Measured) -> dict[str, str]:
             plots[name] = draw_figure(name, height, _bars_of(rows, label, bound))
     if measured.rates:
         plots["roofline"] = draw_figure("roofline", 3.8, lambda figure: _roofline(figure.subplots(), measured))
+    front, budget = report.front, report.resources.budget["lut"]
+    if front is not None:
+        plots["front"] = draw_figure("front", 3.4, lambda figure: draw_front(figure.subplots(), front, budget))
     return plots
 
 

@@ -73,6 +73,7 @@ def _schema(measured):
             "simulated": {"images": int, "measured": float, "modelled": float},
         } if measured else type(None),
         "timing": _TIMING if measured else type(None),
+        "front": type(None),
         "imported": type(None),
         "made_of": _MADE_OF if measured else dict.fromkeys(_TRAINED, str),
     }  # fmt: skip

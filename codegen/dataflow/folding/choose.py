@@ -12,11 +12,13 @@ from qonnx.core.modelwrapper import ModelWrapper
 from codegen.dataflow.folding.event import EventChoice
 from codegen.dataflow.folding.file import NodeFolding, read_folding
 from codegen.dataflow.folding.from_file import plan_from_file
+from codegen.dataflow.folding.front import pareto_front
 from codegen.dataflow.folding.layers import Layer, read_layers
 from codegen.dataflow.folding.solver import Plan, Solver, cost, plan_cycles, plan_resources, within
 from codegen.errors import FoldingError
 from codegen.fit import Resources, advise, alike, estimated_budget
 from codegen.pruning import Pruning
+from codegen.results import FrontPoint
 from fpga.boards import Board
 
 BUDGET_SHARE = 0.7
@@ -77,6 +79,17 @@ def choose_folding(model: ModelWrapper, request: FoldingRequest, pruning: Prunin
     if request.share is not None:
         raise FoldingError("a share of a board's LUTs was asked for without a board; name one, such as BOARD=Pynq-Z2")
     return _fold_for_lanes(Solver(layers, events=request.events), DEFAULT_LANES), {}
+
+
+def front_of(model: ModelWrapper, request: FoldingRequest) -> tuple[FrontPoint, ...]:
+    """The Pareto front of an unfolded graph on the board of a request; empty without one, and for a file's folding.
+
+    All LUTs of the board may be taken, and of the rest what the request lets be filled.
+    """
+    if request.board is None or request.file is not None:
+        return ()
+    solver = Solver(read_layers(model), events=request.events)
+    return pareto_front(solver, offered(request.board, 1.0, request.fills[-1]))
 
 
 def require_fit(needed: Resources, board: Board | None, pruning: Pruning) -> None:
