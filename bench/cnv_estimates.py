@@ -102,6 +102,7 @@ def _hardware(name: str, folder: Path) -> ModelWrapper:
     config = steps.DataflowBuildConfig(
         output_dir=str(folder), synth_clk_period_ns=CLOCK_NS, generate_outputs=[], fpga_part=PART, board="Pynq-Z1"
     )
+    torch.manual_seed(0)
     network, _ = model_with_cfg(name, pretrained=False)
     models = []
     for module in (network, _Bytes()):
