@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from codegen.errors import RunFolderError
+from codegen.report.colours import ACCENT, MUTED, SECOND
 from codegen.report.comparison import (
     PUBLISHED,
     ComparedRun,
@@ -23,7 +24,6 @@ from codegen.report.comparison import (
     points,
     read_run,
 )
-from codegen.report.colours import ACCENT, MUTED, SECOND
 from codegen.report.plots import draw_figure, inline
 from codegen.report.stage import page_template
 from sca_train.command_line import one_line
