@@ -72,7 +72,7 @@ class EventCore:
     nonzero: float
     ideal: float
     cycles: Spread
-    guaranteed: int
+    guaranteed: Natural
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class EventCyclesResult(Result):
     images: Natural
     kind: ImageKind
     interval: Spread
-    guaranteed: int
+    guaranteed: Natural
     cores: tuple[EventCore, ...]
     simulated: SimulatedInterval | None
     model_sha256: str

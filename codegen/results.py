@@ -172,9 +172,9 @@ STATISTICS: tuple[Statistic, ...] = get_args(Statistic)
 class Spread:
     """Cycles a frame over many images."""
 
-    mean: float
-    p99: int
-    worst: int
+    mean: Annotated[float, Field(gt=0)]
+    p99: Natural
+    worst: Natural
 
     @classmethod
     def slowest(cls, spreads: Sequence[Spread]) -> Spread:
