@@ -62,6 +62,8 @@ def test_options_of_stages_have_variables(asked) -> None:
     assert asked("rtlsim", "TOGGLES=4")[-2:] == ["--toggles", "4"]
     assert asked("report", "DATA=x.tar")[-2:] == ["--data", "x.tar"]
     assert asked("hls", "FIFO_DEPTHS=measured")[-2:] == ["--fifo-depths", "measured"]
+    assert asked("hls", "EVENT=p99", "GUARANTEED=900")[-4:] == ["--event", "p99", "--guaranteed", "900"]
+    assert asked("hls", "EVENT=1", "DATA=x.tar")[-4:] == ["--event", "1", "--data", "x.tar"]
     given = asked("train", "INIT=zoo/x", "TEACHER=runs/y")
     assert given[given.index("--teacher") :][:4] == ["--teacher", "runs/y", "--init", "zoo/x"]
 
@@ -108,7 +110,7 @@ def test_the_demo_names_the_kept_network(asked) -> None:
         check=True,
     ).stdout
     assert "--target-cycles '9'" in dry and "--lut-share" not in dry
-    assert dry.count('--data "$DATA_PATH"') == 3, "csim, rtlsim and report"
+    assert dry.count('--data "$DATA_PATH"') == 4, "hls, csim, rtlsim and report"
 
 
 @pytest.mark.parametrize("command", ["train", "sweep"])
