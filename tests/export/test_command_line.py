@@ -118,7 +118,7 @@ def test_another_model_takes_later_results_with_it(trained):
     assert (trained.run.path / "results" / "csim.json").exists(), "the same model again changes nothing"
     main(["export", str(trained.run.path), "--frac-bits", "2"])
     assert {path.name for path in (trained.run.path / "results").iterdir()} == {
-        *("onnx.json", "onnx_logits.npy", "predictions.json")
+        *("onnx.json", "onnx_logits.npy", "predictions.json", "density.json")
     }
     assert not (trained.run.path / "rtl").exists()
 
