@@ -30,10 +30,8 @@ _LATE_CONV_2_BIT = {**_CONV, **LATE, "weight_bits": 2}
 CORES: dict[str, dict[str, Any]] = {
     "late_2x8": {**_LATE_CONV, "simd": 2, "pe": 8},
     "late_2x16": {**_LATE_CONV, "simd": 2, "pe": 16},
-    "late_2x32": {**_LATE_CONV, "simd": 2, "pe": 32},
     "late_4x8": {**_LATE_CONV, "simd": 4, "pe": 8},
     "late_4x16": {**_LATE_CONV, "simd": 4, "pe": 16},
-    "late_4x32": {**_LATE_CONV, "simd": 4, "pe": 32},
     "late_8x8": {**_LATE_CONV, "simd": 8, "pe": 8},
     "late_8x16": {**_LATE_CONV, "simd": 8, "pe": 16},
     "if_2x8": {**_CONV, "simd": 2, "pe": 8},
