@@ -17,11 +17,21 @@ from codegen.fit import Resources, total
 if TYPE_CHECKING:
     from codegen.cores.spiking_mvau import SpikingMVAU
 
-LENGTH_LUTS_PER_BIT = 1.4
+MOST_TABLE_COUNT = 4
+MOST_TABLE_WEIGHT_BITS = 4
+"""The largest counts and weights of whose products an event-driven core has tables."""
+
+LENGTH_LUTS_PER_BIT = 0.95
 """LUTs of a queue for each bit of its length: a counter, and whether the queue is the longest."""
 
-ROTATION_LUTS = 0.5
-"""LUTs of a bit that is rotated by a number of one bit; LUT6 choose among four."""
+TABLE_LUTS_PER_BIT = 1.05
+"""LUTs of a product of a small count and weight by a table, for each bit of it, with its share of the adder tree."""
+
+ROTATION_LUTS = 0.25
+"""LUTs of a bit that is rotated, for each bit of the tap; LUT6 choose among four, and take other logic in."""
+
+FEWER_CONTROL_LUTS = 30
+"""What counters of folds and addresses take in a dense core only."""
 
 
 def fold_stride(core: SpikingMVAU) -> int:
@@ -44,6 +54,15 @@ def place_step(core: SpikingMVAU) -> int:
 def kept_bits(core: SpikingMVAU) -> int:
     """Width of an element in the queues: what is added up over the steps is counted before."""
     return core.count_bits if core.counts_spikes else core.element_bits
+
+
+def table_bits(core: SpikingMVAU) -> int:
+    """Width of the products that are tables of weight and count (table_dot.sv); 0 where the core has none."""
+    late = core.dynamics is not None and core.dynamics.late
+    most = core.timesteps * core.largest_input
+    if not core.event or not late or not 1 < most <= MOST_TABLE_COUNT or core.weight_bits > MOST_TABLE_WEIGHT_BITS:
+        return 0
+    return core.weight_bits + (most - 1).bit_length()
 
 
 def queue_shape(core: SpikingMVAU) -> tuple[int, int]:
@@ -82,7 +101,7 @@ def queue_resources(core: SpikingMVAU) -> Resources:
     width, depth = queue_shape(core)
     block = queue_style(core) == "block"
     length_bits = core.synapse_folds.bit_length()
-    lut = core.simd * (LENGTH_LUTS_PER_BIT * length_bits + kept_bits(core))
+    lut = LENGTH_LUTS_PER_BIT * length_bits * core.simd - FEWER_CONTROL_LUTS
     if core.rotate_words:
         lut += ROTATION_LUTS * (core.simd - 1).bit_length() * core.simd * kept_bits(core)
     if place_step(core) > 1:

@@ -123,6 +123,7 @@ class SpikingMVAU(LayerCore):
             "map_counter.sv",
             "spike_dot.sv",
             "ternary_dot.sv",
+            "table_dot.sv",
             "plane_tree.sv",
             "plane_sum.sv",
             "product_dot.sv",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from codegen.cores.event_memories import bank_resources, queue_resources
+from codegen.cores.event_memories import TABLE_LUTS_PER_BIT, bank_resources, queue_resources, table_bits
 from codegen.cores.memory import rom_resources
 from codegen.fit import Resources
 from codegen.neurons import NO_NEURON, SUMS
@@ -46,6 +46,8 @@ def mvau_resources(core: SpikingMVAU) -> Resources:
         per_bit = SPIKE_LANE_LUTS_PER_BIT if core.lane_planes == 1 else COUNT_LANE_LUTS_PER_BIT
         per_lane = TERNARY_LANE_LUTS if core.ternary else per_bit * (core.weight_bits + 1)
         lane_luts = per_lane * lanes * core.sums * core.lane_planes + plane_sum_luts(core)
+        if bits := table_bits(core):
+            lane_luts = TABLE_LUTS_PER_BIT * bits * lanes
         if core.counts_spikes:
             lane_luts += core.simd * core.timesteps * core.step_bits * 0.75
     accumulators = 0 if core.synapse_folds == 1 else core.pe * core.acc_bits * core.sums / 2

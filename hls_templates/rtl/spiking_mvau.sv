@@ -5,6 +5,7 @@
 // the stream during its first neuron and time fold, kept in a buffer, and replayed from there.
 // EVENT: elements that are zero at all steps are left out. A vector is queued while the one before is worked, and its
 // synapse folds are as many as its longest queue has elements (event_queues.sv); weights lie in banks (event_weights.sv).
+// Counts up to 4 and weights of up to 4 bits are then multiplied by tables (table_dot.sv).
 //   spikes    STATIC_INPUT = 0, NEURON = 1: results are spike trains of T bits, bit t is step t; elements are T unsigned
 //             integers of STEP_BITS, that of step t from bit t*STEP_BITS up: 1 are spike trains, more are counts
 //   static    STATIC_INPUT = 1, NEURON = 1: elements are unsigned INPUT_BITS integers, the same at every step
@@ -109,6 +110,10 @@ module spiking_mvau #(
     // Else the bits of a step, or of the count of all steps, are taken as spikes; plane_sum.sv adds up to eight.
     localparam bit PRODUCTS = STATIC_INPUT || !(NEURON || SUMS) || (LATE && COUNT_BITS > 8);
     localparam int unsigned LANE_PLANES = LATE ? COUNT_BITS : STEP_BITS;
+    // Small counts of which some are left out are multiplied by tables.
+    localparam int unsigned MOST_COUNT = T * (2 ** STEP_BITS - 1);
+    localparam bit TABLES = EVENT && LATE && MOST_COUNT > 1 && MOST_COUNT <= 4 && WEIGHT_BITS <= 4;
+    localparam int unsigned TABLE_DOT_BITS = WEIGHT_BITS + $clog2(MOST_COUNT) + $clog2(SIMD);
     localparam int unsigned PLANE_BITS = TERNARY ? $clog2(SIMD + 1) + 1 : WEIGHT_BITS + $clog2(SIMD);
 
     // Steps per cycle of a neuron whose potential must be ready for the next time fold, SF cycles later.
@@ -340,11 +345,9 @@ module spiking_mvau #(
     end else begin : gen_spikes
         // Each bit of a step is a spike of its own, and the sums of a step's bits are added by their weights.
         localparam int unsigned PLANES = LANES * LANE_PLANES;
-        localparam int unsigned DOT_BITS = PLANE_BITS + (LANE_PLANES > 1 ? LANE_PLANES : 0);
+        localparam int unsigned DOT_BITS = TABLES ? TABLE_DOT_BITS : PLANE_BITS + (LANE_PLANES > 1 ? LANE_PLANES : 0);
         logic [SIMD*PLANES-1:0] spike, spike_q;
-        logic [PE*PLANES*PLANE_BITS-1:0] plane;
         logic [PE*LANES*DOT_BITS-1:0] dot;
-        logic [2:0] plane_tag;
         if (LATE) begin : gen_counted
             assign spike = gen_counts.counts;
         end else begin : gen_steps
@@ -363,27 +366,11 @@ module spiking_mvau #(
             .data_i(spike),
             .data_o(spike_q)
         );
-        if (TERNARY) begin : gen_ternary
-            ternary_dot #(
-                .SIMD    (SIMD),
-                .PE      (PE),
-                .LANES   (PLANES),
-                .TAG_BITS(3)
-            ) i_dot (
-                .clk_i,
-                .rst_ni,
-                .en_i    (en),
-                .tag_i   ({issued_q, issued_first_q, issued_last_q}),
-                .weight_i(weight),
-                .spike_i (spike_q),
-                .tag_o   (plane_tag),
-                .sum_o   (plane)
-            );
-        end else begin : gen_signed
-            spike_dot #(
+        if (TABLES) begin : gen_tables
+            table_dot #(
                 .SIMD       (SIMD),
                 .PE         (PE),
-                .LANES      (PLANES),
+                .MOST       (MOST_COUNT),
                 .WEIGHT_BITS(WEIGHT_BITS),
                 .TAG_BITS   (3)
             ) i_dot (
@@ -392,25 +379,62 @@ module spiking_mvau #(
                 .en_i    (en),
                 .tag_i   ({issued_q, issued_first_q, issued_last_q}),
                 .weight_i(weight),
-                .spike_i (spike_q),
-                .tag_o   (plane_tag),
-                .sum_o   (plane)
+                .count_i (spike_q),
+                .tag_o   ({dot_valid, dot_first, dot_last}),
+                .sum_o   (dot)
+            );
+        end else begin : gen_planes
+            logic [PE*PLANES*PLANE_BITS-1:0] plane;
+            logic [2:0] plane_tag;
+            if (TERNARY) begin : gen_ternary
+                ternary_dot #(
+                    .SIMD    (SIMD),
+                    .PE      (PE),
+                    .LANES   (PLANES),
+                    .TAG_BITS(3)
+                ) i_dot (
+                    .clk_i,
+                    .rst_ni,
+                    .en_i    (en),
+                    .tag_i   ({issued_q, issued_first_q, issued_last_q}),
+                    .weight_i(weight),
+                    .spike_i (spike_q),
+                    .tag_o   (plane_tag),
+                    .sum_o   (plane)
+                );
+            end else begin : gen_signed
+                spike_dot #(
+                    .SIMD       (SIMD),
+                    .PE         (PE),
+                    .LANES      (PLANES),
+                    .WEIGHT_BITS(WEIGHT_BITS),
+                    .TAG_BITS   (3)
+                ) i_dot (
+                    .clk_i,
+                    .rst_ni,
+                    .en_i    (en),
+                    .tag_i   ({issued_q, issued_first_q, issued_last_q}),
+                    .weight_i(weight),
+                    .spike_i (spike_q),
+                    .tag_o   (plane_tag),
+                    .sum_o   (plane)
+                );
+            end
+            plane_sum #(
+                .COUNT   (PE * LANES),
+                .PLANES  (LANE_PLANES),
+                .IN_BITS (PLANE_BITS),
+                .TAG_BITS(3)
+            ) i_planes (
+                .clk_i,
+                .rst_ni,
+                .en_i  (en),
+                .tag_i (plane_tag),
+                .data_i(plane),
+                .tag_o ({dot_valid, dot_first, dot_last}),
+                .sum_o (dot)
             );
         end
-        plane_sum #(
-            .COUNT   (PE * LANES),
-            .PLANES  (LANE_PLANES),
-            .IN_BITS (PLANE_BITS),
-            .TAG_BITS(3)
-        ) i_planes (
-            .clk_i,
-            .rst_ni,
-            .en_i  (en),
-            .tag_i (plane_tag),
-            .data_i(plane),
-            .tag_o ({dot_valid, dot_first, dot_last}),
-            .sum_o (dot)
-        );
     end
 
     // ---------------------------------------------------------------- accumulators
@@ -459,7 +483,7 @@ module spiking_mvau #(
 
     logic [PE*LANES*CURRENT_BITS-1:0] sums;
     localparam int unsigned LANE_BITS = PRODUCTS ? WEIGHT_BITS + FACTOR_BITS + $clog2(SIMD)
-        : PLANE_BITS + (LANE_PLANES > 1 ? LANE_PLANES : 0);
+        : TABLES ? TABLE_DOT_BITS : PLANE_BITS + (LANE_PLANES > 1 ? LANE_PLANES : 0);
     logic [PE*LANES*LANE_BITS-1:0] dots;
     if (PRODUCTS) begin : gen_dots_once
         assign dots = gen_products.dot;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from bench.cores.core_cases import mvau_case
+from bench.event_luts import MEASUREMENTS
 from codegen.cores.event_cycles import bank_lanes, event_frame_cycles, scan_lengths, shortest_scan, vector_cycles
 from codegen.cores.spiking_mvau import SpikingMVAU
 from codegen.errors import FoldingError
@@ -128,3 +130,12 @@ def test_foldings_of_an_event_driven_core_are_those_that_can_be() -> None:
     event = {(core.simd, core.pe, core.tp) for core in CORE.foldings()}
     assert all(core.event for core in CORE.foldings())
     assert dense - event == {fold for fold in dense if fold[0] == 36 or fold[1:] == (6, 4)}
+
+
+@pytest.mark.parametrize("pair", json.loads(MEASUREMENTS.read_text()), ids=lambda pair: pair["event"]["spec"]["name"])
+def test_estimates_are_near_what_yosys_uses(pair: dict[str, Any]) -> None:
+    measured = pair["event"]
+    estimate = SpikingMVAU(**measured["spec"]).resources()
+    assert abs(estimate.lut / measured["lut"] - 1) < 0.3
+    assert estimate.bram36 == measured["bram36"]
+    assert measured["lut"] <= 1.15 * pair["dense"]["lut"]

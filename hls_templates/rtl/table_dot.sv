@@ -1,0 +1,113 @@
+// Dot products of SIMD small signed weights with SIMD counts of 0..MOST <= 4, for PE rows: a product is a table of weight
+// and count, one LUT6 a bit.
+//
+// Of a count up to 4 the table has the two bits of the count less 1, and the weight of a count of zero is zero. What is
+// left out of a sum changes nothing in it.
+//
+// Weight of row pe and element s: weight_i[(pe*SIMD + s)*WEIGHT_BITS +: WEIGHT_BITS], two's complement, at most 4 bits.
+// Count of element s: count_i[s*COUNT_BITS +: COUNT_BITS]. Sum of row pe: sum_o[pe*SUM_BITS +: SUM_BITS], signed.
+// No handshake: everything moves when en_i is high; tag_o is tag_i delayed by the latency of
+// 2 + ceil(log4(ceil(SIMD/4))) enabled cycles.
+module table_dot #(
+    parameter int unsigned SIMD        = 4,
+    parameter int unsigned PE          = 1,
+    parameter int unsigned MOST        = 4,
+    parameter int unsigned WEIGHT_BITS = 4,
+    parameter int unsigned TAG_BITS    = 1,
+    localparam int unsigned COUNT_BITS   = $clog2(MOST + 1),
+    localparam int unsigned PRODUCT_BITS = WEIGHT_BITS + $clog2(MOST),
+    localparam int unsigned SUM_BITS     = PRODUCT_BITS + $clog2(SIMD)
+) (
+    input  logic                           clk_i,
+    input  logic                           rst_ni,
+    input  logic                           en_i,
+    input  logic [           TAG_BITS-1:0] tag_i,
+    input  logic [PE*SIMD*WEIGHT_BITS-1:0] weight_i,
+    input  logic [    SIMD*COUNT_BITS-1:0] count_i,
+    output logic [           TAG_BITS-1:0] tag_o,
+    output logic [        PE*SUM_BITS-1:0] sum_o
+);
+    localparam int unsigned GROUP = 4;
+    localparam int unsigned GROUPS = (SIMD + GROUP - 1) / GROUP;
+    localparam int unsigned GROUP_BITS = PRODUCT_BITS + $clog2(SIMD < GROUP ? SIMD : GROUP);
+    localparam int unsigned TREE_BITS = GROUP_BITS + $clog2(GROUPS);
+    localparam int unsigned LATENCY = 2 + ($clog2(GROUPS) + 1) / 2;
+    localparam int unsigned CODE_BITS = MOST == 1 ? 1 : 2;
+    localparam int unsigned FIRST = MOST == 4 ? 1 : 0;
+    localparam int unsigned INDEX_BITS = CODE_BITS + WEIGHT_BITS;
+
+    // Bit b of the product, for each {code, weight}.
+    function automatic logic [2**INDEX_BITS-1:0] products(input int unsigned b);
+        for (int unsigned i = 0; i < 2 ** INDEX_BITS; i++) begin
+            products[i] = 1'((32'(signed'(WEIGHT_BITS'(i))) * (32'(i >> WEIGHT_BITS) + FIRST)) >> b);
+        end
+    endfunction
+
+    delay_line #(
+        .WIDTH(TAG_BITS),
+        .DEPTH(LATENCY)
+    ) i_tag (
+        .clk_i,
+        .rst_ni,
+        .en_i,
+        .data_i(tag_i),
+        .data_o(tag_o)
+    );
+
+    logic [SIMD*CODE_BITS-1:0] code_q;
+    for (genvar s = 0; s < int'(SIMD); s++) begin : gen_code
+        always_ff @(posedge clk_i) begin
+            if (en_i) code_q[s*CODE_BITS+:CODE_BITS] <= CODE_BITS'(count_i[s*COUNT_BITS+:COUNT_BITS] - COUNT_BITS'(FIRST));
+        end
+    end
+
+    for (genvar pe = 0; pe < int'(PE); pe++) begin : gen_pe
+        logic [SIMD*PRODUCT_BITS-1:0] product;
+        for (genvar s = 0; s < int'(SIMD); s++) begin : gen_product
+            logic [WEIGHT_BITS-1:0] weight_q;
+            always_ff @(posedge clk_i) begin
+                if (en_i) begin
+                    weight_q <= FIRST == 1 && count_i[s*COUNT_BITS+:COUNT_BITS] == '0 ? '0
+                        : weight_i[(pe*SIMD+s)*WEIGHT_BITS+:WEIGHT_BITS];
+                end
+            end
+            // As a choice of words, not a read of a table, as in popcount.sv.
+            logic [2**INDEX_BITS-1:0] which;
+            assign which = (2 ** INDEX_BITS)'(1) << {code_q[s*CODE_BITS+:CODE_BITS], weight_q};
+            for (genvar b = 0; b < int'(PRODUCT_BITS); b++) begin : gen_bit
+                localparam logic [2**INDEX_BITS-1:0] ONES = products(b);
+                assign product[s*PRODUCT_BITS+b] = |(which & ONES);
+            end
+        end
+
+        logic [GROUPS*GROUP_BITS-1:0] group_q;
+        for (genvar g = 0; g < int'(GROUPS); g++) begin : gen_group
+            localparam int unsigned COUNT = (SIMD - GROUP * g) < GROUP ? SIMD - GROUP * g : GROUP;
+            logic [PRODUCT_BITS+$clog2(COUNT)-1:0] sum;
+            sum_tree #(
+                .N      (COUNT),
+                .IN_BITS(PRODUCT_BITS)
+            ) i_sum (
+                .data_i(product[GROUP*g*PRODUCT_BITS+:COUNT*PRODUCT_BITS]),
+                .sum_o (sum)
+            );
+            always_ff @(posedge clk_i) if (en_i) group_q[g*GROUP_BITS+:GROUP_BITS] <= GROUP_BITS'(signed'(sum));
+        end
+
+        logic [TREE_BITS-1:0] total;
+        adder_tree #(
+            .N      (GROUPS),
+            .IN_BITS(GROUP_BITS)
+        ) i_tree (
+            .clk_i,
+            .en_i,
+            .data_i(group_q),
+            .sum_o (total)
+        );
+        assign sum_o[pe*SUM_BITS+:SUM_BITS] = total[SUM_BITS-1:0];
+        if (TREE_BITS > SUM_BITS) begin : gen_spare
+            logic unused;
+            assign unused = ^total[TREE_BITS-1:SUM_BITS];
+        end
+    end
+endmodule
