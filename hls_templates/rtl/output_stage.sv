@@ -2,8 +2,8 @@
 //
 // en_o says whether the pipeline may move; valid_i and result_i count in cycles in which it is high. With EVERY_CYCLE a
 // result may come in each of them: it reaches the output a cycle later, and only where it finds its reader stalled it is
-// kept in a spare place. Else no two come in a row, and each goes through both places: that takes a cycle more, and no
-// multiplexer.
+// kept in a spare place. Else each goes through both places: that takes a cycle more, and no multiplexer; of two results
+// in a row the second one would stop the pipeline for a cycle.
 //
 // Handshake: AXI stream. out_valid_o and out_data_o come from registers and stay until out_ready_i. The pipeline stops
 // while both places are taken; a reader that is always ready never stops it.

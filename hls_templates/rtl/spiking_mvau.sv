@@ -266,27 +266,16 @@ module spiking_mvau #(
         );
     end
 
-    // What goes with the weights of a fold: as many cycles later as these.
+    // What goes with the weights of a fold: as many cycles later as these. The last one of a vector says so by itself.
     delay_line #(
-        .WIDTH(1),
+        .WIDTH(3),
         .DEPTH(ROM_CYCLES)
     ) i_issued (
         .clk_i,
         .rst_ni,
         .en_i  (en),
-        .data_i(step),
-        .data_o(issued_q)
-    );
-    delay_line #(
-        .WIDTH(2),
-        .DEPTH(ROM_CYCLES),
-        .RESET(1'b0)
-    ) i_issued_fold (
-        .clk_i,
-        .rst_ni,
-        .en_i  (en),
-        .data_i({beat_first, beat_last}),
-        .data_o({issued_first_q, issued_last_q})
+        .data_i({step, beat_first, step && beat_last}),
+        .data_o({issued_q, issued_first_q, issued_last_q})
     );
 
     if (SUMS_ONCE && !STATIC_INPUT) begin : gen_counts
@@ -446,7 +435,7 @@ module spiking_mvau #(
     logic [TF_BITS-1:0] pass_tf_q;
     logic pass_tf_last, pass_done;
 
-    assign pass_done = dot_valid && dot_last;
+    assign pass_done = dot_last;
     assign pass_tf_last = TF == 1 || pass_tf_q == TF_BITS'(TF - 1);
     always_comb begin
         pass_nf_d = pass_nf_q;
@@ -514,7 +503,7 @@ module spiking_mvau #(
     end
     if (SF == 1) begin : gen_first_unused
         logic unused;
-        assign unused = dot_first;
+        assign unused = ^{dot_valid, dot_first};
     end
 
     // ---------------------------------------------------------------- neurons
@@ -669,7 +658,7 @@ module spiking_mvau #(
     // ---------------------------------------------------------------- output
     output_stage #(
         .BITS       (OUT_BITS),
-        .EVERY_CYCLE(SF * TF == 1)
+        .EVERY_CYCLE((EVENT ? SHORTEST_SCAN : SF) * TF == 1)
     ) i_output (
         .clk_i,
         .rst_ni,

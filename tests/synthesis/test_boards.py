@@ -117,3 +117,9 @@ def test_a_board_is_one_file_of_a_package_that_imports_nothing_of_the_project(tm
 def test_vitis_hls_is_given_a_part_that_it_knows() -> None:
     assert target_of("KV260").part == get_board("KV260").part
     assert target_of("ULX3S-85F") == target_of("none") == target_of("Pynq-Z2")
+
+
+def test_boards_say_their_speed_grade() -> None:
+    grades = {board.name: board.speed_grade for board in BOARDS}
+    assert grades["Pynq-Z2"] == "1" and grades["ZCU104"] == "2" and grades["KV260"] == "2LV"
+    assert grades["ULX3S-85F"] == "6" and all(grades.values())

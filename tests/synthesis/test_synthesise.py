@@ -119,6 +119,10 @@ def test_stage_sums_its_cores_and_repeats_nothing(
     }
     assert saved["budget"] == {"lut": 53_200, "ff": 106_400, "bram36": 140, "dsp": 220}
     assert saved["fits"] is True
+    assert all(0.5 < entry["period_ns"] < 12.0 and entry["critical_end"] for entry in saved["cores"])
+    limit = saved["timing"]
+    assert limit["period_ns"] == max(entry["period_ns"] for entry in saved["cores"])
+    assert (limit["target_ns"], limit["met"], limit["speed_grade"], limit["part_speed_grade"]) == (10.0, True, "1", "1")
     assert saved["sources_sha256"] == sources_digest(run.path / "rtl")
     assert SynthesisResult.load(run) == first
 
