@@ -52,6 +52,7 @@ LATE = {
     "acc_bits": 14, "threshold_bits": 16,
 }  # fmt: skip
 SUMS = {"neuron": "sums", "output_bits": 12}
+EXTERNAL = {"memory_style": "external", "acc_bits": 16, "potential_bits": 21}
 
 CORES: dict[str, dict[str, Any]] = {
     "spikes_2x4": {"simd": 4, "pe": 2},
@@ -93,6 +94,7 @@ CORES: dict[str, dict[str, Any]] = {
         **SUMS, "mw": 27, "simd": 9, "static_input": True, "weight_bits": 8, "acc_bits": 21, "output_bits": 21,
         "memory_style": "distributed",
     },
+    "external_2x16": {**EXTERNAL, "mw": 2304, "mh": 256, "vectors": 64, "pe": 2},
     "counts_last_1x4": {**MLP_LAST, "simd": 4, "pe": 1, "step_bits": 3, "acc_bits": 16, "output_bits": 17},
 }  # fmt: skip
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from bench.networks import FRAC_BITS, integer_layer, random_weights
 from codegen.cores.core import Core
+from codegen.cores.spiking_mvau import EXTERNAL
 from codegen.dataflow.folding.layers import Layer
 from codegen.network import IntegerConnection, IntegerLayer, IntegerNetwork
 from codegen.neurons import NEURONS, NO_NEURON
@@ -188,5 +189,10 @@ def _lanes(core: Core) -> int:
 
 
 def _choices(core: Core, draw: random.Random) -> dict[str, Any]:
-    """Where its memory goes, and whether it multiplies in DSPs."""
-    return {fold.attribute: draw.choice(fold.choices) for fold in core.folds if fold.choices}
+    """Where its memory goes, outside the chip where that is possible, and whether it multiplies in DSPs."""
+    impossible = () if core.external_choices() else (EXTERNAL,)
+    return {
+        fold.attribute: draw.choice([choice for choice in fold.choices if choice not in impossible])
+        for fold in core.folds
+        if fold.choices
+    }

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bench.cores.core_cases import Case, random_case, random_count_case, random_event_case, random_sums_case
 from bench.cores.core_checks import batch_faults
+from bench.cores.external_cases import random_external
 from bench.cores.finn_cases import random_converter, random_fifo, random_padding
 from bench.cores.port_cases import random_add, random_bank, random_fork
 from bench.cores.window_cases import random_window
@@ -24,6 +25,7 @@ DRAWS = (
     random_count_case,
     random_sums_case,
     random_event_case,
+    random_external,
     random_fork,
     random_add,
     random_bank,

@@ -9,8 +9,8 @@ from pathlib import Path
 from sca_train.files import check_readable
 
 _RENDERED = {
-    "hls": ("*.cpp", "*.hpp", "include/*", "nodes/*", "csim/*"),
-    "rtl": ("*.sv", "*.v", "*.hex", "nodes.json", "cores/*", "finn/*"),
+    "hls": ("*.cpp", "*.hpp", "include/*", "nodes/*", "csim/*", "weights.bin"),
+    "rtl": ("*.sv", "*.v", "*.hex", "nodes.json", "weights.bin", "cores/*", "finn/*"),
 }
 """What is rendered into a source tree and decides a result; vendor tools leave their projects beside it."""
 

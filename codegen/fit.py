@@ -105,6 +105,7 @@ def advise(
     weight_bits: int,
     cycles: int | None = None,
     larger: Sequence[str] | None = None,
+    outside: bool = False,
 ) -> str:
     """One sentence: by how much the network misses the board, and which RATIO, WBITS, CYCLES or BOARD would fit.
 
@@ -112,7 +113,8 @@ def advise(
 
     ``ratio`` in [0, 1) and ``weight_bits`` are those of the network that needs ``needed``; it must not fit.
     ``cycles``: the fewest cycles per frame over which it fits; 0 where it fits over no number, None where that is not
-    known. ``larger``: boards that it fits; None for those that hold ``needed``.
+    known. ``larger``: boards that it fits; None for those that hold ``needed``. ``outside``: whether it fits with
+    weights outside the chip.
     """
     misses = overruns(needed, board)
     if not misses:
@@ -129,6 +131,8 @@ def advise(
             break
     if cycles:
         options.append(f"CYCLES={cycles}")
+    if outside:
+        options.append("WEIGHTS=auto")
     names = [candidate.name for candidate in alike(board) if fits(needed, candidate)] if larger is None else larger
     if names:
         options.append(f"BOARD={' or '.join(names)}")

@@ -221,6 +221,8 @@ class FoldingResult(Result):
     ``statistic``: of the cycles over images that the folding was chosen for, where cores could be event-driven.
     ``spread``: cycles a frame of the slowest node over those images; None without event-driven cores. ``front``: what
     else the board could be given, fastest first; empty without a board, or where the folding is a file's.
+    weight_beats: of the memory bus for the weights of a frame that are not on the chip; where these take longer than
+    the slowest node, they are the bound.
     """
 
     STAGE = "folding"
@@ -236,6 +238,7 @@ class FoldingResult(Result):
     statistic: Statistic | None = None
     spread: Spread | None = None
     front: tuple[FrontPoint, ...] = ()
+    weight_beats: int = 0
 
     @property
     def told(self) -> str:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 DEFAULT_RTL_IMAGES = 32
 Implementation = Literal["hls", "rtl"]
 FifoDepths = Literal["auto", "planned", "measured"]
+WeightPlaces = Literal["chip", "external", "auto"]
 
 
 def export(
@@ -58,6 +59,7 @@ def hls(
     event: Statistic | None = None,
     guaranteed: int | None = None,
     data: Path | None = None,
+    weights: WeightPlaces = "chip",
 ) -> FoldingResult:
     """FINN graph and folding, then HLS C++ and RTL; all of it takes the place of the earlier ones at once.
 
@@ -91,6 +93,7 @@ def hls(
                 fill=fill,
                 event=event,
                 guaranteed=guaranteed,
+                weights=weights,
             )
             render_sources(made, target)
             replace_in(run, made, written, stale=(*says_so, *MEASURED))

@@ -152,6 +152,7 @@ def generate(
     event: Statistic | None = None,
     guaranteed: int | None = None,
     data: AnyPath | None = None,
+    weights: stages.WeightPlaces = "chip",
     progress: ProgressCallback | None = None,
     say: SayCallback | None = None,
 ) -> FoldingResult:
@@ -172,6 +173,7 @@ def generate(
         guaranteed: the most cycles per frame that any image at all may take, where ``event`` is given.
         data: where the data set lies, if not where the configuration says, for FIFOs measured around event-driven
             cores.
+        weights: on the chip, outside in memory (``"external"``), or there where nothing else fits (``"auto"``).
 
     Raises:
         FoldingError: where no folding meets the target.
@@ -195,6 +197,7 @@ def generate(
             event,
             guaranteed,
             _path(data),
+            weights,
         )
 
 

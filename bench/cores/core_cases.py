@@ -43,10 +43,14 @@ class Case:
 
     @property
     def input_words(self) -> list[list[int]]:
-        """Of each input."""
-        return [
+        """Of each of the core's ``read_streams``."""
+        words = [
             join_lanes(lanes, stream.element_bits) for lanes, stream in zip(self.inputs, self.core.inputs, strict=True)
         ]
+        if self.core.weight_stream is not None:
+            frame = [int.from_bytes(word.tobytes(), "little") for word in self.core.weight_words()]
+            words.append(self.frames * frame)
+        return words
 
     @property
     def output_words(self) -> list[int]:

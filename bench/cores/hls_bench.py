@@ -72,7 +72,7 @@ def run_hls(cases: list[Case], folder: Path) -> dict[str, HlsResult]:
     for case in cases:
         case.core.render("hls", folder)
         calls.append(_call(case))
-        for stream, words in zip(case.core.inputs, case.input_words, strict=True):
+        for stream, words in zip(case.core.read_streams, case.input_words, strict=True):
             inputs += [" ".join(str(word >> low & 0xFFFFFFFF) for low in range(0, stream.bits, 32)) for word in words]
     (folder / "inputs.txt").write_text("\n".join(inputs) + "\n")
     includes = "\n".join(f'#include "{case.name}.hpp"' for case in cases)
@@ -111,7 +111,7 @@ def _call(case: Case) -> str:
     """C++ that runs a case: its inputs from the file, all frames, then one line of results."""
     ports = case.core.function_ports
     names = [port for port, _ in ports]
-    inputs = names[: len(case.core.inputs)]
+    inputs = names[: len(case.core.read_streams)]
     lines = [f"hls::stream<ap_uint<{stream.bits}>> {port};" for port, stream in ports]
     lines += [f"fill({port}, {len(words)}, file);" for port, words in zip(inputs, case.input_words, strict=True)]
     lines.append("const unsigned long long before = spikefold::trip_counter();")

@@ -58,7 +58,7 @@ def run_rtl(cases: list[Case], folder: Path, seed: int) -> dict[str, RtlResult]:
         plan.append(
             {
                 "name": case.name,
-                "in_bytes": [stream.bytes for stream in case.core.inputs],
+                "in_bytes": [stream.bytes for stream in case.core.read_streams],
                 "out_bytes": [stream.bytes for stream in case.core.outputs],
                 "in_words": [[f"{word:x}" for word in words] for words in case.input_words],
                 "out_counts": [len(lanes) for lanes in case.outputs],

@@ -59,6 +59,7 @@ def hls(options: Namespace) -> bool:
         options.event,
         options.guaranteed,
         options.data,
+        options.weights,
     )
     print(f"folding: slowest layer {folding.told}, {folding.estimate.lut} LUTs by estimate")
     print(f"{run.path / 'graph.onnx'}, {run.path / 'hls'} and {run.path / 'rtl'} are written")

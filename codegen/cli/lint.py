@@ -13,6 +13,7 @@ from codegen.cores.core import Stream
 from codegen.cores.rendering import render
 from codegen.errors import RenderError
 from codegen.render.manifest import Manifest, write_manifest
+from codegen.render.render_rtl import reader_values
 from codegen.scratch import scratch_folder
 from codegen.verify.verilator import verilator_command, verilator_program
 from fpga.shells import TOPS, Shell, rule_files, write_shell
@@ -23,14 +24,26 @@ _LOGITS = Stream(lanes=1, element_bits=12, signed=True, words=5)
 """The streams of no accelerator in particular, whose words a DMA widens."""
 
 
+_READERS = (
+    *(("weight_channel", f"-GWORD_BITS={bits}") for bits in (3, 64, 100)),
+    *(("weight_reader", f"-GCHANNELS={channels}") for channels in (1, 2, 3)),
+)
+"""Modules that read weights from memory, with a parameter of each way in which they are built."""
+
+
 def lint_cores() -> int:
-    """Lint every core; returns the number of rendered modules. Raises RenderError with Verilator's first complaint."""
+    """Lint every core, and what reads weights for some; returns the number of modules.
+
+    Raises RenderError with Verilator's first complaint.
+    """
     examples = [example for core in CORES for example in core.examples()]
     with scratch_folder() as folder:
         for example in examples:
             example.render("rtl", folder)
             _lint(example.name, [*(RTL_DIR / name for name in example.sources["rtl"]), f"{example.name}.sv"], folder)
-    return len(examples)
+        for module, parameter in _READERS:
+            _lint(module, [parameter, RTL_DIR / f"{module}.sv"], folder)
+    return len(examples) + len(_READERS)
 
 
 def lint_shells() -> int:
@@ -44,6 +57,7 @@ def lint_shells() -> int:
         rtl.mkdir()
         write_manifest(Manifest("accelerator", 1, _FRAME, _LOGITS, (), (), ()), rtl)
         ports = {"input": _FRAME, "output": _LOGITS, "streams": [_FRAME, _LOGITS], "output_edge": 1, "instances": []}
+        ports |= reader_values(())
         accelerator = render("rtl", "accelerator.sv.j2", ports, folder / "accelerator.sv")
         waivers = folder / "accelerator.vlt"
         waivers.write_text('`verilator_config\nlint_off -file "*accelerator.sv"\n', encoding="utf-8")

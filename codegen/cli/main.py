@@ -126,6 +126,12 @@ def _add_hls(stages: _Stages) -> None:
         help="share of the board's flip-flops, BRAMs and DSPs that may be filled (default 1, and 0.8 where no slower)",
     )
     stage.add_argument(
+        "--weights",
+        choices=("chip", "external", "auto"),
+        default="chip",
+        help="where weights are: on the chip, in memory outside, or there where nothing else fits (default chip)",
+    )
+    stage.add_argument(
         "--event",
         type=_statistic,
         nargs="?",

@@ -15,11 +15,13 @@ from math import prod
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
+import numpy as np
 from numpy.typing import NDArray
 
 from codegen.cores.rendering import Language
 from codegen.errors import FoldingError
 from codegen.fit import Resources
+from codegen.weight_bus import frame_beats
 from codegen.words import padded_bits, word_bytes
 
 Frame = NDArray[Any]
@@ -165,19 +167,31 @@ class Core(ABC):
     def render(self, language: Language, folder: Path) -> Rendered:
         """Write the instance: the module <name> in RTL, the function <name>(in, out) for one frame in HLS.
 
-        The function takes ``function_ports``; the module has in<i>_V and out<i>_V for each stream.
+        The function takes ``function_ports``; the module has in<i>_V for each of ``read_streams`` and out<i>_V for each
+        output.
 
         Raises RenderError where it cannot be rendered.
         """
 
     @property
     def function_ports(self) -> tuple[tuple[str, Stream], ...]:
-        """Parameters of the HLS function: ``in`` and ``out``, numbered where there are several."""
-        return tuple(
-            (kind if len(streams) == 1 else f"{kind}{port}", stream)
-            for kind, streams in (("in", self.inputs), ("out", self.outputs))
-            for port, stream in enumerate(streams)
-        )
+        """Parameters of the HLS function: ``in`` and ``out``, numbered where there are several; ``weights`` between."""
+        weights = () if self.weight_stream is None else (("weights", self.weight_stream),)
+        return (*_named_ports("in", self.inputs), *weights, *_named_ports("out", self.outputs))
+
+    @property
+    def weight_stream(self) -> Stream | None:
+        """The stream of weights that it reads beside its inputs, all of them for each frame; None for most cores."""
+        return None
+
+    @property
+    def read_streams(self) -> tuple[Stream, ...]:
+        """All streams that it reads: its inputs, and the weights last."""
+        return self.inputs if self.weight_stream is None else (*self.inputs, self.weight_stream)
+
+    def weight_words(self) -> NDArray[np.uint8]:
+        """Words [words, bytes] of ``weight_stream``, as ``codegen.words`` packs them."""
+        raise NotImplementedError(f"{self.op} has no stream of weights")
 
     @property
     def input_tensors(self) -> tuple[Tensor, ...]:
@@ -251,6 +265,16 @@ class Core(ABC):
         """The same folding with its memories in each place that they may go; one core where there is no choice."""
         return (self,)
 
+    def external_choices(self) -> tuple[Self, ...]:
+        """The same folding with its weights outside the chip; none where that is not possible."""
+        return ()
+
+    @property
+    def weight_beats(self) -> int:
+        """Beats of the memory bus that its weights take in each frame, where they come from outside."""
+        stream = self.weight_stream
+        return 0 if stream is None else frame_beats(stream.bits, stream.words)
+
     def fold(self, asked: Mapping[str, Any], where: str) -> Self:
         """The core with a folding file's values; what the file leaves open stays.
 
@@ -306,6 +330,11 @@ class LayerCore(Core):
         """Cycles from burst to burst."""
 
     @property
+    def keeps_frames(self) -> bool:
+        """Whether that burst is a whole frame, because it works on a frame at a time."""
+        return False
+
+    @property
     @abstractmethod
     def reads_image(self) -> bool:
         """Whether its input comes from memory, which can wait."""
@@ -347,6 +376,10 @@ class StreamCore(Core):
     def closing_words(self) -> int:
         """Words of the next frame that arrive while it ends the one before without reading."""
         return 0
+
+
+def _named_ports(kind: str, streams: tuple[Stream, ...]) -> tuple[tuple[str, Stream], ...]:
+    return tuple((kind if len(streams) == 1 else f"{kind}{port}", stream) for port, stream in enumerate(streams))
 
 
 def port_name(node: str, kind: Literal["input", "output"], port: int, several: bool) -> str:

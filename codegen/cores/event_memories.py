@@ -93,7 +93,8 @@ def bank_weights(core: SpikingMVAU, weights: NDArray[np.int64]) -> NDArray[np.in
 def bank_resources(core: SpikingMVAU) -> Resources:
     """Estimate of the weights' memories of all banks."""
     depth = core.synapse_folds * fold_stride(core)
-    return total([rom_resources(core.pe * core.weight_bits, depth, core.memory_style)] * core.simd)
+    style: MemoryStyle = "block" if core.memory_style == "block" else "distributed"
+    return total([rom_resources(core.pe * core.weight_bits, depth, style)] * core.simd)
 
 
 def queue_resources(core: SpikingMVAU) -> Resources:

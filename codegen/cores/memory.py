@@ -13,6 +13,9 @@ from codegen.fit import NO_RESOURCES, Resources
 MemoryStyle = Literal["block", "distributed"]
 MEMORY_STYLES: tuple[MemoryStyle, ...] = get_args(MemoryStyle)
 
+WeightStyle = Literal[MemoryStyle, "external"]
+"""Where weights are: in a memory on the chip, or outside, from where they come on a stream."""
+
 IDEAL_LUTS_PER_RAMB18 = 50
 """Saving at which a ROM moves from look-up tables to block RAM."""
 

@@ -25,15 +25,21 @@ from codegen.cores.core import (
     divisors,
 )
 from codegen.cores.event_cycles import why_not_event
-from codegen.cores.memory import MEMORY_STYLES, MemoryStyle, choose_memory_style
+from codegen.cores.memory import MEMORY_STYLES, WeightStyle, choose_memory_style
 from codegen.cores.rendering import Language
 from codegen.cores.spiking_mvau_reference import reference_outputs
 from codegen.cores.spiking_mvau_resources import mvau_resources
 from codegen.cores.steps import step_stream, step_tensor
+from codegen.cores.streamed_weights import replays, streaming_fault, weight_stream
 from codegen.dialect import MAX_STEP_BITS, MAX_TIMESTEPS
 from codegen.errors import FoldingError, RenderError
 from codegen.fit import Resources
 from codegen.neurons import NEURONS, NO_NEURON, SUMS, Constants, Neuron, ResetKind, neuron_of
+
+EXTERNAL: WeightStyle = "external"
+
+_READING_PASSES = 2
+"""Passes over a frame that is kept in which the next one comes in: the last one, and its own first one."""
 
 MOST_PLANES = 8
 """Bits of an element that the hardware takes as spikes; an element of more is multiplied."""
@@ -57,6 +63,7 @@ class SpikingMVAU(LayerCore):
     reads_events: the input is event frames from memory, which can wait.
     event: event-driven, it skips elements that are zero at all steps (codegen.cores.event_cycles).
     taps: kernel positions of a vector, one behind the other, each with mw / taps channels.
+    memory_style: of the weights' ROM; "external" has none, and the weights come in on a stream once a frame.
     """
 
     op: ClassVar[str] = "SpikingMVAU"
@@ -84,7 +91,7 @@ class SpikingMVAU(LayerCore):
         Attribute("numInputVectors", "shape", ("vector_shape",), [1]),  # leading 1: the batch
         Attribute("layer", "s", (), "", required=False),  # name of the layer in model.onnx
         Attribute(
-            "memStyle", "s", ("memory_style",), "block", required=False, allowed=frozenset({"block", "distributed"})
+            "memStyle", "s", ("memory_style",), "block", required=False, allowed=frozenset({*MEMORY_STYLES, EXTERNAL})
         ),
         Attribute("useDsp", "flag", ("use_dsp",), 0, required=False),
         Attribute("halfStart", "flag", ("half_start",), 0, required=False),
@@ -98,7 +105,7 @@ class SpikingMVAU(LayerCore):
         Fold("SIMD", "simd", "mw", "inputs"),
         Fold("PE", "pe", "mh", "output channels"),
         Fold("TP", "tp", "timesteps", "time steps"),
-        Fold("memStyle", "memory_style", choices=("block", "distributed")),
+        Fold("memStyle", "memory_style", choices=(*MEMORY_STYLES, EXTERNAL)),
         Fold("useDsp", "use_dsp", choices=(0, 1)),
         Fold("event", "event", choices=(0, 1)),
         Fold(FIFO_DEPTHS),
@@ -112,10 +119,15 @@ class SpikingMVAU(LayerCore):
             "mvau_fold.hpp",
             "spiking_mvau.hpp",
             "event_mvau.hpp",
+            "streamed_mvau.hpp",
         ),
         "rtl": (
             "delay_line.sv",
             "constant_rom.sv",
+            "frame_memory.sv",
+            "frame_replay.sv",
+            "frame_transpose.sv",
+            "weight_source.sv",
             "sum_tree.sv",
             "adder_tree.sv",
             "popcount.sv",
@@ -156,7 +168,7 @@ class SpikingMVAU(LayerCore):
     threshold_bits: int
     output_bits: int
     vectors: int
-    memory_style: MemoryStyle
+    memory_style: WeightStyle
     use_dsp: bool = False
     half_start: bool = False
     map_pixels: int = 1
@@ -195,6 +207,21 @@ class SpikingMVAU(LayerCore):
             raise FoldingError(f"{where}: its {self.mw} inputs are not those of {self.taps} kernel positions")
         if self.event and (reason := why_not_event(self)):
             raise FoldingError(f"{where}: event=1 is not possible, {reason}")
+        if self.external and (fault := streaming_fault(self)):
+            raise FoldingError(f"{where}: its weights cannot be external, {fault}")
+
+    @property
+    def external(self) -> bool:
+        """Whether the weights come in on a stream."""
+        return self.memory_style == EXTERNAL
+
+    @property
+    def weight_stream(self) -> Stream | None:
+        return weight_stream(self) if self.external else None
+
+    def weight_words(self) -> NDArray[np.uint8]:
+        stream = weight_stream(self)
+        return rendering.weight_words(self, self._constants().weights, stream.bytes)
 
     @property
     def dynamics(self) -> Neuron | None:
@@ -333,11 +360,15 @@ class SpikingMVAU(LayerCore):
 
     @property
     def vector_words(self) -> int:
-        return self.synapse_folds
+        return self.synapse_folds * (self.vectors if self.keeps_frames else 1)
 
     @property
     def vector_cycles(self) -> int:
-        return self.synapse_folds * self.neuron_folds * self.time_folds
+        return self.vector_words * self.neuron_folds * self.time_folds
+
+    @property
+    def keeps_frames(self) -> bool:
+        return self.external and replays(self)
 
     @property
     def reads_image(self) -> bool:
@@ -345,7 +376,9 @@ class SpikingMVAU(LayerCore):
 
     @property
     def burst_words(self) -> int:
-        """A vector: the core reads each input once and then works on the vector that it has."""
+        """A vector: the core reads each input once and then works on the vector that it has, or on a frame."""
+        if self.keeps_frames:
+            return self.vector_words if self.neuron_folds > _READING_PASSES else 0
         if self.neuron_folds * self.time_folds == 1:
             return 0
         if self.neuron_folds <= self.map_pixels:
@@ -381,6 +414,9 @@ class SpikingMVAU(LayerCore):
         if self.synapse_folds * self.neuron_folds == 1:
             return (self,)  # constants, no memory
         return tuple(replace(self, memory_style=style) for style in MEMORY_STYLES)
+
+    def external_choices(self) -> tuple[Self, ...]:
+        return () if streaming_fault(self) else (replace(self, memory_style=EXTERNAL),)
 
     def fold(self, asked: Mapping[str, Any], where: str) -> Self:
         tp = int(asked.get("TP", self.timesteps))

@@ -14,6 +14,15 @@ from codegen.cores.event_cycles import shortest_scan
 from codegen.cores.event_memories import bank_weights, fold_stride, queue_style
 from codegen.cores.neuron_memory import constant_lines
 from codegen.cores.rendering import hex_lines, render, uint64_rows
+from codegen.cores.streamed_weights import (
+    bank_shape,
+    memory_style,
+    replays,
+    results_shape,
+    transposes,
+    vectors_shape,
+    weight_stream,
+)
 from codegen.errors import RenderError
 from codegen.neurons import NO_NEURON, SUMS, Constants
 from codegen.words import pack_lanes, word_bytes
@@ -23,14 +32,14 @@ if TYPE_CHECKING:
 
 
 def write_rtl(core: SpikingMVAU, constants: Constants, folder: Path) -> Rendered:
-    """Write <name>.sv, <name>_weights.hex (one for each bank of an event-driven core) and, but for sums,
-    <name>_neurons.hex.
+    """Write <name>.sv, of weights on the chip <name>_weights.hex (one for each bank of an event-driven core), and, but
+    for sums, <name>_neurons.hex.
 
-    The wrapper's parameters WEIGHT_FILE (BANK_FILES) and NEURON_FILE default to the bare file names.
-    Raises RenderError when a constant does not fit its width.
+    The wrapper's parameters WEIGHT_FILE (BANK_FILES) and NEURON_FILE, where there are these, default to the bare file
+    names. Raises RenderError when a constant does not fit its width.
     """
     _check(core, constants)
-    weight_files = _write_weights(core, constants.weights, folder)
+    weight_files = () if core.external else _write_weights(core, constants.weights, folder)
     initial = constants.bias * _bias_factor(core)
     bias_word_bits, data_files = _initial_bits(core), list(weight_files)
     if core.ternary:
@@ -56,8 +65,12 @@ def write_rtl(core: SpikingMVAU, constants: Constants, folder: Path) -> Rendered
         "ternary": core.ternary,
         "bias_bits": _initial_bits(core),
         "bias_word_bits": bias_word_bits,
-        "block_rom": int(core.memory_style == "block"),
+        "block_rom": int((memory_style(bank_shape(core)) if core.external else core.memory_style) == "block"),
         "use_dsp": int(core.use_dsp),
+        "replayed": core.external and replays(core),
+        "transposed": core.external and transposes(core),
+        "block_vectors": int(memory_style(vectors_shape(core)) == "block"),
+        "block_results": int(memory_style(results_shape(core)) == "block"),
     }
     if core.event:
         values |= {"block_queues": int(queue_style(core) == "block"), "bank_files": weight_files}
@@ -72,15 +85,15 @@ def write_hls(core: SpikingMVAU, constants: Constants, folder: Path) -> Rendered
     Raises RenderError when a constant does not fit its width.
     """
     _check(core, constants)
-    weight_words = -(-core.pe * (1 if core.event else core.simd) * core.weight_bits // 64)
-    rows = [uint64_rows(words) for words in _weight_words(core, constants.weights, 8 * weight_words)]
+    words = -(-core.pe * (1 if core.event else core.simd) * core.weight_bits // 64)
+    rows = [""] if core.external else _rom_rows(core, constants.weights, words)
     initial = constants.bias * _bias_factor(core)
     wide = max(_initial_bits(core), core.threshold_bits) > 32
     values: dict[str, object] = _template_values(core) | {
         "static_input": core.static_input,
         "neuron": core.neuron.upper(),
         "soft_reset": core.reset == "soft",
-        "weight_words": weight_words,
+        "weight_words": words,
         "depth": core.synapse_folds * (fold_stride(core) if core.event else core.neuron_folds),
         "weights": ",\n".join(f"{{{bank}}}" for bank in rows) if core.event else rows[0],
         "constant_type": "std::int64_t" if wide else "std::int32_t",
@@ -97,9 +110,12 @@ def write_hls(core: SpikingMVAU, constants: Constants, folder: Path) -> Rendered
 
 
 def _template_values(core: SpikingMVAU) -> dict[str, object]:
+    weights = weight_stream(core)
     bits = {"in_bits": core.inputs[0].bits, "out_bits": core.outputs[0].bits, "count_bits": core.count_bits}
     queues = {"rotate_words": core.rotate_words, "fold_stride": fold_stride(core), "shortest_scan": shortest_scan(core)}
-    return core.parameters() | bits | (queues if core.event else {})
+    folds = {"synapse_folds": core.synapse_folds, "neuron_folds": core.neuron_folds, "external": core.external}
+    word = {"weight_bits_of_word": weights.bits, "weight_padded": weights.padded_bits}
+    return core.parameters() | bits | folds | word | (queues if core.event else {})
 
 
 def _bias_factor(core: SpikingMVAU) -> int:
@@ -125,21 +141,31 @@ def _write_weights(core: SpikingMVAU, weights: NDArray[np.int64], folder: Path) 
         digits, lanes = len(str(core.simd - 1)), core.pe
         files = tuple(f"{core.name}_weights_{bank:0{digits}}.hex" for bank in range(core.simd))
     bits = lanes * core.weight_bits
-    for file, words in zip(files, _weight_words(core, weights, word_bytes(bits)), strict=True):
+    for file, words in zip(files, _rom_words(core, weights, word_bytes(bits)), strict=True):
         (folder / file).write_text(hex_lines(words, bits))
     return files
 
 
-def _weight_words(core: SpikingMVAU, weights: NDArray[np.int64], bytes_per_word: int) -> list[NDArray[np.uint8]]:
+def _rom_rows(core: SpikingMVAU, weights: NDArray[np.int64], words: int) -> list[str]:
+    """Each ROM as C++ initializer rows, of so many 64-bit words each."""
+    return [uint64_rows(rom) for rom in _rom_words(core, weights, 8 * words)]
+
+
+def _rom_words(core: SpikingMVAU, weights: NDArray[np.int64], bytes_per_word: int) -> list[NDArray[np.uint8]]:
     """Words of each ROM as little-endian bytes, [words, bytes_per_word].
 
     Of a dense core one ROM, address nf*SF + sf, lane pe*SIMD + simd; of an event-driven one those of ``bank_weights``.
     """
     if core.event:
         return [pack_lanes(bank, core.weight_bits, bytes_per_word) for bank in bank_weights(core, weights)]
+    return [weight_words(core, weights, bytes_per_word)]
+
+
+def weight_words(core: SpikingMVAU, weights: NDArray[np.int64], bytes_per_word: int) -> NDArray[np.uint8]:
+    """Weight words as little-endian bytes [SF*NF, bytes_per_word]: address nf*SF + sf, lane pe*SIMD + simd."""
     folds = weights.reshape(core.neuron_folds, core.pe, core.synapse_folds, core.simd)
     lanes = folds.transpose(0, 2, 1, 3).reshape(core.neuron_folds * core.synapse_folds, core.pe * core.simd)
-    return [pack_lanes(lanes, core.weight_bits, bytes_per_word)]
+    return pack_lanes(lanes, core.weight_bits, bytes_per_word)
 
 
 def _check(core: SpikingMVAU, constants: Constants) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from codegen.cores.event_memories import TABLE_LUTS_PER_BIT, bank_resources, queue_resources, table_bits
 from codegen.cores.memory import rom_resources
+from codegen.cores.streamed_weights import streaming_resources
 from codegen.fit import Resources
 from codegen.neurons import NO_NEURON, SUMS
 
@@ -53,14 +54,21 @@ def mvau_resources(core: SpikingMVAU) -> Resources:
     accumulators = 0 if core.synapse_folds == 1 else core.pe * core.acc_bits * core.sums / 2
     lut = CONTROL_LUTS + lane_luts + accumulators + neuron_luts(core) + replay_buffer_luts(core)
     ff = lut + sum_register_bits(core)  # pipeline registers follow every carry chain
-    if core.event:
-        rom = bank_resources(core) + queue_resources(core)
-    else:
-        rom = rom_resources(lanes * core.weight_bits, core.synapse_folds * core.neuron_folds, core.memory_style)
+    rom = _weight_resources(core)
     constant_bits = 0 if core.neuron == SUMS else core.bias_bits + (core.threshold_bits if core.dynamics else 0)
     neuron_rom = rom_resources(core.pe * constant_bits, core.neuron_folds, "distributed")
     dsp = lanes if core.multiplies and core.use_dsp else 0
     return Resources(lut=round(lut), ff=round(ff), bram36=0, dsp=dsp) + rom + neuron_rom
+
+
+def _weight_resources(core: SpikingMVAU) -> Resources:
+    """What holds the weights, and what else it takes to have them in order."""
+    if core.event:
+        return bank_resources(core) + queue_resources(core)
+    if core.memory_style == "external":
+        return streaming_resources(core)
+    width = core.simd * core.pe * core.weight_bits
+    return rom_resources(width, core.synapse_folds * core.neuron_folds, core.memory_style)
 
 
 def plane_sum_luts(core: SpikingMVAU) -> float:
@@ -88,7 +96,7 @@ def sum_register_bits(core: SpikingMVAU) -> int:
 
 def replay_buffer_luts(core: SpikingMVAU) -> float:
     """Input words kept for the folds that read them again (LUT RAM, 32 deep by 2 bits a LUT)."""
-    if core.neuron_folds * core.time_folds == 1 or core.event:
+    if core.time_folds * (1 if core.memory_style == "external" else core.neuron_folds) == 1 or core.event:
         return 0
     bits = core.simd * (core.count_bits if core.map_pixels > 1 else core.element_bits)
     if core.synapse_folds == 1:

@@ -15,11 +15,11 @@ from codegen.cores import core_of
 from codegen.current import density_is_current, require_density
 from codegen.dataflow.dataflow import Implementation, fold, load_model, to_dataflow
 from codegen.dataflow.environment import quiet
-from codegen.dataflow.folding.choose import FoldingRequest, choose_folding, front_of, require_fit
+from codegen.dataflow.folding.choose import FoldingRequest, WeightPlaces, choose_folding, front_of, require_fit
 from codegen.dataflow.folding.event import EventChoice, core_spread, is_event_driven
 from codegen.dataflow.folding.file import NodeFolding, depths_of, plan_folding, with_depths, write_folding
 from codegen.dataflow.folding.from_file import explicit
-from codegen.dataflow.folding.solver import Plan, plan_resources
+from codegen.dataflow.folding.solver import Plan, plan_beats, plan_resources
 from codegen.digests import file_digest
 from codegen.errors import FoldingError
 from codegen.event_results import DensityResult
@@ -27,6 +27,7 @@ from codegen.fit import NO_BOARD, find_board
 from codegen.pruning import pruning_of
 from codegen.results import FoldedNode, FoldingResult, Spread, Statistic
 from codegen.run_folder import RunFolder
+from codegen.weight_bus import bus_cycles
 from sca_train.files import write_whole
 
 DEFAULT_PART = "xc7z020clg400-1"
@@ -52,6 +53,7 @@ def build_graph(
     fill: float | None = None,
     event: Statistic | None = None,
     guaranteed: int | None = None,
+    weights: WeightPlaces = "chip",
 ) -> ModelWrapper:
     """Write graph.onnx, folding.json and results/folding.json of a run (into another one: ``into``); return the graph.
 
@@ -61,9 +63,10 @@ def build_graph(
     one of fewest LUTs, with planned FIFO depths. Measured ones, from ``measure``, then take their place where
     ``fifo_depths`` says so, but for those that a file names. ``event``: cores may be event-driven where the densities
     of results/density.json say that it pays; cycles are those of this statistic over images then, and ``guaranteed``
-    are the most for any image at all. Raises RunFolderError without those densities, MappingError for nodes without a
-    core, FoldingError for foldings that do not divide, meet the target, stay within the share or fit the board,
-    UnknownBoardError, and what ``measure`` raises.
+    are the most for any image at all. ``weights`` are on the chip, outside, or (auto) outside where nothing fits so.
+    Raises RunFolderError without those densities, MappingError for nodes without a core, FoldingError for foldings that
+    do not divide, meet the target, stay within the share or fit the board, UnknownBoardError, and what ``measure``
+    raises.
     """
     target_board = None if board is None or board.lower() == NO_BOARD else find_board(board)
     source = run.require("model.onnx")
@@ -71,7 +74,7 @@ def build_graph(
         raise FoldingError(f"a target of {target_cycles} cycles per frame is not possible, it must be at least 1")
     density = _density(run, event, guaranteed, folding_file)
     events = EventChoice.of(density, event, guaranteed) if density and event else None
-    request = FoldingRequest(target_board, target_cycles, folding_file, lut_share, fill, events)
+    request = FoldingRequest(target_board, target_cycles, folding_file, lut_share, fill, events, weights)
     part = target_board.part if target_board and target_board.finn_name else DEFAULT_PART
     pruning = pruning_of(run)
     with quiet():
@@ -94,7 +97,8 @@ def build_graph(
     FoldingResult(
         target_cycles=target_cycles,
         estimate=estimate,
-        bound=max(node.cycles for node in nodes),
+        bound=max(bus_cycles(plan_beats(plan)), *(node.cycles for node in nodes)),
+        weight_beats=plan_beats(plan),
         nodes=nodes,
         model_sha256=model_digest,
         graph_sha256=file_digest(into.path / "graph.onnx"),

@@ -13,6 +13,7 @@ from qonnx.custom_op.registry import getCustomOp
 from codegen.cores import core_of
 from codegen.cores.core import Core, Stream, port_name
 from codegen.errors import CodegenError, RenderError, first_line
+from codegen.weight_bus import bus_cycles, frame_beats
 
 MOST_WORDS = 2**26
 """Of a frame on one stream: more than any map that fits a board, few enough to walk through its windows."""
@@ -67,8 +68,12 @@ class DataflowGraph:
 
     @property
     def bound(self) -> int:
-        """Cycles per frame of the slowest node, by FINN's expected cycles."""
-        return max(node.cycles for node in self.nodes)
+        """Cycles per frame of the slowest node, by FINN's expected cycles, or of the weights that come from outside."""
+        beats = 0
+        for node in self.nodes:
+            if (stream := node.core.weight_stream) is not None:
+                beats += frame_beats(stream.bits, stream.words)
+        return max(bus_cycles(beats), *(node.cycles for node in self.nodes))
 
     def inputs_of(self, node: Node) -> tuple[int, ...]:
         """Indices of the edges that a node reads, by port."""

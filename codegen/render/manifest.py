@@ -12,12 +12,15 @@ to rtl/, which is also the working folder of simulation and synthesis: memory fi
                 "data_files": [its memory files],
                 "inputs": [STREAM, ...], "outputs": [STREAM, ...], "cycles": expected cycles per frame,
                 "parameters": {the core's spec}}, ...],
-     "edges": [{"producer": node name, "output": port, "consumer": node name, "input": port}, ...]}
+     "edges": [{"producer": node name, "output": port, "consumer": node name, "input": port}, ...],
+     "weights": [{"node": ..., "words": of a frame, "word_bits": ..., "first_burst": ..., "beats": of a frame}, ...]}
     STREAM = {"lanes", "element_bits", "signed", "words" per frame, "bits", "padded_bits" of TDATA}
 
 Nodes are in topological order. Every node module has the ports ap_clk, ap_rst_n, and in<i>_V_TDATA/TVALID/TREADY and
 out<i>_V_TDATA/TVALID/TREADY for each of its streams. An edge is one stream of the top level, whose signals carry its
 index (data_<i>, valid_<i>, ready_<i>); its producer or consumer is null where it is the accelerator's own port.
+"weights" are the regions of weights.bin (``codegen.render.weight_image``), of nodes that read weights from outside:
+their modules have one more input behind their streams, and the top an AXI4 master that reads.
 
 streams.json is what the C simulation needs beside the sources:
 
@@ -37,6 +40,7 @@ from pydantic import Field
 
 from codegen.cores.core import Stream, port_name
 from codegen.errors import RenderError
+from codegen.render.weight_image import WEIGHT_IMAGE, WeightRegion
 from codegen.run_folder import RunFolder
 from sca_train.files import write_text
 from sca_train.records import RecordError, read_record
@@ -93,6 +97,7 @@ class Manifest:
     files: tuple[FileName, ...]
     nodes: tuple[RenderedNode, ...]
     edges: tuple[RenderedEdge, ...]
+    weights: tuple[WeightRegion, ...] = ()
 
     @property
     def edge_names(self) -> tuple[str, ...]:
@@ -150,6 +155,7 @@ def write_manifest(manifest: Manifest, folder: Path) -> Path:
             for node in manifest.nodes
         ],
         "edges": [asdict(edge) for edge in manifest.edges],
+        "weights": [asdict(region) for region in manifest.weights],
     }
     target = folder / MANIFEST
     write_text(target, json.dumps(content, indent=1) + "\n")
@@ -166,7 +172,8 @@ def read_manifest(folder: Path) -> Manifest:
     place = folder.resolve()
     if not place.is_relative_to(folder.parent.resolve()):
         raise RenderError(_sentence(file, f"{folder} leads out of the run folder"))
-    for name in dict.fromkeys((*manifest.files, *(file for node in manifest.nodes for file in node.all_files))):
+    image = (WEIGHT_IMAGE,) if manifest.weights else ()
+    for name in dict.fromkeys((*manifest.files, *image, *(file for node in manifest.nodes for file in node.all_files))):
         source = (folder / name).resolve()
         if not source.is_file() or not source.is_relative_to(place):
             raise RenderError(_sentence(file, f"{file} names {name}, which is no file below {folder}"))

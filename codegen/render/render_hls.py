@@ -11,6 +11,8 @@ from codegen.cores.rendering import environment
 from codegen.errors import RenderError
 from codegen.render.graph import DataflowGraph, Node
 from codegen.render.manifest import HlsStreams, write_hls_streams
+from codegen.render.weight_image import weight_regions, write_weight_image
+from codegen.weight_bus import BURST_BEATS, BUS_BITS, slot_bits
 from hls_templates import HLS_DIR
 
 INCLUDE_FOLDER = "include"
@@ -56,6 +58,17 @@ class Call:
 
 
 @dataclass(frozen=True)
+class WeightPort:
+    """A stream of weights at the top, and how they lie in weights.bin: the first byte, words of a frame, and bits."""
+
+    name: str
+    bits: int
+    slot_bits: int
+    words: int
+    first_byte: int
+
+
+@dataclass(frozen=True)
 class LocalStream:
     """An hls::stream between two nodes; its depth is that of the FIFOs between them."""
 
@@ -77,7 +90,8 @@ def render_hls(graph: DataflowGraph, folder: Path, target: Target, progress: Cal
 
     Layout: include/ the cores, nodes/ one header per node with its weights, accelerator.{hpp,cpp}, csim_main.cpp with
     csim/ (a file for each node with weights, so that they compile in parallel, and one for the rest), run_hls.tcl,
-    streams.json (see ``codegen.render.manifest``).
+    streams.json (see ``codegen.render.manifest``), and weights.bin where weights come from outside: each node that
+    reads some has a stream of them at the top.
     FIFO nodes become depths of streams; one at the input or output belongs to what the accelerator is connected to.
     ``progress`` is told the name of each node. Raises RenderError for a node without HLS core.
     """
@@ -97,6 +111,17 @@ def render_hls(graph: DataflowGraph, folder: Path, target: Target, progress: Cal
     width = max_width(graph.nodes)
     write_hls_streams(HlsStreams(graph.input, graph.output, width), folder)
     calls, streams = _wire(graph)
+    write_weight_image(graph.nodes, folder)
+    weights = [
+        WeightPort(
+            name=weight_port(region.node),
+            bits=region.word_bits,
+            slot_bits=slot_bits(region.word_bits),
+            words=region.words,
+            first_byte=region.first_burst * BURST_BEATS * BUS_BITS // 8,
+        )
+        for region in weight_regions(graph.nodes)
+    ]
     for name in _TOP_FILES:
         text = (
             environment("hls")
@@ -106,6 +131,7 @@ def render_hls(graph: DataflowGraph, folder: Path, target: Target, progress: Cal
                 output=graph.output,
                 calls=calls,
                 streams=streams,
+                weights=weights,
                 part=target.part,
                 clock_ns=target.clock_ns,
                 max_width=width,
@@ -117,9 +143,14 @@ def render_hls(graph: DataflowGraph, folder: Path, target: Target, progress: Cal
         (folder / CSIM_FOLDER / f"{name}.cpp").write_text(template.render(calls=members), encoding="utf-8")
 
 
+def weight_port(node: str) -> str:
+    """The top's stream of a node's weights."""
+    return f"s_axis_{node}"
+
+
 def max_width(nodes: Sequence[Node]) -> int:
     """AP_INT_MAX_W for the widest integer of any node: a converter holds an input and an output word at once."""
-    widest = max(sum(stream.padded_bits for stream in (*node.core.inputs, *node.core.outputs)) for node in nodes)
+    widest = max(sum(stream.padded_bits for stream in (*node.core.read_streams, *node.core.outputs)) for node in nodes)
     return max(_DEFAULT_MAX_WIDTH, -(-widest // _DEFAULT_MAX_WIDTH) * _DEFAULT_MAX_WIDTH)
 
 
@@ -151,7 +182,8 @@ def _wire(graph: DataflowGraph) -> tuple[list[Call], list[LocalStream]]:
             streams.append(LocalStream(name, graph.edges[edge].stream.bits, depth or _DEFAULT_DEPTH))
             sinks.append(name)
             incoming[last] = name
-        passed = zip(node.core.function_ports, (*sources, *sinks), strict=True)
+        weights = () if node.core.weight_stream is None else (weight_port(node.name),)
+        passed = zip(node.core.function_ports, (*sources, *weights, *sinks), strict=True)
         ports = tuple(CallPort(parameter, name, stream.bits) for (parameter, stream), name in passed)
         calls.append(Call(len(calls), node.name, ports))
     return calls, streams

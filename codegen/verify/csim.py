@@ -18,6 +18,7 @@ from codegen.progress import Progress
 from codegen.render.build import Command, KeptProgram, content_key, run_tool, run_tools
 from codegen.render.manifest import HLS_STREAMS, read_hls_streams
 from codegen.render.render_hls import CSIM_FOLDER, INCLUDE_FOLDER, NODE_FOLDER
+from codegen.render.weight_image import WEIGHT_IMAGE
 from codegen.run_folder import RunFolder
 from codegen.scratch import scratch_folder
 from codegen.verify.stream_words import image_words, logits_of_words
@@ -53,8 +54,10 @@ def run_csim(run: RunFolder, images: NDArray[np.uint8], quick: bool = False) -> 
         words.tofile(image_file)
         workers = min(os.cpu_count() or 1, len(words))
         files = [str(file) for file in (image_file, result_file, trip_file)]
+        weights = run.path / "hls" / WEIGHT_IMAGE
+        image = [str(weights.resolve())] if weights.exists() else []
         start = time.monotonic()
-        _run([str(program.resolve()), *files, str(len(words)), str(workers)], run, len(words))
+        _run([str(program.resolve()), *files, str(len(words)), str(workers), *image], run, len(words))
         seconds = time.monotonic() - start
         shape = (len(words), streams.output.words, streams.output.bytes)
         logits = logits_of_words(np.fromfile(result_file, dtype=np.uint8).reshape(shape), streams.output)

@@ -21,10 +21,12 @@ from codegen.errors import DeadlockError, SimulationError
 from codegen.progress import Progress
 from codegen.render.build import Command, KeptProgram, content_key, run_tool
 from codegen.render.manifest import Manifest, read_manifest
+from codegen.render.weight_image import WEIGHT_IMAGE
 from codegen.run_folder import RunFolder
 from codegen.scratch import scratch_folder
 from codegen.verify.stream_words import image_words, logits_of_words
 from codegen.verify.verilator import verilator_command, verilator_program
+from codegen.weight_bus import BUS_SHARE
 from hls_templates import RTL_DIR
 from sca_train.files import check_writable
 
@@ -188,7 +190,7 @@ def simulate(
     words = image_words(images, manifest.input)
     program = build_model(run, options)
     slack = (1 - stall_in) * (1 - stall_out)
-    frame = sum(node.cycles for node in manifest.nodes) + pace
+    frame = sum(node.cycles for node in manifest.nodes) + pace + manifest.bound
     timeout = int((patience or _TIMEOUT_FRAMES * frame + _TIMEOUT_CYCLES) / slack)
     with scratch_folder() as scratch, _written_aside(waveform) as trace:
         image_file, result_file, time_file = (scratch / name for name in ("images", "results", "times"))
@@ -200,6 +202,7 @@ def simulate(
             *(str(n) for n in (manifest.output.words, manifest.output.bytes)),
             *(str(n) for n in (stall_in, stall_out, seed, timeout, pace)),
             "-" if trace is None else str(trace.resolve()),
+            *_weight_arguments(rtl, manifest),
             *arguments,
         ]
         start = time.monotonic()
@@ -231,6 +234,13 @@ def simulate(
     return result, output
 
 
+def _weight_arguments(rtl: Path, manifest: Manifest) -> tuple[str, str, str]:
+    """File, bytes and beats a cycle of the memory that weights are read from."""
+    if not manifest.weights:
+        return "-", "0", "0"
+    return WEIGHT_IMAGE, str((rtl / WEIGHT_IMAGE).stat().st_size), str(float(BUS_SHARE))
+
+
 @contextmanager
 def _written_aside(target: Path | None) -> Iterator[Path | None]:
     """A file beside ``target`` that takes its place even where the block fails: a waveform shows a deadlock best."""
@@ -259,12 +269,12 @@ def build_model(run: RunFolder, options: ModelOptions) -> Path:
     rtl = run.require("rtl")
     manifest = read_manifest(rtl)
     folder = run.path / "build" / "rtlsim" / options.variant
-    main = RTL_DIR / "rtlsim_main.cpp"
+    main, memory = RTL_DIR / "rtlsim_main.cpp", RTL_DIR / "weight_memory.hpp"
     arguments = _verilator_arguments(manifest, options)
     gauge = RTL_DIR / "fifo_gauge.sv"
     gauged = [file for file in manifest.files if options.gauges and file == FIFO_FILE]
     sources = [gauge if file in gauged else rtl / file for file in manifest.files]
-    kept = KeptProgram(folder, PROGRAM, content_key([*sources, main], arguments))
+    kept = KeptProgram(folder, PROGRAM, content_key([*sources, main, memory], arguments))
     if kept.is_there():
         return kept.program
     with scratch_folder() as scratch:
@@ -273,7 +283,7 @@ def build_model(run: RunFolder, options: ModelOptions) -> Path:
             raise SimulationError(f"Verilator cannot build below {scratch}; set TMPDIR to a folder without spaces")
         verilator = scratch / "verilator"
         verilator.symlink_to(verilator_program().parents[1])
-        for file in (main, gauge, RTL_DIR / LZ4_HEADER):
+        for file in (main, memory, gauge, RTL_DIR / LZ4_HEADER):
             shutil.copyfile(file, scratch / file.name)
         model = scratch / "model"
         model.mkdir()
@@ -331,6 +341,8 @@ def _verilator_arguments(manifest: Manifest, options: ModelOptions) -> list[str]
     arguments += ["--assert", "-DSPIKEFOLD_ASSERTIONS"] if options.assertions else ["--no-assert"]
     if options.counters:
         arguments.append("-DSPIKEFOLD_STREAM_COUNTERS")
+    if manifest.weights:
+        arguments += ["-CFLAGS", "-DSPIKEFOLD_WEIGHTS"]
     if options.waveform:
         arguments += ["--trace-fst", "--trace-structs"]
     elif options.toggles:

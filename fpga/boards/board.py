@@ -38,6 +38,8 @@ class Board:
     dsp: int
     clock_mhz: int
     luts_per_lut6: float = 1.0
+    weight_port: bool = True
+    """Whether the design can read weights from memory: on a Zynq through a high-performance port of its processor."""
 
     @property
     def speed_grade(self) -> str:

@@ -67,6 +67,7 @@ def _board(
         dsp=_MULTIPLIERS,
         clock_mhz=ECP5_TARGET_MHZ,
         luts_per_lut6=LUT4S_PER_LUT6,
+        weight_port=False,
         device=device,
         package=package,
         speed=speed,

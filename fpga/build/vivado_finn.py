@@ -7,6 +7,7 @@ from typing import Literal
 from codegen.current import require_made
 from codegen.dataflow.environment import prepare_environment
 from codegen.digests import sources_digest
+from codegen.render.manifest import read_manifest
 from codegen.run_folder import RunFolder
 from fpga.boards import Board
 from fpga.build.finn_shell import SETTINGS_FILE
@@ -26,6 +27,7 @@ from fpga.build.vivado_common import (
 )
 from fpga.build.zynq import processing_system
 from fpga.errors import BuildError
+from fpga.shells import require_weights_on_chip
 
 _GRAPH = "graph.onnx"
 
@@ -38,6 +40,7 @@ def finn_plan(run: RunFolder, board: Board, impl: Literal["rtl", "hls"]) -> Buil
     """
     system = processing_system(board)
     _require_finn_board(board)
+    require_weights_on_chip(read_manifest(require_made(run, "rtl")))
     graph = require_made(run, "graph.onnx")
     build = Build(
         board=board.name,

@@ -25,7 +25,7 @@ from codegen.results import RtlSimulationResult
 from codegen.run_folder import RunFolder
 from fpga.boards import Board
 from fpga.errors import BuildError
-from fpga.shells import network_digits, stream_bytes
+from fpga.shells import network_digits, require_weights_on_chip, stream_bytes
 
 DESCRIPTION_FILE = "network.json"
 FORMAT = 1
@@ -101,10 +101,11 @@ def network_description(
 
     ``clock_mhz`` is the accelerator's clock in that bitstream, which is None where there is none yet. Raises
     RunFolderError naming the stage to run where rtl/ or its simulation is missing or of another network, BuildError for
-    words too wide for a DMA.
+    words too wide for a DMA or weights outside the chip.
     """
     rtl = require_made(run, "rtl")
     manifest = read_manifest(rtl)
+    require_weights_on_chip(manifest)
     properties = read_model(run.require("model.onnx")).properties
     digest = sources_digest(rtl)
     return DeployedNetwork(

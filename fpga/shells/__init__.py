@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from codegen.cores.core import Stream
 from codegen.digests import sources_digest
-from codegen.render.manifest import read_manifest
+from codegen.render.manifest import Manifest, read_manifest
 from fpga.errors import BuildError
 from sca_train.files import write_text
 
@@ -68,6 +68,16 @@ def stream_bytes(stream: Stream) -> int:
     return width
 
 
+def require_weights_on_chip(manifest: Manifest) -> None:
+    """Raise BuildError where the accelerator reads weights from memory: no shell connects its port yet."""
+    if manifest.weights:
+        nodes = ", ".join(region.node for region in manifest.weights)
+        raise BuildError(
+            f"weights of {nodes} are outside the chip, and no bitstream reads them from memory yet; simulate it, or "
+            "make the sources again with WEIGHTS=chip"
+        )
+
+
 def network_digits(rtl: Path) -> str:
     """What the register NETWORK of a bitstream shows: the first hexadecimal digits of the digest of rtl/."""
     return sources_digest(rtl)[:NETWORK_DIGITS]
@@ -78,11 +88,13 @@ def write_shell(run_rtl: Path, shell: Shell, folder: Path) -> tuple[Path, ...]:
 
     The accelerator's own files are not among them: they are those of rtl/files.txt, and go before. The top's name is
     that of ``TOPS``.
-    Raises BuildError for an unknown shell or too wide a stream, and RenderError where rtl/ is damaged.
+    Raises BuildError for an unknown shell, too wide a stream or weights in memory, and RenderError where rtl/ is
+    damaged.
     """
     if shell not in get_args(Shell):
         raise BuildError(f"there is no shell {shell}; there are {', '.join(get_args(Shell))}")
     manifest = read_manifest(run_rtl)
+    require_weights_on_chip(manifest)
     values = {
         "module": TOPS[shell],
         "accelerator": shell != "axi-hls",

@@ -1,10 +1,10 @@
 // Streams images through the Verilated accelerator and measures when words move.
 //
-// Images are streamed back to back; with stall probabilities above zero the source pauses before a word and the sink
-// stalls, at random cycles. Valid, once raised, stays until the word has moved.
+// Images are streamed back to back; with stall probabilities above zero the source pauses before a word, as a memory of
+// weights does, and the sink stalls, at random cycles. Valid, once raised, stays until the word has moved.
 //
 // Arguments: IMAGES RESULTS TIMES COUNT IN_WORDS IN_BYTES OUT_WORDS OUT_BYTES STALL_IN STALL_OUT SEED TIMEOUT PACE TRACE
-//   then the model's own (+NAME=VALUE)
+//   WEIGHTS BYTES SHARE, then the model's own (+NAME=VALUE)
 //   IMAGES   file of COUNT * IN_WORDS input words of IN_BYTES bytes
 //   RESULTS  file to write COUNT * OUT_WORDS output words of OUT_BYTES bytes to
 //   TIMES    file to write, per image, the cycle of its first input word and of its last output word to (2 x uint64)
@@ -12,7 +12,9 @@
 //   PACE     cycles over which the words of an image are spread evenly before they are offered; 0: all at once
 //   TRACE    file of the kind that the model is built for, a waveform (FST, with the reset) or toggle counts (SAIF, from
 //            the end of the reset on); - for none
-// Standard output: "progress IMAGES_DONE CYCLES" lines, then "cycles CYCLES". Exit status 3: gave up.
+//   WEIGHTS  file of BYTES bytes that a model with weights in memory reads at SHARE beats a cycle (weight_memory.hpp)
+// Standard output: "progress IMAGES_DONE CYCLES" lines, then "cycles CYCLES", and of weights "beats BEATS". Exit status 3:
+// gave up.
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -25,6 +27,9 @@
 
 #include "Vaccelerator.h"
 #include "verilated.h"
+#ifdef SPIKEFOLD_WEIGHTS
+#include "weight_memory.hpp"
+#endif
 #if VM_TRACE_SAIF
 #include "verilated_saif_c.h"
 using Trace = VerilatedSaifC;
@@ -37,6 +42,9 @@ namespace {
 
 constexpr int kResetCycles = 16;
 constexpr int kGaveUp = 3;
+#ifdef SPIKEFOLD_WEIGHTS
+constexpr std::uint64_t kMemorySeed = std::uint64_t{1} << 32;
+#endif
 constexpr std::uint64_t kCyclesBetweenClockReads = 1024;
 constexpr double kSecondsBetweenReports = 0.5;
 
@@ -86,8 +94,8 @@ void write_file(const char* name, const void* content, std::size_t size) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    if (argc < 15) {
-        std::fprintf(stderr, "14 arguments or more expected, %d given\n", argc - 1);
+    if (argc < 18) {
+        std::fprintf(stderr, "17 arguments or more expected, %d given\n", argc - 1);
         return 1;
     }
     const std::size_t count = std::strtoull(argv[4], nullptr, 10);
@@ -103,6 +111,10 @@ int main(int argc, char** argv) {
     const std::vector<std::uint8_t> images = read_file(argv[1], count * in_words * in_bytes);
     std::vector<std::uint8_t> results(count * out_words * out_bytes);
     std::vector<std::uint64_t> times(2 * count);
+#ifdef SPIKEFOLD_WEIGHTS
+    WeightMemory weights(read_file(argv[15], std::strtoull(argv[16], nullptr, 10)), std::atof(argv[17]));
+    Coin wait(std::atof(argv[9]), seed + kMemorySeed);
+#endif
 
     VerilatedContext context;
     context.commandArgs(argc, argv);
@@ -130,6 +142,9 @@ int main(int argc, char** argv) {
     model.ap_rst_n = 0;
     model.s_axis_0_tvalid = 0;
     model.m_axis_0_tready = 0;
+#ifdef SPIKEFOLD_WEIGHTS
+    weights.drive(model);
+#endif
     for (int cycle = 0; cycle < kResetCycles; ++cycle) {
         step(0);
         step(1);
@@ -151,6 +166,9 @@ int main(int argc, char** argv) {
             model.s_axis_0_tvalid = 1;
         }
         model.m_axis_0_tready = !stall.toss();
+#ifdef SPIKEFOLD_WEIGHTS
+        weights.drive(model, wait.toss());
+#endif
         step(0);
         const bool takes = model.s_axis_0_tvalid && model.s_axis_0_tready;
         const bool gives = model.m_axis_0_tvalid && model.m_axis_0_tready;
@@ -159,6 +177,9 @@ int main(int argc, char** argv) {
             get(model.m_axis_0_tdata, &results[received * out_bytes], out_bytes);
             if (++received % out_words == 0) times[2 * (received / out_words - 1) + 1] = cycle;
         }
+#ifdef SPIKEFOLD_WEIGHTS
+        weights.take(model);
+#endif
         step(1);
         if (takes) {
             ++sent;
@@ -187,6 +208,9 @@ int main(int argc, char** argv) {
     if (trace.isOpen()) trace.close();
 #endif
     std::printf("cycles %llu\n", static_cast<unsigned long long>(cycle));
+#ifdef SPIKEFOLD_WEIGHTS
+    std::printf("beats %llu\n", static_cast<unsigned long long>(weights.beats()));
+#endif
     if (gave_up) return kGaveUp;
     write_file(argv[2], results.data(), results.size());
     write_file(argv[3], times.data(), times.size() * sizeof(std::uint64_t));

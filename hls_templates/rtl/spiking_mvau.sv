@@ -14,6 +14,9 @@
 //   sums      SUMS = 1, NEURON = 0: results are the sums W.(elements of a step), OUTPUT_BITS = ACC_BITS each, of all T
 //             steps beside each other, step 0 in the low bits; with STATIC_INPUT = 1 one sum, the same at every step
 // Weight ROM: MW/SIMD * MH/PE words, address nf*(MW/SIMD) + sf, lane (pe*SIMD + simd)*WEIGHT_BITS.
+// STREAMED: these words come from the weight stream, once a frame of PASS_VECTORS vectors (weight_source.sv). The frame
+// comes MH/PE times then, and each vector is one neuron fold: results are those of the first neuron fold of all
+// vectors, then those of the second one, and so on.
 // Neuron ROM: MH/PE words, per pe {threshold, bias} (THRESHOLD_BITS, BIAS_BITS; bias in the low bits), scaled by
 // 2^FRAC_BITS; for the read-out only the initial value T*bias of BIAS_BITS, not scaled. There is none for sums.
 // TERNARY: weights of two bits, in {-1, 0, 1}, are counted (ternary_dot.sv). For each negative weight of a channel the
@@ -58,6 +61,8 @@ module spiking_mvau #(
     parameter int unsigned THRESHOLD_BITS = 12,
     parameter int unsigned OUTPUT_BITS    = 16,
     parameter bit          BLOCK_ROM      = 1'b0,
+    parameter bit          STREAMED       = 1'b0,
+    parameter int unsigned PASS_VECTORS   = 1,
     parameter bit          USE_DSP        = 1'b0,
     parameter bit          EVENT          = 1'b0,
     parameter int unsigned ROTATE_WORDS   = 0,
@@ -68,28 +73,33 @@ module spiking_mvau #(
     parameter bit [8*FILE_CHARS*SIMD-1:0] BANK_FILES = '0,
     parameter              WEIGHT_FILE    = "weights.hex",
     parameter              NEURON_FILE    = "neurons.hex",
+    localparam int unsigned WEIGHT_WORD = PE * SIMD * WEIGHT_BITS,
     localparam int unsigned IN_BITS  = SIMD * (STATIC_INPUT ? INPUT_BITS : T * STEP_BITS),
     localparam int unsigned OUT_BITS = PE * (NEURON ? T : SUMS && !STATIC_INPUT ? T * OUTPUT_BITS : OUTPUT_BITS)
 ) (
-    input  logic                clk_i,
-    input  logic                rst_ni,
-    input  logic [ IN_BITS-1:0] in_data_i,
-    input  logic                in_valid_i,
-    output logic                in_ready_o,
-    output logic [OUT_BITS-1:0] out_data_o,
-    output logic                out_valid_o,
-    input  logic                out_ready_i
+    input  logic                   clk_i,
+    input  logic                   rst_ni,
+    input  logic [    IN_BITS-1:0] in_data_i,
+    input  logic                   in_valid_i,
+    output logic                   in_ready_o,
+    input  logic [WEIGHT_WORD-1:0] weight_data_i,
+    input  logic                   weight_valid_i,
+    output logic                   weight_ready_o,
+    output logic [   OUT_BITS-1:0] out_data_o,
+    output logic                   out_valid_o,
+    input  logic                   out_ready_i
 );
     localparam int unsigned SF = MW / SIMD;
     localparam int unsigned NF = MH / PE;
     localparam int unsigned TF = T / TP;
+    // Neuron folds of a vector that is here.
+    localparam int unsigned VECTOR_NF = STREAMED ? 1 : NF;
     localparam bit SUMS_ONCE = STATIC_INPUT || LATE || !(NEURON || SUMS);
     localparam int unsigned LANES = SUMS_ONCE ? 1 : TP;
     localparam int unsigned SF_BITS = SF > 1 ? $clog2(SF) : 1;
     localparam int unsigned NF_BITS = NF > 1 ? $clog2(NF) : 1;
     localparam int unsigned TF_BITS = TF > 1 ? $clog2(TF) : 1;
-    localparam int unsigned ADDR_BITS = SF * NF > 1 ? $clog2(SF * NF) : 1;
-    localparam int unsigned WEIGHT_WORD = PE * SIMD * WEIGHT_BITS;
+    localparam int unsigned ADDR_BITS = SF * VECTOR_NF > 1 ? $clog2(SF * VECTOR_NF) : 1;
 
     // Sums carry the integer part of the bias from their first fold on. Modulo arithmetic at the width of the
     // result is exact, and sums need no more bits than the potential has above the binary point.
@@ -189,14 +199,14 @@ module spiking_mvau #(
     end else begin : gen_dense
         logic [SF_BITS-1:0] sf_q;
         logic [ADDR_BITS-1:0] address_q;
-        logic reading, sf_last, tf_last, nf_last;
+        logic reading, weights_ready, sf_last, tf_last, nf_last;
 
         assign sf_last = SF == 1 || sf_q == SF_BITS'(SF - 1);
         assign tf_last = TF == 1 || tf_q == TF_BITS'(TF - 1);
-        assign nf_last = NF == 1 || nf_q == NF_BITS'(NF - 1);
+        assign nf_last = VECTOR_NF == 1 || nf_q == NF_BITS'(VECTOR_NF - 1);
         assign reading = nf_q == '0 && tf_q == '0;
-        assign step = en && (vector_valid || !reading);
-        assign vector_ready = en && reading;
+        assign step = en && weights_ready && (vector_valid || !reading);
+        assign vector_ready = en && weights_ready && reading;
         assign beat_first = sf_q == '0;
         assign beat_last = sf_last;
 
@@ -209,7 +219,7 @@ module spiking_mvau #(
             end else if (step) begin
                 sf_q <= sf_last ? '0 : sf_q + SF_BITS'(SF > 1);
                 if (sf_last) tf_q <= tf_last ? '0 : tf_q + TF_BITS'(TF > 1);
-                if (sf_last && tf_last) nf_q <= nf_last ? '0 : nf_q + NF_BITS'(NF > 1);
+                if (sf_last && tf_last) nf_q <= nf_last ? '0 : nf_q + NF_BITS'(VECTOR_NF > 1);
                 if (!sf_last) address_q <= address_q + ADDR_BITS'(1);
                 else if (!tf_last) address_q <= address_q - ADDR_BITS'(SF - 1);
                 else if (nf_last) address_q <= '0;
@@ -217,7 +227,7 @@ module spiking_mvau #(
             end
         end
 
-        if (NF * TF > 1) begin : gen_replay
+        if (VECTOR_NF * TF > 1) begin : gen_replay
             (* ram_style = "distributed" *) logic [WORD_BITS-1:0] buffer[SF];
             always_ff @(posedge clk_i) if (step && reading) buffer[sf_q] <= vector_data;
             assign word = reading ? vector_data : buffer[sf_q];
@@ -233,6 +243,9 @@ module spiking_mvau #(
     localparam int unsigned ROM_CYCLES = BLOCK_ROM ? 2 : 1;
 
     if (EVENT) begin : gen_banks
+        logic unused;
+        assign unused = ^{weight_data_i, weight_valid_i};
+        assign weight_ready_o = 1'b0;
         event_weights #(
             .SIMD       (SIMD),
             .PE         (PE),
@@ -252,17 +265,24 @@ module spiking_mvau #(
             .data_o (weight)
         );
     end else begin : gen_words
-        constant_rom #(
-            .DEPTH(SF * NF),
-            .WIDTH(WEIGHT_WORD),
-            .BLOCK(BLOCK_ROM),
-            .OUTPUT_REGISTER(BLOCK_ROM),
-            .FILE (WEIGHT_FILE)
+        weight_source #(
+            .DEPTH       (SF * VECTOR_NF),
+            .WIDTH       (WEIGHT_WORD),
+            .BLOCK       (BLOCK_ROM),
+            .STREAMED    (STREAMED),
+            .PASS_VECTORS(PASS_VECTORS),
+            .FILE        (WEIGHT_FILE)
         ) i_weights (
             .clk_i,
-            .en_i  (en),
-            .addr_i(gen_dense.address_q),
-            .data_o(weight)
+            .rst_ni,
+            .en_i          (en),
+            .addr_i        (gen_dense.address_q),
+            .done_i        (step && gen_dense.sf_last && gen_dense.tf_last && gen_dense.nf_last),
+            .ready_o       (gen_dense.weights_ready),
+            .data_o        (weight),
+            .stream_data_i (weight_data_i),
+            .stream_valid_i(weight_valid_i),
+            .stream_ready_o(weight_ready_o)
         );
     end
 
@@ -433,13 +453,13 @@ module spiking_mvau #(
     logic [NEURON_WORD-1:0] constants;
     logic [NF_BITS-1:0] pass_nf_q, pass_nf_d;
     logic [TF_BITS-1:0] pass_tf_q;
-    logic pass_tf_last, pass_done;
+    logic pass_tf_last, pass_vector_last, pass_done;
 
     assign pass_done = dot_last;
     assign pass_tf_last = TF == 1 || pass_tf_q == TF_BITS'(TF - 1);
     always_comb begin
         pass_nf_d = pass_nf_q;
-        if (pass_done && pass_tf_last) begin
+        if (pass_done && pass_tf_last && pass_vector_last) begin
             pass_nf_d = (NF == 1 || pass_nf_q == NF_BITS'(NF - 1)) ? '0 : pass_nf_q + NF_BITS'(1);
         end
     end
@@ -451,6 +471,19 @@ module spiking_mvau #(
             pass_nf_q <= pass_nf_d;
             if (pass_done) pass_tf_q <= pass_tf_last ? '0 : pass_tf_q + TF_BITS'(TF > 1);
         end
+    end
+    if (STREAMED && PASS_VECTORS > 1) begin : gen_pass_vectors
+        localparam int unsigned PASS_BITS = $clog2(PASS_VECTORS);
+        logic [PASS_BITS-1:0] pass_vector_q;
+        assign pass_vector_last = pass_vector_q == PASS_BITS'(PASS_VECTORS - 1);
+        always_ff @(posedge clk_i) begin
+            if (!rst_ni) pass_vector_q <= '0;
+            else if (en && pass_done && pass_tf_last) begin
+                pass_vector_q <= pass_vector_last ? '0 : pass_vector_q + PASS_BITS'(1);
+            end
+        end
+    end else begin : gen_no_pass_vectors
+        assign pass_vector_last = 1'b1;
     end
     if (SUMS) begin : gen_no_constants
         logic unused;

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from qonnx.core.modelwrapper import ModelWrapper
 
@@ -14,12 +15,15 @@ from codegen.dataflow.folding.file import NodeFolding, read_folding
 from codegen.dataflow.folding.from_file import plan_from_file
 from codegen.dataflow.folding.front import pareto_front
 from codegen.dataflow.folding.layers import Layer, read_layers
+from codegen.dataflow.folding.options import layer_options
 from codegen.dataflow.folding.solver import Plan, Solver, cost, plan_cycles, plan_resources, within
 from codegen.errors import FoldingError
 from codegen.fit import Resources, advise, alike, estimated_budget
 from codegen.pruning import Pruning
 from codegen.results import FrontPoint
 from fpga.boards import Board
+
+WeightPlaces = Literal["chip", "external", "auto"]
 
 BUDGET_SHARE = 0.7
 """Share of a board's LUTs that the estimate may fill: placement needs room, and the DMAs are not in the estimate."""
@@ -45,6 +49,8 @@ class FoldingRequest:
     bounds the share of its flip-flops, block RAMs and DSP slices: without it all of them, but DEFAULT_FILL where that
     costs no cycles, and no more LUTs than the block RAMs that it saves are worth. ``events``: that cores may be
     event-driven, so that cycles are those of a statistic over images.
+    ``weights`` "external" is every layer that can have them outside the chip, "auto" as few of those with the most
+    weights as the best folding needs.
     """
 
     board: Board | None
@@ -53,6 +59,7 @@ class FoldingRequest:
     share: float | None = None
     fill: float | None = None
     events: EventChoice | None = None
+    weights: WeightPlaces = "chip"
 
     @property
     def fills(self) -> tuple[float, ...]:
@@ -66,6 +73,7 @@ def choose_folding(model: ModelWrapper, request: FoldingRequest, pruning: Prunin
     Raises FoldingError, with advice for a network pruned like that where a board is too small.
     """
     layers = read_layers(model)
+    _check_weights(request)
     if request.fill is not None and (request.board is None or request.file is not None):
         why = "without a board; name one, such as BOARD=Pynq-Z2" if request.board is None else "with a folding file"
         raise FoldingError(f"a fill of a board's resources was asked for {why}")
@@ -73,23 +81,42 @@ def choose_folding(model: ModelWrapper, request: FoldingRequest, pruning: Prunin
         asked = read_folding(request.file, model)
         return plan_from_file(layers, asked), asked
     if request.board is not None:
-        return _on_board(Solver(layers, events=request.events), request, request.board, pruning), {}
+        return _on_board(layers, request, request.board, pruning), {}
+    # Without a board there is no end of block RAM.
+    external = _external_layers(layers) if request.weights == "external" else frozenset()
+    solver = Solver(layers, events=request.events, external=external)
     if request.target_cycles is not None:
-        return Solver(layers, events=request.events).cheapest(request.target_cycles), {}
+        return solver.cheapest(request.target_cycles), {}
     if request.share is not None:
         raise FoldingError("a share of a board's LUTs was asked for without a board; name one, such as BOARD=Pynq-Z2")
-    return _fold_for_lanes(Solver(layers, events=request.events), DEFAULT_LANES), {}
+    return _fold_for_lanes(solver, DEFAULT_LANES), {}
 
 
 def front_of(model: ModelWrapper, request: FoldingRequest) -> tuple[FrontPoint, ...]:
-    """The Pareto front of an unfolded graph on the board of a request; empty without one, and for a file's folding.
+    """The Pareto front of an unfolded graph on the board of a request, with all weights on the chip; empty without a
+    board, for a file's folding, and where weights have to be outside.
 
     All LUTs of the board may be taken, and of the rest what the request lets be filled.
     """
-    if request.board is None or request.file is not None:
+    if request.board is None or request.file is not None or request.weights == "external":
         return ()
     solver = Solver(read_layers(model), events=request.events)
     return pareto_front(solver, offered(request.board, 1.0, request.fills[-1]))
+
+
+def _check_weights(request: FoldingRequest) -> None:
+    """Raise FoldingError where weights cannot be outside the chip as they were asked to."""
+    if request.weights == "chip":
+        return
+    if request.file is not None:
+        raise FoldingError(
+            f"WEIGHTS={request.weights} was asked for with a folding file; it sets memStyle of each layer, "
+            "external among them"
+        )
+    if request.board is not None and not request.board.weight_port:
+        raise FoldingError(
+            f"{request.board.name} has no memory port to read weights through; WEIGHTS=chip, or a Zynq board"
+        )
 
 
 def require_fit(needed: Resources, board: Board | None, pruning: Pruning) -> None:
@@ -98,9 +125,50 @@ def require_fit(needed: Resources, board: Board | None, pruning: Pruning) -> Non
         raise FoldingError(_too_large(needed, board, pruning))
 
 
-def _on_board(solver: Solver, request: FoldingRequest, board: Board, pruning: Pruning) -> Plan:
-    if request.target_cycles is not None:
-        plan = _roomiest(solver, request.target_cycles, board, 1.0, request.fills)
+def _on_board(layers: tuple[Layer, ...], request: FoldingRequest, board: Board, pruning: Pruning) -> Plan:
+    if request.weights == "auto":
+        return _as_few_outside(layers, request, board, pruning)
+    external = _external_layers(layers) if request.weights == "external" else frozenset()
+    solver = Solver(layers, events=request.events, external=external)
+    plan = _found(solver, request, board)
+    if plan is None:
+        raise FoldingError(_nothing(solver, request, board, pruning))
+    return plan
+
+
+def _as_few_outside(layers: tuple[Layer, ...], request: FoldingRequest, board: Board, pruning: Pruning) -> Plan:
+    """The best plan with all weights on the chip; where none is found, with those of the layers with the most weights
+    outside, as few as a plan needs, and more as long as it gets faster."""
+    chip = Solver(layers, events=request.events)
+    best = _found(chip, request, board)
+    if best is not None:
+        return best
+    movable = _external_layers(layers)
+    largest = sorted((layer for layer in layers if layer.name in movable), key=lambda layer: -layer.core.memory_bits)
+    for count in range(1, len(largest) + 1):
+        outside = frozenset(layer.name for layer in largest[:count])
+        solver = Solver(layers, events=request.events, external=outside)
+        plan = _found(solver, request, board)
+        if best is not None and (plan is None or plan_cycles(plan) >= plan_cycles(best)):
+            return best
+        best = plan
+    if best is None:
+        raise FoldingError(_nothing(chip, request, board, pruning))
+    return best
+
+
+def _external_layers(layers: tuple[Layer, ...]) -> frozenset[str]:
+    """Names of the layers that can have their weights outside the chip."""
+    return frozenset(layer.name for layer in layers if layer_options(layer, external=True))
+
+
+def _found(solver: Solver, request: FoldingRequest, board: Board) -> Plan | None:
+    """The plan that a request gives on a board; None where there is none."""
+    target = request.target_cycles
+    if target is not None:
+        if target < solver.intervals[0]:
+            return None
+        plan = _roomiest(solver, target, board, 1.0, request.fills)
         if plan is not None:
             return plan
     else:
@@ -108,18 +176,31 @@ def _on_board(solver: Solver, request: FoldingRequest, board: Board, pruning: Pr
             fastest = solver.fastest(offered(board, share, request.fills[-1]))
             if fastest is not None:
                 return _roomiest(solver, plan_cycles(fastest), board, share, request.fills) or fastest
+    if request.share is not None or request.fill is not None:
+        return None
+    return solver.smallest(target, offered(board, 1.0, 1.0))
+
+
+def _nothing(solver: Solver, request: FoldingRequest, board: Board, pruning: Pruning) -> str:
+    """That nothing fits, and what would; raises FoldingError where a layer cannot reach the target at all."""
     if request.share is not None:
-        raise FoldingError(_no_share(solver, request, board, request.share))
+        return _no_share(solver, request, board, request.share)
     smallest = solver.smallest(request.target_cycles, offered(board, 1.0, 1.0))
-    if smallest is not None and request.fill is None:
-        return smallest
     if smallest is not None:
-        raise FoldingError(_too_full(solver, request, board, plan_resources(smallest)))
+        return _too_full(solver, request, board, plan_resources(smallest))
     target = solver.intervals[-1] if request.target_cycles is None else request.target_cycles
     slower = solver.fastest(offered(board, 1.0, 1.0)) if request.target_cycles is not None else None
     larger = [b.name for b in alike(board) if solver.smallest(target, offered(b, 1.0, 1.0)) is not None]
     needed = plan_resources(solver.cheapest(target))
-    raise FoldingError(_too_large(needed, board, pruning, plan_cycles(slower) if slower else 0, larger))
+    outside = request.weights == "chip" and board.weight_port and _fits_outside(solver.layers, request, board)
+    return _too_large(needed, board, pruning, plan_cycles(slower) if slower else 0, larger, outside)
+
+
+def _fits_outside(layers: tuple[Layer, ...], request: FoldingRequest, board: Board) -> bool:
+    """Whether anything fits with all weights outside that can be."""
+    solver = Solver(layers, events=request.events, external=_external_layers(layers))
+    target = solver.intervals[-1] if request.target_cycles is None else request.target_cycles
+    return target >= solver.intervals[0] and solver.smallest(target, offered(board, 1.0, 1.0)) is not None
 
 
 def _roomiest(solver: Solver, target: int, board: Board, share: float, fills: tuple[float, ...]) -> Plan | None:
@@ -185,10 +266,15 @@ def _too_full(solver: Solver, request: FoldingRequest, board: Board, least: Reso
 
 
 def _too_large(
-    needed: Resources, board: Board, pruning: Pruning, cycles: int | None = None, larger: list[str] | None = None
+    needed: Resources,
+    board: Board,
+    pruning: Pruning,
+    cycles: int | None = None,
+    larger: list[str] | None = None,
+    outside: bool = False,
 ) -> str:
     of_board = replace(needed, lut=round(needed.lut * board.luts_per_lut6))
-    return f"by estimate, {advise(of_board, board, pruning.ratio, pruning.weight_bits, cycles, larger)}"
+    return f"by estimate, {advise(of_board, board, pruning.ratio, pruning.weight_bits, cycles, larger, outside)}"
 
 
 def _fold_for_lanes(solver: Solver, lanes: int) -> Plan:

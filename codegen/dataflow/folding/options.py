@@ -48,26 +48,28 @@ class Choices:
     """[options]"""
 
 
-def layer_options(layer: Layer, events: EventChoice | None = None) -> tuple[LayerPlan, ...]:
+def layer_options(layer: Layer, events: EventChoice | None = None, external: bool = False) -> tuple[LayerPlan, ...]:
     """Every folding the solver considers for one layer, fastest first.
 
     A window feeds words of SIMD channels, or whole pixels to a core that takes several pixels at once, so that only
     converters of a whole ratio stand between them. Weights and windows lie in block RAM or in look-up tables, and
     followers that can work at several paces do so at each that is no faster than the layer's core. ``events``: that
-    cores may be event-driven too, where that makes them faster. Raises FoldingError where no core is as fast as
-    ``events`` guarantees.
+    cores may be event-driven too, where that makes them faster. With ``external`` weights these are outside the chip
+    instead, and take as few beats of the bus in each option; without any such option there is none. Raises FoldingError
+    where no core with weights on the chip is as fast as ``events`` guarantees.
     """
-    found = tuple(sorted(_options(layer, events), key=lambda option: option.cycles))
-    if not found and events is not None:
+    found = sorted(_options(layer, events, external), key=lambda option: option.cycles)
+    if not found and events is not None and not external:
         fastest = min(core.cycles for core in layer.core.foldings())
         raise FoldingError(
             f"layer {layer.name!r} needs at least {fastest} cycles per frame for some image, and {events.guaranteed} "
             "are to be guaranteed"
         )
-    return found
+    least = min((option.core.weight_beats for option in found), default=0)
+    return tuple(option for option in found if option.core.weight_beats == least)
 
 
-def _options(layer: Layer, events: EventChoice | None) -> Iterator[LayerPlan]:
+def _options(layer: Layer, events: EventChoice | None, external: bool) -> Iterator[LayerPlan]:
     channels = layer.streams[-1].most_lanes if layer.streams else 0
     for core, event_cycles in _cores(layer, events):
         lanes = core.inputs[0].lanes
@@ -76,9 +78,26 @@ def _options(layer: Layer, events: EventChoice | None) -> Iterator[LayerPlan]:
         for plan in _paced(plan_layer(layer, core, min(lanes, channels), event_cycles=event_cycles)):
             if any(stream.bits > MAX_STREAM_BITS for node in plan.nodes for stream in (*node.inputs, *node.outputs)):
                 continue
-            for placed in plan.core.memory_choices():
+            for placed in _outside(plan) if external else _inside(plan):
                 for streams in product(*(stream.memory_choices() for stream in plan.streams)):
-                    yield replace(plan, core=placed, streams=streams)
+                    yield replace(placed, streams=streams)
+
+
+def _inside(plan: LayerPlan) -> Iterator[LayerPlan]:
+    """The plan with its weights in each memory that they may be in."""
+    for core in plan.core.memory_choices():
+        yield replace(plan, core=core)
+
+
+def _outside(plan: LayerPlan) -> Iterator[LayerPlan]:
+    """The plan with its weights outside, where the window gives a word in every cycle: a core that works on frames
+    reads in few of its passes."""
+    lanes = plan.streams[-1].outputs[0].lanes if plan.streams else 0
+    if plan.streams and lanes < plan.core.inputs[0].lanes:
+        return
+    for core in plan.core.external_choices():
+        # It needs another FIFO before it; the followers stay as they are.
+        yield replace(plan_layer(plan.layer, core, lanes), followers=plan.followers)
 
 
 def _cores(layer: Layer, events: EventChoice | None) -> Iterator[tuple[LayerCore, int | None]]:

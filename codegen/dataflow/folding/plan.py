@@ -118,7 +118,7 @@ def plan_layer(
         core,
         streams,
         followers,
-        input_fifo=NO_FIFO if core.reads_image else _frame_gap_fifo(streams),
+        input_fifo=_input_fifo(streams, core),
         vector_fifo=_vector_fifo(streams[-1], core),
         event_cycles=event_cycles,
     )
@@ -138,6 +138,15 @@ def _fold_followers(
         cores[name] = folded
         followers.append(folded)
     return tuple(followers)
+
+
+def _input_fifo(streams: tuple[StreamCore, ...], core: LayerCore) -> int:
+    """Words that arrive before the window while it does not read."""
+    if core.reads_image:
+        return NO_FIFO
+    if core.keeps_frames and core.burst_words:
+        return streams[0].inputs[0].words
+    return _frame_gap_fifo(streams)
 
 
 def _frame_gap_fifo(streams: tuple[StreamCore, ...]) -> int:

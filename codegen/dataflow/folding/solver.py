@@ -18,6 +18,7 @@ from codegen.dataflow.folding.plan import LayerPlan
 from codegen.dataflow.folding.search import Search
 from codegen.errors import FoldingError
 from codegen.fit import Resources, total
+from codegen.weight_bus import BUS_BITS, BUS_SHARE, bus_cycles
 
 LUTS_PER_BRAM36 = 300
 """Exchange rate by which one block RAM counts as cost next to LUTs where no board says how many there are (an XC7Z020
@@ -48,15 +49,21 @@ def plan_resources(plan: Plan, depths: Mapping[str, Sequence[int]] | None = None
 
 
 def plan_cycles(plan: Plan) -> int:
-    """Cycles per frame of the slowest node."""
-    return max(layer_plan.cycles for layer_plan in plan)
+    """Cycles per frame of the slowest node, or of the weights that come from outside."""
+    return max(bus_cycles(plan_beats(plan)), *(layer_plan.cycles for layer_plan in plan))
+
+
+def plan_beats(plan: Plan) -> int:
+    """Beats of the memory bus that a frame's weights take."""
+    return sum(layer_plan.core.weight_beats for layer_plan in plan)
 
 
 class Solver:
     """The foldings of a network; what it finds is the same in every run.
 
-    options: those to choose from, of each layer and fastest first; all ``layer_options`` without. events: that these
-    have event-driven cores too, whose cycles are then those of a statistic over images.
+    options: those to choose from, of each layer and fastest first; all ``layer_options`` without, with the weights of
+    the layers named in ``external`` outside the chip. All options of a layer take as many beats of the memory bus.
+    events: that these have event-driven cores too, whose cycles are then those of a statistic over images.
     """
 
     def __init__(
@@ -64,17 +71,23 @@ class Solver:
         layers: tuple[Layer, ...],
         options: Sequence[tuple[LayerPlan, ...]] | None = None,
         events: EventChoice | None = None,
+        external: frozenset[str] = frozenset(),
     ) -> None:
         self.layers = layers
-        found = (layer_options(layer, events) for layer in layers) if options is None else options
-        self._options = tuple(found)
+        made = (layer_options(layer, events, layer.name in external) for layer in layers)
+        self._options = tuple(made if options is None else options)
         self._search = Search(layers, tuple(layer_choices(options) for options in self._options))
 
     @cached_property
     def intervals(self) -> tuple[int, ...]:
         """Every number of cycles per frame that the slowest node can need, smallest first."""
-        floor = max(options[0].cycles for options in self._options)
-        return tuple(sorted({o.cycles for options in self._options for o in options if o.cycles >= floor}))
+        floor = max(self.weight_cycles, *(options[0].cycles for options in self._options))
+        return tuple(sorted({floor, *(o.cycles for options in self._options for o in options if o.cycles >= floor)}))
+
+    @cached_property
+    def weight_cycles(self) -> int:
+        """Cycles in which the weights come that are outside the chip."""
+        return bus_cycles(sum(options[0].core.weight_beats for options in self._options))
 
     def cheapest(self, target_cycles: int) -> Plan:
         """The plan of least cost, LUTs with block RAMs at their exchange rate, for a target in cycles per frame.
@@ -127,6 +140,11 @@ class Solver:
         return plans.get(self.intervals[found], slowest)
 
     def _require_reached(self, target_cycles: int) -> None:
+        if self.weight_cycles > target_cycles:
+            raise FoldingError(
+                f"the weights that are not on the chip take {self.weight_cycles} cycles per frame, at "
+                f"{float(BUS_SHARE * BUS_BITS):g} bits a cycle; the target is {target_cycles}"
+            )
         for layer, options in zip(self.layers, self._options, strict=True):
             fastest = options[0]
             if fastest.cycles > target_cycles:

@@ -1,0 +1,67 @@
+"""SpikingMVAU with weights from a stream, drawn at random."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+from bench.cores.core_cases import MAX_CYCLES, MAX_LANES, Case, Mode, mvau_case
+from codegen.cores.core import divisors
+from codegen.cores.spiking_mvau import EXTERNAL, SpikingMVAU
+from codegen.cores.streamed_weights import streaming_fault
+from codegen.neurons import NEURONS
+
+_MOST_VECTORS = 12
+
+
+def random_external(name: str, seed: int) -> Case:
+    """Any SpikingMVAU that can have its weights from a stream; the same seed gives the same case."""
+    draw = random.Random(seed)
+    while True:
+        case = _drawn(name, seed, draw)
+        assert isinstance(case.core, SpikingMVAU)
+        if not streaming_fault(case.core):
+            return external_case(case)
+
+
+def external_case(case: Case) -> Case:
+    """The same case with the weights on a stream."""
+    assert isinstance(case.core, SpikingMVAU)
+    return replace(case, core=replace(case.core, memory_style=EXTERNAL))
+
+
+def _drawn(name: str, seed: int, draw: random.Random) -> Case:
+    mode: Mode = draw.choice(["spikes", "spikes", "spikes", "static", "readout", "sums"])
+    step_bits = draw.choice([1, 1, 1, 2, 3]) if mode != "static" else 1
+    while True:
+        mw, mh = draw.randint(1, 40), draw.randint(1, 12)
+        simd, pe = draw.choice(divisors(mw)), draw.choice(divisors(mh))
+        timesteps = draw.choice([1, 2, 3, 4, 4, 5, 8, 20])
+        tp = draw.choice(divisors(timesteps)) if mode in ("spikes", "sums") else timesteps
+        lanes = tp * step_bits if mode in ("spikes", "sums") else 4
+        vector_cycles = mw // simd * (mh // pe) * (timesteps // tp)
+        vectors = draw.choice([1, 1, 2, 3, 4, draw.randint(1, _MOST_VECTORS)])
+        if simd * pe * lanes <= MAX_LANES and vectors * vector_cycles <= 3 * MAX_CYCLES:
+            break
+    return mvau_case(
+        name,
+        seed,
+        mw=mw,
+        mh=mh,
+        simd=simd,
+        pe=pe,
+        timesteps=timesteps,
+        tp=tp,
+        mode=mode,
+        neuron=draw.choice(list(NEURONS)),
+        leak_shift=draw.randint(1, 4),
+        reset=draw.choice(["hard", "soft"]),
+        weight_bits=draw.choice([2, 4, 8]),
+        frac_bits=draw.choice([0, 2, 4]),
+        input_bits=draw.choice([1, 4, 8]),
+        vectors=vectors,
+        frames=3,
+        use_dsp=draw.random() < 0.3,
+        half_start=draw.random() < 0.5,
+        step_bits=step_bits,
+    )
