@@ -168,3 +168,10 @@ def test_a_loop_through_cores_is_refused() -> None:
     sender = CoreTiming(None, {}, {}, (ThroughPath("out0_V_TREADY", "out0_V_TVALID", 0.1),))
     with pytest.raises(SynthesisError, match="go in a loop through cores"):
         core_periods({"a": sender, "b": looped}, (edge("a", "b"),))
+
+
+def test_ultrascale_plus_has_delays_for_what_yosys_maps_to() -> None:
+    """Adders are CARRY4 there too."""
+    tables = {f"LUT{inputs}" for inputs in range(1, 7)} | {"INV", "MUXF7", "MUXF8", "CARRY4", "CARRY8"}
+    memories = {"FDRE", "FDSE", "SRL16E", "SRLC32E", "RAM32M16", "RAM64M8", "RAMB18E2", "RAMB36E2", "DSP48E2"}
+    assert tables | memories <= xcup_timing().models.keys()

@@ -104,7 +104,6 @@ _ECP5_WIRES = Wires(first=600, doubling=90, direct=_ECP5_SLICE)
 _LUT_PINS = ("I0", "I1", "I2", "I3", "I4", "I5")
 _XCUP_LUT = (178, 148, 115, 100, 63, 39)
 """Of a LUT6 by its inputs, the slowest first; smaller ones have the fastest of them."""
-_CARRY8_BITS = 8
 
 
 def family_timing(name: Family, library: dict[str, Any]) -> FamilyTiming:
@@ -135,7 +134,7 @@ def xcup_timing() -> FamilyTiming:
     setup = {("D", 0): -27, ("CE", 0): 43} | {(pin, 0): 72 for pin in ("R", "S", "CLR", "PRE")}
     register = CellDelays(launch={("Q", 0): 96}, setup=setup, clocks=frozenset({"C"}))
     models |= {f"FD{kind}{edge}": _constant(register) for kind in ("RE", "SE", "CE", "PE") for edge in ("", "_1")}
-    models["CARRY8"] = _constant(_carry8())
+    models |= {"CARRY8": _constant(_xcup_carry(8)), "CARRY4": _constant(_xcup_carry(4))}
     models |= dict.fromkeys(LUTS_OF_MEMORY, _LutMemory(read=115, launch=700, setup=180))
     block_ram = _BlockRam(launch=1150, registered=400, setup={"ADDR": 280, "DI": 370, "WE": 270, "EN": 220, "REG": 180})
     models |= {"RAMB18E2": block_ram, "RAMB36E2": block_ram, "DSP48E2": partial(dsp48_delays, scale=0.68)}
@@ -215,12 +214,15 @@ def _has_register(cell: Cell, output: Pin) -> bool:
     return "1" in used or cell.parameters.get(f"REGMODE_{port}", "NOREG") == "OUTREG"
 
 
-def _carry8() -> CellDelays:
+def _xcup_carry(bits: int) -> CellDelays:
+    """A CARRY8 of UltraScale+, or a CARRY4, to which Yosys maps its adders too: half of one."""
     through: dict[tuple[Pin, Pin], int] = {}
-    for end in range(_CARRY8_BITS):
-        last = end == _CARRY8_BITS - 1
+    for end in range(bits):
+        last = end == bits - 1
         through[("CI", 0), ("O", end)] = 72 + 10 * end
-        through[("CI", 0), ("CO", end)] = 25 if last else 60 + 8 * end
+        through[("CI", 0), ("CO", end)] = 3 * bits if last else 60 + 8 * end
+        through[("CYINIT", 0), ("O", end)] = 214 + 14 * end
+        through[("CYINIT", 0), ("CO", end)] = 188 + 8 * end
         for start in range(end + 1):
             for port in ("S", "DI"):
                 through[(port, start), ("CO", end)] = 180 + 8 * (end - start)
