@@ -159,9 +159,9 @@ def _synthesised(core: CoreSources) -> CoreUse:
     """What Yosys uses for a core, from the cache of ``make synth`` where it has it."""
     cache, key = SynthesisCache(cache_folder()), content_key(core, "xc7")
     if (found := cache.load(key)) is not None:
-        return found[0]
+        return found.use
     result = synthesise_core(core, "xc7", LIMIT_SECONDS)
-    cache.store(key, result.use, result.seconds)
+    cache.store(key, result)
     return result.use
 
 

@@ -12,8 +12,8 @@
 // LATE: the first step is given the one current, which is that of all steps, and the others none; in a row of units the
 // one of the first steps is FIRST.
 // keep_i with valid_i: go on with the potential that the unit holds instead of potential_i.
-// COMPLEMENT: the bits of the currents, not of their fractions, are inverted. They are turned back behind the registers:
-// a LUT before these would take the registers' enable in too.
+// COMPLEMENT: the bits of the currents, not of their fractions, are inverted. They are turned back as they are chosen: a
+// LUT of their own before the registers would take the registers' enable in too.
 // No handshake: everything moves when en_i is high.
 module neuron_serial #(
     parameter int unsigned PE             = 1,
@@ -105,6 +105,10 @@ module neuron_serial #(
         end
     end
 
+    function automatic logic [CURRENT_BITS-1:0] turned(input logic [CURRENT_BITS-1:0] given);
+        turned = COMPLEMENT ? ~given : given;
+    endfunction
+
     for (genvar pe = 0; pe < int'(PE); pe++) begin : gen_pe
         logic signed [POTENTIAL_BITS-1:0] potential_q;
         logic signed [POTENTIAL_BITS-1:0] potential_d;
@@ -114,8 +118,7 @@ module neuron_serial #(
         assign potential_d = gen_step[UNROLL-1].new_potential;
 
         for (genvar u = 0; u < int'(UNROLL); u++) begin : gen_step
-            logic [CURRENT_BITS-1:0] held, current;
-            assign current = COMPLEMENT ? ~held : held;
+            logic [CURRENT_BITS-1:0] current;
             logic signed [POTENTIAL_BITS-1:0] old_potential, decayed, given, added, charged, left, new_potential;
             logic signed [OVER_BITS-1:0] over;
             logic spiked, sign;
@@ -125,9 +128,9 @@ module neuron_serial #(
                 assign old_potential = gen_step[u-1].new_potential;
             end
             if (CURRENTS == 1) begin : gen_shared
-                assign held = current_o[pe*CURRENTS*CURRENT_BITS+:CURRENT_BITS];
+                assign current = turned(current_o[pe*CURRENTS*CURRENT_BITS+:CURRENT_BITS]);
             end else if (CYCLES == 1) begin : gen_fixed
-                assign held = current_o[(pe*CURRENTS+u)*CURRENT_BITS+:CURRENT_BITS];
+                assign current = turned(current_o[(pe*CURRENTS+u)*CURRENT_BITS+:CURRENT_BITS]);
             end else begin : gen_select
                 // The current of a step is picked in the cycle before it; that of the first is picked as it comes.
                 logic [CURRENT_BITS-1:0] choice[2**COUNT_BITS];
@@ -138,8 +141,8 @@ module neuron_serial #(
                     localparam int unsigned STEP = (c < CYCLES ? c : CYCLES - 1) * UNROLL + u;
                     assign choice[c] = current_o[(pe*CURRENTS+STEP)*CURRENT_BITS+:CURRENT_BITS];
                 end
-                always_ff @(posedge clk_i) if (en_i) current_q <= choice[count_d];
-                assign held = current_q;
+                always_ff @(posedge clk_i) if (en_i) current_q <= turned(choice[count_d]);
+                assign current = current_q;
             end
             if (LEAK && !DELAYED) begin : gen_leak
                 assign decayed = old_potential - (old_potential >>> LEAK_SHIFT);
