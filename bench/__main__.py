@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from bench.command import natural, positive, run_command
+from bench.estimate_error import UNSEEN_COUNT, estimate_error
 from bench.event_driven import event_driven
 from bench.fuzz import INPUT_COUNT, fuzz
 from bench.killed import KILLS, killed
+from bench.lut_per_lane import lut_per_lane
 from bench.machine import cpu_name, memory_gib
 from bench.open_bitstream import print_bitstream
 from bench.random_cores import CORE_COUNT, random_cores
@@ -71,15 +73,17 @@ MEASUREMENTS = {
     "train-memory": train_memory,
     "count-speed": count_speed,
     "timing": timing,
+    "lut-per-lane": lut_per_lane,
 }
 
 COMPARISONS = {"random-networks": random_networks, "random-cores": random_cores, "fuzz": fuzz}
 
+ESTIMATE_ERROR = "estimate-error"
 KILLED = "killed"
 SOAK = "soak"
 OPEN_BITSTREAM = "open-bitstream"
 EVENT_DRIVEN = "event-driven"
-NAMES = (*MEASUREMENTS, *PIPELINES, *COMPARISONS, KILLED, SOAK, OPEN_BITSTREAM, EVENT_DRIVEN)
+NAMES = (*MEASUREMENTS, *PIPELINES, *COMPARISONS, ESTIMATE_ERROR, KILLED, SOAK, OPEN_BITSTREAM, EVENT_DRIVEN)
 
 
 def run_stage(*arguments: str) -> float:
@@ -185,7 +189,7 @@ def main() -> int:
     parser.add_argument(
         "--count",
         type=positive,
-        help=f"how many [{NETWORK_COUNT} networks, {CORE_COUNT} cores, {INPUT_COUNT} inputs, "
+        help=f"how many [{NETWORK_COUNT} networks, {CORE_COUNT} cores, {INPUT_COUNT} inputs, {UNSEEN_COUNT} estimates, "
         f"{SOAK_IMAGES} images in Verilator]",
     )
     parser.add_argument("--run", type=Path, help="run folder with sources that is soaked, or built [the demo network]")
@@ -205,6 +209,9 @@ def main() -> int:
             continue
         if name in COMPARISONS:
             wrong += COMPARISONS[name](arguments.folder, arguments.first, arguments.count)
+            continue
+        if name == ESTIMATE_ERROR:
+            estimate_error(arguments.first, arguments.count)
             continue
         if name == KILLED:
             wrong += killed(arguments.folder, arguments.seed, arguments.kills)

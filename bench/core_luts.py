@@ -25,9 +25,12 @@ from bench.command import positive, run_command
 from codegen.cores.core import Core
 from codegen.cores.spiking_mvau import SpikingMVAU
 from codegen.neurons import Constants
-from codegen.synthesis.yosys import CoreSources, start_yosys, synthesise_core
+from codegen.synthesis.cache import SynthesisCache
+from codegen.synthesis.cells import CoreUse
+from codegen.synthesis.yosys import CoreSources, content_key, start_yosys, synthesise_core
 from hls_templates import RTL_DIR
 from sca_train.command_line import Parser
+from sca_train.files import cache_folder
 
 MEASUREMENTS = Path(__file__).with_suffix(".json")
 LIMIT_SECONDS = 900.0
@@ -136,7 +139,7 @@ def with_random_constants(core: SpikingMVAU) -> SpikingMVAU:
 def measure_rendered(core: Core) -> dict[str, Any]:
     """Synthesise one core that is complete with constants, 7 series."""
     with rendered(core) as sources:
-        used = synthesise_core(sources, "xc7", LIMIT_SECONDS).use
+        used = _synthesised(sources)
     resources = asdict(used.resources)
     return {"spec": core.parameters(), "cycles": core.cycles, **resources, "memory_luts": used.memory_luts}
 
@@ -152,6 +155,16 @@ def rendered(core: Core) -> Iterator[CoreSources]:
             shutil.copyfile(RTL_DIR / source, folder / source)
         every = (*shared, *files.sources, *files.data_files)
         yield CoreSources(f"{core.op}_rtl", core.name, folder, every)
+
+
+def _synthesised(core: CoreSources) -> CoreUse:
+    """What Yosys uses for a core, from the cache of ``make synth`` where it has it."""
+    cache, key = SynthesisCache(cache_folder()), content_key(core, "xc7")
+    if (found := cache.load(key)) is not None:
+        return found.use
+    result = synthesise_core(core, "xc7", LIMIT_SECONDS)
+    cache.store(key, result)
+    return result.use
 
 
 def print_errors(measurements: list[dict[str, Any]]) -> None:

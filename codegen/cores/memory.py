@@ -25,8 +25,10 @@ BRAM18_SHAPES = ((36, 512), (18, 1024), (9, 2048), (4, 4096), (2, 8192), (1, 163
 MUX_LUTS_PER_BANK = 2 / 3
 """LUTs of a bit for each further block RAM of which one is read: 4 for 7 RAMs of 512 words."""
 
-ROM_MUX_GROWTH = 0.6
-"""A ROM in LUTs deeper than 64 words grows by this share with each doubling: Yosys multiplexes its parts in LUTs."""
+ROM_LUTS_OF_64_WORDS = 3.0
+ROM_GROWTH = 1.1
+"""A ROM in LUTs takes three of them for each bit of 64 words, where one could hold these, and as it gets deeper a bit
+more than in proportion: Yosys multiplexes its parts in LUTs."""
 
 
 def choose_memory_style(depth: int, width: int) -> MemoryStyle:
@@ -52,9 +54,9 @@ def rom_resources(width: int, depth: int, style: MemoryStyle) -> Resources:
         return NO_RESOURCES
     if style == "block":
         return Resources(lut=block_rom_luts(width, depth), ff=0, bram36=block_rams(width, depth), dsp=0)
-    # A LUT6 holds 64 bits of one word lane, or 32 bits of two.
-    parts = math.ceil(depth / 64) if depth > 32 else 0.5
-    lut = width * parts * (1 + ROM_MUX_GROWTH * max(0.0, math.log2(parts)))
+    # Of up to 32 words two bits share a LUT, and lanes with the same bits are one.
+    per_bit = ROM_LUTS_OF_64_WORDS * (depth / 64) ** ROM_GROWTH
+    lut = width * per_bit if depth > 32 else min(width * min(per_bit, 0.5), 2.0**depth)
     return Resources(lut=round(lut), ff=width, bram36=0, dsp=0)
 
 

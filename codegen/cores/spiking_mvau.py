@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,7 +26,7 @@ from codegen.cores.core import (
     divisors,
 )
 from codegen.cores.event_cycles import why_not_event
-from codegen.cores.memory import MEMORY_STYLES, WeightStyle, choose_memory_style
+from codegen.cores.memory import MEMORY_STYLES, WeightStyle, block_rams, choose_memory_style
 from codegen.cores.rendering import Language
 from codegen.cores.spiking_mvau_reference import reference_outputs
 from codegen.cores.spiking_mvau_resources import mvau_resources
@@ -41,6 +42,8 @@ EXTERNAL: WeightStyle = "external"
 _READING_PASSES = 2
 """Passes over a frame that is kept in which the next one comes in: the last one, and its own first one."""
 
+MOST_WHOLE_COUNT = 4
+"""Largest count whose product is a shift of the weight, inverted or not, taken from the middle of the counts."""
 MOST_PLANES = 8
 """Bits of an element that the hardware takes as spikes; an element of more is multiplied."""
 
@@ -134,6 +137,8 @@ class SpikingMVAU(LayerCore):
             "step_sum.sv",
             "map_counter.sv",
             "spike_dot.sv",
+            "pair_dot.sv",
+            "count_dot.sv",
             "ternary_dot.sv",
             "table_dot.sv",
             "plane_tree.sv",
@@ -245,6 +250,17 @@ class SpikingMVAU(LayerCore):
         return self.static_input or self.neuron == NO_NEURON or self.lane_planes > MOST_PLANES
 
     @property
+    def most_count(self) -> int:
+        """The largest sum of an input over all steps of a vector."""
+        return self.timesteps * self.largest_input
+
+    @property
+    def counted_whole(self) -> bool:
+        """Whether RTL multiplies counts by small multiples of a weight, not bit by bit; corrected as ``ternary``."""
+        small = self.counts_spikes and not self.multiplies and 1 < self.most_count <= MOST_WHOLE_COUNT
+        return small and not self.event
+
+    @property
     def ternary(self) -> bool:
         """Whether RTL counts products instead of adding weights: weights -1, 0, 1 in a core with a bias to correct.
 
@@ -255,9 +271,35 @@ class SpikingMVAU(LayerCore):
         return self.constants is None or int(self.constants.weights.min()) >= -1
 
     @property
+    def paired(self) -> bool:
+        """Whether RTL stores the sum and the difference of each pair of weights: of spikes, if block RAMs have room."""
+        spikes = not self.multiplies and not self.counts_spikes and self.step_bits == 1 and self.neuron != SUMS
+        if not spikes or self.ternary or self.event or self.memory_style != "block":
+            return False
+        depth = self.synapse_folds * self.neuron_folds
+        stored = (self.pe * self.simd * self.weight_bits, self.pe * self.pair_word_bits)
+        return len({block_rams(width, depth) for width in stored}) == 1
+
+    @property
+    def pair_word_bits(self) -> int:
+        """Width of the pairs of a row in a word of weights: the difference has the sum's lowest bit."""
+        return math.ceil(self.simd / 2) * (2 * self.weight_bits + 1)
+
+    @property
+    def weight_word_bits(self) -> int:
+        """Width of a word of the weight memory in RTL."""
+        return self.pe * (self.pair_word_bits if self.paired else self.simd * self.weight_bits)
+
+    @property
     def sums(self) -> int:
         """Sums of an output channel that are worked at a time."""
         return 1 if self.sums_once else self.tp
+
+    @property
+    def current_bits(self) -> int:
+        """Width of a sum with the integer part of its bias, as the accumulators of RTL hold it before neurons."""
+        biased = max(self.acc_bits, self.bias_bits - self.frac_bits, 1) + 1
+        return min(biased, max(self.potential_bits - self.frac_bits, 1))
 
     @property
     def lane_planes(self) -> int:

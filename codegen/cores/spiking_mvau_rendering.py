@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,7 +45,9 @@ def write_rtl(core: SpikingMVAU, constants: Constants, folder: Path) -> Rendered
     bias_word_bits, data_files = _initial_bits(core), list(weight_files)
     if core.ternary:
         initial = initial - _complements(core, constants.weights)
-        bias_word_bits = max(bias_word_bits, signed_bits(initial))
+    elif core.paired or core.counted_whole:
+        initial = _complement_initial(core, initial, constants.weights)
+    bias_word_bits = max(bias_word_bits, signed_bits(initial))
     if core.neuron != SUMS:
         threshold_bits = core.threshold_bits if core.dynamics else 0
         fields = (initial, bias_word_bits), (constants.threshold, threshold_bits)
@@ -63,6 +66,8 @@ def write_rtl(core: SpikingMVAU, constants: Constants, folder: Path) -> Rendered
         "soft_reset": int(core.reset == "soft"),
         "half_start": int(core.half_start),
         "ternary": core.ternary,
+        "paired": core.paired,
+        "own_bias_width": core.ternary or core.paired or core.counted_whole,
         "bias_bits": _initial_bits(core),
         "bias_word_bits": bias_word_bits,
         "block_rom": int((memory_style(bank_shape(core)) if core.external else core.memory_style) == "block"),
@@ -125,7 +130,25 @@ def _bias_factor(core: SpikingMVAU) -> int:
 
 def _complements(core: SpikingMVAU, weights: NDArray[np.int64]) -> NDArray[np.int64]:
     """What counting adds to a sum too much, scaled as the bias: each negative weight takes the element's complement."""
-    return (weights < 0).sum(axis=1) * ((1 << core.lane_planes) - 1) << core.frac_bits
+    most = core.most_count if core.counted_whole else (1 << core.lane_planes) - 1
+    return (weights < 0).sum(axis=1) * most << core.frac_bits
+
+
+def _complement_initial(core: SpikingMVAU, initial: NDArray[np.int64], weights: NDArray[np.int64]) -> NDArray[np.int64]:
+    """What accumulators that hold the complement of a sum (twice: of pairs) start from, the bias's fraction below it.
+
+    Taken off are what the dot products are too much, the sum of the weights by the count from which others are taken,
+    and their offset in each fold; all modulo the width of the accumulators.
+    """
+    if core.paired:
+        scale, middle, words = 2, 1, math.ceil(core.simd / 2)
+    else:
+        scale, middle, words = 1, 2 if core.most_count > 3 else 1, core.simd
+    offset = core.synapse_folds << core.weight_bits + math.ceil(math.log2(words))
+    start = -scale * (initial >> core.frac_bits) - 1 - middle * weights.sum(axis=1) - offset
+    half = 1 << core.current_bits + scale - 2
+    wrapped = (start + half) % (2 * half) - half
+    return (wrapped << core.frac_bits) + (initial & (1 << core.frac_bits) - 1)
 
 
 def _initial_bits(core: SpikingMVAU) -> int:
@@ -140,8 +163,10 @@ def _write_weights(core: SpikingMVAU, weights: NDArray[np.int64], folder: Path) 
     if core.event:
         digits, lanes = len(str(core.simd - 1)), core.pe
         files = tuple(f"{core.name}_weights_{bank:0{digits}}.hex" for bank in range(core.simd))
-    bits = lanes * core.weight_bits
-    for file, words in zip(files, _rom_words(core, weights, word_bytes(bits)), strict=True):
+    bits = lanes * core.weight_bits if core.event else core.weight_word_bits
+    width = word_bytes(bits)
+    memories = [_pair_words(core, weights, width)] if core.paired else _rom_words(core, weights, width)
+    for file, words in zip(files, memories, strict=True):
         (folder / file).write_text(hex_lines(words, bits))
     return files
 
@@ -166,6 +191,18 @@ def weight_words(core: SpikingMVAU, weights: NDArray[np.int64], bytes_per_word: 
     folds = weights.reshape(core.neuron_folds, core.pe, core.synapse_folds, core.simd)
     lanes = folds.transpose(0, 2, 1, 3).reshape(core.neuron_folds * core.synapse_folds, core.pe * core.simd)
     return pack_lanes(lanes, core.weight_bits, bytes_per_word)
+
+
+def _pair_words(core: SpikingMVAU, weights: NDArray[np.int64], bytes_per_word: int) -> NDArray[np.uint8]:
+    """The same with the pairs of weights of pair_dot.sv: address nf*SF + sf, lane pe*PAIRS + pair."""
+    folds = weights.reshape(core.neuron_folds, core.pe, core.synapse_folds, core.simd).transpose(0, 2, 1, 3)
+    padded = np.pad(folds, ((0, 0),) * 3 + ((0, core.simd % 2),))
+    first, second = padded[..., 0::2], padded[..., 1::2]
+    plus, minus = first + second, first - second
+    # The sum as it is in the low bits, the difference without its lowest bit above it.
+    words = (minus >> 1 << core.weight_bits + 1) + (plus & (2 << core.weight_bits) - 1)
+    lanes = words.reshape(core.neuron_folds * core.synapse_folds, -1)
+    return pack_lanes(lanes, 2 * core.weight_bits + 1, bytes_per_word)
 
 
 def _check(core: SpikingMVAU, constants: Constants) -> None:

@@ -4,8 +4,8 @@
 // currents of the later steps to the next one. INTERVAL >= STEPS is one unit, INTERVAL = 1 a pipeline of STEPS units.
 // valid_i may be high every INTERVAL enabled cycles; spikes_o is valid while valid_o is high, STEPS cycles later.
 // DONE_STEPS spikes of former units come in through spikes_i, and their potential through potential_i.
-// CURRENTS: STEPS, or 1 when all steps share one current, or the first step alone has one (LATE). No handshake:
-// everything moves when en_i is high.
+// CURRENTS: STEPS, or 1 when all steps share one current, or the first step alone has one (LATE). COMPLEMENT: their bits
+// are inverted. No handshake: everything moves when en_i is high.
 module neuron_chain #(
     parameter int unsigned PE             = 1,
     parameter int unsigned STEPS          = 4,
@@ -13,6 +13,7 @@ module neuron_chain #(
     parameter int unsigned INTERVAL       = 1,
     parameter int unsigned CURRENTS       = 4,
     parameter int unsigned CURRENT_BITS   = 12,
+    parameter bit          COMPLEMENT     = 1'b0,
     parameter int unsigned FRACTION_BITS  = 4,
     parameter int unsigned FRAC_BITS      = 4,
     parameter int unsigned POTENTIAL_BITS = 16,
@@ -65,6 +66,7 @@ module neuron_chain #(
         .UNROLL        (1),
         .CURRENTS      (CURRENTS),
         .CURRENT_BITS  (CURRENT_BITS),
+        .COMPLEMENT    (COMPLEMENT),
         .FRACTION_BITS (FRACTION_BITS),
         .FRAC_BITS     (FRAC_BITS),
         .POTENTIAL_BITS(POTENTIAL_BITS),
@@ -118,6 +120,7 @@ module neuron_chain #(
             .INTERVAL      (INTERVAL),
             .CURRENTS      (REST_CURRENTS),
             .CURRENT_BITS  (CURRENT_BITS),
+            .COMPLEMENT    (COMPLEMENT),
             .FRACTION_BITS (FRACTION_BITS),
             .FRAC_BITS     (FRAC_BITS),
             .POTENTIAL_BITS(POTENTIAL_BITS),

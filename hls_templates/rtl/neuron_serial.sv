@@ -12,6 +12,8 @@
 // LATE: the first step is given the one current, which is that of all steps, and the others none; in a row of units the
 // one of the first steps is FIRST.
 // keep_i with valid_i: go on with the potential that the unit holds instead of potential_i.
+// COMPLEMENT: the bits of the currents, not of their fractions, are inverted. They are turned back as they are chosen: a
+// LUT of their own before the registers would take the registers' enable in too.
 // No handshake: everything moves when en_i is high.
 module neuron_serial #(
     parameter int unsigned PE             = 1,
@@ -19,6 +21,7 @@ module neuron_serial #(
     parameter int unsigned UNROLL         = 1,
     parameter int unsigned CURRENTS       = 4,
     parameter int unsigned CURRENT_BITS   = 12,
+    parameter bit          COMPLEMENT     = 1'b0,
     parameter int unsigned FRACTION_BITS  = 4,
     parameter int unsigned FRAC_BITS      = 4,
     parameter int unsigned POTENTIAL_BITS = 16,
@@ -102,6 +105,10 @@ module neuron_serial #(
         end
     end
 
+    function automatic logic [CURRENT_BITS-1:0] turned(input logic [CURRENT_BITS-1:0] given);
+        turned = COMPLEMENT ? ~given : given;
+    endfunction
+
     for (genvar pe = 0; pe < int'(PE); pe++) begin : gen_pe
         logic signed [POTENTIAL_BITS-1:0] potential_q;
         logic signed [POTENTIAL_BITS-1:0] potential_d;
@@ -121,9 +128,9 @@ module neuron_serial #(
                 assign old_potential = gen_step[u-1].new_potential;
             end
             if (CURRENTS == 1) begin : gen_shared
-                assign current = current_o[pe*CURRENTS*CURRENT_BITS+:CURRENT_BITS];
+                assign current = turned(current_o[pe*CURRENTS*CURRENT_BITS+:CURRENT_BITS]);
             end else if (CYCLES == 1) begin : gen_fixed
-                assign current = current_o[(pe*CURRENTS+u)*CURRENT_BITS+:CURRENT_BITS];
+                assign current = turned(current_o[(pe*CURRENTS+u)*CURRENT_BITS+:CURRENT_BITS]);
             end else begin : gen_select
                 // The current of a step is picked in the cycle before it; that of the first is picked as it comes.
                 logic [CURRENT_BITS-1:0] choice[2**COUNT_BITS];
@@ -134,7 +141,7 @@ module neuron_serial #(
                     localparam int unsigned STEP = (c < CYCLES ? c : CYCLES - 1) * UNROLL + u;
                     assign choice[c] = current_o[(pe*CURRENTS+STEP)*CURRENT_BITS+:CURRENT_BITS];
                 end
-                always_ff @(posedge clk_i) if (en_i) current_q <= choice[count_d];
+                always_ff @(posedge clk_i) if (en_i) current_q <= turned(choice[count_d]);
                 assign current = current_q;
             end
             if (LEAK && !DELAYED) begin : gen_leak

@@ -1,5 +1,5 @@
 // Number of ones in each of COUNT words of WIDTH bits, combinational: six bits at a time are counted by three LUT6, and
-// their counts added in a tree.
+// their counts added in a tree, whose adders take a bit each as their carry.
 module popcount #(
     parameter int unsigned COUNT = 1,
     parameter int unsigned WIDTH = 4,
@@ -8,7 +8,8 @@ module popcount #(
     input  logic [   COUNT*WIDTH-1:0] data_i,
     output logic [COUNT*OUT_BITS-1:0] ones_o
 );
-    localparam int unsigned GROUPS = (WIDTH + 5) / 6;
+    localparam int unsigned GROUPS = (WIDTH + 7) / 7;
+    localparam int unsigned CARRIES = GROUPS - 1;
     localparam int unsigned SUM_BITS = 3 + $clog2(GROUPS);
 
     // The words of six bits with 2, 3 or 6 ones, and those with 4 or more: bits 1 and 2 of the number of ones.
@@ -20,9 +21,14 @@ module popcount #(
 
     for (genvar w = 0; w < int'(COUNT); w++) begin : gen_word
         logic [6*GROUPS-1:0] padded;
+        logic [GROUPS-1:0] carry;
         logic [3*GROUPS-1:0] ones;
         logic [SUM_BITS-1:0] total;
-        assign padded = (6 * GROUPS)'(data_i[w*WIDTH+:WIDTH]);
+        assign padded = (6 * GROUPS)'(data_i[w*WIDTH+CARRIES+:WIDTH-CARRIES]);
+        assign carry[0] = 1'b0;
+        if (CARRIES > 0) begin : gen_carries
+            assign carry[GROUPS-1:1] = data_i[w*WIDTH+:CARRIES];
+        end
         for (genvar g = 0; g < int'(GROUPS); g++) begin : gen_group
             // As a choice of words, not a read of a table: Yosys makes a ROM of that, and moves registers through it.
             logic [5:0] six;
@@ -32,12 +38,12 @@ module popcount #(
             assign ones[3*g+:3] = {|(which & WITH_4), |(which & WITH_2), ^six};
         end
         sum_tree #(
-            .N       (GROUPS),
-            .IN_BITS (3),
-            .UNSIGNED(1'b1)
+            .N      (GROUPS),
+            .IN_BITS(3)
         ) i_total (
-            .data_i(ones),
-            .sum_o (total)
+            .data_i (ones),
+            .carry_i(carry),
+            .sum_o  (total)
         );
         assign ones_o[w*OUT_BITS+:OUT_BITS] = OUT_BITS'(total);
         if (SUM_BITS > OUT_BITS) begin : gen_spare

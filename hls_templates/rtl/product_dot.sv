@@ -25,11 +25,8 @@ module product_dot #(
     output logic [           TAG_BITS-1:0] tag_o,
     output logic [        PE*SUM_BITS-1:0] sum_o
 );
-    localparam int unsigned GROUP = 4;
-    localparam int unsigned GROUPS = (SIMD + GROUP - 1) / GROUP;
     localparam int unsigned DIGITS = WEIGHT_BITS / 2;
-    localparam int unsigned TREE_INPUTS = USE_DSP ? SIMD : GROUPS;
-    localparam int unsigned LATENCY = 2 + ($clog2(TREE_INPUTS) + 1) / 2 + (!USE_DSP && DIGITS > 1 ? 1 : 0);
+    localparam int unsigned LATENCY = 1 + ($clog2(SIMD) + 1) / 2 + (USE_DSP || DIGITS > 1 ? 1 : 0);
 
     delay_line #(
         .WIDTH(TAG_BITS),
@@ -62,22 +59,30 @@ module product_dot #(
                 assign element = PRODUCT_BITS'({1'b0, element_q[s*ELEMENT_BITS+:ELEMENT_BITS]});
                 (* use_dsp = "yes" *) logic signed [PRODUCT_BITS-1:0] product;
                 assign product = weight * element;
-                always_ff @(posedge clk_i) if (en_i) product_q[s*PRODUCT_BITS+:PRODUCT_BITS] <= product;
+                logic [PRODUCT_BITS-1:0] kept_q;
+                always_ff @(posedge clk_i) if (en_i) kept_q <= product;
+                assign product_q[s*PRODUCT_BITS+:PRODUCT_BITS] = kept_q ^ {1'b1, (PRODUCT_BITS - 1)'(0)};
             end
+            logic [SUM_BITS-1:0] total;
+            logic no_carry, unused;
+            assign unused = no_carry;
             adder_tree #(
                 .N      (SIMD),
-                .IN_BITS(PRODUCT_BITS)
+                .IN_BITS(PRODUCT_BITS),
+                .OFFSET (1'b1)
             ) i_tree (
                 .clk_i,
                 .en_i,
-                .data_i(product_q),
-                .sum_o (sum_o[pe*SUM_BITS+:SUM_BITS])
+                .data_i (product_q),
+                .carry_i('0),
+                .sum_o  (total),
+                .carry_o(no_carry)
             );
+            assign sum_o[pe*SUM_BITS+:SUM_BITS] = total ^ {1'b1, (SUM_BITS - 1)'(0)};
         end
     end else begin : gen_lut
         localparam int unsigned MULTIPLE_BITS = ELEMENT_BITS + 2;
-        localparam int unsigned GROUP_BITS = MULTIPLE_BITS + $clog2(SIMD < GROUP ? SIMD : GROUP);
-        localparam int unsigned DIGIT_BITS = GROUP_BITS + $clog2(GROUPS);
+        localparam int unsigned DIGIT_BITS = MULTIPLE_BITS + $clog2(SIMD);
 
         // Multiples of the elements, signed where the top digit wants them.
         logic signed [MULTIPLE_BITS-1:0] once[SIMD];
@@ -110,56 +115,50 @@ module product_dot #(
             logic [DIGITS*(DIGIT_BITS+1)-1:0] digit_sum;
             for (genvar d = 0; d < int'(DIGITS); d++) begin : gen_digit
                 localparam bit TOP = d == DIGITS - 1;
-                // One more bit than the multiples: 3x of the lower digits is unsigned.
-                logic [SIMD*(MULTIPLE_BITS+1)-1:0] picked;
+                // Signed with its top bit inverted for the top digit, which 3x of the others is not (sum_tree.sv).
+                logic [SIMD*MULTIPLE_BITS-1:0] picked;
+                logic [DIGIT_BITS-1:0] total;
+                logic no_carry, unused_carry;
+                assign unused_carry = no_carry;
                 for (genvar s = 0; s < int'(SIMD); s++) begin : gen_pick
                     logic [1:0] digit;
+                    logic [MULTIPLE_BITS-1:0] choice;
                     assign digit = weight_q[(pe*SIMD+s)*WEIGHT_BITS+2*d+:2];
                     if (TOP) begin : gen_top
                         always_comb begin
                             unique case (digit)
-                                2'b00: picked[s*(MULTIPLE_BITS+1)+:MULTIPLE_BITS+1] = '0;
-                                2'b01: picked[s*(MULTIPLE_BITS+1)+:MULTIPLE_BITS+1] = (MULTIPLE_BITS + 1)'(once[s]);
-                                2'b10: picked[s*(MULTIPLE_BITS+1)+:MULTIPLE_BITS+1] = (MULTIPLE_BITS + 1)'(minus[s]) <<< 1;
-                                2'b11: picked[s*(MULTIPLE_BITS+1)+:MULTIPLE_BITS+1] = (MULTIPLE_BITS + 1)'(minus[s]);
+                                2'b00: choice = '0;
+                                2'b01: choice = once[s];
+                                2'b10: choice = minus[s] <<< 1;
+                                2'b11: choice = minus[s];
                             endcase
                         end
                     end else begin : gen_lower
                         always_comb begin
                             unique case (digit)
-                                2'b00: picked[s*(MULTIPLE_BITS+1)+:MULTIPLE_BITS+1] = '0;
-                                2'b01: picked[s*(MULTIPLE_BITS+1)+:MULTIPLE_BITS+1] = (MULTIPLE_BITS + 1)'(once[s]);
-                                2'b10: picked[s*(MULTIPLE_BITS+1)+:MULTIPLE_BITS+1] = (MULTIPLE_BITS + 1)'(once[s]) <<< 1;
-                                2'b11: picked[s*(MULTIPLE_BITS+1)+:MULTIPLE_BITS+1] = {1'b0, thrice[s]};
+                                2'b00: choice = '0;
+                                2'b01: choice = once[s];
+                                2'b10: choice = once[s] <<< 1;
+                                2'b11: choice = thrice[s];
                             endcase
                         end
                     end
-                end
-
-                logic [GROUPS*(GROUP_BITS+1)-1:0] group_q;
-                for (genvar c = 0; c < int'(GROUPS); c++) begin : gen_group
-                    localparam int unsigned COUNT = (SIMD - GROUP * c) < GROUP ? SIMD - GROUP * c : GROUP;
-                    logic [MULTIPLE_BITS+$clog2(COUNT):0] sum;
-                    sum_tree #(
-                        .N      (COUNT),
-                        .IN_BITS(MULTIPLE_BITS + 1)
-                    ) i_sum (
-                        .data_i(picked[GROUP*c*(MULTIPLE_BITS+1)+:COUNT*(MULTIPLE_BITS+1)]),
-                        .sum_o (sum)
-                    );
-                    always_ff @(posedge clk_i) begin
-                        if (en_i) group_q[c*(GROUP_BITS+1)+:GROUP_BITS+1] <= (GROUP_BITS + 1)'(signed'(sum));
-                    end
+                    assign picked[s*MULTIPLE_BITS+:MULTIPLE_BITS] = choice ^ {TOP, (MULTIPLE_BITS - 1)'(0)};
                 end
                 adder_tree #(
-                    .N      (GROUPS),
-                    .IN_BITS(GROUP_BITS + 1)
+                    .N      (SIMD),
+                    .IN_BITS(MULTIPLE_BITS),
+                    .OFFSET (TOP)
                 ) i_tree (
                     .clk_i,
                     .en_i,
-                    .data_i(group_q),
-                    .sum_o (digit_sum[d*(DIGIT_BITS+1)+:DIGIT_BITS+1])
+                    .data_i (picked),
+                    .carry_i('0),
+                    .sum_o  (total),
+                    .carry_o(no_carry)
                 );
+                assign digit_sum[d*(DIGIT_BITS+1)+:DIGIT_BITS+1] = {TOP && !total[DIGIT_BITS-1],
+                    TOP ^ total[DIGIT_BITS-1], total[DIGIT_BITS-2:0]};
             end
 
             if (DIGITS == 1) begin : gen_one_digit

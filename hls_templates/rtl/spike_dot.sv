@@ -2,12 +2,12 @@
 //
 // A weight is read once and used for all time steps: each pair of weights is added once (w0 + w1), and every time
 // step picks one of {0, w0, w1, w0 + w1} with its two spikes. The choice shares one LUT6 a bit with the adder that
-// follows it. Groups of four pairs are added in one cycle, and the groups in a pipelined tree.
+// follows it; the pairs are added in a pipelined tree.
 //
 // Weight of row pe and element s: weight_i[(pe*SIMD + s)*WEIGHT_BITS +: WEIGHT_BITS], two's complement.
 // Spike of element s at step t: spike_i[s*LANES + t]. Sum of row pe at step t: sum_o[(pe*LANES + t)*SUM_BITS +: ...].
 // No handshake: everything moves when en_i is high; tag_o is tag_i delayed by the latency of
-// 2 + ceil(log4(ceil(SIMD/8))) enabled cycles.
+// 1 + ceil(log4(ceil(SIMD/2))) enabled cycles.
 module spike_dot #(
     parameter int unsigned SIMD        = 4,
     parameter int unsigned PE          = 1,
@@ -26,12 +26,9 @@ module spike_dot #(
     output logic [  PE*LANES*SUM_BITS-1:0] sum_o
 );
     localparam int unsigned PAIRS = (SIMD + 1) / 2;
-    localparam int unsigned GROUP = 4;
-    localparam int unsigned GROUPS = (PAIRS + GROUP - 1) / GROUP;
     localparam int unsigned PAIR_BITS = WEIGHT_BITS + 1;
-    localparam int unsigned GROUP_BITS = PAIR_BITS + $clog2(PAIRS < GROUP ? PAIRS : GROUP);
-    localparam int unsigned TREE_BITS = GROUP_BITS + $clog2(GROUPS);
-    localparam int unsigned LATENCY = 2 + ($clog2(GROUPS) + 1) / 2;
+    localparam int unsigned TREE_BITS = PAIR_BITS + $clog2(PAIRS);
+    localparam int unsigned LATENCY = 1 + ($clog2(PAIRS) + 1) / 2;
 
     delay_line #(
         .WIDTH(TAG_BITS),
@@ -95,31 +92,23 @@ module spike_dot #(
                 end
             end
 
-            logic [GROUPS*GROUP_BITS-1:0] group_q;
-            for (genvar c = 0; c < int'(GROUPS); c++) begin : gen_group
-                localparam int unsigned COUNT = (PAIRS - GROUP * c) < GROUP ? PAIRS - GROUP * c : GROUP;
-                logic [PAIR_BITS+$clog2(COUNT)-1:0] sum;
-                sum_tree #(
-                    .N      (COUNT),
-                    .IN_BITS(PAIR_BITS)
-                ) i_sum (
-                    .data_i(picked[GROUP*c*PAIR_BITS+:COUNT*PAIR_BITS]),
-                    .sum_o (sum)
-                );
-                always_ff @(posedge clk_i) if (en_i) group_q[c*GROUP_BITS+:GROUP_BITS] <= GROUP_BITS'(signed'(sum));
-            end
-
+            // Sums have their top bit inverted.
             logic [TREE_BITS-1:0] total;
+            logic no_carry, unused_carry;
+            assign unused_carry = no_carry;
             adder_tree #(
-                .N      (GROUPS),
-                .IN_BITS(GROUP_BITS)
+                .N      (PAIRS),
+                .IN_BITS(PAIR_BITS),
+                .OFFSET (1'b1)
             ) i_tree (
                 .clk_i,
                 .en_i,
-                .data_i(group_q),
-                .sum_o (total)
+                .data_i (picked ^ {PAIRS{1'b1, WEIGHT_BITS'(0)}}),
+                .carry_i('0),
+                .sum_o  (total),
+                .carry_o(no_carry)
             );
-            assign sum_o[(pe*LANES+t)*SUM_BITS+:SUM_BITS] = total[SUM_BITS-1:0];
+            assign sum_o[(pe*LANES+t)*SUM_BITS+:SUM_BITS] = SUM_BITS'(total ^ {1'b1, (TREE_BITS - 1)'(0)});
             if (TREE_BITS > SUM_BITS) begin : gen_spare
                 logic unused;
                 assign unused = ^total[TREE_BITS-1:SUM_BITS];

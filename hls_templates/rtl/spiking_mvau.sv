@@ -22,11 +22,16 @@
 // TERNARY: weights of two bits, in {-1, 0, 1}, are counted (ternary_dot.sv). For each negative weight of a channel the
 // bias in the ROM is less by 2^FRAC_BITS times the largest number of an element's planes (STEP_BITS ones, or those of
 // the count of all steps), and BIAS_WORD_BITS wide; BIAS_BITS remains the width of the bias itself.
+// PAIRED: weights are stored as sums and differences of pairs (pair_dot.sv), PE*PAIR_WORD bits a word, and accumulators
+// hold twice the complement of a sum. The bias in the ROM, without its fraction, is minus twice the bias, less 1, less
+// the sum of the channel's weights and less half the range of a dot product for each synapse fold.
 // HALF_START: the potential starts at half = threshold >>> 1 (DELAYED: half - (half >>> LEAK_SHIFT)), else at 0.
 // DELAYED: neurons leak behind the comparison (neuron_serial.sv).
 // LATE: neurons fire on what all steps add up to (neuron_serial.sv). Spikes are counted over the steps, and the counts
 // multiplied once, bit by bit up to 8 bits; the bias in the ROM is T*bias. Of a static image the sum and the bias are
-// taken T times.
+// taken T times. Counts up to 4 are multiplied whole (count_dot.sv): accumulators hold the complement of a sum, and the
+// bias in the ROM is, without its fraction, minus the bias, less 1, less MIDDLE times the sum of the channel's weights
+// and less half the range of a dot product for each synapse fold; or of TERNARY weights as above.
 //
 // Handshake: AXI streams. in_ready_o does not depend on in_valid_i. out_valid_o and out_data_o come from registers and
 // stay until out_ready_i. The pipeline stalls only while both places of output_stage.sv are occupied. No combinational
@@ -54,6 +59,7 @@ module spiking_mvau #(
     parameter int unsigned FRAC_BITS      = 4,
     parameter int unsigned WEIGHT_BITS    = 4,
     parameter bit          TERNARY        = 1'b0,
+    parameter bit          PAIRED         = 1'b0,
     parameter int unsigned ACC_BITS       = 12,
     parameter int unsigned POTENTIAL_BITS = 16,
     parameter int unsigned BIAS_BITS      = 12,
@@ -73,7 +79,7 @@ module spiking_mvau #(
     parameter bit [8*FILE_CHARS*SIMD-1:0] BANK_FILES = '0,
     parameter              WEIGHT_FILE    = "weights.hex",
     parameter              NEURON_FILE    = "neurons.hex",
-    localparam int unsigned WEIGHT_WORD = PE * SIMD * WEIGHT_BITS,
+    localparam int unsigned WEIGHT_WORD = PE * (PAIRED ? (SIMD + 1) / 2 * (2 * WEIGHT_BITS + 1) : SIMD * WEIGHT_BITS),
     localparam int unsigned IN_BITS  = SIMD * (STATIC_INPUT ? INPUT_BITS : T * STEP_BITS),
     localparam int unsigned OUT_BITS = PE * (NEURON ? T : SUMS && !STATIC_INPUT ? T * OUTPUT_BITS : OUTPUT_BITS)
 ) (
@@ -100,6 +106,7 @@ module spiking_mvau #(
     localparam int unsigned NF_BITS = NF > 1 ? $clog2(NF) : 1;
     localparam int unsigned TF_BITS = TF > 1 ? $clog2(TF) : 1;
     localparam int unsigned ADDR_BITS = SF * VECTOR_NF > 1 ? $clog2(SF * VECTOR_NF) : 1;
+    localparam int unsigned PAIRS = (SIMD + 1) / 2;
 
     // Sums carry the integer part of the bias from their first fold on. Modulo arithmetic at the width of the
     // result is exact, and sums need no more bits than the potential has above the binary point.
@@ -120,11 +127,15 @@ module spiking_mvau #(
     // Else the bits of a step, or of the count of all steps, are taken as spikes; plane_sum.sv adds up to eight.
     localparam bit PRODUCTS = STATIC_INPUT || !(NEURON || SUMS) || (LATE && COUNT_BITS > 8);
     localparam int unsigned LANE_PLANES = LATE ? COUNT_BITS : STEP_BITS;
-    // Small counts of which some are left out are multiplied by tables.
+    // Small counts are taken whole (count_dot.sv); where some elements are left out, by tables (table_dot.sv).
     localparam int unsigned MOST_COUNT = T * (2 ** STEP_BITS - 1);
-    localparam bit TABLES = EVENT && LATE && MOST_COUNT > 1 && MOST_COUNT <= 4 && WEIGHT_BITS <= 4;
+    localparam bit SMALL_COUNTS = LATE && !STATIC_INPUT && MOST_COUNT > 1 && MOST_COUNT <= 4;
+    localparam bit COUNTS = SMALL_COUNTS && !EVENT;
+    localparam bit TABLES = SMALL_COUNTS && EVENT && WEIGHT_BITS <= 4;
+    localparam int unsigned PLANE_BITS = TERNARY ? $clog2(SIMD + 1) + 1
+        : PAIRED ? WEIGHT_BITS + 2 + $clog2(PAIRS) : WEIGHT_BITS + $clog2(SIMD);
+    localparam int unsigned COUNT_DOT_BITS = (TERNARY ? COUNT_BITS : WEIGHT_BITS + 1) + $clog2(SIMD) + 1;
     localparam int unsigned TABLE_DOT_BITS = WEIGHT_BITS + $clog2(MOST_COUNT) + $clog2(SIMD);
-    localparam int unsigned PLANE_BITS = TERNARY ? $clog2(SIMD + 1) + 1 : WEIGHT_BITS + $clog2(SIMD);
 
     // Steps per cycle of a neuron whose potential must be ready for the next time fold, SF cycles later.
     function automatic int unsigned unroll_for(input int unsigned steps, input int unsigned cycles);
@@ -135,9 +146,11 @@ module spiking_mvau #(
     endfunction
 
     // ---------------------------------------------------------------- fold counters and input buffer
+    localparam bit REPLAYED = !EVENT && VECTOR_NF * TF > 1;
     logic en, step, beat_first, beat_last;
     logic [WORD_BITS-1:0] word;
     logic [VECTOR_BITS-1:0] vector_data;
+    logic [TF_BITS-1:0] word_tf;
     logic vector_valid, vector_ready;
     logic [TF_BITS-1:0] tf_q;
     logic [NF_BITS-1:0] nf_q;
@@ -167,8 +180,7 @@ module spiking_mvau #(
 
     if (EVENT) begin : gen_event
         logic [SIMD*PLACE_BITS-1:0] place;
-        logic unused;
-        assign unused = ^tf_q;
+        assign word_tf = tf_q;
         event_queues #(
             .MW           (MW),
             .SIMD         (SIMD),
@@ -227,20 +239,36 @@ module spiking_mvau #(
             end
         end
 
-        if (VECTOR_NF * TF > 1) begin : gen_replay
+        // A word is read from the buffer the cycle after its fold was issued, when a new one has been written: it takes
+        // no multiplexer between both.
+        if (REPLAYED) begin : gen_replay
             (* ram_style = "distributed" *) logic [WORD_BITS-1:0] buffer[SF];
+            logic [SF_BITS-1:0] read_sf_q;
+            logic [TF_BITS-1:0] read_tf_q;
             always_ff @(posedge clk_i) if (step && reading) buffer[sf_q] <= vector_data;
-            assign word = reading ? vector_data : buffer[sf_q];
+            always_ff @(posedge clk_i) begin
+                if (en) begin
+                    read_sf_q <= sf_q;
+                    read_tf_q <= tf_q;
+                end
+            end
+            assign word = buffer[read_sf_q];
+            assign word_tf = read_tf_q;
         end else begin : gen_no_replay
             assign word = vector_data;
+            assign word_tf = tf_q;
         end
     end
+
+    logic unused_word_tf;
+    assign unused_word_tf = ^word_tf;
 
     // ---------------------------------------------------------------- dot products of one fold
     logic [WEIGHT_WORD-1:0] weight;
     logic issued_q, issued_first_q, issued_last_q;
     logic dot_valid, dot_first, dot_last;
     localparam int unsigned ROM_CYCLES = BLOCK_ROM ? 2 : 1;
+    localparam int unsigned WORD_CYCLES = ROM_CYCLES - (REPLAYED ? 1 : 0);
 
     if (EVENT) begin : gen_banks
         logic unused;
@@ -325,7 +353,7 @@ module spiking_mvau #(
         end
         delay_line #(
             .WIDTH(SIMD * FACTOR_BITS),
-            .DEPTH(ROM_CYCLES),
+            .DEPTH(WORD_CYCLES),
             .RESET(1'b0)
         ) i_elements (
             .clk_i,
@@ -354,19 +382,20 @@ module spiking_mvau #(
     end else begin : gen_spikes
         // Each bit of a step is a spike of its own, and the sums of a step's bits are added by their weights.
         localparam int unsigned PLANES = LANES * LANE_PLANES;
-        localparam int unsigned DOT_BITS = TABLES ? TABLE_DOT_BITS : PLANE_BITS + (LANE_PLANES > 1 ? LANE_PLANES : 0);
+        localparam int unsigned DOT_BITS = COUNTS ? COUNT_DOT_BITS : TABLES ? TABLE_DOT_BITS
+            : PLANE_BITS + (LANE_PLANES > 1 ? LANE_PLANES : 0);
         logic [SIMD*PLANES-1:0] spike, spike_q;
         logic [PE*LANES*DOT_BITS-1:0] dot;
         if (LATE) begin : gen_counted
             assign spike = gen_counts.counts;
         end else begin : gen_steps
             for (genvar s = 0; s < int'(SIMD); s++) begin : gen_element
-                assign spike[s*PLANES+:PLANES] = PLANES'(word[s*T*STEP_BITS+:T*STEP_BITS] >> (32'(tf_q) * PLANES));
+                assign spike[s*PLANES+:PLANES] = PLANES'(word[s*T*STEP_BITS+:T*STEP_BITS] >> (32'(word_tf) * PLANES));
             end
         end
         delay_line #(
             .WIDTH(SIMD * PLANES),
-            .DEPTH(ROM_CYCLES),
+            .DEPTH(WORD_CYCLES),
             .RESET(1'b0)
         ) i_spikes (
             .clk_i,
@@ -392,6 +421,30 @@ module spiking_mvau #(
                 .tag_o   ({dot_valid, dot_first, dot_last}),
                 .sum_o   (dot)
             );
+        end else if (COUNTS) begin : gen_counts_whole
+            logic [PE*(COUNT_DOT_BITS-1)-1:0] unsigned_sum;
+            logic carry;
+            for (genvar pe = 0; pe < int'(PE); pe++) begin : gen_unsigned
+                assign dot[pe*DOT_BITS+:DOT_BITS] = {1'b0, unsigned_sum[pe*(DOT_BITS-1)+:DOT_BITS-1]};
+            end
+            count_dot #(
+                .SIMD       (SIMD),
+                .PE         (PE),
+                .MOST       (MOST_COUNT),
+                .WEIGHT_BITS(WEIGHT_BITS),
+                .TERNARY    (TERNARY),
+                .TAG_BITS   (3)
+            ) i_dot (
+                .clk_i,
+                .rst_ni,
+                .en_i    (en),
+                .tag_i   ({issued_q, issued_first_q, issued_last_q}),
+                .weight_i(weight),
+                .count_i (spike_q),
+                .tag_o   ({dot_valid, dot_first, dot_last}),
+                .sum_o   (unsigned_sum),
+                .carry_o (carry)
+            );
         end else begin : gen_planes
             logic [PE*PLANES*PLANE_BITS-1:0] plane;
             logic [2:0] plane_tag;
@@ -410,6 +463,30 @@ module spiking_mvau #(
                     .spike_i (spike_q),
                     .tag_o   (plane_tag),
                     .sum_o   (plane)
+                );
+            end else if (PAIRED) begin : gen_paired
+                // Unsigned words for the accumulators: theirs have room for it.
+                logic [PE*PLANES*(PLANE_BITS-1)-1:0] unsigned_sum;
+                logic [PLANES-1:0] carry;
+                for (genvar w = 0; w < int'(PE * PLANES); w++) begin : gen_unsigned
+                    assign plane[w*PLANE_BITS+:PLANE_BITS] = {1'b0, unsigned_sum[w*(PLANE_BITS-1)+:PLANE_BITS-1]};
+                end
+                pair_dot #(
+                    .SIMD       (SIMD),
+                    .PE         (PE),
+                    .LANES      (PLANES),
+                    .WEIGHT_BITS(WEIGHT_BITS),
+                    .TAG_BITS   (3)
+                ) i_dot (
+                    .clk_i,
+                    .rst_ni,
+                    .en_i    (en),
+                    .tag_i   ({issued_q, issued_first_q, issued_last_q}),
+                    .weight_i(weight),
+                    .spike_i (spike_q),
+                    .tag_o   (plane_tag),
+                    .sum_o   (unsigned_sum),
+                    .carry_o (carry)
                 );
             end else begin : gen_signed
                 spike_dot #(
@@ -505,7 +582,7 @@ module spiking_mvau #(
 
     logic [PE*LANES*CURRENT_BITS-1:0] sums;
     localparam int unsigned LANE_BITS = PRODUCTS ? WEIGHT_BITS + FACTOR_BITS + $clog2(SIMD)
-        : TABLES ? TABLE_DOT_BITS : PLANE_BITS + (LANE_PLANES > 1 ? LANE_PLANES : 0);
+        : COUNTS ? COUNT_DOT_BITS : TABLES ? TABLE_DOT_BITS : PLANE_BITS + (LANE_PLANES > 1 ? LANE_PLANES : 0);
     logic [PE*LANES*LANE_BITS-1:0] dots;
     if (PRODUCTS) begin : gen_dots_once
         assign dots = gen_products.dot;
@@ -513,22 +590,39 @@ module spiking_mvau #(
         assign dots = gen_spikes.dot;
     end
 
+    // Accumulators hold the complement of a sum, which its neuron turns back.
+    localparam bit COMPLEMENT = PAIRED || (COUNTS && !TERNARY);
+    // Twice the sum, whose lowest bit is known at the end, takes one bit more.
+    localparam int unsigned TOTAL_BITS = CURRENT_BITS + (PAIRED ? 1 : 0);
+    logic [LANES-1:0] carry;
+    if (PAIRED) begin : gen_pair_carry
+        assign carry = gen_spikes.gen_planes.gen_paired.carry;
+    end else if (COUNTS) begin : gen_count_carry
+        assign carry = gen_spikes.gen_counts_whole.carry;
+    end else begin : gen_no_carry
+        assign carry = '0;
+    end
     for (genvar pe = 0; pe < int'(PE); pe++) begin : gen_pe
         logic signed [BIAS_WORD_BITS-1:0] bias, bias_high;
-        logic signed [CURRENT_BITS-1:0] initial_sum;
+        logic signed [TOTAL_BITS-1:0] initial_sum;
         assign bias = constants[pe*NEURON_STRIDE+:BIAS_WORD_BITS];
         assign bias_high = bias >>> (NEURON ? FRAC_BITS : 0);
-        assign initial_sum = CURRENT_BITS'(bias_high);
+        assign initial_sum = TOTAL_BITS'(bias_high);
         logic unused;
         assign unused = ^bias_high;
         for (genvar t = 0; t < int'(LANES); t++) begin : gen_lane
-            logic signed [CURRENT_BITS-1:0] before_sum, sum;
-            assign sum = CURRENT_BITS'(signed'(dots[(pe*LANES+t)*LANE_BITS+:LANE_BITS])) + before_sum;
-            assign sums[(pe*LANES+t)*CURRENT_BITS+:CURRENT_BITS] = sum;
+            logic signed [TOTAL_BITS-1:0] before_sum, sum;
+            assign sum = TOTAL_BITS'(signed'(dots[(pe*LANES+t)*LANE_BITS+:LANE_BITS])) + before_sum
+                + TOTAL_BITS'(carry[t]);
+            assign sums[(pe*LANES+t)*CURRENT_BITS+:CURRENT_BITS] = sum[TOTAL_BITS-1-:CURRENT_BITS];
+            if (PAIRED) begin : gen_half
+                logic unused_low;
+                assign unused_low = sum[0];
+            end
             if (SF == 1) begin : gen_single_fold
                 assign before_sum = initial_sum;
             end else begin : gen_accumulate
-                logic signed [CURRENT_BITS-1:0] sum_q;
+                logic signed [TOTAL_BITS-1:0] sum_q;
                 always_ff @(posedge clk_i) if (en && dot_valid) sum_q <= sum;
                 assign before_sum = dot_first ? initial_sum : sum_q;
             end
@@ -613,6 +707,7 @@ module spiking_mvau #(
                 .INTERVAL      (EVENT ? SHORTEST_SCAN : SF),
                 .CURRENTS      (LANES),
                 .CURRENT_BITS  (GIVEN_BITS),
+                .COMPLEMENT    (COMPLEMENT),
                 .FRACTION_BITS (FRACTION_BITS),
                 .FRAC_BITS     (FRAC_BITS),
                 .POTENTIAL_BITS(POTENTIAL_BITS),
@@ -651,6 +746,7 @@ module spiking_mvau #(
                 .UNROLL        (UNROLL),
                 .CURRENTS      (LANES),
                 .CURRENT_BITS  (CURRENT_BITS),
+                .COMPLEMENT    (COMPLEMENT),
                 .FRACTION_BITS (FRACTION_BITS),
                 .FRAC_BITS     (FRAC_BITS),
                 .POTENTIAL_BITS(POTENTIAL_BITS),

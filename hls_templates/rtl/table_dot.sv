@@ -7,7 +7,7 @@
 // Weight of row pe and element s: weight_i[(pe*SIMD + s)*WEIGHT_BITS +: WEIGHT_BITS], two's complement, at most 4 bits.
 // Count of element s: count_i[s*COUNT_BITS +: COUNT_BITS]. Sum of row pe: sum_o[pe*SUM_BITS +: SUM_BITS], signed.
 // No handshake: everything moves when en_i is high; tag_o is tag_i delayed by the latency of
-// 2 + ceil(log4(ceil(SIMD/4))) enabled cycles.
+// 1 + ceil(log4(SIMD)) enabled cycles.
 module table_dot #(
     parameter int unsigned SIMD        = 4,
     parameter int unsigned PE          = 1,
@@ -27,19 +27,16 @@ module table_dot #(
     output logic [           TAG_BITS-1:0] tag_o,
     output logic [        PE*SUM_BITS-1:0] sum_o
 );
-    localparam int unsigned GROUP = 4;
-    localparam int unsigned GROUPS = (SIMD + GROUP - 1) / GROUP;
-    localparam int unsigned GROUP_BITS = PRODUCT_BITS + $clog2(SIMD < GROUP ? SIMD : GROUP);
-    localparam int unsigned TREE_BITS = GROUP_BITS + $clog2(GROUPS);
-    localparam int unsigned LATENCY = 2 + ($clog2(GROUPS) + 1) / 2;
+    localparam int unsigned LATENCY = 1 + ($clog2(SIMD) + 1) / 2;
     localparam int unsigned CODE_BITS = MOST == 1 ? 1 : 2;
     localparam int unsigned FIRST = MOST == 4 ? 1 : 0;
     localparam int unsigned INDEX_BITS = CODE_BITS + WEIGHT_BITS;
 
-    // Bit b of the product, for each {code, weight}.
+    // Bit b of the product, for each {code, weight}; the top bit inverted.
     function automatic logic [2**INDEX_BITS-1:0] products(input int unsigned b);
         for (int unsigned i = 0; i < 2 ** INDEX_BITS; i++) begin
             products[i] = 1'((32'(signed'(WEIGHT_BITS'(i))) * (32'(i >> WEIGHT_BITS) + FIRST)) >> b);
+            if (b == PRODUCT_BITS - 1) products[i] = !products[i];
         end
     endfunction
 
@@ -80,34 +77,22 @@ module table_dot #(
             end
         end
 
-        logic [GROUPS*GROUP_BITS-1:0] group_q;
-        for (genvar g = 0; g < int'(GROUPS); g++) begin : gen_group
-            localparam int unsigned COUNT = (SIMD - GROUP * g) < GROUP ? SIMD - GROUP * g : GROUP;
-            logic [PRODUCT_BITS+$clog2(COUNT)-1:0] sum;
-            sum_tree #(
-                .N      (COUNT),
-                .IN_BITS(PRODUCT_BITS)
-            ) i_sum (
-                .data_i(product[GROUP*g*PRODUCT_BITS+:COUNT*PRODUCT_BITS]),
-                .sum_o (sum)
-            );
-            always_ff @(posedge clk_i) if (en_i) group_q[g*GROUP_BITS+:GROUP_BITS] <= GROUP_BITS'(signed'(sum));
-        end
-
-        logic [TREE_BITS-1:0] total;
+        // Products and their sum have their top bit inverted (sum_tree.sv).
+        logic [SUM_BITS-1:0] total;
+        logic no_carry, unused_carry;
+        assign unused_carry = no_carry;
         adder_tree #(
-            .N      (GROUPS),
-            .IN_BITS(GROUP_BITS)
+            .N      (SIMD),
+            .IN_BITS(PRODUCT_BITS),
+            .OFFSET (1'b1)
         ) i_tree (
             .clk_i,
             .en_i,
-            .data_i(group_q),
-            .sum_o (total)
+            .data_i (product),
+            .carry_i('0),
+            .sum_o  (total),
+            .carry_o(no_carry)
         );
-        assign sum_o[pe*SUM_BITS+:SUM_BITS] = total[SUM_BITS-1:0];
-        if (TREE_BITS > SUM_BITS) begin : gen_spare
-            logic unused;
-            assign unused = ^total[TREE_BITS-1:SUM_BITS];
-        end
+        assign sum_o[pe*SUM_BITS+:SUM_BITS] = {~total[SUM_BITS-1], total[SUM_BITS-2:0]};
     end
 endmodule

@@ -3,14 +3,14 @@
 //
 // A negative weight adds the spike's complement, 1 - spike: every product is one bit, found by one LUT, and a sum is a
 // count of ones. What this is too much depends on the weights alone, and is taken off by whoever adds the bias. Ones
-// are counted six at a time by three LUT6, up to four of these counts are added in one cycle, and the rest in a
-// pipelined tree.
+// are counted six at a time by three LUT6, up to four of these counts and three carries are added in one cycle, and the
+// rest in a pipelined tree.
 //
 // Weight of row pe and element s: weight_i[(pe*SIMD + s)*2 +: 2], two's complement and not -2.
 // Spike of element s at step t: spike_i[s*LANES + t]. Sum of row pe at step t: sum_o[(pe*LANES + t)*SUM_BITS +: ...], a
 // signed word that is not negative.
 // No handshake: everything moves when en_i is high; tag_o is tag_i delayed by the latency of
-// 2 + ceil(log4(ceil(SIMD/24))) enabled cycles.
+// 2 + ceil(log4(ceil(SIMD/27))) enabled cycles.
 module ternary_dot #(
     parameter int unsigned SIMD     = 4,
     parameter int unsigned PE       = 1,
@@ -27,7 +27,7 @@ module ternary_dot #(
     output logic [         TAG_BITS-1:0] tag_o,
     output logic [PE*LANES*SUM_BITS-1:0] sum_o
 );
-    localparam int unsigned GROUP = 24;
+    localparam int unsigned GROUP = 27;
     localparam int unsigned GROUPS = (SIMD + GROUP - 1) / GROUP;
     localparam int unsigned GROUP_BITS = $clog2((SIMD < GROUP ? SIMD : GROUP) + 1);
     localparam int unsigned TREE_BITS = GROUP_BITS + $clog2(GROUPS);
@@ -68,15 +68,18 @@ module ternary_dot #(
             end
 
             logic [TREE_BITS-1:0] total;
+            logic no_carry, unused_carry;
+            assign unused_carry = no_carry;
             adder_tree #(
-                .N       (GROUPS),
-                .IN_BITS (GROUP_BITS),
-                .UNSIGNED(1'b1)
+                .N      (GROUPS),
+                .IN_BITS(GROUP_BITS)
             ) i_tree (
                 .clk_i,
                 .en_i,
-                .data_i(group_q),
-                .sum_o (total)
+                .data_i (group_q),
+                .carry_i('0),
+                .sum_o  (total),
+                .carry_o(no_carry)
             );
             assign sum_o[(pe*LANES+t)*SUM_BITS+:SUM_BITS] = {1'b0, total[SUM_BITS-2:0]};
             if (TREE_BITS >= SUM_BITS) begin : gen_spare

@@ -52,6 +52,52 @@ CASES: dict[str, Case] = {
         mvau_case(
             "ternary_late", 30, mw=50, mh=4, simd=25, pe=2, timesteps=3, neuron="LateIF", weight_bits=2, narrow=True
         ),
+        mvau_case("pairs_if", 71, mw=24, mh=6, simd=8, pe=3, timesteps=4, block=True, narrow=False),
+        mvau_case(
+            "pairs_odd", 72, mw=15, mh=4, simd=5, pe=2, timesteps=4, tp=2, neuron="LIF", block=True, narrow=False
+        ),
+        mvau_case(
+            "pairs_wide", 73, mw=48, mh=4, simd=24, pe=1, timesteps=3, block=True, weight_bits=8, half_start=True
+        ),
+        mvau_case("pairs_single", 74, mw=3, mh=2, simd=1, pe=1, timesteps=2, block=True, frac_bits=0, narrow=False),
+        mvau_case("whole_counts_to_two", 75, mw=12, mh=4, simd=6, pe=2, timesteps=2, neuron="LateIF", narrow=False),
+        mvau_case(
+            "whole_counts_to_three",
+            76,
+            mw=15,
+            mh=4,
+            simd=5,
+            pe=2,
+            timesteps=3,
+            neuron="LateIF",
+            block=True,
+            narrow=False,
+        ),
+        mvau_case("whole_counts_to_four", 77, mw=34, mh=4, simd=17, pe=4, timesteps=4, neuron="LateIF", narrow=False),
+        mvau_case(
+            "whole_counts_of_a_step",
+            78,
+            mw=8,
+            mh=2,
+            simd=8,
+            pe=1,
+            timesteps=1,
+            step_bits=2,
+            neuron="LateIF",
+            narrow=False,
+        ),
+        mvau_case(
+            "ternary_whole_counts",
+            79,
+            mw=18,
+            mh=4,
+            simd=9,
+            pe=2,
+            timesteps=4,
+            neuron="LateIF",
+            weight_bits=2,
+            narrow=True,
+        ),
         mvau_case("delayed", 61, mw=16, mh=8, simd=4, pe=2, timesteps=4, neuron="DelayedLIF"),
         mvau_case(
             "delayed_half_start",
@@ -240,6 +286,25 @@ def test_cores_of_spikes_with_weights_of_minus_one_to_one_are_ternary() -> None:
     ternary = {name for name, case in CASES.items() if isinstance(case.core, SpikingMVAU) and case.core.ternary}
     assert ternary >= {name for name in CASES if name.startswith("ternary")}
     assert not ternary & {"two_bits_not_ternary", "static_two_bit_weights", "spikes_if_hard", "readout"}
+
+
+def test_pairs_are_stored_where_block_rams_have_room_for_them() -> None:
+    paired = {name for name, case in CASES.items() if isinstance(case.core, SpikingMVAU) and case.core.paired}
+    assert paired >= {name for name in CASES if name.startswith("pairs")}
+    core = CASES["pairs_if"].core
+    assert isinstance(core, SpikingMVAU)
+    assert core.weight_word_bits == 3 * 4 * 9
+    assert not replace(core, memory_style="distributed").paired
+    # 4 x 9 x 4 bits are four block RAMs of 36 bits, and 4 pairs more are a fifth.
+    assert not replace(core, mw=36, simd=9, mh=4, pe=4).paired
+
+
+def test_counts_to_four_are_multiplied_whole() -> None:
+    whole = {name for name, case in CASES.items() if isinstance(case.core, SpikingMVAU) and case.core.counted_whole}
+    assert whole >= {name for name in CASES if name.startswith("whole_counts") or name == "ternary_whole_counts"}
+    core = CASES["whole_counts_to_four"].core
+    assert isinstance(core, SpikingMVAU)
+    assert not replace(core, timesteps=5, tp=5).counted_whole
 
 
 def test_a_wrong_weight_is_noticed(tmp_path: Path) -> None:

@@ -18,9 +18,11 @@ import codegen.verify.compare as compare
 import sca_train.describe  # noqa: F401 - what its imports print must not be taken for an error message
 from codegen.arithmetic.fold_batchnorm import fold_network
 from codegen.cli.main import main
+from codegen.cores.core import Stream
 from codegen.digests import file_digest, sources_digest
 from codegen.errors import CodegenError
 from codegen.fit import NO_RESOURCES
+from codegen.render.manifest import Manifest, write_manifest
 from codegen.results import FoldingResult, SourcesResult
 from codegen.run_folder import RunFolder
 from codegen.run_inputs import LabelledImages
@@ -59,9 +61,11 @@ def trained(tmp_path, monkeypatch, description):
 
 
 def say_made(run):
-    """Empty hls/ and rtl/, and what `make hls` says of them."""
+    """hls/ and rtl/ without a node, and what `make hls` says of them."""
     for folder in ("hls", "rtl"):
         (run.path / folder).mkdir()
+    stream = Stream(lanes=1, element_bits=4, signed=False, words=16)
+    write_manifest(Manifest("accelerator", 1, stream, stream, (), (), ()), run.path / "rtl")
     (run.path / "graph.onnx").write_bytes(b"a graph")
     model, graph = (file_digest(run.path / file) for file in ("model.onnx", "graph.onnx"))
     FoldingResult(None, NO_RESOURCES, bound=1, nodes=(), model_sha256=model, graph_sha256=graph).save(run)
