@@ -171,6 +171,8 @@ def _folding() -> dict[str, Any]:
         "estimate": {"lut": 9, "ff": 9, "bram36": 0.5, "dsp": 0},
         "bound": 2343,
         "nodes": nodes,
+        "front": [],
+        "weight_beats": 0,
         "statistic": None,
         "spread": None,
     }

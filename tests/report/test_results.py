@@ -21,6 +21,7 @@ from codegen.results import (
     CoreToggles,
     FoldedNode,
     FoldingResult,
+    FrontPoint,
     HlsSimulationResult,
     OnnxResult,
     PlacedCore,
@@ -55,7 +56,8 @@ COUNTED = {"accuracy", "shipped_accuracy", "images", "mismatches", "seconds", "i
 KEYS: dict[type, set[str]] = {
     OnnxResult: COUNTED
     | {"spike_sparsity", "spike_sparsity_images", "compact_sha256", "model_sha256", "test_set_sha256"},
-    FoldingResult: {"target_cycles", "estimate", "bound", "nodes"},
+    FoldingResult: {"target_cycles", "estimate", "bound", "nodes", "front"},
+    FrontPoint: {"cycles", "lut", "bram36", "dsp"},
     FoldedNode: {"name", "op", "layer", "pe", "simd", "tp", "cycles", "lut", "bram36", "dsp"},
     HlsSimulationResult: COUNTED | {"trips"},
     RtlSimulationResult: COUNTED
