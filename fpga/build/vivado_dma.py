@@ -179,6 +179,7 @@ def _hls_files(run: RunFolder, board: Board) -> dict[str, Content]:
         max_width=streams.max_width,
         input=streams.input,
         output=streams.output,
+        weights=False,  # a network with weights outside the chip has no bitstream yet
     )
     found = sorted({path for pattern in _HLS_SOURCES for path in tree.glob(pattern) if path.is_file()})
     files: dict[str, Content] = {f"hls/{path.relative_to(tree).as_posix()}": path for path in found}

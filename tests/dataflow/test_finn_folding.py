@@ -20,6 +20,7 @@ from codegen.dataflow.build import build_graph
 from codegen.dataflow.dataflow import load_model, to_dataflow
 from codegen.dataflow.folding.layers import read_layers
 from codegen.dataflow.folding.solver import (
+    Solver,
     cost,
     fold_for_budget,
     fold_for_target,
@@ -94,11 +95,11 @@ def test_the_folding_for_a_target_is_the_cheapest(layers):
 
 def test_a_larger_budget_is_never_slower(layers):
     speeds = []
-    for lut in (1_500, 1_700, 1_900, 40_000):
+    smallest = plan_resources(Solver(layers).smallest()).lut
+    for lut in (smallest, smallest + 200, smallest + 400, 40_000):
         plan = fold_for_budget(layers, Resources(lut, 10**6, 100, 0))
-        if plan is not None:
-            assert plan_resources(plan).lut <= lut
-            speeds.append(plan_cycles(plan))
+        assert plan is not None and plan_resources(plan).lut <= lut
+        speeds.append(plan_cycles(plan))
     assert len(speeds) > 2
     assert speeds == sorted(speeds, reverse=True)
     assert speeds[0] > speeds[-1]
