@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Annotated, ClassVar, Literal, TypeVar, get_args
+from typing import Annotated, ClassVar, Literal, TypeVar
 
 from pydantic import Field
 
@@ -19,6 +19,7 @@ from codegen.errors import (
 )
 from codegen.fit import Resources
 from codegen.run_folder import RunFolder
+from codegen.statistic import STATISTICS, Statistic
 from sca_train.files import write_text
 from sca_train.records import RecordError, read_record
 
@@ -162,10 +163,6 @@ Natural = Annotated[int, Field(ge=1)]
 
 ImageKind = Literal["test images", "shipped images", "random images"]
 """What something was measured on, in words."""
-
-Statistic = Literal["mean", "p99", "worst"]
-"""Of cycles over images: their mean, 99th percentile, and most."""
-STATISTICS: tuple[Statistic, ...] = get_args(Statistic)
 
 
 @dataclass(frozen=True)

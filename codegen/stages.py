@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from codegen.dialect import DEFAULT_FRAC_BITS
 from codegen.run_folder import RunFolder, made_aside, only_stage, replace_in
+from codegen.statistic import Statistic
 from fpga.choices import DEFAULT_BOARD
 from sca_train.files import check_writable
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from codegen.export.stage import ExportSummary
     from codegen.importing.options import NirOptions
     from codegen.importing.stage import ImportOptions, ImportSummary
-    from codegen.results import FoldingResult, HlsSimulationResult, RtlSimulationResult, Statistic, SynthesisResult
+    from codegen.results import FoldingResult, HlsSimulationResult, RtlSimulationResult, SynthesisResult
 
 DEFAULT_RTL_IMAGES = 32
 Implementation = Literal["hls", "rtl"]

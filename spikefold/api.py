@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from codegen import stages
 from codegen.dialect import DEFAULT_FRAC_BITS
 from codegen.run_folder import RunFolder
+from codegen.statistic import Statistic
 from codegen.zoo import open_run
 from fpga.choices import DEFAULT_BOARD
 from sca_train.config import TrainConfig
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
         HlsSimulationResult,
         OnnxResult,
         RtlSimulationResult,
-        Statistic,
         SynthesisResult,
     )
     from sca_train.measure.metrics_file import Metrics

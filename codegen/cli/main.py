@@ -9,8 +9,8 @@ from pathlib import Path
 from codegen.cli import commands
 from codegen.dialect import DEFAULT_FRAC_BITS, MAX_FRAC_BITS, MAX_TIMESTEPS
 from codegen.errors import CodegenError
-from codegen.results import STATISTICS, Statistic
 from codegen.stages import DEFAULT_BOARD, DEFAULT_RTL_IMAGES
+from codegen.statistic import STATISTICS, Statistic
 from sca_train.command_line import Parser, guarded
 from sca_train.errors import TrainError
 from sca_train.shipped import project_version

@@ -25,8 +25,9 @@ from codegen.errors import FoldingError
 from codegen.event_results import DensityResult
 from codegen.fit import NO_BOARD, find_board
 from codegen.pruning import pruning_of
-from codegen.results import FoldedNode, FoldingResult, Spread, Statistic
+from codegen.results import FoldedNode, FoldingResult, Spread
 from codegen.run_folder import RunFolder
+from codegen.statistic import Statistic
 from codegen.weight_bus import bus_cycles
 from sca_train.files import write_whole
 

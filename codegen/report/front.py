@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from matplotlib.axes import Axes
 
 from codegen.report.colours import ACCENT, MUTED, SECOND
-from codegen.results import FoldingResult, FrontPoint, Statistic
+from codegen.results import FoldingResult, FrontPoint
+from codegen.statistic import Statistic
 
 
 @dataclass(frozen=True)

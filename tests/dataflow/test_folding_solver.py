@@ -21,8 +21,8 @@ from codegen.dataflow.folding.solver import LUTS_PER_BRAM36, Solver, cost, plan_
 from codegen.errors import FoldingError
 from codegen.event_results import DensityResult
 from codegen.fit import Resources
-from codegen.results import STATISTICS
 from codegen.run_inputs import LabelledImages
+from codegen.statistic import STATISTICS
 from codegen.verify.density import measure_density
 
 PART = "xc7z020clg400-1"

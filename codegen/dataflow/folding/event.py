@@ -13,7 +13,8 @@ from codegen.cores.core import Core, LayerCore
 from codegen.cores.event_cycles import vector_cycles
 from codegen.cores.spiking_mvau import SpikingMVAU
 from codegen.event_results import DensityResult, LayerDensity, ScanLengths
-from codegen.results import Spread, Statistic
+from codegen.results import Spread
+from codegen.statistic import Statistic
 
 
 @dataclass(frozen=True)
