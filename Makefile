@@ -141,7 +141,7 @@ help: ## this list
 	@echo "  PORT        of ssh there [22], or the serial port of an ECP5 board [found by USB]"
 	@echo "  BOARD_NETWORK  network of zoo/ that demo-cifar takes        [$(BOARD_NETWORK)]"
 	@echo "  BENCH       train-speed, count-speed, sca-overhead, train-memory, mini, mlp, vgg16,"
-	@echo "              resnet20, preresnet20, dvs-digits, open-bitstream, event-driven (DATA=...),"
+	@echo "              resnet20, preresnet20, dvs-digits, open-bitstream, event-driven (DATA=...), interval,"
 	@echo "              random-networks, random-cores, fuzz: any, with --first SEED and --count N;"
 	@echo "              killed: stages killed at random moments, with --kills N and --seed S;"
 	@echo "              soak: random images for --minutes N through csim, --count N in Verilator [all]"

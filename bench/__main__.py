@@ -17,6 +17,7 @@ from bench.command import natural, positive, run_command
 from bench.estimate_error import UNSEEN_COUNT, estimate_error
 from bench.event_driven import event_driven
 from bench.fuzz import INPUT_COUNT, fuzz
+from bench.interval import interval
 from bench.killed import KILLS, killed
 from bench.lut_per_lane import lut_per_lane
 from bench.machine import cpu_name, memory_gib
@@ -83,7 +84,8 @@ KILLED = "killed"
 SOAK = "soak"
 OPEN_BITSTREAM = "open-bitstream"
 EVENT_DRIVEN = "event-driven"
-NAMES = (*MEASUREMENTS, *PIPELINES, *COMPARISONS, ESTIMATE_ERROR, KILLED, SOAK, OPEN_BITSTREAM, EVENT_DRIVEN)
+INTERVAL = "interval"
+NAMES = (*MEASUREMENTS, *PIPELINES, *COMPARISONS, ESTIMATE_ERROR, KILLED, SOAK, OPEN_BITSTREAM, EVENT_DRIVEN, INTERVAL)
 
 
 def run_stage(*arguments: str) -> float:
@@ -222,6 +224,9 @@ def main() -> int:
             continue
         if name == EVENT_DRIVEN:
             event_driven(arguments.data)
+            continue
+        if name == INTERVAL:
+            wrong += interval(arguments.folder)
             continue
         if name == OPEN_BITSTREAM:
             open_bitstream(arguments.folder, arguments.run, OPEN_BOARDS[0])

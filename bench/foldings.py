@@ -27,6 +27,8 @@ from sca_train.specs import IMAGE
 SHARES = (0.15, 0.3, 0.5, 0.7)
 KEPT = ("cnn-board", "cnn-dense", "cnn-half")
 PART = "xc7z020clg400-1"
+VGG16_HALF = ((32, 2), (64, 2), (128, 3), (256, 3), (256, 3))
+"""The convolutions of VGG16 at RATIO=0.5, for ``shape``."""
 
 
 def shape(size: int, channels: int, blocks: tuple[tuple[int, int], ...]) -> IntegerNetwork:
@@ -53,10 +55,9 @@ def networks() -> Iterator[tuple[str, str, Path]]:
     """Name, board and model.onnx of each network; those of shapes are made in a folder that does not stay."""
     for name in KEPT:
         yield name, "Pynq-Z2", Path("zoo", name, "model.onnx")
-    vgg16 = ((32, 2), (64, 2), (128, 3), (256, 3), (256, 3))
     shapes = {
         "mini, RATIO=0.5": ("Pynq-Z2", shape(16, 1, ((8, 1), (16, 1), (32, 1)))),
-        "vgg16, RATIO=0.5": ("ZCU102", shape(32, 3, vgg16)),
+        "vgg16, RATIO=0.5": ("ZCU102", shape(32, 3, VGG16_HALF)),
     }
     with tempfile.TemporaryDirectory() as folder:
         for name, (board, network) in shapes.items():
