@@ -92,7 +92,7 @@ module neuron_serial #(
         // Behind the first step there is no current.
         always_ff @(posedge clk_i) begin
             if (en_i) begin
-                current_o  <= valid_i ? current_i : '0;
+                current_o  <= valid_i ? current_i : COMPLEMENT ? '1 : '0;
                 fraction_o <= valid_i ? fraction_i : '0;
             end
         end
