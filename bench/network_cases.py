@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from bench.networks import FRAC_BITS, integer_layer, random_weights
-from codegen.cores.core import Core
+from codegen.cores.core import Core, LayerCore
 from codegen.cores.spiking_mvau import EXTERNAL
 from codegen.dataflow.folding.layers import Layer
 from codegen.network import IntegerConnection, IntegerLayer, IntegerNetwork
@@ -189,10 +189,14 @@ def _lanes(core: Core) -> int:
 
 
 def _choices(core: Core, draw: random.Random) -> dict[str, Any]:
-    """Where its memory goes, outside the chip where that is possible, and whether it multiplies in DSPs."""
+    """Where its memory goes (outside the chip where that is possible), whether it takes DSPs, whether it skips zeros."""
     impossible = () if core.external_choices() else (EXTERNAL,)
-    return {
+    chosen = {
         fold.attribute: draw.choice([choice for choice in fold.choices if choice not in impossible])
         for fold in core.folds
         if fold.choices
     }
+    event_driven = isinstance(core, LayerCore) and core.event_form() is not None
+    if chosen.get("event") and (not event_driven or chosen.get("memStyle") == EXTERNAL):
+        chosen["event"] = 0
+    return chosen
