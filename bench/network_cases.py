@@ -189,7 +189,7 @@ def _lanes(core: Core) -> int:
 
 
 def _choices(core: Core, draw: random.Random) -> dict[str, Any]:
-    """Where its memory goes (outside the chip where that is possible), whether it takes DSPs, whether it skips zeros."""
+    """Where its memory goes, outside the chip where that is possible; whether it takes DSPs, and skips zeros."""
     impossible = () if core.external_choices() else (EXTERNAL,)
     chosen = {
         fold.attribute: draw.choice([choice for choice in fold.choices if choice not in impossible])
