@@ -74,7 +74,7 @@ def main() -> None:
             request = FoldingRequest(find_board(board), None, None, share)
             start = time.process_time()
             try:
-                plan, _ = choose_folding(model, request, Pruning(0.0, 4))
+                plan = choose_folding(model, request, Pruning(0.0, 4)).plan
             except FoldingError as error:
                 found = str(error)
             else:

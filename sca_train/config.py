@@ -379,8 +379,12 @@ def search_epochs(config: TrainConfig) -> int:
 
 
 def changed_options(old: dict[str, Any], new: TrainConfig) -> list[str]:
-    """Names of the options in which a checkpoint's configuration differs from a new one, places aside."""
-    return [key for key, value in config_to_dict(new).items() if key not in _PLACE_FIELDS and old.get(key) != value]
+    """Names of the options in which a checkpoint's configuration differs from a new one, places aside.
+
+    An option that the old one does not name is younger than it, and its default is what was trained with.
+    """
+    before = {**config_to_dict(TrainConfig()), **old}
+    return [key for key, value in config_to_dict(new).items() if key not in _PLACE_FIELDS and before[key] != value]
 
 
 def config_to_dict(config: TrainConfig) -> dict[str, Any]:

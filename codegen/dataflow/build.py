@@ -82,8 +82,9 @@ def build_graph(
         loaded = load_model(source)
         model_digest = file_digest(source)
         model = to_dataflow(loaded, impl, part)
-        plan, asked = choose_folding(model, request, pruning)
-        front = front_of(model, request)
+        choice = choose_folding(model, request, pruning)
+        front = front_of(choice, request)
+    plan, asked = choice.plan, choice.asked
     folding = explicit(plan_folding(plan), asked)
     if measure is not None and _measures(fifo_depths, plan, asked):
         folding = explicit(with_depths(folding, measure(model, folding, part)), asked)

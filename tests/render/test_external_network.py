@@ -11,7 +11,7 @@ import pytest
 from bench.networks import integer_layer, random_images, run_of
 from codegen.dataflow.build import DEFAULT_PART, build_graph
 from codegen.dataflow.dataflow import load_model, to_dataflow
-from codegen.dataflow.folding.choose import FoldingRequest, WeightPlaces, choose_folding
+from codegen.dataflow.folding.choose import FoldingRequest, WeightPlaces, choose_folding, front_of
 from codegen.dataflow.folding.solver import Plan, plan_resources, within
 from codegen.digests import sources_digest
 from codegen.errors import FoldingError, RenderError
@@ -21,7 +21,7 @@ from codegen.neurons import NO_NEURON
 from codegen.pruning import pruning_of
 from codegen.render.manifest import read_manifest
 from codegen.render.render import render_sources
-from codegen.results import FoldingResult
+from codegen.results import FoldingResult, FrontPoint
 from codegen.run_folder import RunFolder
 from codegen.verify.csim import run_csim
 from codegen.verify.onnx_runtime import run_onnx
@@ -144,14 +144,17 @@ def test_as_few_layers_as_needed_are_outside(bram36: int, outside: list[str], tm
     made = run_of(IntegerNetwork((4, 4, 2), True, 4, 4, 4, layers), tmp_path / "few")
     small = replace(get_board("Pynq-Z2"), lut=3000, bram36=bram36)
 
-    def folded(weights: WeightPlaces) -> Plan:
+    def folded(weights: WeightPlaces) -> tuple[Plan, tuple[FrontPoint, ...]]:
         model = to_dataflow(load_model(made.path / "model.onnx"), "rtl", DEFAULT_PART)
         request = FoldingRequest(small, 20_000, None, weights=weights)
-        return choose_folding(model, request, pruning_of(made))[0]
+        choice = choose_folding(model, request, pruning_of(made))
+        return choice.plan, front_of(choice, request)
 
-    plan = folded("auto")
+    plan, front = folded("auto")
     assert [layer_plan.layer.name for layer_plan in plan if layer_plan.core.weight_beats] == outside
     assert within(plan_resources(plan), estimated_budget(small))
+    assert any(point.cycles <= 20_000 for point in front)
+    assert all(point.bram36 <= bram36 for point in front)
     if outside:
         with pytest.raises(FoldingError, match=r"the network does not fit Pynq-Z2.*WEIGHTS=auto.* would fit"):
             folded("chip")

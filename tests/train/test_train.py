@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 import torch
 
-from sca_train.config import TrainConfig, load_config
+from sca_train.checkpoint import load_checkpoint
+from sca_train.config import TrainConfig, changed_options, load_config
 from sca_train.data import load_dataset
 from sca_train.errors import TrainError
 from sca_train.measure.measurement import measure
@@ -157,6 +158,13 @@ def test_damaged_and_foreign_checkpoints_are_rejected(finished_run: Path, tmp_pa
     (run / CHECKPOINT_FILE).write_bytes(content[: len(content) // 2])
     with pytest.raises(TrainError, match=r"checkpoint .* cannot be read .*--restart trains anew"):
         train(small(), run)
+
+
+def test_options_younger_than_a_checkpoint_were_at_their_defaults(finished_run: Path) -> None:
+    saved = load_checkpoint(finished_run / CHECKPOINT_FILE, small())["config"]
+    del saved["channel_multiple"]
+    assert changed_options(saved, small()) == []
+    assert changed_options(saved, replace(small(), channel_multiple=4)) == ["channel_multiple"]
 
 
 def test_learning_rate_falls_twice() -> None:

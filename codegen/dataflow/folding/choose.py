@@ -67,8 +67,20 @@ class FoldingRequest:
         return (DEFAULT_FILL, 1.0) if self.fill is None else (self.fill,)
 
 
-def choose_folding(model: ModelWrapper, request: FoldingRequest, pruning: Pruning) -> tuple[Plan, NodeFolding]:
-    """The plan of an unfolded graph for a request, and what a file names outright.
+@dataclass(frozen=True)
+class Choice:
+    """The plan that a request is met with, what its file names outright, and the solver that found the plan.
+
+    A file's plan is no solver's.
+    """
+
+    plan: Plan
+    asked: NodeFolding
+    solver: Solver | None
+
+
+def choose_folding(model: ModelWrapper, request: FoldingRequest, pruning: Pruning) -> Choice:
+    """The plan of an unfolded graph for a request.
 
     Raises FoldingError, with advice for a network pruned like that where a board is too small.
     """
@@ -79,29 +91,28 @@ def choose_folding(model: ModelWrapper, request: FoldingRequest, pruning: Prunin
         raise FoldingError(f"a fill of a board's resources was asked for {why}")
     if request.file is not None:
         asked = read_folding(request.file, model)
-        return plan_from_file(layers, asked), asked
+        return Choice(plan_from_file(layers, asked), asked, None)
     if request.board is not None:
-        return _on_board(layers, request, request.board, pruning), {}
+        return _on_board(layers, request, request.board, pruning)
     # Without a board there is no end of block RAM.
     external = _external_layers(layers) if request.weights == "external" else frozenset()
     solver = Solver(layers, events=request.events, external=external)
     if request.target_cycles is not None:
-        return solver.cheapest(request.target_cycles), {}
+        return Choice(solver.cheapest(request.target_cycles), {}, solver)
     if request.share is not None:
         raise FoldingError("a share of a board's LUTs was asked for without a board; name one, such as BOARD=Pynq-Z2")
-    return _fold_for_lanes(solver, DEFAULT_LANES), {}
+    return Choice(_fold_for_lanes(solver, DEFAULT_LANES), {}, solver)
 
 
-def front_of(model: ModelWrapper, request: FoldingRequest) -> tuple[FrontPoint, ...]:
-    """The Pareto front of an unfolded graph on the board of a request, with all weights on the chip; empty without a
-    board, for a file's folding, and where weights have to be outside.
+def front_of(choice: Choice, request: FoldingRequest) -> tuple[FrontPoint, ...]:
+    """The Pareto front of a network on the board of a request, its weights where the chosen plan has them; empty
+    without a board, and for a file's folding.
 
     All LUTs of the board may be taken, and of the rest what the request lets be filled.
     """
-    if request.board is None or request.file is not None or request.weights == "external":
+    if request.board is None or choice.solver is None:
         return ()
-    solver = Solver(read_layers(model), events=request.events)
-    return pareto_front(solver, offered(request.board, 1.0, request.fills[-1]))
+    return pareto_front(choice.solver, offered(request.board, 1.0, request.fills[-1]))
 
 
 def _check_weights(request: FoldingRequest) -> None:
@@ -125,7 +136,7 @@ def require_fit(needed: Resources, board: Board | None, pruning: Pruning) -> Non
         raise FoldingError(_too_large(needed, board, pruning))
 
 
-def _on_board(layers: tuple[Layer, ...], request: FoldingRequest, board: Board, pruning: Pruning) -> Plan:
+def _on_board(layers: tuple[Layer, ...], request: FoldingRequest, board: Board, pruning: Pruning) -> Choice:
     if request.weights == "auto":
         return _as_few_outside(layers, request, board, pruning)
     external = _external_layers(layers) if request.weights == "external" else frozenset()
@@ -133,25 +144,26 @@ def _on_board(layers: tuple[Layer, ...], request: FoldingRequest, board: Board, 
     plan = _found(solver, request, board)
     if plan is None:
         raise FoldingError(_nothing(solver, request, board, pruning))
-    return plan
+    return Choice(plan, {}, solver)
 
 
-def _as_few_outside(layers: tuple[Layer, ...], request: FoldingRequest, board: Board, pruning: Pruning) -> Plan:
+def _as_few_outside(layers: tuple[Layer, ...], request: FoldingRequest, board: Board, pruning: Pruning) -> Choice:
     """The best plan with all weights on the chip; where none is found, with those of the layers with the most weights
     outside, as few as a plan needs, and more as long as it gets faster."""
     chip = Solver(layers, events=request.events)
-    best = _found(chip, request, board)
-    if best is not None:
-        return best
+    plan = _found(chip, request, board)
+    if plan is not None:
+        return Choice(plan, {}, chip)
+    best: Choice | None = None
     movable = _external_layers(layers)
     largest = sorted((layer for layer in layers if layer.name in movable), key=lambda layer: -layer.core.memory_bits)
     for count in range(1, len(largest) + 1):
         outside = frozenset(layer.name for layer in largest[:count])
         solver = Solver(layers, events=request.events, external=outside)
         plan = _found(solver, request, board)
-        if best is not None and (plan is None or plan_cycles(plan) >= plan_cycles(best)):
+        if best is not None and (plan is None or plan_cycles(plan) >= plan_cycles(best.plan)):
             return best
-        best = plan
+        best = Choice(plan, {}, solver) if plan is not None else None
     if best is None:
         raise FoldingError(_nothing(chip, request, board, pruning))
     return best
