@@ -20,10 +20,10 @@ from sca_train.config import (
     SCORES,
     STRUCTURES,
     TrainConfig,
-    add_options,
     apply_overrides,
     configured,
 )
+from sca_train.config_flags import add_options
 from sca_train.errors import TrainError
 from sca_train.shipped import kept_folder
 

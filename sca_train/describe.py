@@ -14,10 +14,11 @@ from sca_train.class_names import class_names
 from sca_train.config import TrainConfig
 from sca_train.connections import connection_bits
 from sca_train.description import ConnectionDescription, LayerDescription, NetworkDescription, NeuronDescription
-from sca_train.network import Network, SpikingLayer, with_neuron
+from sca_train.network import Network
 from sca_train.pruning.compact import load_compact
 from sca_train.quantizers import QuantModule
 from sca_train.specs import READ_OUT, ConnectionSpec
+from sca_train.spiking_layer import SpikingLayer, with_neuron
 
 __all__ = ["describe", "describe_run", "load_compact"]
 

@@ -76,7 +76,13 @@ PAGES = (
         "export",
         "Export",
         "What `make export` calls: the integer network and `model.onnx`.",
-        ("codegen.export.stage", "codegen.network", "codegen.export.onnx_reader", "codegen.verify.onnx_runtime"),
+        (
+            "codegen.export.stage",
+            "codegen.network",
+            "codegen.export.onnx_reader",
+            "codegen.export.onnx_properties",
+            "codegen.verify.onnx_runtime",
+        ),
     ),
     ReferencePage(
         "dataflow",
@@ -106,7 +112,7 @@ PAGES = (
         "report",
         "Report and results",
         "What `make report` calls. Each class of results is a file `results/<stage>.json`, its fields are the keys.",
-        ("codegen.report.stage", "codegen.report.collect", "codegen.results"),
+        ("codegen.report.stage", "codegen.report.collect", "codegen.report.content", "codegen.results"),
     ),
     ReferencePage(
         "board",

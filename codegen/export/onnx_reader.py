@@ -8,7 +8,6 @@ Runtime, qonnx or FINN sees it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from math import prod
@@ -22,7 +21,6 @@ from onnx import AttributeProto, FunctionProto, ModelProto, NodeProto, TensorPro
 from codegen.dialect import (
     DOMAIN,
     EVENT_DIMENSIONS,
-    FLOAT_EXACT,
     FRAME_DIMENSIONS,
     IR_VERSION,
     MAX_TIMESTEPS,
@@ -32,6 +30,13 @@ from codegen.dialect import (
 from codegen.errors import ExportError, ModelError, first_line
 from codegen.export.exactness import check_exact, frame_of
 from codegen.export.onnx_functions import read_out_function
+from codegen.export.onnx_properties import (
+    ModelProperties,
+    demanded_metadata,
+    properties_of,
+    tensor_shape,
+    weight_bits_of,
+)
 from codegen.neurons import NEURONS
 from codegen.onnx_file import MOST_ELEMENTS, OnnxFile
 from codegen.onnx_nodes import attribute, describe, is_neuron, is_read_out, reshape_kind
@@ -48,38 +53,8 @@ _WINDOWS = {"kernel_shape": 1, "strides": 1, "dilations": 1, "pads": 0}
 """Attributes of convolutions and pools, and the least of each: shape inference divides by strides, even by 0."""
 _LARGEST_WINDOW = 1 << 16
 
-LARGEST_BATCH = 32
-BATCH_PIXELS = 1 << 17
-"""Pixels of all steps that one call takes: 32 images of 32x32 at T = 4; more would only take memory."""
-
 _BATCH = "batch"
 HALF_START = "half_start"
-
-
-@dataclass(frozen=True)
-class ModelProperties:
-    """What model.onnx says about itself: input shape, T, classes, names."""
-
-    input_shape: tuple[int, ...]
-    """Of one image, (height, width, channels), or of its event frames, (T, height, width, channels)."""
-    timesteps: int
-    classes: int
-    neuron_layers: tuple[str, ...]
-    """Names of the layers with neurons, first to last."""
-    class_names: tuple[str, ...]
-    """In the order of the logits; empty where the network names none."""
-    image: str
-    """Name of the graph's input."""
-    logits: str
-    """Name of the graph's output."""
-    weight_bits: tuple[int, ...]
-    """Of each Conv and MatMul, in the order of the graph."""
-
-    @property
-    def batch(self) -> int:
-        """Images that one call of ONNX Runtime takes."""
-        height, width, _ = self.input_shape[-3:]
-        return min(LARGEST_BATCH, max(1, BATCH_PIXELS // (self.timesteps * height * width)))
 
 
 @dataclass(frozen=True)
@@ -123,18 +98,18 @@ def checked_model(source: OnnxFile, model: ModelProto, complete: bool = False) -
     for node in frame.graph.node:
         if is_neuron(node) or is_read_out(node):
             _check_constants(source, frame, node)
-    weight_bits = _weight_bits(source, frame)
+    weight_bits = weight_bits_of(source, frame)
     try:
         check_exact(frame.graph)
     except ExportError as error:
         raise ModelError(f"{source.path}: {error}") from error
     if complete:
         known = {entry.key for entry in frame.metadata_props}
-        for key, value in _said(frame.graph, weight_bits).items():
+        for key, value in demanded_metadata(frame.graph, weight_bits).items():
             if key not in known:
                 for proto in (model, frame):
                     proto.metadata_props.add(key=key, value=value)
-    return OnnxModel(model, frame, _properties(source, frame, weight_bits))
+    return OnnxModel(model, frame, properties_of(source, frame, weight_bits))
 
 
 def check_operators(source: OnnxFile, model: ModelProto) -> None:
@@ -279,7 +254,7 @@ def _open_batch(source: OnnxFile, model: ModelProto) -> None:
 
 def _check_shapes(source: OnnxFile, frame: ModelProto) -> None:
     """Every tensor of one frame has a shape of a size that memory holds."""
-    known = {entry.name: _shape(entry) for entry in (*frame.graph.value_info, *frame.graph.output)}
+    known = {entry.name: tensor_shape(entry) for entry in (*frame.graph.value_info, *frame.graph.output)}
     for node in frame.graph.node:
         shape = known.get(node.output[0], ())
         if not shape or min(shape) < 1:
@@ -292,7 +267,9 @@ def _check_shapes(source: OnnxFile, frame: ModelProto) -> None:
 
 def _check_open_batch(source: OnnxFile, frame: ModelProto) -> None:
     """Reshapes, which move the time axis or flatten a map, leave the batch open."""
-    known = {entry.name: _shape(entry) for entry in (*frame.graph.value_info, *frame.graph.input, *frame.graph.output)}
+    known = {
+        entry.name: tensor_shape(entry) for entry in (*frame.graph.value_info, *frame.graph.input, *frame.graph.output)
+    }
     constants = {tensor.name: tensor for tensor in frame.graph.initializer}
     for node in frame.graph.node:
         if node.op_type != "Reshape" or node.input[1] not in constants:
@@ -306,13 +283,9 @@ def _check_open_batch(source: OnnxFile, frame: ModelProto) -> None:
             )
 
 
-def _shape(entry: onnx.ValueInfoProto) -> tuple[int, ...]:
-    return tuple(size.dim_value for size in entry.type.tensor_type.shape.dim)
-
-
 def _check_constants(source: OnnxFile, frame: ModelProto, node: NodeProto) -> None:
     """Neurons and the read-out have one int32 of each kind per channel, in the shape that says so."""
-    known = {entry.name: _shape(entry) for entry in (*frame.graph.value_info, *frame.graph.input)}
+    known = {entry.name: tensor_shape(entry) for entry in (*frame.graph.value_info, *frame.graph.input)}
     constants = {tensor.name: tensor for tensor in frame.graph.initializer}
     where, shape, timesteps = describe(node), known.get(node.input[0], ()), attribute(node, "timesteps")
     if shape[:2] != (timesteps, 1) or len(shape) < len("TNC"):
@@ -327,88 +300,6 @@ def _check_constants(source: OnnxFile, frame: ModelProto, node: NodeProto) -> No
             raise source.error(
                 f"{where}: {name!r} is not int32 {list(wanted)}, one for each of its {shape[2]} channels"
             )
-
-
-def _weight_bits(source: OnnxFile, frame: ModelProto) -> tuple[int, ...]:
-    """The annotated bits of the weights of each connection, in graph order; raises ModelError for other values."""
-    constants = {tensor.name: tensor for tensor in frame.graph.initializer}
-    annotations = source.annotations(frame.graph)
-    bits = []
-    for node in frame.graph.node:
-        if node.op_type not in ("Conv", "MatMul"):
-            continue
-        if len(node.input) > 2:
-            raise source.error(
-                f"{describe(node)}: a bias on the convolution is not supported, it belongs to the neuron"
-            )
-        name = node.input[1]
-        if name not in constants:
-            raise source.error(f"{describe(node)}: its weights are not a constant")
-        values, datatype = numpy_helper.to_array(constants[name]), annotations.get(name)
-        if datatype is None or not datatype.signed:
-            raise source.error(f"{describe(node)}: its weights are not annotated as signed integers, such as INT4")
-        limit = min(1 << (datatype.bits - 1), FLOAT_EXACT)
-        if not ((values == np.rint(values)) & (values >= -limit) & (values < limit)).all():
-            raise source.error(f"{describe(node)}: its weights are not all INT{datatype.bits}")
-        if node.op_type == "MatMul" and values.ndim != 2:
-            raise source.error(f"{describe(node)}: its weights are no matrix")
-        bits.append(datatype.bits)
-    return tuple(bits)
-
-
-def _properties(source: OnnxFile, frame: ModelProto, weight_bits: tuple[int, ...]) -> ModelProperties:
-    """What the graph says, if the metadata say the same."""
-    graph = frame.graph
-    called = [node for node in graph.node if node.domain == DOMAIN]
-    neurons = [node for node in called if is_neuron(node)]
-    timesteps: int = attribute(called[0], "timesteps")
-    image, (_, classes) = _shape(graph.input[0])[1:], _shape(graph.output[0])
-    texts = {entry.key: entry.value for entry in frame.metadata_props}
-    for key, value in _said(graph, weight_bits).items():
-        if key not in texts:
-            raise source.error(f"it was not written by `python -m codegen export`, its metadata have no {key}")
-        if texts[key] != value:
-            raise source.error(f"its metadata say {key} = {texts[key]!r}, its graph {value!r}")
-    if len(image) > FRAME_DIMENSIONS and image[0] != timesteps:
-        raise source.error(f"its input has {image[0]} event frames, its neurons {timesteps} time steps")
-    return ModelProperties(
-        input_shape=image,
-        timesteps=timesteps,
-        classes=classes,
-        neuron_layers=tuple(_layer_name(node) for node in neurons),
-        class_names=_class_names(source, texts.get("class_names", "[]"), classes),
-        image=graph.input[0].name,
-        logits=graph.output[0].name,
-        weight_bits=weight_bits,
-    )
-
-
-def _said(graph: onnx.GraphProto, weight_bits: tuple[int, ...]) -> dict[str, str]:
-    """The metadata that a graph calls for."""
-    called = [node for node in graph.node if node.domain == DOMAIN]
-    fractions = sorted({str(attribute(node, "frac_bits")) for node in called if is_neuron(node)})
-    said = {
-        "timesteps": str(attribute(called[0], "timesteps")),
-        "classes": str(_shape(graph.output[0])[1]),
-        "input_shape": ",".join(map(str, _shape(graph.input[0])[-FRAME_DIMENSIONS:])),
-        "weight_bits": ",".join(map(str, weight_bits)),
-    }
-    return {**said, "frac_bits": ",".join(fractions)} if fractions else said
-
-
-def _class_names(source: OnnxFile, text: str, classes: int) -> tuple[str, ...]:
-    try:
-        names = json.loads(text)
-    except (ValueError, RecursionError):
-        names = None
-    if not isinstance(names, list) or len(names) not in (0, classes) or not all(isinstance(n, str) for n in names):
-        raise source.error(f"its metadata say class_names = {text[:60]!r}, which is no JSON list of {classes} names")
-    return tuple(names)
-
-
-def _layer_name(neuron: NodeProto) -> str:
-    """The current of layer L is called L, a suffix and _out (codegen.export.onnx_writer)."""
-    return neuron.input[0].removesuffix("_out").rpartition("_")[0]
 
 
 def _reason(error: Exception) -> str:

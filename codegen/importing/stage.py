@@ -15,7 +15,7 @@ from codegen.dialect import DEFAULT_FRAC_BITS
 from codegen.digests import file_digest
 from codegen.errors import ImportingError
 from codegen.export.foreign_model import completed_model
-from codegen.export.onnx_reader import ModelProperties
+from codegen.export.onnx_properties import ModelProperties
 from codegen.export.onnx_writer import build_model
 from codegen.export.stage import WRITTEN, stale_behind, write_model
 from codegen.importing.calibration import agreement

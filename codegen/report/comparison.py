@@ -66,7 +66,7 @@ class _Energy:
 
 @dataclass(frozen=True)
 class ReportRecord:
-    """The part of report.json (``codegen.report.collect.Report``) that a comparison reads."""
+    """The part of report.json (``codegen.report.content.Report``) that a comparison reads."""
 
     model: str
     dataset: str

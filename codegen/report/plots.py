@@ -12,8 +12,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from codegen.report.collect import STAGES, Measured, Report
 from codegen.report.colours import ACCENT, MUTED, SECOND
+from codegen.report.content import STAGES, Measured, Report
 from codegen.report.front import draw_front
 from codegen.report.roofline import Rate
 from sca_train.figures.catalogue import draw_epochs, draw_layer_scores, shows_epochs

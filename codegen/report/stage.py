@@ -8,7 +8,8 @@ from pathlib import Path
 
 import jinja2
 
-from codegen.report.collect import Measured, Report, collect
+from codegen.report.collect import collect
+from codegen.report.content import Measured, Report
 from codegen.report.energy import ADD_FLOAT32, MULTIPLY_FLOAT32
 from codegen.report.pictures import class_names, confusion_of, raster_picture, sample_chart
 from codegen.report.plots import draw_plots, inline

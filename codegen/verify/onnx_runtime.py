@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from onnx import ModelProto, TensorProto, helper
 
 from codegen.errors import ModelError, SimulationError, first_line
-from codegen.export.onnx_reader import ModelProperties, read_model
+from codegen.export.onnx_properties import ModelProperties
+from codegen.export.onnx_reader import read_model
 from codegen.onnx_nodes import is_neuron
 from codegen.verify.images import check_images
 

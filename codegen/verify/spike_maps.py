@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto, TensorProto, helper
 
 from codegen.dialect import EVENT_DIMENSIONS
-from codegen.export.onnx_reader import ModelProperties, read_model
+from codegen.export.onnx_properties import ModelProperties
+from codegen.export.onnx_reader import read_model
 from codegen.onnx_nodes import attribute, is_neuron
 from codegen.verify.images import check_images
 from codegen.verify.onnx_runtime import open_session, run_batch

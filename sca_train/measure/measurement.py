@@ -13,8 +13,9 @@ import torch.nn.functional as F  # noqa: N812
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from sca_train.network import Network, Sent, SpikingLayer, float_spikes, to_input
+from sca_train.network import Network, to_input
 from sca_train.specs import IMAGE, READ_OUT, ConnectionSpec, LayerSpec
+from sca_train.spiking_layer import Sent, SpikingLayer, float_spikes
 from sca_train.telling import counted
 
 EVAL_BATCH = {"cpu": 32, "cuda": 500}

@@ -14,11 +14,12 @@ from torch import Tensor
 
 from sca_train.config import TrainConfig, prunes, search_epochs
 from sca_train.errors import TrainError
-from sca_train.network import Network, SpikingLayer
+from sca_train.network import Network
 from sca_train.parallel import rank, sum_over_ranks
 from sca_train.pruning.budget import MemoryBudget
 from sca_train.pruning.compact import is_quantizer_scale
 from sca_train.pruning.multiples import least_channels, rounded_masks
+from sca_train.spiking_layer import SpikingLayer
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,11 @@ from sca_train.config import EVENT_DATASETS, TrainConfig
 from sca_train.describe import describe, describe_run, quantised
 from sca_train.description import ConnectionDescription, LayerDescription, NetworkDescription
 from sca_train.errors import TrainError
-from sca_train.network import Network, SpikingLayer, streams, to_input
+from sca_train.network import Network, to_input
 from sca_train.pruning.compact import COMPACT_FILE, compact, load_compact, parameter_count, save_compact
 from sca_train.quantizers import QuantModule
-from sca_train.specs import IMAGE
+from sca_train.specs import IMAGE, streams
+from sca_train.spiking_layer import SpikingLayer
 from tests.train.conftest import image_shape, make_network, small
 
 CONFIGS = {

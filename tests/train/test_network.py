@@ -11,10 +11,11 @@ import torch
 from sca_train.__main__ import main
 from sca_train.connections import FIRST_LAYER_BITS
 from sca_train.map_shapes import layer_shapes
-from sca_train.network import SpikingLayer, to_input
+from sca_train.network import to_input
 from sca_train.pruning.compact import dense_parameter_count, parameter_count
 from sca_train.quantizers import QuantModule
 from sca_train.specs import IMAGE, ConnectionSpec, LayerSpec
+from sca_train.spiking_layer import SpikingLayer
 from tests.train.conftest import make_network, small
 
 
