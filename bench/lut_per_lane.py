@@ -10,6 +10,7 @@ from codegen.synthesis.yosys import start_yosys
 
 NAME = "lut-per-lane"
 LATE_4 = {**LATE, "timesteps": 4, "tp": 4}
+ONE_FOLD = {"mw": 16, "mh": 4}
 
 CORES: dict[str, dict[str, Any]] = {
     "IF, 4 bits": {},
@@ -17,9 +18,11 @@ CORES: dict[str, dict[str, Any]] = {
     "IF, 8 bits": {"weight_bits": 8, "pe": 2, "acc_bits": 16, "potential_bits": 21},
     "IF, 4 bits, one step a cycle": {"tp": 1},
     "IF, 4 bits, SIMD 4": {"simd": 4},
+    "IF, 4 bits, one fold: weights are constants": ONE_FOLD,
     "IF, 4 bits, sums sent on": {"neuron": "sums", "output_bits": 12},
     "LateIF, 4 bits": LATE_4,
     "LateIF, 2 bits": {**LATE_4, "weight_bits": 2},
+    "LateIF, 2 bits, one fold": {**LATE_4, "weight_bits": 2, **ONE_FOLD},
     "LateIF, T = 3, 4 bits": LATE,
     "LateIF, T = 3, 2 bits": {**LATE, "weight_bits": 2},
 }
