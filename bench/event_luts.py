@@ -26,6 +26,7 @@ MEASUREMENTS = Path(__file__).with_suffix(".json")
 _CONV: dict[str, Any] = {**BASE, "mw": 576, "mh": 64, "taps": 9}
 _LATE_CONV = {**_CONV, **LATE, "timesteps": 4, "tp": 4}
 _LATE_CONV_2_BIT = {**_CONV, **LATE, "weight_bits": 2}
+_CONV_2_BIT = {**_CONV, "weight_bits": 2}
 
 CORES: dict[str, dict[str, Any]] = {
     "late_2x8": {**_LATE_CONV, "simd": 2, "pe": 8},
@@ -33,9 +34,14 @@ CORES: dict[str, dict[str, Any]] = {
     "late_4x8": {**_LATE_CONV, "simd": 4, "pe": 8},
     "late_4x16": {**_LATE_CONV, "simd": 4, "pe": 16},
     "late_8x16": {**_LATE_CONV, "simd": 8, "pe": 16},
+    "if_2x8": {**_CONV, "simd": 2, "pe": 8},
     "if_4x16": {**_CONV, "simd": 4, "pe": 16},
+    "if_4x16_tp1": {**_CONV, "simd": 4, "pe": 16, "tp": 1},
     "late_2_bit_2x8": {**_LATE_CONV_2_BIT, "simd": 2, "pe": 8},
     "late_2_bit_4x16": {**_LATE_CONV_2_BIT, "simd": 4, "pe": 16},
+    "late_2_bit_8x16": {**_LATE_CONV_2_BIT, "simd": 8, "pe": 16},
+    "if_2_bit_4x16": {**_CONV_2_BIT, "simd": 4, "pe": 16},
+    "if_2_bit_8x8": {**_CONV_2_BIT, "simd": 8, "pe": 8},
     # Folds and places that are no powers of two, and queues in LUTs.
     "late_11_folds_4x16": {**_LATE_CONV, "mw": 396, "mh": 176, "simd": 4, "pe": 16},
     "late_short_8x16": {**_LATE_CONV, "mw": 288, "simd": 8, "pe": 16},

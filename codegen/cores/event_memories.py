@@ -60,7 +60,8 @@ def table_bits(core: SpikingMVAU) -> int:
     """Width of the products that are tables of weight and count (table_dot.sv); 0 where the core has none."""
     late = core.dynamics is not None and core.dynamics.late
     most = core.timesteps * core.largest_input
-    if not core.event or not late or not 1 < most <= MOST_TABLE_COUNT or core.weight_bits > MOST_TABLE_WEIGHT_BITS:
+    small = 1 < most <= MOST_TABLE_COUNT and core.weight_bits <= MOST_TABLE_WEIGHT_BITS
+    if not core.event or core.signed_ternary or not late or not small:
         return 0
     return core.weight_bits + (most - 1).bit_length()
 

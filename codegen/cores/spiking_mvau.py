@@ -141,6 +141,7 @@ class SpikingMVAU(LayerCore):
             "count_dot.sv",
             "ternary_dot.sv",
             "table_dot.sv",
+            "signed_dot.sv",
             "plane_tree.sv",
             "plane_sum.sv",
             "product_dot.sv",
@@ -266,7 +267,16 @@ class SpikingMVAU(LayerCore):
 
         The correction is that of all elements, of which an event-driven core leaves some out.
         """
-        if self.weight_bits != 2 or self.multiplies or self.neuron == SUMS or self.event:
+        return self._of_ternary_weights and self.neuron != SUMS and not self.event
+
+    @property
+    def signed_ternary(self) -> bool:
+        """Whether RTL adds or subtracts the elements that an event-driven core takes: weights -1, 0, 1."""
+        return self._of_ternary_weights and self.event
+
+    @property
+    def _of_ternary_weights(self) -> bool:
+        if self.weight_bits != 2 or self.multiplies:
             return False
         return self.constants is None or int(self.constants.weights.min()) >= -1
 

@@ -65,7 +65,7 @@ def write_rtl(core: SpikingMVAU, constants: Constants, folder: Path) -> Rendered
         "late": int(core.dynamics is not None and core.dynamics.late),
         "soft_reset": int(core.reset == "soft"),
         "half_start": int(core.half_start),
-        "ternary": core.ternary,
+        "ternary": core.ternary or core.signed_ternary,
         "paired": core.paired,
         "own_bias_width": core.ternary or core.paired or core.counted_whole,
         "bias_bits": _initial_bits(core),

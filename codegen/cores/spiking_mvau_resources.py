@@ -142,6 +142,8 @@ def dot_logic(core: SpikingMVAU) -> Logic:
     """The products of one fold and their sums, by how they are formed (docs/architecture.md, Cores)."""
     if core.multiplies:
         return product_logic(core)
+    if core.signed_ternary:
+        return signed_logic(core)
     if bits := table_bits(core):
         return Logic(large=TABLE_LUTS_PER_BIT * bits * core.simd * core.pe)
     large, small = Logic(large=1), Logic(small=1)
@@ -169,6 +171,13 @@ def dot_logic(core: SpikingMVAU) -> Logic:
         return (tree.logic(bits, small, large) + lowest) * rows + Logic(tiny=pairs * core.sums)
     sums = Logic(tiny=core.weight_bits, small=1) * (core.pe * pairs)
     return tree.logic(bits, large, large) * rows + sums + plane_sum_logic(core)
+
+
+def signed_logic(core: SpikingMVAU) -> Logic:
+    """Counts and their negatives (signed_dot.sv): a LUT for each first top bit and carry."""
+    tree = adder_tree(core.simd, core.lane_planes + 1)
+    chosen = Logic(small=tree.alone * core.lane_planes + tree.fused - tree.fusions, tiny=tree.fusions + tree.plain)
+    return (chosen * core.sums + Logic(tiny=2 * math.ceil(core.simd / 2))) * core.pe
 
 
 def product_logic(core: SpikingMVAU) -> Logic:

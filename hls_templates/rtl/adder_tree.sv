@@ -1,12 +1,14 @@
 // Sum of N words and of the carries of all words but the first, pipelined: up to four words are added per clock cycle and
-// level. Words are unsigned, or with OFFSET signed with their top bit inverted (sum_tree.sv).
+// level. Words are unsigned, or with OFFSET signed with their top bit inverted; with COMPLETE that of the sum is not
+// (sum_tree.sv).
 //
 // Latency in enabled cycles: ceil(log4(N)); N = 1 is a wire. The sum is exact: OUT_BITS = IN_BITS + clog2(N). carry_o is
 // the first word's carry with that latency.
 module adder_tree #(
-    parameter int unsigned N       = 4,
-    parameter int unsigned IN_BITS = 8,
-    parameter bit          OFFSET  = 1'b0,
+    parameter int unsigned N        = 4,
+    parameter int unsigned IN_BITS  = 8,
+    parameter bit          OFFSET   = 1'b0,
+    parameter bit          COMPLETE = 1'b0,
     localparam int unsigned OUT_BITS = IN_BITS + $clog2(N)
 ) (
     input  logic                  clk_i,
@@ -19,7 +21,7 @@ module adder_tree #(
     if (N == 1) begin : gen_wire
         logic unused;
         assign unused = ^{clk_i, en_i};
-        assign sum_o = data_i;
+        assign sum_o = data_i ^ (IN_BITS'(COMPLETE) << (IN_BITS - 1));
         assign carry_o = carry_i;
     end else begin : gen_level
         localparam int unsigned GROUPS = (N + 3) / 4;
@@ -39,9 +41,10 @@ module adder_tree #(
             localparam int unsigned COUNT_BITS = IN_BITS + $clog2(COUNT);
             logic [COUNT_BITS-1:0] sum;
             sum_tree #(
-                .N      (COUNT),
-                .IN_BITS(IN_BITS),
-                .OFFSET (OFFSET)
+                .N       (COUNT),
+                .IN_BITS (IN_BITS),
+                .OFFSET  (OFFSET),
+                .COMPLETE(COMPLETE && GROUPS == 1)
             ) i_sum (
                 .data_i (data_i[4*g*IN_BITS+:COUNT*IN_BITS]),
                 .carry_i(carry_i[4*g+:COUNT]),
@@ -55,9 +58,10 @@ module adder_tree #(
             end
         end
         adder_tree #(
-            .N      (GROUPS),
-            .IN_BITS(GROUP_BITS),
-            .OFFSET (OFFSET)
+            .N       (GROUPS),
+            .IN_BITS (GROUP_BITS),
+            .OFFSET  (OFFSET),
+            .COMPLETE(COMPLETE && GROUPS > 1)
         ) i_next (
             .clk_i,
             .en_i,

@@ -92,14 +92,15 @@ module spike_dot #(
                 end
             end
 
-            // Sums have their top bit inverted.
+            // Words have their top bit inverted (sum_tree.sv).
             logic [TREE_BITS-1:0] total;
             logic no_carry, unused_carry;
             assign unused_carry = no_carry;
             adder_tree #(
-                .N      (PAIRS),
-                .IN_BITS(PAIR_BITS),
-                .OFFSET (1'b1)
+                .N       (PAIRS),
+                .IN_BITS (PAIR_BITS),
+                .OFFSET  (1'b1),
+                .COMPLETE(1'b1)
             ) i_tree (
                 .clk_i,
                 .en_i,
@@ -108,7 +109,7 @@ module spike_dot #(
                 .sum_o  (total),
                 .carry_o(no_carry)
             );
-            assign sum_o[(pe*LANES+t)*SUM_BITS+:SUM_BITS] = SUM_BITS'(total ^ {1'b1, (TREE_BITS - 1)'(0)});
+            assign sum_o[(pe*LANES+t)*SUM_BITS+:SUM_BITS] = SUM_BITS'(total);
             if (TREE_BITS > SUM_BITS) begin : gen_spare
                 logic unused;
                 assign unused = ^total[TREE_BITS-1:SUM_BITS];

@@ -5,7 +5,8 @@
 // the stream during its first neuron and time fold, kept in a buffer, and replayed from there.
 // EVENT: elements that are zero at all steps are left out. A vector is queued while the one before is worked, and its
 // synapse folds are as many as its longest queue has elements (event_queues.sv); weights lie in banks (event_weights.sv).
-// Counts up to 4 and weights of up to 4 bits are then multiplied by tables (table_dot.sv).
+// Counts up to 4 and weights of up to 4 bits are then multiplied by tables (table_dot.sv); of TERNARY weights any counts
+// are added or subtracted (signed_dot.sv), and no bias is corrected.
 //   spikes    STATIC_INPUT = 0, NEURON = 1: results are spike trains of T bits, bit t is step t; elements are T unsigned
 //             integers of STEP_BITS, that of step t from bit t*STEP_BITS up: 1 are spike trains, more are counts
 //   static    STATIC_INPUT = 1, NEURON = 1: elements are unsigned INPUT_BITS integers, the same at every step
@@ -131,11 +132,13 @@ module spiking_mvau #(
     localparam int unsigned MOST_COUNT = T * (2 ** STEP_BITS - 1);
     localparam bit SMALL_COUNTS = LATE && !STATIC_INPUT && MOST_COUNT > 1 && MOST_COUNT <= 4;
     localparam bit COUNTS = SMALL_COUNTS && !EVENT;
-    localparam bit TABLES = SMALL_COUNTS && EVENT && WEIGHT_BITS <= 4;
+    localparam bit SIGNS = TERNARY && EVENT;
+    localparam bit TABLES = SMALL_COUNTS && EVENT && !TERNARY && WEIGHT_BITS <= 4;
     localparam int unsigned PLANE_BITS = TERNARY ? $clog2(SIMD + 1) + 1
         : PAIRED ? WEIGHT_BITS + 2 + $clog2(PAIRS) : WEIGHT_BITS + $clog2(SIMD);
     localparam int unsigned COUNT_DOT_BITS = (TERNARY ? COUNT_BITS : WEIGHT_BITS + 1) + $clog2(SIMD) + 1;
     localparam int unsigned TABLE_DOT_BITS = WEIGHT_BITS + $clog2(MOST_COUNT) + $clog2(SIMD);
+    localparam int unsigned SIGNED_DOT_BITS = LANE_PLANES + 1 + $clog2(SIMD);
 
     // Steps per cycle of a neuron whose potential must be ready for the next time fold, SF cycles later.
     function automatic int unsigned unroll_for(input int unsigned steps, input int unsigned cycles);
@@ -382,7 +385,7 @@ module spiking_mvau #(
     end else begin : gen_spikes
         // Each bit of a step is a spike of its own, and the sums of a step's bits are added by their weights.
         localparam int unsigned PLANES = LANES * LANE_PLANES;
-        localparam int unsigned DOT_BITS = COUNTS ? COUNT_DOT_BITS : TABLES ? TABLE_DOT_BITS
+        localparam int unsigned DOT_BITS = COUNTS ? COUNT_DOT_BITS : TABLES ? TABLE_DOT_BITS : SIGNS ? SIGNED_DOT_BITS
             : PLANE_BITS + (LANE_PLANES > 1 ? LANE_PLANES : 0);
         logic [SIMD*PLANES-1:0] spike, spike_q;
         logic [PE*LANES*DOT_BITS-1:0] dot;
@@ -420,6 +423,25 @@ module spiking_mvau #(
                 .count_i (spike_q),
                 .tag_o   ({dot_valid, dot_first, dot_last}),
                 .sum_o   (dot)
+            );
+        end else if (SIGNS) begin : gen_signs
+            logic [PE-1:0] carry;
+            signed_dot #(
+                .SIMD      (SIMD),
+                .PE        (PE),
+                .LANES     (LANES),
+                .COUNT_BITS(LANE_PLANES),
+                .TAG_BITS  (3)
+            ) i_dot (
+                .clk_i,
+                .rst_ni,
+                .en_i    (en),
+                .tag_i   ({issued_q, issued_first_q, issued_last_q}),
+                .weight_i(weight),
+                .count_i (spike_q),
+                .tag_o   ({dot_valid, dot_first, dot_last}),
+                .sum_o   (dot),
+                .carry_o (carry)
             );
         end else if (COUNTS) begin : gen_counts_whole
             logic [PE*(COUNT_DOT_BITS-1)-1:0] unsigned_sum;
@@ -582,7 +604,8 @@ module spiking_mvau #(
 
     logic [PE*LANES*CURRENT_BITS-1:0] sums;
     localparam int unsigned LANE_BITS = PRODUCTS ? WEIGHT_BITS + FACTOR_BITS + $clog2(SIMD)
-        : COUNTS ? COUNT_DOT_BITS : TABLES ? TABLE_DOT_BITS : PLANE_BITS + (LANE_PLANES > 1 ? LANE_PLANES : 0);
+        : COUNTS ? COUNT_DOT_BITS : TABLES ? TABLE_DOT_BITS : SIGNS ? SIGNED_DOT_BITS
+        : PLANE_BITS + (LANE_PLANES > 1 ? LANE_PLANES : 0);
     logic [PE*LANES*LANE_BITS-1:0] dots;
     if (PRODUCTS) begin : gen_dots_once
         assign dots = gen_products.dot;
@@ -594,11 +617,15 @@ module spiking_mvau #(
     localparam bit COMPLEMENT = PAIRED || (COUNTS && !TERNARY);
     // Twice the sum, whose lowest bit is known at the end, takes one bit more.
     localparam int unsigned TOTAL_BITS = CURRENT_BITS + (PAIRED ? 1 : 0);
-    logic [LANES-1:0] carry;
+    logic [PE*LANES-1:0] carry;
     if (PAIRED) begin : gen_pair_carry
-        assign carry = gen_spikes.gen_planes.gen_paired.carry;
+        assign carry = {PE{gen_spikes.gen_planes.gen_paired.carry}};
     end else if (COUNTS) begin : gen_count_carry
-        assign carry = gen_spikes.gen_counts_whole.carry;
+        assign carry = {PE{gen_spikes.gen_counts_whole.carry}};
+    end else if (SIGNS) begin : gen_signs_carry
+        for (genvar w = 0; w < int'(PE * LANES); w++) begin : gen_lane
+            assign carry[w] = gen_spikes.gen_signs.carry[w/LANES];
+        end
     end else begin : gen_no_carry
         assign carry = '0;
     end
@@ -613,7 +640,7 @@ module spiking_mvau #(
         for (genvar t = 0; t < int'(LANES); t++) begin : gen_lane
             logic signed [TOTAL_BITS-1:0] before_sum, sum;
             assign sum = TOTAL_BITS'(signed'(dots[(pe*LANES+t)*LANE_BITS+:LANE_BITS])) + before_sum
-                + TOTAL_BITS'(carry[t]);
+                + TOTAL_BITS'(carry[pe*LANES+t]);
             assign sums[(pe*LANES+t)*CURRENT_BITS+:CURRENT_BITS] = sum[TOTAL_BITS-1-:CURRENT_BITS];
             if (PAIRED) begin : gen_half
                 logic unused_low;

@@ -2,13 +2,15 @@
 //
 // Words and sum are unsigned, or with OFFSET signed with their top bit inverted (offset binary: a word is its value plus
 // half its range). The carry of an adder is then the top bit of its sum, where two's complement takes a LUT for the sign.
+// With COMPLETE the sum is signed: the last adder adds a 1 to that carry, which takes no LUT where an inverter does.
 // A balanced tree of carry-chain adders, one LUT a bit, into which the carries of words go: N words have N - 1 adders, so
 // that the first word's carry is left to whoever adds the sum up. Partial sums are kept, since Yosys merges adders into a
 // carry-save tree of two LUTs a bit; of the words themselves the logic before them may share a LUT with their adder.
 module sum_tree #(
-    parameter int unsigned N       = 4,
-    parameter int unsigned IN_BITS = 8,
-    parameter bit          OFFSET  = 1'b0,
+    parameter int unsigned N        = 4,
+    parameter int unsigned IN_BITS  = 8,
+    parameter bit          OFFSET   = 1'b0,
+    parameter bit          COMPLETE = 1'b0,
     localparam int unsigned OUT_BITS = IN_BITS + $clog2(N)
 ) (
     input  logic [ N*IN_BITS-1:0] data_i,
@@ -18,7 +20,7 @@ module sum_tree #(
     logic unused;
     assign unused = carry_i[0];
     if (N == 1) begin : gen_wire
-        assign sum_o = data_i;
+        assign sum_o = data_i ^ (IN_BITS'(COMPLETE) << (IN_BITS - 1));
     end else begin : gen_add
         localparam int unsigned LOW = (N + 1) / 2;
         localparam int unsigned HIGH = N - LOW;
@@ -64,6 +66,6 @@ module sum_tree #(
             // It is one bit wider: the sign twice, the first time inverted.
             assign high_word = {high_kept[HIGH_BITS-1], ~high_kept[HIGH_BITS-1], high_kept[HIGH_BITS-2:0]};
         end
-        assign sum_o = OUT_BITS'(low_word) + OUT_BITS'(high_word) + OUT_BITS'(carry_i[LOW]);
+        assign sum_o = {COMPLETE, low_word} + OUT_BITS'(high_word) + OUT_BITS'(carry_i[LOW]);
     end
 endmodule

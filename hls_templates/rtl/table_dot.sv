@@ -77,22 +77,21 @@ module table_dot #(
             end
         end
 
-        // Products and their sum have their top bit inverted (sum_tree.sv).
-        logic [SUM_BITS-1:0] total;
+        // Products have their top bit inverted (sum_tree.sv).
         logic no_carry, unused_carry;
         assign unused_carry = no_carry;
         adder_tree #(
-            .N      (SIMD),
-            .IN_BITS(PRODUCT_BITS),
-            .OFFSET (1'b1)
+            .N       (SIMD),
+            .IN_BITS (PRODUCT_BITS),
+            .OFFSET  (1'b1),
+            .COMPLETE(1'b1)
         ) i_tree (
             .clk_i,
             .en_i,
             .data_i (product),
             .carry_i('0),
-            .sum_o  (total),
+            .sum_o  (sum_o[pe*SUM_BITS+:SUM_BITS]),
             .carry_o(no_carry)
         );
-        assign sum_o[pe*SUM_BITS+:SUM_BITS] = {~total[SUM_BITS-1], total[SUM_BITS-2:0]};
     end
 endmodule

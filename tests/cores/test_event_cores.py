@@ -47,6 +47,15 @@ CASES: dict[str, Case] = {
         mvau_case("event_counts_tp1", 15, **CONV, tp=1, step_bits=3, density=0.05),
         mvau_case("event_ternary", 16, **CONV, weight_bits=2, narrow=True, density=0.1),
         mvau_case("event_late_ternary", 17, **{**LATE, "timesteps": 3}, weight_bits=2, narrow=True, density=0.1),
+        mvau_case("event_ternary_one", 60, **CONV, weight_bits=2, narrow=True, density=1.0),
+        mvau_case("event_ternary_simd1", 61, **{**CONV, "simd": 1}, weight_bits=2, narrow=True, density=0.2),
+        mvau_case("event_ternary_simd3", 62, **{**CONV, "mw": 54, "simd": 3}, weight_bits=2, narrow=True, density=0.4),
+        mvau_case("event_ternary_simd9", 63, **{**CONV, "simd": 9}, weight_bits=2, narrow=True, density=0.6),
+        mvau_case("event_ternary_tp1", 64, **CONV, tp=1, weight_bits=2, narrow=True, density=0.1),
+        mvau_case("event_ternary_counts", 65, **CONV, tp=2, step_bits=3, weight_bits=2, narrow=True, density=0.3),
+        mvau_case("event_ternary_sums", 66, **CONV, mode="sums", weight_bits=2, narrow=True, density=0.3),
+        mvau_case("event_late_ternary_one", 67, **LATE, weight_bits=2, narrow=True, density=1.0),
+        mvau_case("event_late_ternary_counts", 68, **LATE, step_bits=3, weight_bits=2, narrow=True, density=0.3),
         mvau_case("event_late_two_steps", 41, **{**LATE, "timesteps": 2, "simd": 8}, narrow=False, density=0.5),
         mvau_case("event_late_three_steps", 42, **{**LATE, "timesteps": 3, "simd": 8}, narrow=False, density=0.9),
         mvau_case("event_late_lowest_weights", 43, **{**LATE, "simd": 12}, narrow=False, density=0.9),
@@ -105,7 +114,12 @@ def test_cases_are_what_their_names_say() -> None:
     assert (fold_stride(core("event_three_folds_block")), place_step(core("event_three_folds_block"))) == (4, 1)
     assert core("event_full_queues").synapse_folds == 16 and np.all(CASES["event_full_queues"].inputs[0] != 0)
     assert core("event_simd9_across_taps").rotate_words == 0 and core("event_simd8").rotate_words == 1
-    assert core("event_late_products").multiplies and not core("event_ternary").ternary
+    assert core("event_late_products").multiplies
+    signed = {name for name, case in CASES.items() if isinstance(case.core, SpikingMVAU) and case.core.signed_ternary}
+    assert signed == {name for name in CASES if "ternary" in name}
+    assert not any(core(name).ternary for name in signed)
+    # Places behind the end of a queue may lead beyond the weights, to what no memory holds.
+    assert core("event_ternary").synapse_folds == 18
     zero, one = CASES["event_all_zero"], CASES["event_all_one"]
     assert event_ends(zero)[-1, -1] < event_ends(one)[11, -1] / 3
 
