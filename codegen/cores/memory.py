@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from typing import Literal, get_args
 
+from codegen.cores.logic import NO_LOGIC, Logic
 from codegen.fit import NO_RESOURCES, Resources
 
 MemoryStyle = Literal["block", "distributed"]
@@ -25,10 +26,11 @@ BRAM18_SHAPES = ((36, 512), (18, 1024), (9, 2048), (4, 4096), (2, 8192), (1, 163
 MUX_LUTS_PER_BANK = 2 / 3
 """LUTs of a bit for each further block RAM of which one is read: 4 for 7 RAMs of 512 words."""
 
-ROM_LUTS_OF_64_WORDS = 3.0
-ROM_GROWTH = 1.1
-"""A ROM in LUTs takes three of them for each bit of 64 words, where one could hold these, and as it gets deeper a bit
-more than in proportion: Yosys multiplexes its parts in LUTs."""
+DISTINCT_SHARE = 0.9
+"""Of the 2^words bits that a ROM of so few words can hold there are 2^(0.9 words) that weights have equally often."""
+
+WORDS_OF_A_LUT = 16
+"""Words of a bit in a LUT of a deep ROM: Yosys finds more LUTs of four address bits than single ones of six."""
 
 
 def choose_memory_style(depth: int, width: int) -> MemoryStyle:
@@ -54,10 +56,32 @@ def rom_resources(width: int, depth: int, style: MemoryStyle) -> Resources:
         return NO_RESOURCES
     if style == "block":
         return Resources(lut=block_rom_luts(width, depth), ff=0, bram36=block_rams(width, depth), dsp=0)
-    # Of up to 32 words two bits share a LUT, and lanes with the same bits are one.
-    per_bit = ROM_LUTS_OF_64_WORDS * (depth / 64) ** ROM_GROWTH
-    lut = width * per_bit if depth > 32 else min(width * min(per_bit, 0.5), 2.0**depth)
-    return Resources(lut=round(lut), ff=width, bram36=0, dsp=0)
+    return Resources(lut=round(rom_logic(width, depth).luts), ff=width, bram36=0, dsp=0)
+
+
+def distinct_bits(width: int, depth: int) -> float:
+    """Bits of a word that are neither constant nor the same as another one in all words: few words hold few of them."""
+    most = 2.0 ** min(DISTINCT_SHARE * depth, 64)
+    return most * -math.expm1(-width / most)
+
+
+def rom_logic(width: int, depth: int) -> Logic:
+    """A ROM of weights in look-up tables.
+
+    Up to four address bits take a LUT for each bit that no other one is equal to, and up to three share their decoders;
+    of five some are split into LUTs that several bits share, and beyond that a LUT holds but few words.
+    """
+    if depth <= 1:
+        return NO_LOGIC
+    bits = distinct_bits(width, depth)
+    if depth <= 8:
+        return Logic(small=0.1, tiny=0.9) * bits
+    if depth <= 16:
+        return Logic(large=0.15, small=0.7, tiny=0.25) * bits
+    if depth <= 32:
+        return Logic(large=0.6, small=0.45, tiny=0.45) * bits
+    shared = 1.2 - 0.04 * math.log2(width)
+    return Logic(large=0.65, small=0.32, tiny=0.2) * (shared * bits * depth / WORDS_OF_A_LUT)
 
 
 def block_rams(width: int, depth: int) -> float:
@@ -78,7 +102,5 @@ def _fewest_rams(width: int, depth: int) -> tuple[int, int]:
 
 def lut_ram(width: int, depth: int) -> float:
     """LUTs of a dual port LUT RAM: four LUTs hold 3 bits of 64 words or 6 bits of 32 words; then a multiplexer."""
-    banks = math.ceil(depth / 64)
-    if depth <= 32:
-        return 4 * math.ceil(width / 6)
-    return banks * 4 * math.ceil(width / 3) + width * (banks - 1) / 3
+    shapes = ((math.ceil(depth / 32), math.ceil(width / 6)), (math.ceil(depth / 64), math.ceil(width / 3)))
+    return min(banks * 4 * columns + width * (banks - 1) / 3 for banks, columns in shapes)
