@@ -23,8 +23,8 @@ IDEAL_LUTS_PER_RAMB18 = 50
 BRAM18_SHAPES = ((36, 512), (18, 1024), (9, 2048), (4, 4096), (2, 8192), (1, 16384))
 """(width, depth) of an 18 Kb block RAM in simple dual port use, UG473 table 1-6."""
 
-MUX_LUTS_PER_BANK = 2 / 3
-"""LUTs of a bit for each further block RAM of which one is read: 4 for 7 RAMs of 512 words."""
+MUX_LUTS_PER_BANK = 0.6
+"""LUTs of a bit for each further block RAM of which one is read: 1 for three, 2 for five, 4 for seven."""
 
 DISTINCT_SHARE = 0.9
 """Of the 2^words bits that a ROM of so few words can hold there are 2^(0.9 words) that weights have equally often."""
@@ -55,7 +55,9 @@ def rom_resources(width: int, depth: int, style: MemoryStyle) -> Resources:
     if depth <= 1:
         return NO_RESOURCES
     if style == "block":
-        return Resources(lut=block_rom_luts(width, depth), ff=0, bram36=block_rams(width, depth), dsp=0)
+        rams, banks = _rom_rams(width, depth)
+        lut = round(width * (banks - 1) * MUX_LUTS_PER_BANK)  # Yosys saves RAMs before LUTs
+        return Resources(lut=lut, ff=0, bram36=rams / 2, dsp=0)
     return Resources(lut=round(rom_logic(width, depth).luts), ff=width, bram36=0, dsp=0)
 
 
@@ -81,26 +83,32 @@ def rom_logic(width: int, depth: int) -> Logic:
     if depth <= 32:
         return Logic(large=0.6, small=0.45, tiny=0.45) * bits
     shared = 1.2 - 0.04 * math.log2(width)
-    return Logic(large=0.65, small=0.32, tiny=0.2) * (shared * bits * depth / WORDS_OF_A_LUT)
+    return Logic(large=0.68, small=0.34, tiny=0.2) * (shared * bits * depth / WORDS_OF_A_LUT)
 
 
 def block_rams(width: int, depth: int) -> float:
     """36 Kb block RAMs (an 18 Kb one is a half) for a memory of that shape."""
-    return _fewest_rams(width, depth)[0] / 2
+    return min(math.ceil(width / w) * math.ceil(depth / d) for w, d in BRAM18_SHAPES) / 2
 
 
-def block_rom_luts(width: int, depth: int) -> int:
-    """LUTs that choose between block RAMs of which each holds some of the words: Yosys saves RAMs before LUTs."""
-    return round(width * (_fewest_rams(width, depth)[1] - 1) * MUX_LUTS_PER_BANK)
+def _rom_rams(width: int, depth: int) -> tuple[int, int]:
+    """18 Kb block RAMs of the best shape for a ROM, and how many of them hold a bit of all its words.
 
-
-def _fewest_rams(width: int, depth: int) -> tuple[int, int]:
-    """18 Kb block RAMs of the best shape for that memory, and how many of them hold a bit of all its words."""
-    shapes = ((math.ceil(width / w), math.ceil(depth / d)) for w, d in BRAM18_SHAPES)
-    return min((columns * banks, banks) for columns, banks in shapes)
+    Yosys lays words of fewer bits than a RAM has beside each other, so the last column may take fewer RAMs.
+    """
+    shapes = ((width // w, width % w, w, math.ceil(depth / d)) for w, d in BRAM18_SHAPES)
+    return min((full * banks + math.ceil(rest * banks / w), banks) for full, rest, w, banks in shapes)
 
 
 def lut_ram(width: int, depth: int) -> float:
     """LUTs of a dual port LUT RAM: four LUTs hold 3 bits of 64 words or 6 bits of 32 words; then a multiplexer."""
-    shapes = ((math.ceil(depth / 32), math.ceil(width / 6)), (math.ceil(depth / 64), math.ceil(width / 3)))
-    return min(banks * 4 * columns + width * (banks - 1) / 3 for banks, columns in shapes)
+    banks = math.ceil(depth / 64)
+    if depth <= 32:
+        return 4 * math.ceil(width / 6)
+    return banks * 4 * math.ceil(width / 3) + width * (banks - 1) / 3
+
+
+def lut_ram_of_32(width: int, depth: int) -> float:
+    """The same in banks of 32 words, which Yosys takes where that is less."""
+    banks = math.ceil(depth / 32)
+    return banks * 4 * math.ceil(width / 6) + width * (banks - 1) / 3

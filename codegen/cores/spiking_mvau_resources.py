@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 
 from codegen.cores.event_memories import TABLE_LUTS_PER_BIT, bank_resources, queue_resources, table_bits
 from codegen.cores.logic import NO_LOGIC, Logic
-from codegen.cores.memory import lut_ram, rom_logic, rom_resources
+from codegen.cores.memory import lut_ram, lut_ram_of_32, rom_logic, rom_resources
+from codegen.cores.spiking_mvau_registers import mvau_registers
 from codegen.cores.streamed_weights import streaming_resources
-from codegen.fit import Resources
+from codegen.fit import NO_RESOURCES, Resources
 from codegen.neurons import SUMS
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ TREE_WORDS = 4
 """Words that adder_tree.sv adds in one clock cycle."""
 
 
-CONTROL = Logic(large=12, small=8, tiny=10)
+CONTROL = Logic(large=12, small=8, tiny=15)
 """Fold counters, handshakes and pipeline valids of one core."""
 
 SPIKES_INVERTED = 0.7
@@ -44,7 +45,10 @@ INVERTED_BITS = 5
 SIGN_LUTS = 3
 """LUTs of the sign of a potential beside its adder, and of whether it spikes."""
 
-FEW_WORDS, FEWER_LUTS = 8, 0.92
+NEGATIVE_BITS = 0.6
+"""Share of the bits above a count of ternary weights that are constant, as it starts from negative numbers."""
+
+FEW_WORDS, FEWER_LUTS = 8, 0.88
 """So few words of weights leave that share of the products' logic."""
 
 LATER_POTENTIAL = Logic(large=1, small=0.4)
@@ -110,10 +114,9 @@ def mvau_resources(core: SpikingMVAU) -> Resources:
     if core.counts_spikes:
         logic += step_count_logic(core)
         memory += map_counter_luts(core)
-    ff = logic.luts + memory + sum_register_bits(core)  # pipeline registers follow every carry chain
     lut = (logic + weight_logic(core)).luts + memory
     dsp = core.simd * core.pe if core.multiplies and core.use_dsp else 0
-    return Resources(lut=round(lut), ff=round(ff), bram36=0, dsp=dsp) + _weight_resources(core)
+    return Resources(lut=round(lut), ff=round(mvau_registers(core)), bram36=0, dsp=dsp) + _weight_resources(core)
 
 
 def _weight_resources(core: SpikingMVAU) -> Resources:
@@ -124,7 +127,7 @@ def _weight_resources(core: SpikingMVAU) -> Resources:
         return streaming_resources(core)
     if core.memory_style == "block":
         return rom_resources(core.weight_word_bits, core.synapse_folds * core.neuron_folds, "block")
-    return Resources(lut=0, ff=core.weight_word_bits, bram36=0, dsp=0)
+    return NO_RESOURCES
 
 
 def weight_logic(core: SpikingMVAU) -> Logic:
@@ -144,15 +147,20 @@ def control_logic(core: SpikingMVAU) -> Logic:
     return logic
 
 
-def with_few_weights(core: SpikingMVAU, logic: Logic) -> Logic:
-    """Logic of products of weights that lie in LUTs: of few words many bits are constant, or the same as others, and
-    Yosys merges them into LUTs, which then have fewer inputs."""
+def merged_share(core: SpikingMVAU) -> float:
+    """Share of the products' LUTs that get fewer inputs, as bits of weights in LUTs are constant or the same as others:
+    of few words many are, and Yosys merges them into what reads them."""
     words = core.synapse_folds * core.neuron_folds
-    if core.memory_style != "distributed" or words > FEW_WORDS:
+    return 2.0 ** ((1 - words) / 2) if core.memory_style == "distributed" and words <= FEW_WORDS else 0.0
+
+
+def with_few_weights(core: SpikingMVAU, logic: Logic) -> Logic:
+    """Logic of products, of which few words of weights leave LUTs of fewer inputs."""
+    merged = merged_share(core)
+    if not merged:
         return logic
-    fewer = 2.0 ** ((1 - words) / 2)
-    large, small, tiny = logic.large, logic.small, logic.tiny
-    return Logic(large * (1 - fewer), small + (large - small) * fewer, tiny * (1 - fewer) + small * fewer) * FEWER_LUTS
+    large, small = FEWER_LUTS * logic.large, FEWER_LUTS * logic.small
+    return Logic(large * (1 - merged), small + (large - small) * merged, logic.tiny + small * merged / 2)
 
 
 def dot_logic(core: SpikingMVAU) -> Logic:
@@ -166,14 +174,14 @@ def dot_logic(core: SpikingMVAU) -> Logic:
         bits = core.count_bits if core.ternary else core.weight_bits + 1
         tree = adder_tree(core.simd, bits)
         if core.ternary:
-            wide = large if core.most_count > 3 else small
+            wide = Logic(large=0.35, small=0.65) if core.most_count > 3 else small
             inverted = Logic(large=2 * core.simd if core.most_count > 3 else 0)
             return tree.logic(bits, wide, wide) * core.pe + inverted
         if core.most_count < 4:
             return tree.logic(bits, small, large) * core.pe
-        # Yosys takes two LUTs for some of the five multiples, and their choice is made once for all rows.
-        multiple = Logic(small=1.25, tiny=0.3)
-        return tree.logic(bits, multiple, multiple) * core.pe + Logic(tiny=3 * core.simd)
+        # Yosys takes small LUTs for some of the five multiples; their choice is made once for all rows.
+        multiple = Logic(large=0.65, small=0.4, tiny=0.3)
+        return tree.logic(bits, multiple, multiple) * core.pe + Logic(small=4 * core.simd, tiny=3 * core.simd)
     rows = core.pe * core.sums * core.lane_planes
     if core.ternary:
         return (Logic(small=core.simd) + ones_logic(core.simd)) * rows + plane_sum_logic(core)
@@ -185,7 +193,7 @@ def dot_logic(core: SpikingMVAU) -> Logic:
         # The lowest bit of a sum and a difference is the same.
         lowest = Logic(small=tree.fusions - tree.alone, large=-tree.fusions, tiny=tree.alone)
         return (tree.logic(bits, small, large) + lowest) * rows + Logic(tiny=pairs * core.sums)
-    sums = Logic(tiny=core.weight_bits) * (core.pe * pairs)
+    sums = Logic(tiny=core.weight_bits * (1 - merged_share(core))) * (core.pe * pairs)
     logic = tree.logic(bits, large, large)
     if core.simd % 2:  # the last weight has no second one to choose from
         logic += Logic(large=-bits) + (Logic(tiny=bits) if pairs % TREE_WORDS == 1 else Logic(small=bits))
@@ -201,7 +209,8 @@ def product_logic(core: SpikingMVAU) -> Logic:
     tree = adder_tree(core.simd, bits)
     totals = (digits - 1) * (bits + math.ceil(math.log2(core.simd)) + digits)
     choice = Logic(large=0.5, small=0.5) if digits == 1 else Logic(large=0.75, small=0.25)
-    rows = tree.logic(bits, choice, choice) * digits + Logic(tiny=totals)
+    alone = bits if core.simd % TREE_WORDS == TREE_WORDS - 1 else 0  # a third word is chosen before its adder too
+    rows = (tree.logic(bits, choice, choice) + Logic(tiny=alone)) * digits + Logic(tiny=totals)
     inverted = Logic(large=element)  # an inverter is a LUT of its own
     return rows * core.pe + (inverted + Logic(tiny=element if digits > 1 else 0)) * core.simd
 
@@ -235,7 +244,7 @@ def accumulator_logic(core: SpikingMVAU) -> Logic:
         return Logic(large=1, small=bits) * (core.pe * core.sums)  # the sign of a dot product is an inverter
     # Above a dot product there is a bit less to choose from, and nothing where the bias is the same in all folds.
     above = max(0, bits - core.weight_bits - math.ceil(math.log2(core.simd)) - core.lane_planes)
-    constant = above * (1 - changing_share(core))
+    constant = above * max(1 - changing_share(core), NEGATIVE_BITS * core.ternary)
     return Logic(small=bits - constant, tiny=constant) * (core.pe * core.sums)
 
 
@@ -287,14 +296,6 @@ def constant_logic(core: SpikingMVAU) -> Logic:
     return Logic(large=1, small=0.1) * (bits * max(1, core.neuron_folds / 64))
 
 
-def sum_register_bits(core: SpikingMVAU) -> int:
-    """Registers of sums that are sent on: those of the earlier time folds, and the word at the output."""
-    if core.neuron != SUMS:
-        return 0
-    earlier = core.timesteps - core.tp if core.time_folds > 1 else 0
-    return core.pe * core.acc_bits * (earlier + core.output_steps)
-
-
 def replay_logic(core: SpikingMVAU) -> Logic:
     """The choice of the steps of a time fold from a word that is kept."""
     if core.time_folds == 1 or core.event:
@@ -311,7 +312,7 @@ def replay_buffer_luts(core: SpikingMVAU) -> float:
     bits = core.simd * (core.count_bits if core.map_pixels > 1 else core.element_bits)
     if core.synapse_folds == 1:
         return 4 * math.ceil(bits / 8)  # read and written at one address
-    return lut_ram(bits, core.synapse_folds)
+    return min(lut_ram(bits, core.synapse_folds), lut_ram_of_32(bits, core.synapse_folds))
 
 
 def map_counter_luts(core: SpikingMVAU) -> float:
