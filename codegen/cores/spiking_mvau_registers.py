@@ -15,6 +15,9 @@ from codegen.neurons import SUMS
 if TYPE_CHECKING:
     from codegen.cores.spiking_mvau import SpikingMVAU
 
+TREE_WORDS = 4
+"""Words that adder_tree.sv adds in one clock cycle."""
+
 CONTROL_REGISTERS = 45
 """Fold counters, handshakes and pipeline valids of one core."""
 
@@ -45,12 +48,21 @@ def weight_bits(core: SpikingMVAU) -> float:
     return distinct_bits(core.weight_word_bits, words) if words > 1 else 0
 
 
-def constant_bits(core: SpikingMVAU) -> float:
-    """Bits of a word of the neurons' constants, likewise."""
+def constant_word_bits(core: SpikingMVAU) -> int:
+    """Width of a word of the neurons' constants; a single word is no memory."""
     if core.neuron == SUMS or core.neuron_folds == 1:
         return 0
-    bits = core.pe * (core.bias_bits + (core.threshold_bits if core.dynamics else 0))
-    return distinct_bits(bits, core.neuron_folds)
+    return core.pe * (core.bias_bits + (core.threshold_bits if core.dynamics else 0))
+
+
+def constant_bits(core: SpikingMVAU) -> float:
+    """Bits of such a word that are not constant or the same as others."""
+    return distinct_bits(constant_word_bits(core), core.neuron_folds)
+
+
+def steps_at_once(core: SpikingMVAU) -> int:
+    """Steps of a neuron in hardware: as many as must happen per cycle to be done within a fold."""
+    return next(u for u in range(1, core.tp + 1) if core.tp % u == 0 and core.tp // u <= core.synapse_folds)
 
 
 def product_registers(core: SpikingMVAU, held: float) -> float:
@@ -88,7 +100,7 @@ def tree_registers(words: int, bits: int) -> int:
     total = 0
     while words > 1:
         bits += 1 if words == 2 else 2
-        words = math.ceil(words / 4)
+        words = math.ceil(words / TREE_WORDS)
         total += words * bits
     return total
 
@@ -101,7 +113,7 @@ def neuron_registers(core: SpikingMVAU) -> float:
     """Potential, threshold, currents and spikes of each unit of the neurons."""
     if core.dynamics is None:
         return 0
-    steps = next(u for u in range(1, core.tp + 1) if core.tp % u == 0 and core.tp // u <= core.synapse_folds)
+    steps = steps_at_once(core)
     threshold = 0 if core.neuron_folds == 1 else min(1.0, constant_bits(core) / core.pe / core.threshold_bits)
     unit = core.potential_bits + core.threshold_bits * threshold + core.frac_bits
     later = sum(core.sums - step * (core.tp // steps) for step in range(steps)) if core.sums > 1 else steps

@@ -2,8 +2,8 @@
 
 Logic is counted LUT by LUT as Yosys ``synth_xilinx`` maps the modules (7 series), by inputs, since a LUT of two shares
 a LUT6 with one of three or four; what is fitted to its results are the figures of control, neurons and memories.
-``python -m bench.core_luts`` repeats the measurements, and ``make bench BENCH=estimate-error`` compares with cores that
-were not used for them.
+``python -m bench.estimate_luts`` repeats the measurements, and ``make bench BENCH=estimate-error`` compares with cores
+that were not used for them. Cores have no constants where a folding is chosen, so weights count by their number only.
 """
 
 from __future__ import annotations
@@ -15,16 +15,12 @@ from typing import TYPE_CHECKING
 from codegen.cores.event_memories import TABLE_LUTS_PER_BIT, bank_resources, queue_resources, table_bits
 from codegen.cores.logic import NO_LOGIC, Logic
 from codegen.cores.memory import lut_ram, lut_ram_of_32, rom_logic, rom_resources
-from codegen.cores.spiking_mvau_registers import mvau_registers
+from codegen.cores.spiking_mvau_registers import TREE_WORDS, constant_word_bits, mvau_registers, steps_at_once
 from codegen.cores.streamed_weights import streaming_resources
 from codegen.fit import NO_RESOURCES, Resources
-from codegen.neurons import SUMS
 
 if TYPE_CHECKING:
     from codegen.cores.spiking_mvau import SpikingMVAU
-
-TREE_WORDS = 4
-"""Words that adder_tree.sv adds in one clock cycle."""
 
 
 CONTROL = Logic(large=12, small=8, tiny=15)
@@ -50,6 +46,15 @@ NEGATIVE_BITS = 0.6
 
 FEW_WORDS, FEWER_LUTS = 8, 0.88
 """So few words of weights leave that share of the products' logic."""
+
+COUNT_CHOICE = Logic(large=0.35, small=0.65)
+"""A bit of the product of a ternary weight and a count up to 4."""
+
+MULTIPLE = Logic(large=0.65, small=0.4, tiny=0.3)
+"""A bit of one of five multiples of a weight; Yosys takes small LUTs for some."""
+
+TOP_DIGIT, DIGIT = Logic(large=0.5, small=0.5), Logic(large=0.75, small=0.25)
+"""A bit of a multiple by a digit, and of an adder: of weights of one digit only, and of others."""
 
 LATER_POTENTIAL = Logic(large=1, small=0.4)
 """A bit of a potential that comes from a unit of earlier steps, or stays in its own."""
@@ -169,32 +174,41 @@ def dot_logic(core: SpikingMVAU) -> Logic:
         return product_logic(core)
     if bits := table_bits(core):
         return Logic(large=TABLE_LUTS_PER_BIT * bits * core.simd * core.pe)
-    large, small = Logic(large=1), Logic(small=1)
     if core.counted_whole:
-        bits = core.count_bits if core.ternary else core.weight_bits + 1
-        tree = adder_tree(core.simd, bits)
-        if core.ternary:
-            wide = Logic(large=0.35, small=0.65) if core.most_count > 3 else small
-            inverted = Logic(large=2 * core.simd if core.most_count > 3 else 0)
-            return tree.logic(bits, wide, wide) * core.pe + inverted
-        if core.most_count < 4:
-            return tree.logic(bits, small, large) * core.pe
-        # Yosys takes small LUTs for some of the five multiples; their choice is made once for all rows.
-        multiple = Logic(large=0.65, small=0.4, tiny=0.3)
-        return tree.logic(bits, multiple, multiple) * core.pe + Logic(small=4 * core.simd, tiny=3 * core.simd)
+        return count_logic(core)
     rows = core.pe * core.sums * core.lane_planes
     if core.ternary:
         return (Logic(small=core.simd) + ones_logic(core.simd)) * rows + plane_sum_logic(core)
     if core.simd == 1:
         return Logic(tiny=core.weight_bits * rows) + plane_sum_logic(core)
+    return pair_logic(core)
+
+
+def count_logic(core: SpikingMVAU) -> Logic:
+    """Products of small counts that are taken whole (count_dot.sv), and their sums."""
+    bits = core.count_bits if core.ternary else core.weight_bits + 1
+    tree = adder_tree(core.simd, bits)
+    small, large = Logic(small=1), Logic(large=1)
+    if core.most_count < 4:
+        return tree.logic(bits, small, small if core.ternary else large) * core.pe
+    if core.ternary:
+        # Two bits of each count are inverted, once for all rows.
+        return tree.logic(bits, COUNT_CHOICE, COUNT_CHOICE) * core.pe + Logic(large=2 * core.simd)
+    shared = Logic(small=4, tiny=3) * core.simd  # which multiple it is, once for all rows
+    return tree.logic(bits, MULTIPLE, MULTIPLE) * core.pe + shared
+
+
+def pair_logic(core: SpikingMVAU) -> Logic:
+    """Products of spikes with pairs of weights (pair_dot.sv, spike_dot.sv), and their sums."""
+    rows = core.pe * core.sums * core.lane_planes
     pairs, bits = math.ceil(core.simd / 2), core.weight_bits + 1
     tree = adder_tree(pairs, bits)
     if core.paired:
         # The lowest bit of a sum and a difference is the same.
         lowest = Logic(small=tree.fusions - tree.alone, large=-tree.fusions, tiny=tree.alone)
-        return (tree.logic(bits, small, large) + lowest) * rows + Logic(tiny=pairs * core.sums)
+        return (tree.logic(bits, Logic(small=1), Logic(large=1)) + lowest) * rows + Logic(tiny=pairs * core.sums)
     sums = Logic(tiny=core.weight_bits * (1 - merged_share(core))) * (core.pe * pairs)
-    logic = tree.logic(bits, large, large)
+    logic = tree.logic(bits, Logic(large=1), Logic(large=1))
     if core.simd % 2:  # the last weight has no second one to choose from
         logic += Logic(large=-bits) + (Logic(tiny=bits) if pairs % TREE_WORDS == 1 else Logic(small=bits))
     return logic * rows + sums + plane_sum_logic(core)
@@ -208,7 +222,7 @@ def product_logic(core: SpikingMVAU) -> Logic:
     digits, bits = core.weight_bits // 2, element + 2
     tree = adder_tree(core.simd, bits)
     totals = (digits - 1) * (bits + math.ceil(math.log2(core.simd)) + digits)
-    choice = Logic(large=0.5, small=0.5) if digits == 1 else Logic(large=0.75, small=0.25)
+    choice = TOP_DIGIT if digits == 1 else DIGIT
     alone = bits if core.simd % TREE_WORDS == TREE_WORDS - 1 else 0  # a third word is chosen before its adder too
     rows = (tree.logic(bits, choice, choice) + Logic(tiny=alone)) * digits + Logic(tiny=totals)
     inverted = Logic(large=element)  # an inverter is a LUT of its own
@@ -258,7 +272,7 @@ def neuron_logic(core: SpikingMVAU) -> Logic:
     neuron = core.dynamics
     if neuron is None:
         return NO_LOGIC
-    steps = next(u for u in range(1, core.tp + 1) if core.tp % u == 0 and core.tp // u <= core.synapse_folds)
+    steps = steps_at_once(core)
     bits, current, cycles = core.potential_bits, core.current_bits, core.tp // steps
     changing = changing_share(core)
     added = Logic(tiny=ADDER * bits)
@@ -287,10 +301,8 @@ def first_potential(core: SpikingMVAU) -> Logic:
 
 
 def constant_logic(core: SpikingMVAU) -> Logic:
-    """The neurons' constants, a LUT a bit of as many inputs as there are address bits; few bits are the same in all."""
-    if core.neuron == SUMS:
-        return Logic()
-    bits = core.pe * (core.bias_bits + (core.threshold_bits if core.dynamics else 0))
+    """The neurons' constants; those of many folds are a LUT6 a bit for 64 words, as none of them shares logic."""
+    bits = constant_word_bits(core)
     if core.neuron_folds <= 16:
         return rom_logic(bits, core.neuron_folds)
     return Logic(large=1, small=0.1) * (bits * max(1, core.neuron_folds / 64))
