@@ -22,9 +22,9 @@ from codegen.fit import Resources
 from codegen.neurons import NEURONS, Neuron, ResetKind, neuron_of
 
 # Fitted to Yosys results (7 series), which ``python -m bench.residual_luts`` repeats.
-_CONTROL_LUTS = 25
+_CONTROL_LUTS = 10
 """Fold and interval counters, handshakes and pipeline valids."""
-_UNIT_LUTS = 8
+_UNIT_LUTS = 3
 """Counter and spikes of one neuron unit, beside what its step takes."""
 _CURRENT_LUTS_PER_BIT = 0.6
 """Of each bit of a step's current: sign and bias in one adder."""

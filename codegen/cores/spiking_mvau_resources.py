@@ -2,8 +2,8 @@
 
 Logic is counted LUT by LUT as Yosys ``synth_xilinx`` maps the modules (7 series), by inputs, since a LUT of two shares
 a LUT6 with one of three or four; what is fitted to its results are the figures of control, neurons and memories.
-``python -m bench.core_luts`` repeats the measurements, and ``make bench BENCH=estimate-error`` compares with cores that
-were not used for them.
+``python -m bench.estimate_luts`` repeats the measurements, and ``make bench BENCH=estimate-error`` compares with cores
+that were not used for them. Cores have no constants where a folding is chosen, so weights count by their number only.
 """
 
 from __future__ import annotations
@@ -13,52 +13,54 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from codegen.cores.event_memories import TABLE_LUTS_PER_BIT, bank_resources, queue_resources, table_bits
-from codegen.cores.memory import lut_ram, rom_resources
+from codegen.cores.logic import NO_LOGIC, Logic
+from codegen.cores.memory import lut_ram, lut_ram_of_32, rom_logic, rom_resources
+from codegen.cores.spiking_mvau_registers import TREE_WORDS, constant_word_bits, mvau_registers, steps_at_once
 from codegen.cores.streamed_weights import streaming_resources
-from codegen.fit import Resources
-from codegen.neurons import NO_NEURON, SUMS
+from codegen.fit import NO_RESOURCES, Resources
 
 if TYPE_CHECKING:
     from codegen.cores.spiking_mvau import SpikingMVAU
 
-TREE_WORDS = 4
-"""Words that adder_tree.sv adds in one clock cycle."""
 
-
-@dataclass(frozen=True)
-class Logic:
-    """LUTs by their inputs: ``large`` of five or six, ``small`` of three or four, ``tiny`` of two or one."""
-
-    large: float = 0.0
-    small: float = 0.0
-    tiny: float = 0.0
-
-    def __add__(self, other: Logic) -> Logic:
-        return Logic(self.large + other.large, self.small + other.small, self.tiny + other.tiny)
-
-    def __mul__(self, times: float) -> Logic:
-        return Logic(self.large * times, self.small * times, self.tiny * times)
-
-    @property
-    def luts(self) -> float:
-        """LUT6 that hold them: a tiny one goes with a small one, else two tiny ones go together."""
-        return self.large + self.small + max(0.0, self.tiny - self.small) / 2
-
-
-CONTROL = Logic(large=5, small=40, tiny=40)
+CONTROL = Logic(large=12, small=8, tiny=15)
 """Fold counters, handshakes and pipeline valids of one core."""
 
-NEXT_POTENTIAL = 0.65
-"""LUTs of a bit of a potential that is chosen of the sum, of what is left after a spike, and of the initial one."""
+SPIKES_INVERTED = 0.7
+"""Share of the channels whose spikes are inverted signs on their way to the output."""
 
-INVERTED_BITS = 4
-"""Bits of a potential from which a threshold takes nothing, as all thresholds have a 0 there: an inverter each."""
+ADDER, COMPARATOR, LEAK = 0.8, 0.95, 1.1
+"""LUTs of two inputs of a bit of a potential, for each of its carry chains."""
 
-UPPER_BITS = 0.7
-"""Share of an accumulator's bits above the dot product that take a LUT of three inputs and not of two."""
+CONSTANT_ONES = 0.65
+"""Share of a comparator's bits that a constant threshold inverts."""
 
-CHANGING_BITS = 0.4
-"""Share of the constants' bits that are not the same in all words, or as another bit."""
+INVERTED_BITS = 5
+"""Bits of a potential from which other thresholds take nothing, as all of them have a 0 there: an inverter each."""
+
+SIGN_LUTS = 3
+"""LUTs of the sign of a potential beside its adder, and of whether it spikes."""
+
+NEGATIVE_BITS = 0.6
+"""Share of the bits above a count of ternary weights that are constant, as it starts from negative numbers."""
+
+FEW_WORDS, FEWER_LUTS = 8, 0.88
+"""So few words of weights leave that share of the products' logic."""
+
+COUNT_CHOICE = Logic(large=0.35, small=0.65)
+"""A bit of the product of a ternary weight and a count up to 4."""
+
+MULTIPLE = Logic(large=0.65, small=0.4, tiny=0.3)
+"""A bit of one of five multiples of a weight; Yosys takes small LUTs for some."""
+
+TOP_DIGIT, DIGIT = Logic(large=0.5, small=0.5), Logic(large=0.75, small=0.25)
+"""A bit of a multiple by a digit, and of an adder: of weights of one digit only, and of others."""
+
+LATER_POTENTIAL = Logic(large=1, small=0.4)
+"""A bit of a potential that comes from a unit of earlier steps, or stays in its own."""
+
+HALF_POTENTIAL = 0.85
+"""LUTs of a bit that is either half the threshold or a sum that a spike resets to 0."""
 
 
 @dataclass(frozen=True)
@@ -106,8 +108,9 @@ def registered_tree(words: int, bits: int) -> int:
 def mvau_resources(core: SpikingMVAU) -> Resources:
     """Estimate of one SpikingMVAU core with its weight and neuron memories."""
     logic = (
-        CONTROL
-        + dot_logic(core) * weight_share(core)
+        control_logic(core)
+        + replay_logic(core)
+        + with_few_weights(core, dot_logic(core))
         + accumulator_logic(core)
         + neuron_logic(core)
         + constant_logic(core)
@@ -116,10 +119,9 @@ def mvau_resources(core: SpikingMVAU) -> Resources:
     if core.counts_spikes:
         logic += step_count_logic(core)
         memory += map_counter_luts(core)
-    lut = logic.luts + memory
-    ff = lut + sum_register_bits(core)  # pipeline registers follow every carry chain
+    lut = (logic + weight_logic(core)).luts + memory
     dsp = core.simd * core.pe if core.multiplies and core.use_dsp else 0
-    return Resources(lut=round(lut), ff=round(ff), bram36=0, dsp=dsp) + _weight_resources(core)
+    return Resources(lut=round(lut), ff=round(mvau_registers(core)), bram36=0, dsp=dsp) + _weight_resources(core)
 
 
 def _weight_resources(core: SpikingMVAU) -> Resources:
@@ -128,14 +130,42 @@ def _weight_resources(core: SpikingMVAU) -> Resources:
         return bank_resources(core) + queue_resources(core)
     if core.memory_style == "external":
         return streaming_resources(core)
-    return rom_resources(core.weight_word_bits, core.synapse_folds * core.neuron_folds, core.memory_style)
+    if core.memory_style == "block":
+        return rom_resources(core.weight_word_bits, core.synapse_folds * core.neuron_folds, "block")
+    return NO_RESOURCES
 
 
-def weight_share(core: SpikingMVAU) -> float:
-    """Share of the products' logic that is left where the weights are functions of few address bits, which Yosys merges
-    into it: the fewer words a ROM in LUTs has, the more they are constants."""
+def weight_logic(core: SpikingMVAU) -> Logic:
+    """The weights of a dense core in look-up tables, into whose halves other logic goes."""
+    if core.event or core.memory_style != "distributed":
+        return NO_LOGIC
+    return rom_logic(core.weight_word_bits, core.synapse_folds * core.neuron_folds)
+
+
+def control_logic(core: SpikingMVAU) -> Logic:
+    """Control, and what is done with results at the output."""
+    logic = CONTROL
+    if core.dynamics:
+        logic += Logic(large=SPIKES_INVERTED * core.pe)
+    if core.synapse_folds * core.time_folds == 1:
+        logic += Logic(small=core.outputs[0].bits)  # a result of each cycle may have to wait
+    return logic
+
+
+def merged_share(core: SpikingMVAU) -> float:
+    """Share of the products' LUTs that get fewer inputs, as bits of weights in LUTs are constant or the same as others:
+    of few words many are, and Yosys merges them into what reads them."""
     words = core.synapse_folds * core.neuron_folds
-    return min(1.0, 0.3 + 0.15 * math.log2(words)) if core.memory_style == "distributed" else 1.0
+    return 2.0 ** ((1 - words) / 2) if core.memory_style == "distributed" and words <= FEW_WORDS else 0.0
+
+
+def with_few_weights(core: SpikingMVAU, logic: Logic) -> Logic:
+    """Logic of products, of which few words of weights leave LUTs of fewer inputs."""
+    merged = merged_share(core)
+    if not merged:
+        return logic
+    large, small = FEWER_LUTS * logic.large, FEWER_LUTS * logic.small
+    return Logic(large * (1 - merged), small + (large - small) * merged, logic.tiny + small * merged / 2)
 
 
 def dot_logic(core: SpikingMVAU) -> Logic:
@@ -146,31 +176,44 @@ def dot_logic(core: SpikingMVAU) -> Logic:
         return signed_logic(core)
     if bits := table_bits(core):
         return Logic(large=TABLE_LUTS_PER_BIT * bits * core.simd * core.pe)
-    large, small = Logic(large=1), Logic(small=1)
     if core.counted_whole:
-        bits = core.count_bits if core.ternary else core.weight_bits + 1
-        tree = adder_tree(core.simd, bits)
-        if core.ternary:
-            wide = large if core.most_count > 3 else small
-            return tree.logic(bits, wide, wide) * core.pe
-        if core.most_count < 4:
-            return tree.logic(bits, small, large) * core.pe
-        # Yosys takes two LUTs for some of the five multiples, and their choice is made once for all rows.
-        multiple = Logic(small=1.25, tiny=0.3)
-        return tree.logic(bits, multiple, multiple) * core.pe + Logic(tiny=3 * core.simd)
+        return count_logic(core)
     rows = core.pe * core.sums * core.lane_planes
     if core.ternary:
         return (Logic(small=core.simd) + ones_logic(core.simd)) * rows + plane_sum_logic(core)
     if core.simd == 1:
         return Logic(tiny=core.weight_bits * rows) + plane_sum_logic(core)
+    return pair_logic(core)
+
+
+def count_logic(core: SpikingMVAU) -> Logic:
+    """Products of small counts that are taken whole (count_dot.sv), and their sums."""
+    bits = core.count_bits if core.ternary else core.weight_bits + 1
+    tree = adder_tree(core.simd, bits)
+    small, large = Logic(small=1), Logic(large=1)
+    if core.most_count < 4:
+        return tree.logic(bits, small, small if core.ternary else large) * core.pe
+    if core.ternary:
+        # Two bits of each count are inverted, once for all rows.
+        return tree.logic(bits, COUNT_CHOICE, COUNT_CHOICE) * core.pe + Logic(large=2 * core.simd)
+    shared = Logic(small=4, tiny=3) * core.simd  # which multiple it is, once for all rows
+    return tree.logic(bits, MULTIPLE, MULTIPLE) * core.pe + shared
+
+
+def pair_logic(core: SpikingMVAU) -> Logic:
+    """Products of spikes with pairs of weights (pair_dot.sv, spike_dot.sv), and their sums."""
+    rows = core.pe * core.sums * core.lane_planes
     pairs, bits = math.ceil(core.simd / 2), core.weight_bits + 1
     tree = adder_tree(pairs, bits)
     if core.paired:
         # The lowest bit of a sum and a difference is the same.
         lowest = Logic(small=tree.fusions - tree.alone, large=-tree.fusions, tiny=tree.alone)
-        return (tree.logic(bits, small, large) + lowest) * rows + Logic(tiny=pairs * core.sums)
-    sums = Logic(tiny=core.weight_bits, small=1) * (core.pe * pairs)
-    return tree.logic(bits, large, large) * rows + sums + plane_sum_logic(core)
+        return (tree.logic(bits, Logic(small=1), Logic(large=1)) + lowest) * rows + Logic(tiny=pairs * core.sums)
+    sums = Logic(tiny=core.weight_bits * (1 - merged_share(core))) * (core.pe * pairs)
+    logic = tree.logic(bits, Logic(large=1), Logic(large=1))
+    if core.simd % 2:  # the last weight has no second one to choose from
+        logic += Logic(large=-bits) + (Logic(tiny=bits) if pairs % TREE_WORDS == 1 else Logic(small=bits))
+    return logic * rows + sums + plane_sum_logic(core)
 
 
 def signed_logic(core: SpikingMVAU) -> Logic:
@@ -188,7 +231,9 @@ def product_logic(core: SpikingMVAU) -> Logic:
     digits, bits = core.weight_bits // 2, element + 2
     tree = adder_tree(core.simd, bits)
     totals = (digits - 1) * (bits + math.ceil(math.log2(core.simd)) + digits)
-    rows = tree.logic(bits, Logic(large=1), Logic(large=1)) * digits + Logic(tiny=totals)
+    choice = TOP_DIGIT if digits == 1 else DIGIT
+    alone = bits if core.simd % TREE_WORDS == TREE_WORDS - 1 else 0  # a third word is chosen before its adder too
+    rows = (tree.logic(bits, choice, choice) + Logic(tiny=alone)) * digits + Logic(tiny=totals)
     inverted = Logic(large=element)  # an inverter is a LUT of its own
     return rows * core.pe + (inverted + Logic(tiny=element if digits > 1 else 0)) * core.simd
 
@@ -218,54 +263,77 @@ def accumulator_logic(core: SpikingMVAU) -> Logic:
     bits = core.current_bits + core.paired if core.dynamics else core.output_bits
     if core.synapse_folds == 1:
         return Logic(tiny=bits) * (core.pe * core.sums)
-    # Above a dot product there is a bit less to choose from.
+    if not (core.ternary or core.paired or core.counted_whole):
+        return Logic(large=1, small=bits) * (core.pe * core.sums)  # the sign of a dot product is an inverter
+    # Above a dot product there is a bit less to choose from, and nothing where the bias is the same in all folds.
     above = max(0, bits - core.weight_bits - math.ceil(math.log2(core.simd)) - core.lane_planes)
-    return Logic(small=bits - (1 - UPPER_BITS) * above, tiny=(1 - UPPER_BITS) * above) * (core.pe * core.sums)
+    constant = above * max(1 - changing_share(core), NEGATIVE_BITS * core.ternary)
+    return Logic(small=bits - constant, tiny=constant) * (core.pe * core.sums)
+
+
+def changing_share(core: SpikingMVAU) -> float:
+    """Share of the bits of the neurons' constants that are not the same in all folds."""
+    return 1 - 2.0 ** (1 - core.neuron_folds)
 
 
 def neuron_logic(core: SpikingMVAU) -> Logic:
     """Neurons of PE outputs: as many steps in hardware as must happen per cycle to be done within a fold."""
     neuron = core.dynamics
     if neuron is None:
-        return Logic(small=core.pe * core.output_bits if core.neuron == NO_NEURON else 0)
-    steps = next(u for u in range(1, core.tp + 1) if core.tp % u == 0 and core.tp // u <= core.synapse_folds)
-    bits, current = core.potential_bits, core.current_bits
-    # The adder of the current, which LateIF chooses by the step, the comparison, and the leak; then the next potential.
-    step = Logic(small=neuron.late, tiny=2 - neuron.late + neuron.leaks) * bits + Logic(large=INVERTED_BITS)
-    if neuron.reset == "soft" or core.half_start:
-        step += Logic(large=NEXT_POTENTIAL * bits)
-    if not core.sums_once and core.tp // steps > 1:
-        step += Logic(large=current) if core.tp // steps <= 4 else Logic(large=2 * current)
-    return (step * steps + Logic(tiny=core.timesteps)) * core.pe
+        return NO_LOGIC
+    steps = steps_at_once(core)
+    bits, current, cycles = core.potential_bits, core.current_bits, core.tp // steps
+    changing = changing_share(core)
+    added = Logic(tiny=ADDER * bits)
+    # Currents come inverted, and are turned back by the LUT that chooses them where there is one.
+    if (core.paired or core.counted_whole) and not core.ternary and (core.sums_once or cycles == 1):
+        added += Logic(large=current)
+    compared = Logic(tiny=COMPARATOR * changing * bits, large=CONSTANT_ONES * (1 - changing) * bits)
+    step = compared + Logic(large=INVERTED_BITS * changing, tiny=LEAK * neuron.leaks * bits)
+    step += Logic(small=SIGN_LUTS * changing)
+    logic = step * steps + added * (1 if neuron.late else steps)
+    if not core.sums_once and cycles > 1:
+        logic += (Logic(small=current) if cycles == 2 else Logic(large=math.ceil(cycles / 4) * current)) * steps
+    return (logic + first_potential(core) + LATER_POTENTIAL * (bits * (steps - 1))) * core.pe
+
+
+def first_potential(core: SpikingMVAU) -> Logic:
+    """What a neuron's potential is next: the sum, what a spike leaves of it, or the initial one (a constant where there
+    is one fold, which takes the registers' set and reset)."""
+    bits = core.potential_bits
+    if core.reset == "hard":
+        return Logic(small=HALF_POTENTIAL * bits if core.half_start else 0)
+    if not core.half_start or core.neuron_folds == 1:
+        return Logic(small=bits)
+    initial = bits if core.time_folds > 1 else min(bits, core.threshold_bits - 1)
+    return Logic(large=initial, small=bits - initial)
 
 
 def constant_logic(core: SpikingMVAU) -> Logic:
-    """The neurons' constants, a LUT a bit of as many inputs as there are address bits; few bits are the same in all."""
-    if core.neuron == SUMS:
-        return Logic()
-    bits = core.pe * (core.bias_bits + (core.threshold_bits if core.dynamics else 0))
-    if core.neuron_folds <= 4:
-        return Logic(tiny=bits * (0, 0, 0.2, 0.6, 0.8)[core.neuron_folds])
+    """The neurons' constants; those of many folds are a LUT6 a bit for 64 words, as none of them shares logic."""
+    bits = constant_word_bits(core)
     if core.neuron_folds <= 16:
-        return Logic(small=CHANGING_BITS * bits, tiny=CHANGING_BITS * bits)
-    return Logic(large=bits * max(1, core.neuron_folds / 64))
+        return rom_logic(bits, core.neuron_folds)
+    return Logic(large=1, small=0.1) * (bits * max(1, core.neuron_folds / 64))
 
 
-def sum_register_bits(core: SpikingMVAU) -> int:
-    """Registers of sums that are sent on: those of the earlier time folds, and the word at the output."""
-    if core.neuron != SUMS:
-        return 0
-    earlier = core.timesteps - core.tp if core.time_folds > 1 else 0
-    return core.pe * core.acc_bits * (earlier + core.output_steps)
+def replay_logic(core: SpikingMVAU) -> Logic:
+    """The choice of the steps of a time fold from a word that is kept."""
+    if core.time_folds == 1 or core.event:
+        return NO_LOGIC
+    bits = core.simd * core.tp * core.step_bits
+    return Logic(small=bits) if core.time_folds == 2 else Logic(large=bits * math.ceil(core.time_folds / 4))
 
 
 def replay_buffer_luts(core: SpikingMVAU) -> float:
-    """Input words kept for the folds that read them again, in LUT RAM; a single one is a register."""
+    """Input words kept for the folds that read them again, in LUT RAM."""
     passes = core.time_folds * (1 if core.memory_style == "external" else core.neuron_folds)
-    if passes == 1 or core.synapse_folds == 1 or core.event:
+    if passes == 1 or core.event:
         return 0
     bits = core.simd * (core.count_bits if core.map_pixels > 1 else core.element_bits)
-    return lut_ram(bits, core.synapse_folds)
+    if core.synapse_folds == 1:
+        return 4 * math.ceil(bits / 8)  # read and written at one address
+    return min(lut_ram(bits, core.synapse_folds), lut_ram_of_32(bits, core.synapse_folds))
 
 
 def map_counter_luts(core: SpikingMVAU) -> float:

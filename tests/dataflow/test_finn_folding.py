@@ -290,9 +290,9 @@ def test_the_share_that_is_said_to_fit_is_the_smallest(run):
 
 
 def test_no_more_than_the_fill_is_used(run):
-    build_graph(run, lut_share=0.3, fill=0.016)
+    build_graph(run, lut_share=0.3, fill=0.022)
     filled = FoldingResult.load(run).estimate
-    assert filled.bram36 <= 0.016 * 140 and filled.ff <= 0.016 * 106_400
+    assert filled.bram36 <= 0.022 * 140 and filled.ff <= 0.022 * 106_400
     build_graph(run, lut_share=0.3)
     assert FoldingResult.load(run).estimate.lut < filled.lut
     build_graph(run, target_cycles=10_000, fill=0.02)
