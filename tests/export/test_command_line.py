@@ -423,7 +423,7 @@ def simulators(trained, monkeypatch):
     say_made(trained.run)
 
     def install(change):
-        def csim(run, images):
+        def csim(run, images, **options):
             return CsimResult(change(golden_logits(run, images).copy()), 0.5, {"core": 9})
 
         def rtlsim(run, images, **options):
