@@ -1,7 +1,8 @@
-"""`python -m bench sim-speed`: how fast VGG16 is simulated, beside ONNX Runtime and beside one process of Verilator.
+"""`python -m bench sim-speed`: how fast VGG16 is simulated, beside ONNX Runtime and beside what it was before.
 
-The network is that of ``bench.interval``. Before: all images in one process of Verilator's model. Now: as
-``run_rtlsim`` shares them. Both take turns, since others may use the cores; the last figure is the median over turns.
+The network is that of ``bench.interval``. Before: all images in one process of Verilator's model, compiled as it was
+(``ModelOptions.baseline``). Now: as ``run_rtlsim`` compiles it and shares them. Both are compiled here and take turns,
+since others may use the cores; the last figure is the median over turns.
 """
 
 from __future__ import annotations
@@ -24,10 +25,12 @@ from bench.interval import BOARD, TARGET
 from bench.networks import random_images, run_of
 from codegen.verify.csim import run_csim
 from codegen.verify.onnx_runtime import run_onnx
-from codegen.verify.rtlsim import SHARE_IMAGES, RtlResult, run_rtlsim
+from codegen.verify.rtl_model import ModelOptions, build_model
+from codegen.verify.rtlsim import SHARE_IMAGES, RtlResult, simulate
 
 ROUNDS = 3
 LEAST_IMAGES = 16
+BEFORE, NOW = ModelOptions(baseline=True), ModelOptions()
 
 
 @dataclass(frozen=True)
@@ -56,13 +59,14 @@ def sim_speed(folder: Path, rounds: int | None) -> int:
     subprocess.run(command, check=True)
     images = random_images(network, max(LEAST_IMAGES, SHARE_IMAGES * (os.cpu_count() or 1)))
     run_csim(run, images[:1])  # compiles it
-    run_rtlsim(run, images[:1])
+    for options in (BEFORE, NOW):
+        build_model(run, options)
     wrong, ratios = 0, []
     for turn in range(1, 1 + (rounds or ROUNDS)):
         onnx = timed(lambda: Timed(run_onnx(run.path / "model.onnx", images), 0, 0))
         csim = timed(lambda: Timed(run_csim(run, images).logits, 0, 0))
-        before = timed(lambda: _verilator(run_rtlsim(run, images, jobs=1)))
-        now = timed(lambda: _verilator(run_rtlsim(run, images)))
+        before = timed(lambda: _verilator(simulate(run, images, BEFORE, jobs=1)[0]))
+        now = timed(lambda: _verilator(simulate(run, images, NOW, jobs=None)[0]))
         wrong += sum(int((one.logits != onnx.logits).any(axis=1).sum()) for one in (csim, before, now))
         ratios.append(now.cycles / now.wall / (before.cycles / before.wall))
         print(f"turn {turn}, load {', '.join(f'{load:.1f}' for load in os.getloadavg())}")

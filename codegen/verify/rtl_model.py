@@ -20,6 +20,16 @@ from codegen.verify.verilator import verilator_command, verilator_program
 from hls_templates import RTL_DIR
 
 _OUTPUT_SPLIT = "6000"
+_BASELINE = ("OPT_FAST=-O2 -march=native", "OPT_SLOW=-O0", "OPT_GLOBAL=-O1")
+_OPTIMISE = (
+    "OPT_FAST=-O2 -march=native -fno-tree-vectorize -fno-pie -flto=auto",
+    "OPT_SLOW=-O0",
+    "OPT_GLOBAL=-O2 -fno-pie -flto=auto",
+    "USER_LDFLAGS=-O2 -no-pie -flto=auto",
+)
+"""Vectors are packed and unpacked for a few operations at a time in such a model, and so cost more than they gain."""
+_QUICK = ("OPT_FAST=-O0", "OPT_SLOW=-O0", "OPT_GLOBAL=-O0", "VM_PARALLEL_BUILDS=0")
+"""One file, so that Verilator's headers are read once."""
 UNCOUNTED = (
     *("sum_tree.sv", "adder_tree.sv", "popcount.sv", "plane_tree.sv", "plane_sum.sv", "step_sum.sv"),
     *("product_dot.sv", "spike_dot.sv", "ternary_dot.sv", "constant_times.sv", "constant_rom.sv", "delay_line.sv"),
@@ -37,7 +47,7 @@ class ModelOptions:
 
     Stream assertions, counters of each stream's stalls, a waveform, toggle counts of all signals (SAIF, in its place);
     gauges in the place of FIFOs. ``quick``: compiled in a quarter of the time to a model that simulates slowly, for a
-    few small images.
+    few small images. ``baseline``: compiled without what made it faster, to measure that.
     """
 
     assertions: bool = True
@@ -46,12 +56,18 @@ class ModelOptions:
     toggles: bool = False
     gauges: bool = False
     quick: bool = False
+    baseline: bool = False
 
     @property
     def variant(self) -> str:
-        names = ("assertions", "counters", "waveform", "toggles", "gauges", "quick")
+        names = ("assertions", "counters", "waveform", "toggles", "gauges", "quick", "baseline")
         chosen = [name for name in names if getattr(self, name)]
         return "-".join(chosen) or "plain"
+
+    @property
+    def optimise(self) -> tuple[str, ...]:
+        """Variables of Verilator's makefile."""
+        return _QUICK if self.quick else _BASELINE if self.baseline else _OPTIMISE
 
 
 def build_model(run: RunFolder, options: ModelOptions) -> Path:
@@ -67,7 +83,7 @@ def build_model(run: RunFolder, options: ModelOptions) -> Path:
     gauge = RTL_DIR / "fifo_gauge.sv"
     gauged = [file for file in manifest.files if options.gauges and file == FIFO_FILE]
     sources = [gauge if file in gauged else rtl / file for file in manifest.files]
-    kept = KeptProgram(folder, PROGRAM, content_key([*sources, main, memory], arguments))
+    kept = KeptProgram(folder, PROGRAM, content_key([*sources, main, memory], [*arguments, *options.optimise]))
     if kept.is_there():
         return kept.program
     with scratch_folder() as scratch:
@@ -103,14 +119,9 @@ def _compile(model: Path, options: ModelOptions, log: Path, environment: dict[st
     jobs = str(os.cpu_count() or 1)
     # Verilator's own build was made with another compiler: it includes its precompiled header in that one's way.
     make = ["make", "-f", f"{PROGRAM}.mk", "-j", jobs, "CFG_CXXFLAGS_PCH_I=-include"]
-    optimise = ["OPT_FAST=-O2 -march=native", "OPT_SLOW=-O0", "OPT_GLOBAL=-O1"]
-    if options.quick:
-        # One file, so that Verilator's headers are read once.
-        optimise = ["OPT_FAST=-O0", "OPT_SLOW=-O0", "OPT_GLOBAL=-O0", "VM_PARALLEL_BUILDS=0"]
-    if options.waveform:
-        optimise.append("LDLIBS=-lz")  # without -llz4, see LZ4_HEADER
+    libraries = ["LDLIBS=-lz"] if options.waveform else []  # without -llz4, see LZ4_HEADER
     run_tool(
-        Command([*make, *optimise], "compiling the RTL simulator", log, model, environment),
+        Command([*make, *options.optimise, *libraries], "compiling the RTL simulator", log, model, environment),
         lambda: progress.show(min(len(list(model.glob("*.o"))), units - 1), units),
     )
     progress.show(units, units)
