@@ -69,6 +69,7 @@ def sim_speed(folder: Path, rounds: int | None) -> int:
         now = timed(lambda: _verilator(simulate(run, images, NOW, jobs=None)[0]))
         wrong += sum(int((one.logits != onnx.logits).any(axis=1).sum()) for one in (csim, before, now))
         ratios.append(now.cycles / now.wall / (before.cycles / before.wall))
+        by_cpu = now.cycles / now.cpu / (before.cycles / before.cpu)
         print(f"turn {turn}, load {', '.join(f'{load:.1f}' for load in os.getloadavg())}")
         print(f"ONNX Runtime {onnx.images_per_second:.1f} images/s, csim {csim.images_per_second:.1f} images/s")
         for name, one in (("before", before), ("now", now)):
@@ -76,7 +77,7 @@ def sim_speed(folder: Path, rounds: int | None) -> int:
                 f"Verilator {name}, {one.processes} processes: {one.cycles / one.wall:,.0f} cycles/s "
                 f"({one.cycles / one.cpu:,.0f} by the CPU second), {one.images_per_second:.3f} images/s"
             )
-        print(f"cycles a second, now over before: {ratios[-1]:.2f}", flush=True)
+        print(f"cycles a second, now over before: {ratios[-1]:.2f}; by the CPU second {by_cpu:.2f}", flush=True)
     print(f"images that differ from ONNX Runtime: {wrong}\nsim-speed {statistics.median(ratios):.2f}")
     return wrong
 
