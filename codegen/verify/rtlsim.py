@@ -28,8 +28,9 @@ from sca_train.files import check_writable
 _GAVE_UP = 3
 _TIMEOUT_FRAMES = 4
 _TIMEOUT_CYCLES = 20_000
-SHARE_IMAGES = 4
-"""Least images of one of several processes: two to fill the pipeline, and two more whose intervals count."""
+SHARE_IMAGES = 8
+"""Least images of one of several processes: two to fill the pipeline, and six more whose intervals count. With two, the
+median is not the rate that lasts where weights come from memory, which are read ahead at first."""
 _SEED_STEP = 2**40
 """From the seed of one process's random stalls to that of the next."""
 

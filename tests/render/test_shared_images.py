@@ -26,7 +26,7 @@ from codegen.verify.rtlsim import count_stalls, run_rtlsim, simulate, trace_file
 from codegen.verify.toggles import add_up, count_toggles, read_saif
 from sca_train.telling import listening
 
-IMAGES = 9
+IMAGES = 17
 PROCESSES = 2
 TOO_SOON_SECONDS = 20.0
 
@@ -74,7 +74,7 @@ def test_the_rtl_measures_the_same_in_several_processes(network: TinyNetwork, go
     for result in (one, two):
         np.testing.assert_array_equal(result.logits, golden)
     assert (two.latency, two.interval, two.interval_max) == (one.latency, one.interval, one.interval_max)
-    assert one.settled == tuple(range(2, IMAGES)) and two.settled == (2, 3, 6, 7, 8)
+    assert one.settled == tuple(range(2, IMAGES)) and two.settled == (*range(2, 8), *range(10, 17))
     by_image = dict(zip(one.settled, one.intervals, strict=True))
     assert two.intervals == tuple(by_image[image] for image in two.settled), "a dense network takes as long each time"
     shared = sum(run_rtlsim(network.run, network.images[part], quick=True).cycles for part in shares(IMAGES, PROCESSES))
@@ -91,12 +91,12 @@ def test_csim_computes_the_same_in_several_processes(network: TinyNetwork, golde
 def test_stalls_of_a_process_have_a_seed_of_their_own(network: TinyNetwork, golden: np.ndarray) -> None:
     stalls = {"stall_in": 0.3, "stall_out": 0.4, "seed": 5, "quick": True}
     by_default, one, two = (
-        run_rtlsim(network.run, network.images[:8], jobs=jobs, **stalls) for jobs in (None, 1, PROCESSES)
+        run_rtlsim(network.run, network.images[:16], jobs=jobs, **stalls) for jobs in (None, 1, PROCESSES)
     )
     for result in (by_default, one, two):
-        np.testing.assert_array_equal(result.logits, golden[:8])
+        np.testing.assert_array_equal(result.logits, golden[:16])
     assert by_default.processes == 1 and by_default.cycles == one.cycles
-    halves = [run_rtlsim(network.run, network.images[part], **stalls).cycles for part in shares(8, PROCESSES)]
+    halves = [run_rtlsim(network.run, network.images[part], **stalls).cycles for part in shares(16, PROCESSES)]
     assert two.processes == PROCESSES and two.cycles != sum(halves)
     assert two.latency == one.latency, "the first process's seed is the one that was given"
 
@@ -207,7 +207,7 @@ def test_nothing_runs_on_when_the_command_is_ended(network: TinyNetwork, tmp_pat
     """The simulators themselves, kept busy by many images; only the one process is sent the signal."""
     build = run_csim if backend == "csim" else run_rtlsim
     build(network.run, network.images, quick=True)
-    np.save(tmp_path / "images.npy", np.tile(network.images, (20_000, 1, 1, 1)))
+    np.save(tmp_path / "images.npy", np.tile(network.images, (10_000, 1, 1, 1)))
     script = (
         f"import sys, numpy\nfrom pathlib import Path\nfrom codegen.run_folder import RunFolder\n"
         f"from codegen.verify.{backend} import run_{backend}\n"
