@@ -131,6 +131,7 @@ help: ## this list
 	@echo "              or the 99th percentile or the worst: EVENT=p99, EVENT=worst"
 	@echo "  GUARANTEED  with EVENT: most cycles per frame for any image at all"
 	@echo "  IMAGES      images to simulate                      [csim: whole test set, rtlsim: 32]"
+	@echo "  JOBS        most processes of csim and rtlsim that share the images   [cores; 1 for stalls and toggles]"
 	@echo "  IMAGE       picture that classify takes: PNG, JPEG, BMP, GIF, PPM, WebP"
 	@echo "  BACKEND     what classifies it: onnx, csim, rtl     [$(BACKEND)]"
 	@echo "  SHELL_FLOW  around the accelerator on a PYNQ board: dma, or finn (FINN's own) [dma]"
@@ -141,7 +142,7 @@ help: ## this list
 	@echo "  PORT        of ssh there [22], or the serial port of an ECP5 board [found by USB]"
 	@echo "  BOARD_NETWORK  network of zoo/ that demo-cifar takes        [$(BOARD_NETWORK)]"
 	@echo "  BENCH       train-speed, count-speed, sca-overhead, train-memory, mini, mlp, vgg16,"
-	@echo "              resnet20, preresnet20, dvs-digits, open-bitstream, event-driven (DATA=...), interval,"
+	@echo "              resnet20, preresnet20, dvs-digits, open-bitstream, event-driven (DATA=...), interval, sim-speed,"
 	@echo "              random-networks, random-cores, fuzz: any, with --first SEED and --count N;"
 	@echo "              killed: stages killed at random moments, with --kills N and --seed S;"
 	@echo "              soak: random images for --minutes N through csim, --count N in Verilator [all]"
@@ -195,11 +196,11 @@ hls: $(VENV)/.installed ## FINN graph, folding, HLS C++ and RTL sources (NIR=the
 	@$(BIN)/python -m spikefold hls "$$RUN_DIR" $(HLS_OPTIONS)
 
 csim: $(VENV)/.installed ## the HLS C++ on the whole test set
-	@$(BIN)/python -m spikefold csim "$$RUN_DIR" $(call option,--images,IMAGES) $(DATA_OPTION)
+	@$(BIN)/python -m spikefold csim "$$RUN_DIR" $(call option,--images,IMAGES) $(call option,--jobs,JOBS) $(DATA_OPTION)
 
 rtlsim: $(VENV)/.installed ## the whole accelerator in Verilator: exactness, latency, interval
 	@$(BIN)/python -m spikefold rtlsim "$$RUN_DIR" $(call option,--images,IMAGES) $(DATA_OPTION) \
-		$(call option,--toggles,TOGGLES) $(RTLSIM_ARGS)
+		$(call option,--toggles,TOGGLES) $(call option,--jobs,JOBS) $(RTLSIM_ARGS)
 
 synth: $(VENV)/.installed ## Yosys resources per core against the board's budget
 	@$(BIN)/python -m spikefold synth "$$RUN_DIR" --board $(call given,BOARD)

@@ -24,6 +24,7 @@ from bench.machine import cpu_name, memory_gib
 from bench.open_bitstream import print_bitstream
 from bench.random_cores import CORE_COUNT, random_cores
 from bench.random_networks import NETWORK_COUNT, random_networks
+from bench.sim_speed import ROUNDS, sim_speed
 from bench.soak import MINUTES, SOAK_IMAGES, soak
 from bench.timing import timing
 from bench.training import count_speed, sca_overhead, train_memory, train_speed
@@ -85,7 +86,11 @@ SOAK = "soak"
 OPEN_BITSTREAM = "open-bitstream"
 EVENT_DRIVEN = "event-driven"
 INTERVAL = "interval"
-NAMES = (*MEASUREMENTS, *PIPELINES, *COMPARISONS, ESTIMATE_ERROR, KILLED, SOAK, OPEN_BITSTREAM, EVENT_DRIVEN, INTERVAL)
+SIM_SPEED = "sim-speed"
+NAMES = (
+    *(*MEASUREMENTS, *PIPELINES, *COMPARISONS, ESTIMATE_ERROR, KILLED, SOAK, OPEN_BITSTREAM, EVENT_DRIVEN, INTERVAL),
+    SIM_SPEED,
+)
 
 
 def run_stage(*arguments: str) -> float:
@@ -192,7 +197,7 @@ def main() -> int:
         "--count",
         type=positive,
         help=f"how many [{NETWORK_COUNT} networks, {CORE_COUNT} cores, {INPUT_COUNT} inputs, {UNSEEN_COUNT} estimates, "
-        f"{SOAK_IMAGES} images in Verilator]",
+        f"{SOAK_IMAGES} images in Verilator, {ROUNDS} turns of sim-speed]",
     )
     parser.add_argument("--run", type=Path, help="run folder with sources that is soaked, or built [the demo network]")
     parser.add_argument("--data", type=Path, help="test images of event-driven, if not where config.toml says")
@@ -227,6 +232,9 @@ def main() -> int:
             continue
         if name == INTERVAL:
             wrong += interval(arguments.folder)
+            continue
+        if name == SIM_SPEED:
+            wrong += sim_speed(arguments.folder, arguments.count)
             continue
         if name == OPEN_BITSTREAM:
             open_bitstream(arguments.folder, arguments.run, OPEN_BOARDS[0])

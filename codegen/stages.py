@@ -103,22 +103,29 @@ def hls(
     return result
 
 
-def simulate(run: RunFolder, backend: str, images: NDArray[np.uint8]) -> NDArray[np.int32]:
-    """Logits int32 [N, classes] of images uint8 [N, H, W, C], or event frames [N, T, H, W, 2], from one backend."""
+def simulate(run: RunFolder, backend: str, images: NDArray[np.uint8], jobs: int | None = None) -> NDArray[np.int32]:
+    """Logits int32 [N, classes] of images uint8 [N, H, W, C], or event frames [N, T, H, W, 2], from one backend.
+
+    ``jobs``: most processes of csim and rtl, without it as many as there are cores.
+    """
     from codegen.cli.simulate import simulate_images
 
-    return simulate_images(run, backend, images)
+    return simulate_images(run, backend, images, jobs)
 
 
-def csim(run: RunFolder, images: int | None = None, data: Path | None = None) -> HlsSimulationResult:
-    """The HLS C++ on the test set, or on its first ``images``."""
+def csim(
+    run: RunFolder, images: int | None = None, data: Path | None = None, jobs: int | None = None
+) -> HlsSimulationResult:
+    """The HLS C++ on the test set, or on its first ``images``; ``jobs``: as in ``simulate``."""
     from codegen.current import require_made
+    from codegen.verify.processes import check_jobs
 
+    check_jobs(jobs)
     with only_stage(run, "results/csim.json"):
         require_made(run, "hls")
         from codegen.verify.compare import run_csim_stage
 
-        return run_csim_stage(run, images, data)
+        return run_csim_stage(run, images, data, jobs)
 
 
 def rtlsim(
@@ -130,13 +137,16 @@ def rtlsim(
     seed: int = 0,
     waveform: Path | None = None,
     toggles: int = 0,
+    jobs: int | None = None,
 ) -> RtlSimulationResult:
     """The RTL in Verilator on the first ``images`` of the test set, back to back.
 
-    ``toggles``: images over which the toggles of each core are counted too.
+    ``toggles``: images over which the toggles of each core are counted too; ``jobs``: as ``run_rtlsim_stage``.
     """
     from codegen.current import require_made
+    from codegen.verify.processes import check_jobs
 
+    check_jobs(jobs)
     if waveform is not None:
         check_writable(waveform)
     results = ("rtl", "rtl_stalled", "toggles", "event_cycles")
@@ -153,6 +163,7 @@ def rtlsim(
             waveform=waveform,
             data=data,
             toggles=toggles,
+            jobs=jobs,
         )
 
 

@@ -206,6 +206,7 @@ def simulate(
     images: NDArray[np.uint8],
     *,
     backend: Backend = "onnx",
+    jobs: int | None = None,
     progress: ProgressCallback | None = None,
     say: SayCallback | None = None,
 ) -> Logits:
@@ -215,13 +216,14 @@ def simulate(
         run: the run folder; ``onnx`` needs its export, the others what ``generate`` makes.
         images: uint8 [N, H, W, C], event frames [N, T, H, W, 2].
         backend: ONNX Runtime, FINN's execution, the HLS C++ or the RTL in Verilator.
+        jobs: most processes of the last two that share the images; None: as many as there are cores.
 
     Raises:
         SimulationError: for images of another shape or type than the network takes.
     """
     with listening(progress, say):
         folder = _opened(run)
-        logits = stages.simulate(folder, backend, images)
+        logits = stages.simulate(folder, backend, images, jobs)
         from codegen.export.onnx_reader import read_model
 
         return Logits(backend, logits, read_model(folder.require("model.onnx")).properties.class_names)
@@ -232,6 +234,7 @@ def csim(
     *,
     images: int | None = None,
     data: AnyPath | None = None,
+    jobs: int | None = None,
     progress: ProgressCallback | None = None,
     say: SayCallback | None = None,
 ) -> HlsSimulationResult:
@@ -243,12 +246,13 @@ def csim(
         run: the run folder, with what ``generate`` makes.
         images: the first so many test images; None: all.
         data: where the data set lies, if not where the configuration says.
+        jobs: most processes that share the images; None: as many as there are cores.
 
     Raises:
         SimulationError: where the C++ does not build or stops.
     """
     with listening(progress, say):
-        return stages.csim(_opened(run), images, _path(data))
+        return stages.csim(_opened(run), images, _path(data), jobs)
 
 
 def rtlsim(
@@ -261,6 +265,7 @@ def rtlsim(
     seed: int = 0,
     waveform: AnyPath | None = None,
     toggles: int = 0,
+    jobs: int | None = None,
     progress: ProgressCallback | None = None,
     say: SayCallback | None = None,
 ) -> RtlSimulationResult:
@@ -277,13 +282,17 @@ def rtlsim(
         seed: of the random stalls.
         waveform: an FST file to write.
         toggles: so many test images over which each core's toggles are counted too, for the report.
+        jobs: most processes that share the images, each of which fills the pipeline anew; None: as many as there are
+            cores, but one for random stalls and toggles, so that they are the same on every machine.
 
     Raises:
         SimulationError: where the simulator does not build or stops.
         DeadlockError: where words stop moving.
     """
     with listening(progress, say):
-        return stages.rtlsim(_opened(run), images, _path(data), stall_in, stall_out, seed, _path(waveform), toggles)
+        return stages.rtlsim(
+            _opened(run), images, _path(data), stall_in, stall_out, seed, _path(waveform), toggles, jobs
+        )
 
 
 def synthesise(

@@ -70,7 +70,7 @@ def simulate(options: Namespace) -> bool:
     """Logits of an image file from one backend."""
     from codegen.cli.simulate import simulate_file
 
-    simulate_file(open_run(options.run), options.backend, options.images, options.out)
+    simulate_file(open_run(options.run), options.backend, options.images, options.out, options.jobs)
     print(f"{options.out} is written")
     return True
 
@@ -85,7 +85,7 @@ def classify(options: Namespace) -> bool:
 
 def csim(options: Namespace) -> bool:
     """The HLS C++ on the test set."""
-    return stages.csim(open_run(options.run), options.images, options.data).mismatches == 0
+    return stages.csim(open_run(options.run), options.images, options.data, options.jobs).mismatches == 0
 
 
 def rtlsim(options: Namespace) -> bool:
@@ -97,7 +97,7 @@ def rtlsim(options: Namespace) -> bool:
         require_made(run, "rtl")
         from codegen.verify.compare import print_stalls
 
-        print_stalls(run, options.images, options.data)
+        print_stalls(run, options.images, options.data, options.jobs)
         return True
     result = stages.rtlsim(
         run,
@@ -108,6 +108,7 @@ def rtlsim(options: Namespace) -> bool:
         options.seed,
         options.waveform,
         options.toggles,
+        options.jobs,
     )
     return result.mismatches == 0
 

@@ -164,6 +164,7 @@ def _add_simulate(stages: _Stages) -> None:
     stage.add_argument(
         "--out", type=Path, required=True, metavar="LOGITS.npy", help="int32 [N, classes], written whole"
     )
+    _add_jobs(stage)
     stage.set_defaults(command=commands.simulate)
 
 
@@ -188,6 +189,7 @@ def _add_csim(stages: _Stages) -> None:
     _add_run(stage)
     stage.add_argument("--images", type=_whole(1), metavar="N", help="first N test images (default: all)")
     _add_data(stage)
+    _add_jobs(stage)
     stage.set_defaults(command=commands.csim)
 
 
@@ -212,6 +214,7 @@ def _add_rtlsim(stages: _Stages) -> None:
         "--toggles", type=_whole(1), default=0, metavar="N", help="also count each core's toggles over N test images"
     )
     stage.add_argument("--stalls", action="store_true", help="only print where words moved, stalled and starved")
+    _add_jobs(stage, "as many as there are cores; 1 for random stalls, --toggles and --stalls")
     stage.set_defaults(command=commands.rtlsim)
 
 
@@ -276,6 +279,11 @@ def _add_data(stage: argparse.ArgumentParser) -> None:
         metavar="PATH",
         help="where the data set lies, if not where config.toml says; a kept network without any takes shipped images",
     )
+
+
+def _add_jobs(stage: argparse.ArgumentParser, default: str = "as many as there are cores") -> None:
+    help_text = f"most processes that share the images (default: {default})"
+    stage.add_argument("--jobs", type=_whole(1), metavar="N", help=help_text)
 
 
 def _statistic(text: str) -> Statistic | None:

@@ -21,11 +21,13 @@ if TYPE_CHECKING:
 Logits = NDArray[np.int32]
 
 
-def run_csim_stage(run: RunFolder, limit: int | None, data: Path | None = None) -> HlsSimulationResult:
+def run_csim_stage(
+    run: RunFolder, limit: int | None, data: Path | None = None, jobs: int | None = None
+) -> HlsSimulationResult:
     """The HLS C++ on the first ``limit`` test images (None: all), compared with ONNX Runtime's logits.
 
-    ``data``: where the data set lies, if not where the run's configuration says. Writes results/csim.json either way,
-    and names the first differing image on stderr.
+    ``data``: where the data set lies, if not where the run's configuration says; ``jobs``: as ``run_csim``. Writes
+    results/csim.json either way, and names the first differing image on stderr.
     """
     run.require("hls")
     from codegen.verify.csim import run_csim
@@ -33,7 +35,7 @@ def run_csim_stage(run: RunFolder, limit: int | None, data: Path | None = None) 
     everything = load_test_set(run, data)
     tests, golden = everything.first(limit), golden_logits(run, everything.images, limit)
     model, sources = file_digest(run.require("model.onnx")), sources_digest(run.path / "hls")
-    computed = run_csim(run, tests.images)
+    computed = run_csim(run, tests.images, jobs=jobs)
     result = HlsSimulationResult(
         accuracy=tests.accuracy(computed.logits),
         shipped_accuracy=tests.shipped_accuracy(computed.logits),
@@ -60,10 +62,12 @@ def run_rtlsim_stage(
     waveform: Path | None,
     data: Path | None = None,
     toggles: int = 0,
+    jobs: int | None = None,
 ) -> RtlSimulationResult:
     """The RTL on the first ``limit`` test images back to back, compared with ONNX Runtime's logits.
 
     ``toggles``: images of which the toggles of each core's signals are counted too, for results/toggles.json.
+    ``jobs``: as ``run_rtlsim``, but without it toggles are of one process, so that they are the same everywhere.
 
     Only a run without random stalls measures latency and interval, so only that one is kept as results/rtl.json.
     """
@@ -73,7 +77,9 @@ def run_rtlsim_stage(
     everything = load_test_set(run, data)
     tests, golden = everything.first(limit), golden_logits(run, everything.images, limit)
     model, sources = file_digest(run.require("model.onnx")), sources_digest(run.path / "rtl")
-    computed = run_rtlsim(run, tests.images, stall_in=stall_in, stall_out=stall_out, seed=seed, waveform=waveform)
+    computed = run_rtlsim(
+        run, tests.images, stall_in=stall_in, stall_out=stall_out, seed=seed, waveform=waveform, jobs=jobs
+    )
     result = RtlSimulationResult(
         accuracy=tests.accuracy(computed.logits),
         shipped_accuracy=tests.shipped_accuracy(computed.logits),
@@ -94,12 +100,13 @@ def run_rtlsim_stage(
     )
     result.save(run)
     interval = "not measured (one image)" if result.interval is None else f"{result.interval} cycles"
-    say(f"rtl: latency {result.latency} cycles, interval {interval}, {result.cycles} cycles in total")
+    processes = f" of {computed.processes} processes" if computed.processes > 1 else ""
+    say(f"rtl: latency {result.latency} cycles, interval {interval}, {result.cycles} cycles in total{processes}")
     _tell("rtl", run, computed.logits, golden, tests)
     if not result.mismatches and result.stage == result.STAGE:
         _count_event_cycles(run, everything, computed)
     if toggles and not result.mismatches:
-        _count_toggles(run, everything.first(toggles), model, sources)
+        _count_toggles(run, everything.first(toggles), model, sources, jobs or 1)
     return result
 
 
@@ -124,22 +131,25 @@ def _count_event_cycles(run: RunFolder, everything: LabelledImages, computed: Rt
         )
 
 
-def _count_toggles(run: RunFolder, tests: LabelledImages, model: str, sources: str) -> None:
+def _count_toggles(run: RunFolder, tests: LabelledImages, model: str, sources: str, jobs: int) -> None:
     from codegen.verify.toggles import count_toggles
 
-    result, cores = count_toggles(run, tests.images)
+    result, cores = count_toggles(run, tests.images, jobs)
     images = len(tests.images)
     TogglesResult(images, result.cycles, cores, result.seconds, model, sources).save(run)
     total = sum(core.toggles for core in cores)
     say(f"rtl: {total / images:,.0f} toggles a frame in {len(cores)} cores, counted over {images} images")
 
 
-def print_stalls(run: RunFolder, limit: int, data: Path | None = None) -> None:
-    """Print a table of the accelerator's streams: cycles in which words moved, stalled and starved."""
+def print_stalls(run: RunFolder, limit: int, data: Path | None = None, jobs: int | None = None) -> None:
+    """Print a table of the accelerator's streams: cycles in which words moved, stalled and starved.
+
+    ``jobs``: as ``count_stalls``, and one process without it.
+    """
     run.require("rtl")
     from codegen.verify.rtlsim import count_stalls
 
-    counts = count_stalls(run, load_test_set(run, data).first(limit).images)
+    counts = count_stalls(run, load_test_set(run, data).first(limit).images, jobs or 1)
     width = max(len(count.stream) for count in counts)
     print(f"{'stream':<{width}}{'moved':>10}{'stalled':>10}{'starved':>10}")
     for count in counts:

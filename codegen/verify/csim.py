@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import subprocess
-import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from codegen.render.render_hls import CSIM_FOLDER, INCLUDE_FOLDER, NODE_FOLDER
 from codegen.render.weight_image import WEIGHT_IMAGE
 from codegen.run_folder import RunFolder
 from codegen.scratch import scratch_folder
+from codegen.verify.processes import process_count, run_together
 from codegen.verify.stream_words import image_words, logits_of_words
 
 _COMPILER = "g++"
@@ -39,20 +39,21 @@ class CsimResult:
     trips: dict[str, int]
 
 
-def run_csim(run: RunFolder, images: NDArray[np.uint8], quick: bool = False) -> CsimResult:
+def run_csim(run: RunFolder, images: NDArray[np.uint8], quick: bool = False, jobs: int | None = None) -> CsimResult:
     """Run images [N, H, W, C] uint8 through the HLS C++ of a run.
 
     ``quick``: compiled in a quarter of the time to a program that is slow, for a few small images.
+    ``jobs``: most processes that share the images; without it as many as there are cores.
     Raises SimulationError when there is no compiler, the program does not compile, or it does not finish.
     """
     run.require("hls")
     streams = read_hls_streams(run.require(f"hls/{HLS_STREAMS}"))
     words = image_words(images, streams.input)
+    workers = process_count(jobs, len(words))
     program = build_csim(run, streams.max_width, quick)
     with scratch_folder() as scratch:
         image_file, result_file, trip_file = (scratch / name for name in ("images", "results", "trips"))
         words.tofile(image_file)
-        workers = min(os.cpu_count() or 1, len(words))
         files = [str(file) for file in (image_file, result_file, trip_file)]
         weights = run.path / "hls" / WEIGHT_IMAGE
         image = [str(weights.resolve())] if weights.exists() else []
@@ -123,20 +124,13 @@ def vendor_headers() -> Path:
 
 def _run(arguments: list[str], run: RunFolder, count: int) -> None:
     progress = Progress("C simulation", "images")
-    with (
-        tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors,
-        subprocess.Popen(
-            arguments, stdout=subprocess.PIPE, stderr=errors, encoding="utf-8", errors="replace"
-        ) as process,
-    ):
-        assert process.stdout is not None
-        for line in process.stdout:
-            if line.startswith("progress "):
-                progress.show(min(int(line.split()[1]), count - 1), count)
-        status = process.wait()
-        errors.seek(0)
-        complaints = errors.read().splitlines()
-    if status != 0:
-        reason = complaints[-1] if complaints else f"exit status {status}"
+
+    def show(said: Sequence[tuple[int, ...]]) -> None:
+        progress.show(min(said[0][0], count - 1), count)
+
+    (ended,) = run_together([arguments], None, show)
+    if ended.status != 0:
+        complaints = ended.errors.splitlines()
+        reason = complaints[-1] if complaints else f"exit status {ended.status}"
         raise SimulationError(f"the C simulation of {run.path} stopped: {reason}")
     progress.show(count, count)

@@ -28,7 +28,8 @@ from codegen.verify.spike_maps import Active, SpikeMaps, SpikingInput, load_spik
 
 EVENT_CYCLES_FILE = f"results/{EventCyclesResult.STAGE}.json"
 _FILLING = 2
-"""Images whose intervals say nothing: the first has none, and the second waits for the pipeline to fill."""
+"""Images whose intervals say nothing: the first has none, and the second waits for the pipeline to fill. With more of
+them, these are not among the settled ones of a simulation."""
 
 
 @dataclass(frozen=True)
@@ -85,8 +86,8 @@ def measure_event_cycles(run: RunFolder, everything: LabelledImages, simulated: 
     checked, _ = _measured(nodes, maps, everything.images[: len(simulated.logits)])
     names = {node.core.name for node in nodes}
     dense = max((node.cycles for node in manifest.nodes if node.name not in names), default=0)
-    gaps = simulated.intervals[_FILLING - 1 :]
-    model_gaps = np.maximum(checked.max(axis=0), dense)[_FILLING:]
+    gaps = simulated.intervals if len(simulated.logits) > _FILLING else ()
+    model_gaps = np.maximum(checked.max(axis=0), dense)[list(simulated.settled)]
     return EventCyclesResult(
         images=len(images),
         kind=everything.kind,

@@ -189,7 +189,7 @@ class _GaugedModel:
     def _interval(self, result: RtlResult) -> float:
         """Cycles from image to image; of event-driven cores their mean, from the third image on."""
         assert result.interval is not None
-        return float(np.mean(result.intervals[1:] or result.intervals)) if self.event else result.interval
+        return float(np.mean(result.intervals)) if self.event else result.interval
 
     def _run(self, depths: Depths, pace: int = 0, stall: float = 0.0) -> tuple[RtlResult, dict[Port, int]]:
         """A run with those depths, and the most words that each FIFO held."""

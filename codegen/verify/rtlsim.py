@@ -1,10 +1,8 @@
-"""RTL simulation: one Verilator model of the whole accelerator, images streamed back to back."""
+"""RTL simulation: one Verilator model of the whole accelerator, images streamed back to back, by several processes."""
 
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,34 +13,26 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from codegen.cores import core_class
-from codegen.cores.fifo import FIFO_FILE
 from codegen.errors import DeadlockError, SimulationError
 from codegen.progress import Progress
-from codegen.render.build import Command, KeptProgram, content_key, run_tool
 from codegen.render.manifest import Manifest, read_manifest
 from codegen.render.weight_image import WEIGHT_IMAGE
 from codegen.run_folder import RunFolder
 from codegen.scratch import scratch_folder
+from codegen.verify.processes import Ended, check_jobs, first_failed, process_count, run_together, shares
+from codegen.verify.rtl_model import ModelOptions, build_model
 from codegen.verify.stream_words import image_words, logits_of_words
-from codegen.verify.verilator import verilator_command, verilator_program
 from codegen.weight_bus import BUS_SHARE
-from hls_templates import RTL_DIR
 from sca_train.files import check_writable
 
 _GAVE_UP = 3
 _TIMEOUT_FRAMES = 4
 _TIMEOUT_CYCLES = 20_000
-_OUTPUT_SPLIT = "6000"
-UNCOUNTED = (
-    *("sum_tree.sv", "adder_tree.sv", "popcount.sv", "plane_tree.sv", "plane_sum.sv", "step_sum.sv"),
-    *("product_dot.sv", "spike_dot.sv", "ternary_dot.sv", "constant_times.sv", "constant_rom.sv", "delay_line.sv"),
-)
-"""Files whose signals are left out of toggle counts: arithmetic inside a core, most of its signals by far. What goes in
-and comes out are signals of the core that uses it."""
-PROGRAM = "Vaccelerator"
-LZ4_HEADER = "lz4/lz4.h"
-"""The header of liblz4, which waveforms need, is on few machines; our own takes its place."""
+SHARE_IMAGES = 8
+"""Least images of one of several processes: two to fill the pipeline, and six more whose intervals count. With two, the
+median is not the rate that lasts where weights come from memory, which are read ahead at first."""
+_SEED_STEP = 2**40
+"""From the seed of one process's random stalls to that of the next."""
 
 
 @dataclass(frozen=True)
@@ -50,10 +40,10 @@ class RtlResult:
     """What a run of the Verilated accelerator gave.
 
     logits int32 [N, classes]. latency: cycles from the first image's first input word to its last logit word, both
-    included. interval: median number of cycles between the last logit words of consecutive images, from the third image
-    on where there are that many (the first ones fill the pipeline); None for a single image. interval_max: the largest
-    of these. cycles: all cycles of the run; seconds: wall time of the simulation without its compilation. intervals:
-    cycles between the last logit words of each image and the one before it, from the second image on.
+    included. settled: the images whose interval counts, each process's from its third on (the first ones fill the
+    pipeline), or else its second. intervals: for each, cycles between the last logit word of the image before it and
+    its own. interval: their median; None for a single image. interval_max: the largest. cycles: of all processes
+    together, each of which fills the pipeline anew; seconds: wall time of the simulation without its compilation.
     """
 
     logits: NDArray[np.int32]
@@ -64,6 +54,8 @@ class RtlResult:
     seconds: float
     cycles_per_second: float
     intervals: tuple[int, ...] = ()
+    settled: tuple[int, ...] = ()
+    processes: int = 1
 
 
 @dataclass(frozen=True)
@@ -76,29 +68,6 @@ class StreamCounts:
     starved: int
 
 
-@dataclass(frozen=True)
-class ModelOptions:
-    """What is compiled into a Verilator model beside the accelerator, and how.
-
-    Stream assertions, counters of each stream's stalls, a waveform, toggle counts of all signals (SAIF, in its place);
-    gauges in the place of FIFOs. ``quick``: compiled in a quarter of the time to a model that simulates slowly, for a
-    few small images.
-    """
-
-    assertions: bool = True
-    counters: bool = False
-    waveform: bool = False
-    toggles: bool = False
-    gauges: bool = False
-    quick: bool = False
-
-    @property
-    def variant(self) -> str:
-        names = ("assertions", "counters", "waveform", "toggles", "gauges", "quick")
-        chosen = [name for name in names if getattr(self, name)]
-        return "-".join(chosen) or "plain"
-
-
 def run_rtlsim(
     run: RunFolder,
     images: NDArray[np.uint8],
@@ -109,27 +78,43 @@ def run_rtlsim(
     waveform: Path | None = None,
     assertions: bool = True,
     quick: bool = False,
+    jobs: int | None = None,
 ) -> RtlResult:
     """Stream images [N, H, W, C] uint8 through the RTL of a run.
 
     stall_in, stall_out: probability per cycle that the source pauses and that the sink stalls, from ``seed``.
     waveform: FST file to write. assertions: check the stream rules in every cycle. quick: see ``ModelOptions``.
+    jobs: most processes that share the images, SHARE_IMAGES at least each; without it as many as there are cores, but
+    one where the seed of random stalls is to make the same run on every machine. A waveform is of one process.
     Raises SimulationError when the tool is missing, the model does not build, or it stops moving words (the sentence
     names the full and the empty streams by producer and consumer).
     """
     options = ModelOptions(assertions=assertions, waveform=waveform is not None, quick=quick)
-    result, _ = simulate(run, images, options, stall_in=stall_in, stall_out=stall_out, seed=seed, waveform=waveform)
+    check_jobs(jobs)
+    if waveform is not None or (jobs is None and stall_in + stall_out > 0):
+        jobs = 1
+    result, _ = simulate(
+        run, images, options, stall_in=stall_in, stall_out=stall_out, seed=seed, waveform=waveform, jobs=jobs
+    )
     return result
 
 
-def count_stalls(run: RunFolder, images: NDArray[np.uint8]) -> tuple[StreamCounts, ...]:
-    """Per stream of the accelerator, how often words moved, stalled and starved; errors as ``run_rtlsim``."""
+def count_stalls(
+    run: RunFolder, images: NDArray[np.uint8], jobs: int | None = 1, quick: bool = False
+) -> tuple[StreamCounts, ...]:
+    """Per stream of the accelerator, how often words moved, stalled and starved; errors as ``run_rtlsim``.
+
+    jobs, quick: as there. Each process fills the pipeline anew, where streams starve.
+    """
     manifest = read_manifest(run.require("rtl"))
-    _, output = simulate(run, images, ModelOptions(assertions=False, counters=True))
-    names = manifest.edge_names
-    lines = [line.split() for line in output if line.startswith("counts ")]
+    _, output = simulate(run, images, ModelOptions(assertions=False, counters=True, quick=quick), jobs=jobs)
+    counts = np.zeros((len(manifest.edge_names), 3), np.int64)
+    for line in output:
+        if line.startswith("counts "):
+            index, *cycles = (int(number) for number in line.split()[1:])
+            counts[index] += cycles
     return tuple(
-        StreamCounts(names[int(i)], int(moved), int(stalled), int(starved)) for _, i, moved, stalled, starved in lines
+        StreamCounts(name, *map(int, cycles)) for name, cycles in zip(manifest.edge_names, counts, strict=True)
     )
 
 
@@ -177,10 +162,12 @@ def simulate(
     pace: int = 0,
     patience: int | None = None,
     arguments: Sequence[str] = (),
+    jobs: int | None = 1,
 ) -> tuple[RtlResult, list[str]]:
-    """Build the model if need be and run it; returns the result and the lines it printed.
+    """Build the model if need be and run it; returns the result and the lines that its processes printed.
 
-    pace, patience: as ``run_gauged``; arguments: of the Verilog. Errors as ``run_rtlsim``.
+    waveform: what is traced, of the first process; of the others ``trace_file``. pace, patience: as ``run_gauged``;
+    arguments: of the Verilog; jobs: as ``run_rtlsim``. Errors as there.
     """
     for name, probability in (("stall_in", stall_in), ("stall_out", stall_out)):
         if not 0 <= probability < 1:
@@ -188,50 +175,86 @@ def simulate(
     rtl = run.require("rtl")
     manifest = read_manifest(rtl)
     words = image_words(images, manifest.input)
+    parts = shares(len(words), process_count(jobs, len(words), SHARE_IMAGES))
     program = build_model(run, options)
     slack = (1 - stall_in) * (1 - stall_out)
     frame = sum(node.cycles for node in manifest.nodes) + pace + manifest.bound
     timeout = int((patience or _TIMEOUT_FRAMES * frame + _TIMEOUT_CYCLES) / slack)
     with scratch_folder() as scratch, _written_aside(waveform) as trace:
-        image_file, result_file, time_file = (scratch / name for name in ("images", "results", "times"))
-        words.tofile(image_file)
-        command = [
-            str(program.resolve()),
-            *(str(file) for file in (image_file, result_file, time_file)),
-            *(str(n) for n in (len(words), manifest.input.words, manifest.input.bytes)),
-            *(str(n) for n in (manifest.output.words, manifest.output.bytes)),
-            *(str(n) for n in (stall_in, stall_out, seed, timeout, pace)),
-            "-" if trace is None else str(trace.resolve()),
-            *_weight_arguments(rtl, manifest),
-            *arguments,
-        ]
-        start = time.monotonic()
-        status, output, errors = _run(command, rtl, len(words))
-        seconds = time.monotonic() - start
-        cycles = next((int(line.split()[1]) for line in output if line.startswith("cycles ")), 0)
-        if status == _GAVE_UP:
-            raise DeadlockError(
-                f"the accelerator of {run.path} is in a deadlock after {cycles} cycles; of its streams, "
-                f"{_waiting(manifest, output)}"
+        commands = []
+        for index, part in enumerate(parts):
+            files = [scratch / f"{name}{index}" for name in ("images", "results", "times")]
+            words[part].tofile(files[0])
+            traced = trace_file(waveform, index) if waveform is not None and index else trace
+            commands.append(
+                [
+                    str(program.resolve()),
+                    *map(str, files),
+                    *(str(n) for n in (part.stop - part.start, manifest.input.words, manifest.input.bytes)),
+                    *(str(n) for n in (manifest.output.words, manifest.output.bytes)),
+                    *(str(n) for n in (stall_in, stall_out, seed + index * _SEED_STEP, timeout, pace)),
+                    "-" if traced is None else str(traced.resolve()),
+                    *_weight_arguments(rtl, manifest),
+                    *arguments,
+                ]
             )
-        if status != 0:
-            raise SimulationError(f"the RTL simulation of {run.path} stopped: {_reason(errors, output)}")
-        shape = (len(words), manifest.output.words, manifest.output.bytes)
-        logits = logits_of_words(np.fromfile(result_file, dtype=np.uint8).reshape(shape), manifest.output)
-        times = np.fromfile(time_file, dtype=np.uint64).astype(np.int64).reshape(-1, 2)
-    gaps = np.diff(times[:, 1])
-    settled = gaps[1:] if len(gaps) > 1 else gaps
-    result = RtlResult(
+        start = time.monotonic()
+        ended = _run(commands, rtl, len(words))
+        seconds = time.monotonic() - start
+        _check(run, manifest, ended)
+        results = np.concatenate([np.fromfile(scratch / f"results{index}", np.uint8) for index in range(len(parts))])
+        logits = logits_of_words(results.reshape(len(words), manifest.output.words, -1), manifest.output)
+        times = [np.fromfile(scratch / f"times{index}", np.int64).reshape(-1, 2) for index in range(len(parts))]
+    return _result(logits, parts, times, sum(map(_cycles, ended)), seconds), [
+        line for process in ended for line in process.output
+    ]
+
+
+def trace_file(first: Path, index: int) -> Path:
+    """Where a process writes what is traced, given where the first one does."""
+    return first.with_name(f"{first.name}.{index}")
+
+
+def _result(
+    logits: NDArray[np.int32], parts: Sequence[slice], times: Sequence[NDArray[np.int64]], cycles: int, seconds: float
+) -> RtlResult:
+    """Of each process's share of the images and [share, 2] cycles of their first input word and last output word."""
+    settled: list[int] = []
+    intervals: list[int] = []
+    for part, share in zip(parts, times, strict=True):
+        gaps = np.diff(share[:, 1])
+        filling = 1 if len(gaps) > 1 else 0
+        settled += range(part.start + 1 + filling, part.stop)
+        intervals += map(int, gaps[filling:])
+    return RtlResult(
         logits=logits,
-        latency=int(times[0, 1] - times[0, 0] + 1),
-        interval=int(np.median(settled)) if len(settled) else None,
-        interval_max=int(settled.max()) if len(settled) else None,
+        latency=int(times[0][0, 1] - times[0][0, 0] + 1),
+        interval=int(np.median(intervals)) if intervals else None,
+        interval_max=max(intervals, default=None),
         cycles=cycles,
         seconds=seconds,
         cycles_per_second=cycles / seconds,
-        intervals=tuple(map(int, gaps)),
+        intervals=tuple(intervals),
+        settled=tuple(settled),
+        processes=len(parts),
     )
-    return result, output
+
+
+def _check(run: RunFolder, manifest: Manifest, ended: Sequence[Ended]) -> None:
+    """Raise the error of the first process that did not end well."""
+    failed = first_failed(ended)
+    if failed is None:
+        return
+    if failed.status == _GAVE_UP:
+        raise DeadlockError(
+            f"the accelerator of {run.path} is in a deadlock after {_cycles(failed)} cycles; of its streams, "
+            f"{_waiting(manifest, failed.output)}"
+        )
+    raise SimulationError(f"the RTL simulation of {run.path} stopped: {_reason(failed)}")
+
+
+def _cycles(process: Ended) -> int:
+    return next((int(line.split()[1]) for line in process.output if line.startswith("cycles ")), 0)
 
 
 def _weight_arguments(rtl: Path, manifest: Manifest) -> tuple[str, str, str]:
@@ -261,119 +284,20 @@ def _written_aside(target: Path | None) -> Iterator[Path | None]:
             aside.unlink()
 
 
-def build_model(run: RunFolder, options: ModelOptions) -> Path:
-    """The program of a run's Verilator model, compiled unless it is there, compiled from the same sources.
-
-    Raises SimulationError naming the log when it does not build.
-    """
-    rtl = run.require("rtl")
-    manifest = read_manifest(rtl)
-    folder = run.path / "build" / "rtlsim" / options.variant
-    main, memory = RTL_DIR / "rtlsim_main.cpp", RTL_DIR / "weight_memory.hpp"
-    arguments = _verilator_arguments(manifest, options)
-    gauge = RTL_DIR / "fifo_gauge.sv"
-    gauged = [file for file in manifest.files if options.gauges and file == FIFO_FILE]
-    sources = [gauge if file in gauged else rtl / file for file in manifest.files]
-    kept = KeptProgram(folder, PROGRAM, content_key([*sources, main, memory], arguments))
-    if kept.is_there():
-        return kept.program
-    with scratch_folder() as scratch:
-        # What Verilator's makefiles name lies below the scratch folder: they take no path with a space in it.
-        if any(character.isspace() for character in str(scratch)):
-            raise SimulationError(f"Verilator cannot build below {scratch}; set TMPDIR to a folder without spaces")
-        verilator = scratch / "verilator"
-        verilator.symlink_to(verilator_program().parents[1])
-        for file in (main, memory, gauge, RTL_DIR / LZ4_HEADER):
-            shutil.copyfile(file, scratch / file.name)
-        model = scratch / "model"
-        model.mkdir()
-        waivers = write_waivers(rtl, manifest, scratch / "waivers.vlt", UNCOUNTED if options.toggles else ())
-        environment = {"VERILATOR_ROOT": str(verilator)}
-        command = [*verilator_command(verilator), *arguments, "-CFLAGS", f"-I{scratch}", "--Mdir", str(model)]
-        files = [str(scratch / gauge.name) if file in gauged else file for file in manifest.files]
-        Progress("verilating the RTL", "models").show(0, 1)
-        verilate = [*command, str(waivers), *files, str(scratch / main.name)]
-        run_tool(Command(verilate, "verilating the RTL", folder / "verilator.log", rtl, environment))
-        for made in folder.glob("verilated*.o"):
-            # Verilator's own objects are the same for every accelerator.
-            shutil.copyfile(made, model / made.name)
-        _compile(model, options, folder / "make.log", environment)
-        kept.keep(model / PROGRAM, *model.glob("verilated*.o"))
-    return kept.program
-
-
-def _compile(model: Path, options: ModelOptions, log: Path, environment: dict[str, str]) -> None:
-    """Compile what Verilator wrote into a folder."""
-    units = len(list(model.glob("*.cpp")))
-    progress = Progress("compiling the RTL simulator", "files")
-    progress.show(0, units)
-    jobs = str(os.cpu_count() or 1)
-    # Verilator's own build was made with another compiler: it includes its precompiled header in that one's way.
-    make = ["make", "-f", f"{PROGRAM}.mk", "-j", jobs, "CFG_CXXFLAGS_PCH_I=-include"]
-    optimise = ["OPT_FAST=-O2 -march=native", "OPT_SLOW=-O0", "OPT_GLOBAL=-O1"]
-    if options.quick:
-        # One file, so that Verilator's headers are read once.
-        optimise = ["OPT_FAST=-O0", "OPT_SLOW=-O0", "OPT_GLOBAL=-O0", "VM_PARALLEL_BUILDS=0"]
-    if options.waveform:
-        optimise.append("LDLIBS=-lz")  # without -llz4, see LZ4_HEADER
-    run_tool(
-        Command([*make, *optimise], "compiling the RTL simulator", log, model, environment),
-        lambda: progress.show(min(len(list(model.glob("*.o"))), units - 1), units),
-    )
-    progress.show(units, units)
-
-
-def write_waivers(rtl: Path, manifest: Manifest, target: Path, untraced: Sequence[str] = ()) -> Path:
-    """Write a Verilator configuration that silences lint in FINN's files, and only in those.
-
-    ``untraced``: names of files whose signals are in no trace.
-    """
-    finn = [file for node in manifest.nodes for file in node.files if core_class(node.op).rtl_from_finn]
-    lines = [f'lint_off -file "{file}"' for file in dict.fromkeys(finn)]
-    lines += [f'tracing_off -file "*{file}"' for file in untraced]
-    target.write_text("`verilator_config\n" + "\n".join(lines) + "\n", encoding="utf-8")
-    return target
-
-
-def _verilator_arguments(manifest: Manifest, options: ModelOptions) -> list[str]:
-    arguments = ["--cc", "--exe", "--top-module", manifest.top, "--prefix", PROGRAM, "-O3", "--no-timing"]
-    arguments += ["--x-assign", "fast", "--x-initial", "fast", "-Wno-fatal", "--output-split", _OUTPUT_SPLIT]
-    arguments += ["--assert", "-DSPIKEFOLD_ASSERTIONS"] if options.assertions else ["--no-assert"]
-    if options.counters:
-        arguments.append("-DSPIKEFOLD_STREAM_COUNTERS")
-    if manifest.weights:
-        arguments += ["-CFLAGS", "-DSPIKEFOLD_WEIGHTS"]
-    if options.waveform:
-        arguments += ["--trace-fst", "--trace-structs"]
-    elif options.toggles:
-        arguments += ["--trace-saif"]
-    return arguments
-
-
-def _run(arguments: list[str], rtl: Path, count: int) -> tuple[int, list[str], str]:
+def _run(commands: Sequence[Sequence[str]], rtl: Path, count: int) -> tuple[Ended, ...]:
     progress = Progress("RTL simulation", "images")
-    output: list[str] = []
-    with (
-        tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors,
-        subprocess.Popen(
-            arguments, cwd=rtl, stdout=subprocess.PIPE, stderr=errors, encoding="utf-8", errors="replace"
-        ) as process,
-    ):
-        assert process.stdout is not None
-        for line in process.stdout:
-            if line.startswith("progress "):
-                _, done, cycles = line.split()
-                progress.show(min(int(done), count - 1), count, f"{cycles} cycles")
-            else:
-                output.append(line.rstrip("\n"))
-        status = process.wait()
-        if status == 0:
-            progress.show(count, count)
-        errors.seek(0)
-        return status, output, errors.read()
+
+    def show(said: Sequence[tuple[int, ...]]) -> None:
+        done, cycles = (sum(numbers[place] for numbers in said if numbers) for place in (0, 1))
+        progress.show(min(done, count - 1), count, f"{cycles} cycles")
+
+    ended = run_together(commands, rtl, show)
+    if first_failed(ended) is None:
+        progress.show(count, count)
+    return ended
 
 
-def _waiting(manifest: Manifest, output: list[str]) -> str:
+def _waiting(manifest: Manifest, output: Sequence[str]) -> str:
     """Which streams hold a word that is not taken, and which have none: a deadlock is between the two."""
     lines = [line.split() for line in output if line.startswith("stream ")]
     states = {manifest.edge_names[int(index)]: (valid == "1", ready == "1") for _, index, valid, ready in lines}
@@ -382,8 +306,8 @@ def _waiting(manifest: Manifest, output: list[str]) -> str:
     return f"full: {', '.join(full) or 'none'}; empty: {', '.join(empty) or 'none'}"
 
 
-def _reason(errors: str, output: list[str]) -> str:
+def _reason(process: Ended) -> str:
     """The first error that the model reported (a failed assertion), or the last line it printed."""
-    lines = [line.strip() for line in (*output, *errors.splitlines()) if line.strip()]
+    lines = [line.strip() for line in (*process.output, *process.errors.splitlines()) if line.strip()]
     reported = next((line for line in lines if "%Error" in line), None)
     return reported or (lines[-1] if lines else "no message")

@@ -12,7 +12,7 @@ from codegen.errors import SimulationError
 from codegen.render.build import Command, KeptProgram, content_key, run_tool
 from codegen.render.manifest import read_manifest
 from codegen.scratch import scratch_folder
-from codegen.verify.rtlsim import write_waivers
+from codegen.verify.rtl_model import write_waivers
 from codegen.verify.verilator import verilator_command, verilator_program
 from fpga.shells import TOPS, stream_bytes, write_shell
 from fpga.simulation.axi_board import AxiBoardOptions, SimulatedAxiBoard

@@ -39,6 +39,36 @@ inline std::int64_t signed_lane(const std::uint64_t* words, int index) {
     return static_cast<std::int64_t>(top_aligned) >> (64 - BITS);
 }
 
+// COUNT lanes of BITS bits, which divides 32, from lane `first` on, which COUNT divides; lanes do not straddle words.
+// By 32 bits where that comes out even: compilers make vector instructions of it, and of single lanes slower ones.
+template <int BITS, int COUNT, typename Lane>
+inline void signed_lanes(const std::uint64_t* words, int first, Lane (&lanes)[COUNT]) {
+#pragma HLS INLINE
+    constexpr int AT_ONCE = COUNT % (32 / BITS) == 0 ? 32 / BITS : 1;
+    if (AT_ONCE == 1) {
+        for (int i = 0; i < COUNT; ++i) {
+#pragma HLS UNROLL
+            lanes[i] = static_cast<Lane>(signed_lane<BITS>(words, first + i));
+        }
+        return;
+    }
+    std::uint32_t parts[COUNT / AT_ONCE];
+#pragma HLS ARRAY_PARTITION variable = parts complete
+    for (int part = 0; part < COUNT / AT_ONCE; ++part) {
+#pragma HLS UNROLL
+        const int bit = first * BITS + 32 * part;
+        parts[part] = static_cast<std::uint32_t>(words[bit / 64] >> (bit % 64));
+    }
+    for (int part = 0; part < COUNT / AT_ONCE; ++part) {
+#pragma HLS UNROLL
+        for (int i = 0; i < AT_ONCE; ++i) {
+#pragma HLS UNROLL
+            const std::uint32_t top_aligned = parts[part] << (32 - BITS - BITS * i);
+            lanes[part * AT_ONCE + i] = static_cast<Lane>(static_cast<std::int32_t>(top_aligned) >> (32 - BITS));
+        }
+    }
+}
+
 // Lanes of BITS bits that are moved at once, through a 64-bit integer.
 template <int BITS>
 struct lanes_at_once {

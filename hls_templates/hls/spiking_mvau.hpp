@@ -89,10 +89,7 @@ void spiking_mvau(hls::stream<ap_uint<mvau_fold<P, STEP_BITS>::WORD_BITS>>& in,
 #pragma HLS UNROLL
             Weight weight[P::SIMD];
 #pragma HLS ARRAY_PARTITION variable = weight complete
-            for (int i = 0; i < P::SIMD; ++i) {
-#pragma HLS UNROLL
-                weight[i] = static_cast<Weight>(signed_lane<P::WEIGHT_BITS>(weight_word, pe * P::SIMD + i));
-            }
+            signed_lanes<P::WEIGHT_BITS>(weight_word, pe * P::SIMD, weight);
             for (int t = 0; t < LANES; ++t) {
 #pragma HLS UNROLL
                 const Factor* const factor = buffer[sf][tf * LANES + t];

@@ -384,6 +384,8 @@ def test_damaged_compact_network(tmp_path, capsys):
     [
         (["export", "r", "--frac-bits", "2000"], "'2000' is not a whole number in 0..30"),
         (["rtlsim", "r", "--images", "0"], "'0' is not a whole number of 1 or more"),
+        (["rtlsim", "r", "--jobs", "0"], "'0' is not a whole number of 1 or more"),
+        (["csim", "r", "--jobs", "both"], "'both' is not a whole number of 1 or more"),
         (["rtlsim", "r", "--stall-in", "1"], "'1' is not a number in [0, 1)"),
         (["rtlsim", "r", "--stall-out", "often"], "'often' is not a number in [0, 1)"),
         (["hls", "r", "--target-cycles", "-3"], "'-3' is not a whole number of 1 or more"),
@@ -421,7 +423,7 @@ def simulators(trained, monkeypatch):
     say_made(trained.run)
 
     def install(change):
-        def csim(run, images):
+        def csim(run, images, **options):
             return CsimResult(change(golden_logits(run, images).copy()), 0.5, {"core": 9})
 
         def rtlsim(run, images, **options):

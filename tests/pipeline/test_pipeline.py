@@ -17,7 +17,8 @@ from codegen.arithmetic.fold_batchnorm import fold_network
 from codegen.run_folder import RunFolder
 from codegen.run_inputs import load_network_description, load_test_set
 from codegen.verify.reference import run_layers
-from codegen.verify.rtlsim import ModelOptions, simulate
+from codegen.verify.rtl_model import ModelOptions
+from codegen.verify.rtlsim import simulate
 from codegen.verify.toggles import read_saif
 
 ROOT = Path(__file__).parents[2]

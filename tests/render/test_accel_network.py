@@ -24,7 +24,9 @@ from codegen.render.render import render_sources
 from codegen.run_folder import RunFolder
 from codegen.verify.csim import run_csim
 from codegen.verify.onnx_runtime import run_onnx
-from codegen.verify.rtlsim import run_rtlsim, verilator_program, write_waivers
+from codegen.verify.rtl_model import write_waivers
+from codegen.verify.rtlsim import run_rtlsim
+from codegen.verify.verilator import verilator_program
 
 IMAGES = 12
 PIPELINE_DEPTH = 64

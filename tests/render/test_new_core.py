@@ -34,7 +34,7 @@ from codegen.render.manifest import read_manifest
 from codegen.render.render import render_sources
 from codegen.verify.csim import run_csim
 from codegen.verify.onnx_runtime import run_onnx
-from codegen.verify.rtlsim import verilator_program
+from codegen.verify.verilator import verilator_program
 
 PART = "xc7z020clg400-1"
 HLS = """#include <ap_int.h>

@@ -38,7 +38,9 @@ from codegen.run_folder import RunFolder
 from codegen.verify import fifo_depths
 from codegen.verify.csim import run_csim, vendor_headers
 from codegen.verify.fifo_depths import MAX_SLOWDOWN, measure_depths, search_depths
-from codegen.verify.rtlsim import RtlResult, run_gauged, run_rtlsim, verilator_program, write_waivers
+from codegen.verify.rtl_model import write_waivers
+from codegen.verify.rtlsim import RtlResult, run_gauged, run_rtlsim
+from codegen.verify.verilator import verilator_program
 
 PART = "xc7z020clg400-1"
 IMAGES = np.random.default_rng(3).integers(0, 256, (6, SIZE, SIZE, 3)).astype(np.uint8)

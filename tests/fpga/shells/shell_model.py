@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from bench.cores.rtl_bench import PortsOnly
 from codegen.render.manifest import read_manifest
-from codegen.verify.rtlsim import write_waivers
+from codegen.verify.rtl_model import write_waivers
 from codegen.verify.stream_words import image_words
 from fpga.shells import Shell, rule_files, write_shell
 

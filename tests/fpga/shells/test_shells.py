@@ -10,7 +10,8 @@ import pytest
 
 from codegen.cores.core import Stream
 from codegen.render.manifest import Manifest, read_manifest, write_manifest
-from codegen.verify.rtlsim import verilator_program, write_waivers
+from codegen.verify.rtl_model import write_waivers
+from codegen.verify.verilator import verilator_program
 from fpga.errors import BuildError
 from fpga.shells import TOPS, Shell, network_digits, rule_files, stream_bytes, write_shell
 from tests.fpga.shells.shell_model import Golden, build_model
