@@ -29,7 +29,7 @@ from fpga.build.vivado_common import (
 )
 from fpga.build.zynq import processing_system
 from fpga.errors import BuildError
-from fpga.shells import TOPS, Shell, stream_bytes, write_shell
+from fpga.shells import TOPS, Shell, require_weights_on_chip, stream_bytes, write_shell
 
 DMA_LENGTH_BITS = 26
 """Of the DMA's length registers, the most it has (PG021): one transfer is shorter than 64 MiB."""
@@ -46,6 +46,7 @@ def dma_plan(run: RunFolder, board: Board, impl: Literal["rtl", "hls"]) -> Build
     system = processing_system(board)
     rtl = require_made(run, "rtl")
     manifest = read_manifest(rtl)
+    require_weights_on_chip(manifest, "this block design", "make the sources again with WEIGHTS=chip")
     input_bytes, output_bytes = stream_bytes(manifest.input), stream_bytes(manifest.output)
     core: Shell = "axi-hls" if impl == "hls" else "axi"
     ip = TOPS[core]

@@ -40,7 +40,7 @@ def finn_plan(run: RunFolder, board: Board, impl: Literal["rtl", "hls"]) -> Buil
     """
     system = processing_system(board)
     _require_finn_board(board)
-    require_weights_on_chip(read_manifest(require_made(run, "rtl")))
+    require_weights_on_chip(read_manifest(require_made(run, "rtl")), "FINN's shell", "build it with SHELL_FLOW=dma")
     graph = require_made(run, "graph.onnx")
     build = Build(
         board=board.name,

@@ -105,7 +105,7 @@ def network_description(
     """
     rtl = require_made(run, "rtl")
     manifest = read_manifest(rtl)
-    require_weights_on_chip(manifest)
+    require_weights_on_chip(manifest, "this driver", "make the sources again with WEIGHTS=chip")
     properties = read_model(run.require("model.onnx")).properties
     digest = sources_digest(rtl)
     return DeployedNetwork(
