@@ -52,7 +52,8 @@ _SOURCES: dict[Shell, tuple[str, ...]] = {
 }
 _WEIGHT_PORT = "weight_port.sv"
 """Of a shell whose accelerator reads weights from memory."""
-_WITHOUT_MEMORY: dict[Shell, tuple[str, str]] = {
+_WITHOUT_MEMORY: dict[str, tuple[str, str]] = {
+    "finn": ("FINN's shell", "build it with SHELL_FLOW=dma"),
     "axi-hls": ("the shell of an accelerator of Vitis HLS", "build it with IMPL=rtl"),
     "uart": ("a board with a UART", "make the sources again with WEIGHTS=chip"),
 }
@@ -78,14 +79,12 @@ def stream_bytes(stream: Stream) -> int:
     return width
 
 
-def require_weights_on_chip(manifest: Manifest, shell: str, instead: str) -> None:
-    """Raise BuildError where the accelerator reads weights from memory, through a port that a shell has not.
-
-    ``shell``: what has none, for the sentence; ``instead``: what else can be done.
-    """
-    if manifest.weights:
+def require_memory_port(manifest: Manifest, shell: Shell | Literal["finn"]) -> None:
+    """Raise BuildError where the accelerator reads weights from memory, through a port that the shell has not."""
+    if manifest.weights and shell in _WITHOUT_MEMORY:
+        what, instead = _WITHOUT_MEMORY[shell]
         nodes = ", ".join(region.node for region in manifest.weights)
-        raise BuildError(f"weights of {nodes} are outside the chip, and {shell} has no memory port for them; {instead}")
+        raise BuildError(f"weights of {nodes} are outside the chip, and {what} has no memory port for them; {instead}")
 
 
 def network_digits(rtl: Path) -> str:
@@ -104,8 +103,7 @@ def write_shell(run_rtl: Path, shell: Shell, folder: Path) -> tuple[Path, ...]:
     if shell not in get_args(Shell):
         raise BuildError(f"there is no shell {shell}; there are {', '.join(get_args(Shell))}")
     manifest = read_manifest(run_rtl)
-    if shell in _WITHOUT_MEMORY:
-        require_weights_on_chip(manifest, *_WITHOUT_MEMORY[shell])
+    require_memory_port(manifest, shell)
     values = {
         "module": TOPS[shell],
         "accelerator": shell != "axi-hls",
