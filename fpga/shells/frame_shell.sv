@@ -8,7 +8,7 @@
 // A reset (rst_ni, or CONTROL bit 1) drops every word and keeps the accelerator in reset for 16 cycles, and until
 // weights_drained_i. m_axis may then lose a word that was offered: reset what reads it too.
 // Where weights lie in memory (WEIGHT_BYTES > 0, weight_port.sv) no packet starts before weights_set_i. With
-// weights_error_i no further result leaves, and all input is taken and dropped until the next reset.
+// weights_error_i all results and all input are taken and dropped until the next reset.
 //
 // Registers (byte offsets; reg_rdata_o follows reg_addr_i within the cycle, reg_write_i writes in one cycle):
 //   00 CONTROL  bit 0 start, bit 1 reset
@@ -192,9 +192,8 @@ module frame_shell #(
     end
 
     // ---------------------------------------------------------------- output
-    logic out_first, out_last, out_last_frame_q, out_room, out_moves, out_leaves, frame_ends;
+    logic out_first, out_last, out_last_frame_q, out_moves, out_leaves, frame_ends;
     logic [15:0] out_frames_q;
-    assign acc_m_axis_tready = out_room && !weights_error_i;
     assign out_moves = acc_m_axis_tvalid && acc_m_axis_tready;
     assign out_leaves = m_axis_tvalid && m_axis_tready && frame_ends;
 
@@ -225,7 +224,7 @@ module frame_shell #(
         .clear_i    (resetting_q),
         .in_data_i  ({out_last && out_last_frame_q, out_last, acc_m_axis_tdata}),
         .in_valid_i (acc_m_axis_tvalid && !weights_error_i),
-        .in_ready_o (out_room),
+        .in_ready_o (acc_m_axis_tready),
         .out_data_o ({m_axis_tlast, frame_ends, out_word}),
         .out_valid_o(m_axis_tvalid),
         .out_ready_i(m_axis_tready)

@@ -26,7 +26,8 @@ from tests.fpga.shells.weight_bench import (
 OUTSTANDING = 8
 CHANNEL_BURSTS = 2
 """Bursts of a layer that are there before they are used."""
-RANDOM = 0x5A5A_5A5A
+PORT_BURSTS = 4
+"""Bursts that are on their way to the pins when an error comes."""
 
 
 def some_frames(bench: WeightBench, count: int) -> list[int]:
@@ -115,7 +116,7 @@ async def reads_that_fail(dut: HierarchyObject) -> None:
     for bad in (AxiResp.SLVERR, AxiResp.DECERR, AxiResp.SLVERR, AxiResp.EXOKAY):
         base = random.choice(BASES)
         after = random.randrange(1, 3 * sum(region.beats for region in bench.regions))
-        begun = bench.memory.reads.beats
+        begun, bench.memory.reads.after_error = bench.memory.reads.beats, None
         bench.memory.response = lambda _, bad=bad, end=begun + after: (
             bad if bench.memory.reads.beats == end else AxiResp.OKAY
         )
@@ -127,6 +128,7 @@ async def reads_that_fail(dut: HierarchyObject) -> None:
         assert status & WEIGHTS_SET
         await bench.source.wait()  # what is sent is taken and dropped
         await until_quiet(bench, 1000)
+        assert bench.memory.reads.after_error in range(PORT_BURSTS + 1)
         given, asked = len(bench.given.cycles), len(bench.memory.reads.bursts)
         await bench.start(1)
         bench.source.send_nowait(bench.packet([0]))

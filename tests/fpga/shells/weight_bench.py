@@ -37,6 +37,8 @@ class Reads:
     bursts: list[tuple[int, int]] = field(default_factory=list)
     beats: int = 0
     most_under_way: int = 0
+    after_error: int | None = None
+    """Addresses that were taken since a beat was not OKAY; None before that."""
 
 
 class ReadMemory:
@@ -58,6 +60,7 @@ class ReadMemory:
             channel.log.setLevel("ERROR")
         self._taken = 0
         self._serving = cocotb.start_soon(self._serve())
+        cocotb.start_soon(self._watch())
 
     def power_up(self) -> None:
         """Forget what is under way, as by the reset of all that the port is connected to."""
@@ -65,6 +68,15 @@ class ReadMemory:
         self.addresses.clear()
         self.data.clear()
         self._serving = cocotb.start_soon(self._serve())
+
+    async def _watch(self) -> None:
+        asked, came = self.addresses.bus, self.data.bus
+        while True:
+            await RisingEdge(self._clock)
+            if self.reads.after_error is not None and asked.arvalid.value == 1 and asked.arready.value == 1:
+                self.reads.after_error += 1
+            if self.reads.after_error is None and came.rvalid.value == 1 and came.rresp.value != AxiResp.OKAY:
+                self.reads.after_error = 0
 
     async def _serve(self) -> None:
         while True:
