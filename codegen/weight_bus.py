@@ -17,6 +17,9 @@ BUS_BITS = 64
 BURST_BEATS = 16
 """The longest burst: AXI3 has no longer ones, and bursts of 128 bytes never cross a 4 KB boundary."""
 
+OUTSTANDING_BURSTS = 8
+"""Bursts that are under way at most: 128 beats, more than a memory takes to answer."""
+
 BUS_SHARE = Fraction(3, 4)
 """Beats a cycle that foldings reckon with and simulations give: memory refreshes, turns around, and moves images."""
 

@@ -13,7 +13,8 @@ from codegen.cores.core import Stream
 from codegen.cores.rendering import render
 from codegen.errors import RenderError
 from codegen.render.manifest import Manifest, write_manifest
-from codegen.render.render_rtl import reader_values
+from codegen.render.render_rtl import READER_FILES, reader_values
+from codegen.render.weight_image import WEIGHT_IMAGE, WeightRegion
 from codegen.scratch import scratch_folder
 from codegen.verify.verilator import verilator_command, verilator_program
 from fpga.shells import TOPS, Shell, rule_files, write_shell
@@ -24,6 +25,8 @@ _LOGITS = Stream(lanes=1, element_bits=12, signed=True, words=5)
 """The streams of no accelerator in particular, whose words a DMA widens."""
 
 
+_REGION = WeightRegion(node="layer", words=40, word_bits=12, first_burst=0, beats=10)
+"""Weights in memory of no layer in particular."""
 _READERS = (
     *(("weight_channel", f"-GWORD_BITS={bits}") for bits in (3, 64, 100)),
     *(("weight_reader", f"-GCHANNELS={channels}") for channels in (1, 2, 3)),
@@ -49,24 +52,34 @@ def lint_cores() -> int:
 def lint_shells() -> int:
     """Lint every shell, with and without its assertions, around an accelerator of which only the ports are there.
 
-    Returns the number of shells. Raises RenderError as ``lint_cores``.
+    Returns the number of shells, of which one counts twice: with weights in memory. Raises RenderError as
+    ``lint_cores``.
     """
-    shells = get_args(Shell)
-    with scratch_folder() as folder:
-        rtl = folder / "rtl"
-        rtl.mkdir()
-        write_manifest(Manifest("accelerator", 1, _FRAME, _LOGITS, (), (), ()), rtl)
-        ports = {"input": _FRAME, "output": _LOGITS, "streams": [_FRAME, _LOGITS], "output_edge": 1, "instances": []}
-        ports |= reader_values(())
-        accelerator = render("rtl", "accelerator.sv.j2", ports, folder / "accelerator.sv")
-        waivers = folder / "accelerator.vlt"
-        waivers.write_text('`verilator_config\nlint_off -file "*accelerator.sv"\n', encoding="utf-8")
-        for shell in shells:
-            inside = [] if shell == "axi-hls" else [waivers, accelerator]
-            files = [*inside, *write_shell(rtl, shell, folder / shell)]
-            _lint(TOPS[shell], files, folder)
-            _lint(TOPS[shell], [*files, *rule_files(shell)], folder)
-    return len(shells)
+    linted: tuple[tuple[Shell, tuple[WeightRegion, ...]], ...] = (
+        *((shell, ()) for shell in get_args(Shell)),
+        ("axi", (_REGION,)),
+    )
+    for shell, regions in linted:
+        with scratch_folder() as folder:
+            _lint_shell(shell, regions, folder)
+    return len(linted)
+
+
+def _lint_shell(shell: Shell, regions: Sequence[WeightRegion], folder: Path) -> None:
+    rtl = folder / "rtl"
+    rtl.mkdir()
+    (rtl / WEIGHT_IMAGE).touch()
+    write_manifest(Manifest("accelerator", 1, _FRAME, _LOGITS, (), (), (), tuple(regions)), rtl)
+    ports = {"input": _FRAME, "output": _LOGITS, "streams": [_FRAME, _LOGITS], "output_edge": 1, "instances": []}
+    ports |= reader_values(regions)
+    accelerator = render("rtl", "accelerator.sv.j2", ports, folder / "accelerator.sv")
+    waivers = folder / "accelerator.vlt"
+    waivers.write_text('`verilator_config\nlint_off -file "*accelerator.sv"\n', encoding="utf-8")
+    readers = [RTL_DIR / name for name in READER_FILES] if regions else []
+    inside = [] if shell == "axi-hls" else [waivers, *readers, accelerator]
+    files = [*inside, *write_shell(rtl, shell, folder / shell)]
+    _lint(TOPS[shell], files, folder)
+    _lint(TOPS[shell], [*files, *rule_files(shell, weights=bool(regions))], folder)
 
 
 def _lint(top: str, files: Sequence[Path | str], folder: Path) -> None:

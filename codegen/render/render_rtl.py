@@ -11,7 +11,7 @@ from codegen.cores.rendering import render
 from codegen.render.graph import DataflowGraph, Node
 from codegen.render.manifest import Manifest, RenderedEdge, RenderedNode, write_manifest
 from codegen.render.weight_image import WeightRegion, weight_regions, write_weight_image
-from codegen.weight_bus import BURST_BEATS, BUS_BITS
+from codegen.weight_bus import BURST_BEATS, BUS_BITS, OUTSTANDING_BURSTS
 from hls_templates import RTL_DIR
 
 TOP = "accelerator"
@@ -30,7 +30,7 @@ class Instance:
     weights: int | None = None
 
 
-_READER_FILES = ("weight_channel.sv", "weight_reader.sv")
+READER_FILES = ("weight_channel.sv", "weight_reader.sv")
 """Of the top, where weights come from outside."""
 
 
@@ -64,7 +64,7 @@ def render_rtl(graph: DataflowGraph, folder: Path, progress: Callable[[str], Non
     render("rtl", f"{top}.j2", values, folder / top)
     sources = list(dict.fromkeys(file for node in rendered for file in node.files))
     if regions:
-        sources += [_copied(name, folder) for name in _READER_FILES]
+        sources += [_copied(name, folder) for name in READER_FILES]
     sources.sort(key=lambda file: not file.endswith(_PACKAGE_SUFFIX))
     manifest = Manifest(
         top=TOP,
@@ -93,6 +93,7 @@ def reader_values(regions: Sequence[WeightRegion]) -> dict[str, object]:
         "weights": [{"bits": region.word_bits, "words": region.words, "node": region.node} for region in regions],
         "bus_bits": BUS_BITS,
         "burst_beats": BURST_BEATS,
+        "outstanding": OUTSTANDING_BURSTS,
         "length_bits": BURST_BEATS.bit_length(),
         "first_burst": joined([region.first_burst for region in regions]),
         "bursts": joined([region.bursts for region in regions]),

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from codegen.render.graph import Node
-from codegen.weight_bus import BURST_BEATS, frame_beats, frame_bursts, region_bytes
+from codegen.weight_bus import BURST_BEATS, BUS_BITS, frame_beats, frame_bursts, region_bytes
 
 WEIGHT_IMAGE = "weights.bin"
 
@@ -45,6 +45,12 @@ def weight_regions(nodes: Sequence[Node]) -> tuple[WeightRegion, ...]:
             regions.append(region)
             first += region.bursts
     return tuple(regions)
+
+
+def image_bytes(regions: Sequence[WeightRegion]) -> int:
+    """Bytes of weights.bin; 0 where no node reads weights from outside."""
+    bursts = max((region.first_burst + region.bursts for region in regions), default=0)
+    return bursts * BURST_BEATS * BUS_BITS // 8
 
 
 def write_weight_image(nodes: Sequence[Node], folder: Path) -> None:

@@ -38,6 +38,7 @@ _CHECKPOINT = "project/spikefold.runs/synth_1/spikefold_wrapper.dcp"
 _HLS_IP = "hls/accelerator_hls/solution/impl/ip"
 _HLS_SOURCES = ("*.cpp", "*.hpp", "include/*", "nodes/*", "csim/*")
 _INTERFACES = ("s_axi", "slave", "s_axis", "slave", "m_axis", "master")
+_WEIGHT_INTERFACE = ("m_axi_weights", "master")
 _ACCELERATOR_INTERFACES = ("acc_s_axis", "master", "acc_m_axis", "slave")
 
 
@@ -79,7 +80,12 @@ def dma_plan(run: RunFolder, board: Board, impl: Literal["rtl", "hls"]) -> Build
             "ip_repositories": ("ip", _HLS_IP) if hls else ("ip",),
             "sources": tuple(sources),
             "memories": tuple(memories),
-            "interfaces": (*_INTERFACES, *(_ACCELERATOR_INTERFACES if hls else ())),
+            "interfaces": (
+                *_INTERFACES,
+                *(_ACCELERATOR_INTERFACES if hls else ()),
+                *(_WEIGHT_INTERFACE if manifest.weights else ()),
+            ),
+            "weights": int(bool(manifest.weights)),
             "resets": ("aresetn", "acc_aresetn") if hls else ("aresetn",),
             "input_bits": 8 * input_bytes,
             "output_bits": 8 * output_bytes,
@@ -179,7 +185,7 @@ def _hls_files(run: RunFolder, board: Board) -> dict[str, Content]:
         max_width=streams.max_width,
         input=streams.input,
         output=streams.output,
-        weights=False,  # a network with weights outside the chip has no bitstream yet
+        weights=False,  # a network with weights outside the chip has no HLS shell
     )
     found = sorted({path for pattern in _HLS_SOURCES for path in tree.glob(pattern) if path.is_file()})
     files: dict[str, Content] = {f"hls/{path.relative_to(tree).as_posix()}": path for path in found}

@@ -27,7 +27,7 @@ from fpga.build.vivado_common import (
 )
 from fpga.build.zynq import processing_system
 from fpga.errors import BuildError
-from fpga.shells import require_weights_on_chip
+from fpga.shells import require_memory_port
 
 _GRAPH = "graph.onnx"
 
@@ -40,7 +40,7 @@ def finn_plan(run: RunFolder, board: Board, impl: Literal["rtl", "hls"]) -> Buil
     """
     system = processing_system(board)
     _require_finn_board(board)
-    require_weights_on_chip(read_manifest(require_made(run, "rtl")))
+    require_memory_port(read_manifest(require_made(run, "rtl")), "finn")
     graph = require_made(run, "graph.onnx")
     build = Build(
         board=board.name,

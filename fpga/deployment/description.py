@@ -4,7 +4,8 @@
      "sources_sha256": digest of rtl/, "bitstream": file name, "bitstream_sha256": both null where there is none yet,
      "input": {"shape", "lanes", "element_bits", "words", "bytes", "stream_bytes"},
      "output": {"classes", "lanes", "element_bits", "words", "bytes", "stream_bytes", "signed"},
-     "class_names": [...], "cycles": {"latency", "interval"}}
+     "class_names": [...], "cycles": {"latency", "interval"},
+     "weights": {"file", "bytes", "sha256"} of those that lie in the board's memory, null where all are on the chip}
 
 ``words`` is a frame's, ``bytes`` a word's; ``stream_bytes`` is what a word takes on an AXI stream of a DMA.
 """
@@ -20,12 +21,13 @@ from typing import Literal
 from codegen.current import require_made
 from codegen.digests import file_digest, sources_digest
 from codegen.export.onnx_reader import read_model
-from codegen.render.manifest import read_manifest
+from codegen.render.manifest import Manifest, read_manifest
+from codegen.render.weight_image import WEIGHT_IMAGE
 from codegen.results import RtlSimulationResult
 from codegen.run_folder import RunFolder
 from fpga.boards import Board
 from fpga.errors import BuildError
-from fpga.shells import network_digits, require_weights_on_chip, stream_bytes
+from fpga.shells import network_digits, require_memory_port, stream_bytes
 
 DESCRIPTION_FILE = "network.json"
 FORMAT = 1
@@ -67,6 +69,15 @@ class FrameCycles:
 
 
 @dataclass(frozen=True)
+class WeightsInMemory:
+    """Weights that the accelerator reads from memory: their file in the package."""
+
+    file: str
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
 class DeployedNetwork:
     """Content of network.json; the field names are its keys."""
 
@@ -83,6 +94,7 @@ class DeployedNetwork:
     output: OutputWords
     class_names: tuple[str, ...]
     cycles: FrameCycles
+    weights: WeightsInMemory | None
 
     def to_json(self) -> str:
         """The file's text."""
@@ -101,11 +113,11 @@ def network_description(
 
     ``clock_mhz`` is the accelerator's clock in that bitstream, which is None where there is none yet. Raises
     RunFolderError naming the stage to run where rtl/ or its simulation is missing or of another network, BuildError for
-    words too wide for a DMA or weights outside the chip.
+    words too wide for a DMA or weights in memory that the shell does not read.
     """
     rtl = require_made(run, "rtl")
     manifest = read_manifest(rtl)
-    require_weights_on_chip(manifest)
+    require_memory_port(manifest, "uart" if shell == "uart" else "axi")
     properties = read_model(run.require("model.onnx")).properties
     digest = sources_digest(rtl)
     return DeployedNetwork(
@@ -137,7 +149,15 @@ def network_description(
         ),
         class_names=properties.class_names or tuple(str(number) for number in range(properties.classes)),
         cycles=_cycles(run, digest),
+        weights=_weights(rtl, manifest),
     )
+
+
+def _weights(rtl: Path, manifest: Manifest) -> WeightsInMemory | None:
+    if not manifest.weights:
+        return None
+    file = rtl / WEIGHT_IMAGE
+    return WeightsInMemory(WEIGHT_IMAGE, file.stat().st_size, file_digest(file))
 
 
 def _cycles(run: RunFolder, sources: str) -> FrameCycles:

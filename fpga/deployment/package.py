@@ -3,6 +3,7 @@
 runs/<name>/package/<name>-<board>.zip
     network.json       what the driver knows of the network (fpga/deployment/description.py)
     *.bit, *.hwh       bitstream, and for PYNQ its hardware description; or no-bitstream.txt
+    weights.bin        weights that lie in the board's memory, where not all are on the chip
     driver/*.whl       the driver (fpga/driver)
     golden.npz         images uint8 [N, ...], logits int32 [N, classes] of ONNX Runtime, and labels int32 [N] where
                        the images are of a test set
@@ -78,6 +79,8 @@ def make_package(run: RunFolder, board: Board, data: Path | None = None) -> Path
         files = {file.name: file.read_bytes() for file in loaded.files}
         if not files:
             files[PLACEHOLDER_FILE] = no_bitstream(network, run.make_option).encode()
+        if network.weights is not None:
+            files[network.weights.file] = (run.path / "rtl" / network.weights.file).read_bytes()
         files |= {
             DESCRIPTION_FILE: network.to_json().encode(),
             GOLDEN_FILE: _golden(run, images),

@@ -14,6 +14,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from codegen.cores.core import Stream
 from codegen.digests import sources_digest
 from codegen.render.manifest import Manifest, read_manifest
+from codegen.render.weight_image import image_bytes
+from codegen.weight_bus import BURST_BEATS, BUS_BITS, OUTSTANDING_BURSTS
 from fpga.errors import BuildError
 from sca_train.files import write_text
 
@@ -24,6 +26,7 @@ SHELL_DIR = Path(__file__).parent
 RULE_DIR = SHELL_DIR / "rules"
 _STREAM_RULES = ("axi_stream_rules.sv", "shell_rules.sv")
 _LITE_RULES = ("axi_lite_rules.sv", "register_rules.sv")
+_READ_RULES = ("axi_read_rules.sv", "weight_rules.sv")
 TOPS: dict[Shell, str] = {"axi": "spikefold_axi", "axi-hls": "spikefold_axi_shell", "uart": "spikefold_uart"}
 """The top module of each shell, which lies in the file of that name."""
 NETWORK_DIGITS = 8
@@ -47,6 +50,14 @@ _SOURCES: dict[Shell, tuple[str, ...]] = {
         "uart_shell.sv",
     ),
 }
+_WEIGHT_PORT = "weight_port.sv"
+"""Of a shell whose accelerator reads weights from memory."""
+_WITHOUT_MEMORY: dict[str, tuple[str, str]] = {
+    "finn": ("FINN's shell", "build it with SHELL_FLOW=dma"),
+    "axi-hls": ("the shell of an accelerator of Vitis HLS", "build it with IMPL=rtl"),
+    "uart": ("a board with a UART", "make the sources again with WEIGHTS=chip"),
+}
+"""Shells that read no weights, and what to do instead."""
 _TEMPLATES: dict[Shell, str] = {
     "axi": "spikefold_axi.v.j2",
     "axi-hls": "spikefold_axi.v.j2",
@@ -68,14 +79,12 @@ def stream_bytes(stream: Stream) -> int:
     return width
 
 
-def require_weights_on_chip(manifest: Manifest) -> None:
-    """Raise BuildError where the accelerator reads weights from memory: no shell connects its port yet."""
-    if manifest.weights:
+def require_memory_port(manifest: Manifest, shell: Shell | Literal["finn"]) -> None:
+    """Raise BuildError where the accelerator reads weights from memory, through a port that the shell has not."""
+    if manifest.weights and shell in _WITHOUT_MEMORY:
+        what, instead = _WITHOUT_MEMORY[shell]
         nodes = ", ".join(region.node for region in manifest.weights)
-        raise BuildError(
-            f"weights of {nodes} are outside the chip, and no bitstream reads them from memory yet; simulate it, or "
-            "make the sources again with WEIGHTS=chip"
-        )
+        raise BuildError(f"weights of {nodes} are outside the chip, and {what} has no memory port for them; {instead}")
 
 
 def network_digits(rtl: Path) -> str:
@@ -88,32 +97,41 @@ def write_shell(run_rtl: Path, shell: Shell, folder: Path) -> tuple[Path, ...]:
 
     The accelerator's own files are not among them: they are those of rtl/files.txt, and go before. The top's name is
     that of ``TOPS``.
-    Raises BuildError for an unknown shell, too wide a stream or weights in memory, and RenderError where rtl/ is
-    damaged.
+    Raises BuildError for an unknown shell, too wide a stream or weights in memory that a shell cannot read, and
+    RenderError where rtl/ is damaged.
     """
     if shell not in get_args(Shell):
         raise BuildError(f"there is no shell {shell}; there are {', '.join(get_args(Shell))}")
     manifest = read_manifest(run_rtl)
-    require_weights_on_chip(manifest)
+    require_memory_port(manifest, shell)
     values = {
         "module": TOPS[shell],
         "accelerator": shell != "axi-hls",
         "input": manifest.input,
         "output": manifest.output,
         "network": network_digits(run_rtl),
+        "weight_bytes": image_bytes(manifest.weights),
+        "bus_bits": BUS_BITS,
+        "burst_beats": BURST_BEATS,
+        "outstanding": OUTSTANDING_BURSTS,
     }
     if shell != "uart":
         values["input_stream_bytes"] = stream_bytes(manifest.input)
         values["output_stream_bytes"] = stream_bytes(manifest.output)
     folder.mkdir(parents=True, exist_ok=True)
-    files = [Path(shutil.copyfile(SHELL_DIR / name, folder / name)) for name in _SOURCES[shell]]
+    sources = (*_SOURCES[shell], *((_WEIGHT_PORT,) if manifest.weights else ()))
+    files = [Path(shutil.copyfile(SHELL_DIR / name, folder / name)) for name in sources]
     environment = Environment(loader=FileSystemLoader(SHELL_DIR), undefined=StrictUndefined, keep_trailing_newline=True)
     top = folder / f"{TOPS[shell]}.v"
     write_text(top, environment.get_template(_TEMPLATES[shell]).render(values))
     return (*files, top)
 
 
-def rule_files(shell: Shell) -> tuple[Path, ...]:
-    """Assertions of the AXI rules, bound to a shell's modules: a simulator takes them beside the shell's files."""
+def rule_files(shell: Shell, weights: bool = False) -> tuple[Path, ...]:
+    """Assertions of the AXI rules, bound to a shell's modules: a simulator takes them beside the shell's files.
+
+    ``weights``: whether the accelerator reads some from memory.
+    """
     names = _STREAM_RULES if shell == "uart" else (*_STREAM_RULES, *_LITE_RULES)
+    names = (*names, *_READ_RULES) if weights else names
     return tuple(RULE_DIR / name for name in names)

@@ -10,7 +10,7 @@
 module axi_lite_registers (
     input  logic        clk_i,
     input  logic        rst_ni,
-    input  logic [ 5:0] s_axi_awaddr,
+    input  logic [ 6:0] s_axi_awaddr,
     input  logic [ 2:0] s_axi_awprot,
     input  logic        s_axi_awvalid,
     output logic        s_axi_awready,
@@ -21,7 +21,7 @@ module axi_lite_registers (
     output logic [ 1:0] s_axi_bresp,
     output logic        s_axi_bvalid,
     input  logic        s_axi_bready,
-    input  logic [ 5:0] s_axi_araddr,
+    input  logic [ 6:0] s_axi_araddr,
     input  logic [ 2:0] s_axi_arprot,
     input  logic        s_axi_arvalid,
     output logic        s_axi_arready,
@@ -30,7 +30,7 @@ module axi_lite_registers (
     output logic        s_axi_rvalid,
     input  logic        s_axi_rready,
     output logic        reg_write_o,
-    output logic [ 5:0] reg_addr_o,
+    output logic [ 6:0] reg_addr_o,
     output logic [31:0] reg_wdata_o,
     input  logic [31:0] reg_rdata_i
 );
@@ -38,7 +38,7 @@ module axi_lite_registers (
 
     // Each channel holds one transfer; ready is the inverse of held, but low in reset.
     logic aw_ready_q, w_ready_q, ar_ready_q, aw_held_q, w_held_q, ar_held_q;
-    logic [5:0] awaddr_q, araddr_q;
+    logic [6:0] awaddr_q, araddr_q;
     logic [31:0] wdata_q;
     logic w_whole_q;
     assign s_axi_awready = aw_ready_q;

@@ -5,15 +5,20 @@
 // long flag, and from then on all input is taken and dropped until the next reset. Of each word the low IN_BYTES
 // count. Results leave on m_axis, extended with zeros to OUT_STREAM_BYTES, with TLAST on the last word of the packet's
 // last frame. At most 16 frames are under way; further input waits.
-// A reset (rst_ni, or CONTROL bit 1) drops every word and keeps the accelerator in reset for 16 cycles. m_axis may
-// then lose a word that was offered: reset what reads it too.
+// A reset (rst_ni, or CONTROL bit 1) drops every word and keeps the accelerator in reset for 16 cycles, and until
+// weights_drained_i. m_axis may then lose a word that was offered: reset what reads it too.
+// Where weights lie in memory (WEIGHT_BYTES > 0, weight_port.sv) no packet starts before weights_set_i. With
+// weights_error_i all results and all input are taken and dropped until the next reset.
 //
 // Registers (byte offsets; reg_rdata_o follows reg_addr_i within the cycle, reg_write_i writes in one cycle):
-//   00 CONTROL  bit 0 start, bit 1 reset          04 STATUS  bit 0 busy, 1 short frame, 2 long frame, 3 resetting
+//   00 CONTROL  bit 0 start, bit 1 reset
+//   04 STATUS   bit 0 busy, 1 short frame, 2 long frame, 3 resetting, 4 weights not readable, 5 WEIGHTS_BASE is set
 //   08 FRAMES   of the next packet, 16 bits       0C FRAMES_IN   10 FRAMES_OUT   14 LATENCY   18 INTERVAL
 //   1C MAGIC    20 VERSION    24 NETWORK          28 IN_WORDS    2C IN_BYTES     30 OUT_WORDS 34 OUT_BYTES
-//   38 BUSY_CYCLES            3C WIRE_ERRORS
-// A start is ignored while busy or resetting, with FRAMES = 0, and after a short or long packet until a reset.
+//   38 BUSY_CYCLES            3C WIRE_ERRORS      40 WEIGHTS_BASE, 44 WEIGHTS_BASE_HIGH (in weight_port.sv)
+//   48 WEIGHT_BYTES in memory, 0 for none
+// A start is ignored while busy or resetting, with FRAMES = 0, and after a short or long packet, or weights that were
+// not readable, until a reset.
 // start_i starts a packet of one frame; flag_short_i, flag_long_i and wire_error_i note what a transport refused
 // before it reached s_axis. busy_o falls once the counters and times have those of the last frame.
 //
@@ -26,18 +31,23 @@ module frame_shell #(
     parameter int unsigned OUT_WORDS        = 1,
     parameter int unsigned OUT_BYTES        = 1,
     parameter int unsigned OUT_STREAM_BYTES = 1,
+    parameter int unsigned WEIGHT_BYTES     = 0,
     parameter bit   [31:0] NETWORK          = '0
 ) (
     input  logic                          clk_i,
     input  logic                          rst_ni,
     input  logic                          reg_write_i,
-    input  logic [                   5:0] reg_addr_i,
+    input  logic [                   6:0] reg_addr_i,
     input  logic [                  31:0] reg_wdata_i,
     output logic [                  31:0] reg_rdata_o,
     input  logic                          start_i,
     input  logic                          flag_short_i,
     input  logic                          flag_long_i,
     input  logic                          wire_error_i,
+    input  logic [                  63:0] weights_base_i,
+    input  logic                          weights_set_i,
+    input  logic                          weights_error_i,
+    input  logic                          weights_drained_i,
     output logic                          busy_o,
     output logic                          resetting_o,
     input  logic [ 8*IN_STREAM_BYTES-1:0] s_axis_tdata,
@@ -60,15 +70,16 @@ module frame_shell #(
     localparam bit [31:0] VERSION = 32'd1;
     localparam int unsigned RESET_CYCLES = 16;
     localparam int unsigned RESET_BITS = $clog2(RESET_CYCLES);
-    localparam bit [3:0] CONTROL = 4'h0, STATUS = 4'h1, FRAMES = 4'h2, FRAMES_IN = 4'h3, FRAMES_OUT = 4'h4;
-    localparam bit [3:0] LATENCY = 4'h5, INTERVAL = 4'h6, MAGIC_WORD = 4'h7, VERSION_WORD = 4'h8;
-    localparam bit [3:0] NETWORK_WORD = 4'h9, IN_WORDS_WORD = 4'hA, IN_BYTES_WORD = 4'hB, OUT_WORDS_WORD = 4'hC;
-    localparam bit [3:0] OUT_BYTES_WORD = 4'hD, BUSY_CYCLES = 4'hE, WIRE_ERRORS = 4'hF;
+    localparam bit [4:0] CONTROL = 5'h00, STATUS = 5'h01, FRAMES = 5'h02, FRAMES_IN = 5'h03, FRAMES_OUT = 5'h04;
+    localparam bit [4:0] LATENCY = 5'h05, INTERVAL = 5'h06, MAGIC_WORD = 5'h07, VERSION_WORD = 5'h08;
+    localparam bit [4:0] NETWORK_WORD = 5'h09, IN_WORDS_WORD = 5'h0A, IN_BYTES_WORD = 5'h0B, OUT_WORDS_WORD = 5'h0C;
+    localparam bit [4:0] OUT_BYTES_WORD = 5'h0D, BUSY_CYCLES = 5'h0E, WIRE_ERRORS = 5'h0F;
+    localparam bit [4:0] WEIGHTS_BASE = 5'h10, WEIGHTS_BASE_HIGH = 5'h11, WEIGHT_BYTES_WORD = 5'h12;
 
     // ---------------------------------------------------------------- reset
-    logic [3:0] register;
+    logic [4:0] register;
     logic control_write, reset_written;
-    assign register = reg_addr_i[5:2];
+    assign register = reg_addr_i[6:2];
     assign control_write = reg_write_i && register == CONTROL;
     assign reset_written = control_write && reg_wdata_i[1];
 
@@ -90,7 +101,7 @@ module frame_shell #(
             reset_left_q <= RESET_BITS'(RESET_CYCLES - 1);
         end else if (reset_left_q != '0) begin
             reset_left_q <= reset_left_q - 1'b1;
-        end else begin
+        end else if (weights_drained_i) begin
             resetting_q <= 1'b0;
             acc_rst_nq <= 1'b1;
         end
@@ -98,7 +109,8 @@ module frame_shell #(
 
     // ---------------------------------------------------------------- start
     logic [15:0] frames_q, frames_started;
-    logic start_q, start_one_q, busy_q, drop_q, starts;
+    logic start_q, start_one_q, busy_q, drop_q, starts, has_weights;
+    assign has_weights = WEIGHT_BYTES == 0 || weights_set_i;
     always_ff @(posedge clk_i) begin
         if (!rst_ni || reset_written) frames_q <= 16'd1;
         else if (reg_write_i && register == FRAMES) frames_q <= reg_wdata_i[15:0];
@@ -107,7 +119,7 @@ module frame_shell #(
         start_q <= !resetting_q && control_write && reg_wdata_i[0];
         start_one_q <= !resetting_q && start_i;
     end
-    assign starts = (start_one_q || (start_q && frames_q != '0)) && !busy_q && !drop_q && !resetting_q;
+    assign starts = (start_one_q || (start_q && frames_q != '0)) && !busy_q && !drop_q && !resetting_q && has_weights;
     assign frames_started = start_one_q ? 16'd1 : frames_q;
 
     // ---------------------------------------------------------------- input
@@ -146,8 +158,8 @@ module frame_shell #(
             long_q <= 1'b0;
         end else begin
             if (starts) taking_q <= 1'b1;
-            else if (short || (in_moves && in_last && in_last_frame_q)) taking_q <= 1'b0;
-            if (short || long_) drop_q <= 1'b1;
+            else if (short || weights_error_i || (in_moves && in_last && in_last_frame_q)) taking_q <= 1'b0;
+            if (short || long_ || weights_error_i) drop_q <= 1'b1;
             if (short || flag_short_i) short_q <= 1'b1;
             if (long_ || flag_long_i) long_q <= 1'b1;
         end
@@ -211,7 +223,7 @@ module frame_shell #(
         .clk_i,
         .clear_i    (resetting_q),
         .in_data_i  ({out_last && out_last_frame_q, out_last, acc_m_axis_tdata}),
-        .in_valid_i (acc_m_axis_tvalid),
+        .in_valid_i (acc_m_axis_tvalid && !weights_error_i),
         .in_ready_o (acc_m_axis_tready),
         .out_data_o ({m_axis_tlast, frame_ends, out_word}),
         .out_valid_o(m_axis_tvalid),
@@ -261,7 +273,7 @@ module frame_shell #(
     // ---------------------------------------------------------------- registers
     always_comb begin
         unique case (register)
-            STATUS: reg_rdata_o = {28'b0, resetting_q, long_q, short_q, busy_q};
+            STATUS: reg_rdata_o = {26'b0, weights_set_i, weights_error_i, resetting_q, long_q, short_q, busy_q};
             FRAMES: reg_rdata_o = {16'b0, frames_q};
             FRAMES_IN: reg_rdata_o = frames_in_q;
             FRAMES_OUT: reg_rdata_o = frames_out_q;
@@ -276,6 +288,9 @@ module frame_shell #(
             OUT_BYTES_WORD: reg_rdata_o = OUT_BYTES;
             BUSY_CYCLES: reg_rdata_o = busy_cycles_q;
             WIRE_ERRORS: reg_rdata_o = wire_errors_q;
+            WEIGHTS_BASE: reg_rdata_o = weights_base_i[31:0];
+            WEIGHTS_BASE_HIGH: reg_rdata_o = weights_base_i[63:32];
+            WEIGHT_BYTES_WORD: reg_rdata_o = WEIGHT_BYTES;
             default: reg_rdata_o = '0;
         endcase
     end

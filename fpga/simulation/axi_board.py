@@ -22,7 +22,7 @@ _ACCELERATOR, _DMA = 0, 1
 
 
 class Fault(IntEnum):
-    """What is injected into the next transfer that it fits; see axi_dma.hpp."""
+    """What is injected into the next transfer that it fits (axi_dma.hpp), or reads of weights (weight_reads.hpp)."""
 
     SEND_STALL = 1
     SEND_TRUNCATED = 2
@@ -34,6 +34,8 @@ class Fault(IntEnum):
     RECEIVE_MISCOUNTED = 8
     SEND_NO_LAST = 9
     RESET_STUCK = 10
+    WEIGHTS_SLAVE_ERROR = 11
+    WEIGHTS_STALL = 12
 
 
 class BoardError(Exception):

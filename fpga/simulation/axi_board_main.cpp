@@ -11,9 +11,10 @@
 //   'M' address:u64 count:u32            -> bytes           memory, without time passing
 //   'm' address:u64 count:u32 bytes      ->
 //   'a' cycles:u64                       -> cycle:u64       the clock goes on
-//   'f' fault:u8 argument:u64            ->                 see axi_dma.hpp
+//   'f' fault:u8 argument:u64            ->                 see axi_dma.hpp, and weight_reads.hpp
 //   'R'                                  ->                 reset of all, as by loading the bitstream
-// The program ends with its input. Answer 1: no such command, address or answer on the bus.
+// The program ends with its input. Answer 1: no such command, address, fault or answer on the bus.
+// With SPIKEFOLD_WEIGHTS the accelerator reads weights from the memory, through the port of weight_reads.hpp.
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -24,6 +25,9 @@
 #include "Vboard.h"
 #include "axi_dma.hpp"
 #include "verilated.h"
+#ifdef SPIKEFOLD_WEIGHTS
+#include "weight_reads.hpp"
+#endif
 
 namespace {
 
@@ -57,7 +61,12 @@ void give(Number number) {
 class Board {
   public:
     Board(int argc, char** argv, spikefold::Memory& memory, const spikefold::DmaOptions& options)
-        : options_(options), dma_(memory, options), word_(options.receive_bytes) {
+        : options_(options),
+          dma_(memory, options),
+#ifdef SPIKEFOLD_WEIGHTS
+          weights_(memory, options.stall, ~options.seed),
+#endif
+          word_(options.receive_bytes) {
         context_.commandArgs(argc, argv);
         model_ = std::make_unique<Vboard>(&context_, "");
         reset();
@@ -67,8 +76,24 @@ class Board {
     std::uint64_t cycle() const { return cycle_; }
     spikefold::AxiDma& dma() { return dma_; }
 
+    bool inject(std::uint8_t fault, std::uint64_t argument) {
+        if (fault <= static_cast<std::uint8_t>(spikefold::Fault::kResetStuck)) {
+            dma_.inject(static_cast<spikefold::Fault>(fault), argument);
+            return true;
+        }
+#ifdef SPIKEFOLD_WEIGHTS
+        weights_.inject(static_cast<spikefold::WeightFault>(fault), argument);
+        return fault <= static_cast<std::uint8_t>(spikefold::WeightFault::kStall);
+#else
+        return false;
+#endif
+    }
+
     void reset() {
         dma_.power_up();
+#ifdef SPIKEFOLD_WEIGHTS
+        weights_.power_up();
+#endif
         model_->aresetn = 0;
         model_->s_axi_awvalid = model_->s_axi_wvalid = model_->s_axi_bready = 0;
         model_->s_axi_arvalid = model_->s_axi_rready = 0;
@@ -135,6 +160,9 @@ class Board {
         model_->s_axis_tvalid = dma_.send_valid();
         model_->s_axis_tlast = dma_.send_last();
         model_->m_axis_tready = dma_.receive_ready();
+#ifdef SPIKEFOLD_WEIGHTS
+        weights_.drive(*model_);
+#endif
         model_->aclk = 0;
         model_->eval();
         context_.timeInc(1);
@@ -146,6 +174,9 @@ class Board {
 
     /// The second half: the rising edge.
     void finish() {
+#ifdef SPIKEFOLD_WEIGHTS
+        if (model_->aresetn) weights_.edge(*model_);
+#endif
         model_->aclk = 1;
         model_->eval();
         context_.timeInc(1);
@@ -157,6 +188,9 @@ class Board {
     std::unique_ptr<Vboard> model_;
     const spikefold::DmaOptions options_;
     spikefold::AxiDma dma_;
+#ifdef SPIKEFOLD_WEIGHTS
+    spikefold::WeightReads weights_;
+#endif
     std::vector<std::uint8_t> word_;
     bool send_ready_ = false, receive_valid_ = false, receive_last_ = false;
     std::uint64_t cycle_ = 0;
@@ -227,9 +261,9 @@ int main(int argc, char** argv) {
                 give(board.cycle());
                 break;
             case 'f': {
-                const auto fault = static_cast<spikefold::Fault>(take<std::uint8_t>());
-                board.dma().inject(fault, take<std::uint64_t>());
-                give(kSuccess);
+                const auto fault = take<std::uint8_t>();
+                const auto argument = take<std::uint64_t>();
+                give(board.inject(fault, argument) ? kSuccess : kFailure);
                 break;
             }
             case 'R':

@@ -22,7 +22,7 @@ BoardShell = Literal["axi", "uart"]
 SIMULATION_DIR = Path(__file__).parent
 PREFIX = "Vboard"
 _MAINS: dict[BoardShell, tuple[str, ...]] = {
-    "axi": ("axi_board_main.cpp", "axi_dma.hpp"),
+    "axi": ("axi_board_main.cpp", "axi_dma.hpp", "weight_reads.hpp"),
     "uart": ("uart_board_main.cpp",),
 }
 _OUTPUT_SPLIT = "6000"
@@ -53,7 +53,7 @@ def build_board(rtl: Path, shell: BoardShell, build: Path, *, quick: bool = Fals
             raise SimulationError(f"Verilator cannot build below {scratch}; set TMPDIR to a folder without spaces")
         shell_files = write_shell(rtl, shell, scratch / "shell")
         mains = [SIMULATION_DIR / name for name in _MAINS[shell]]
-        arguments = _verilator_arguments(shell)
+        arguments = _verilator_arguments(shell, weights=bool(manifest.weights))
         make = _make_arguments(quick)
         sources = [*(rtl / file for file in manifest.files), *shell_files, *mains]
         kept = KeptProgram(folder, PREFIX, content_key(sources, [*arguments, *make]))
@@ -101,11 +101,13 @@ def simulated_board(
     return SimulatedAxiBoard(str(made.program), str(rtl), axi_options(rtl))
 
 
-def _verilator_arguments(shell: BoardShell) -> list[str]:
+def _verilator_arguments(shell: BoardShell, weights: bool) -> list[str]:
     top = TOPS[shell]
     arguments = ["--cc", "--exe", "--top-module", top, "--prefix", PREFIX, "-O3", "--no-timing", "--no-assert"]
     if shell == "uart":
         arguments.append(f"-GSILENCE_LOG2={SILENCE_LOG2}")
+    if weights:
+        arguments += ["-CFLAGS", "-DSPIKEFOLD_WEIGHTS"]
     return [*arguments, "--x-assign", "fast", "--x-initial", "fast", "-Wno-fatal", "--output-split", _OUTPUT_SPLIT]
 
 

@@ -28,35 +28,19 @@ from codegen.verify.onnx_runtime import run_onnx
 from codegen.verify.rtlsim import run_rtlsim
 from codegen.weight_bus import bus_cycles, frame_beats, region_bytes, slot_bits
 from fpga.boards import get_board
-from fpga.errors import BuildError
-from fpga.shells import write_shell
+from tests.render.external_run import external_network, external_run
 
 IMAGES = 4
 MOST_SLOWER = 1.02
 
 
-def network() -> IntegerNetwork:
-    """Two convolutions on 4x4 maps, one on 2x2, and a fully connected read-out."""
-    rng = np.random.default_rng(5)
-    layers = (
-        integer_layer(rng, "conv0", "image", (8, 2, 3, 3), padding=1),
-        integer_layer(rng, "conv1", "conv0", (16, 8, 3, 3), padding=1, pool=2),
-        integer_layer(rng, "conv2", "conv1", (16, 16, 3, 3), padding=1),
-        integer_layer(rng, "readout", "conv2", (4, 64), neuron=NO_NEURON),
-    )
-    return IntegerNetwork((4, 4, 2), True, 4, 4, 4, layers)
-
-
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
-    made = run_of(network(), tmp_path_factory.mktemp("runs") / "external")
-    build_graph(made, target_cycles=1600, weights="external")
-    render_sources(made)
-    return made
+    return external_run(tmp_path_factory.mktemp("runs") / "external")
 
 
 def test_both_simulators_give_onnx_runtimes_logits(run: RunFolder) -> None:
-    images = random_images(network(), IMAGES)
+    images = random_images(external_network(), IMAGES)
     golden = run_onnx(run.path / "model.onnx", images)
     assert len(np.unique(golden, axis=0)) == IMAGES
     assert np.array_equal(run_csim(run, images, quick=True).logits, golden)
@@ -69,7 +53,7 @@ def test_both_simulators_give_onnx_runtimes_logits(run: RunFolder) -> None:
 
 
 def test_weights_that_come_slower_than_they_are_used_set_the_pace(run: RunFolder, tmp_path: Path) -> None:
-    fast = run_of(network(), tmp_path / "fast")
+    fast = run_of(external_network(), tmp_path / "fast")
     build_graph(fast, target_cycles=400, weights="external")
     folding = FoldingResult.load(fast)
     assert folding is not None
@@ -78,7 +62,7 @@ def test_weights_that_come_slower_than_they_are_used_set_the_pace(run: RunFolder
     render_sources(fast)
     manifest = read_manifest(fast.path / "rtl")
     assert manifest.bound == slowest > max(node.cycles for node in manifest.nodes)
-    images = random_images(network(), 8)
+    images = random_images(external_network(), 8)
     rtl = run_rtlsim(fast, images, quick=True)
     assert np.array_equal(rtl.logits, run_onnx(fast.path / "model.onnx", images))
     assert rtl.interval is not None and slowest <= rtl.interval <= 1.05 * slowest
@@ -123,7 +107,7 @@ def test_words_lie_in_slots(bits: int) -> None:
 
 
 def test_weights_on_the_chip_stay_there_while_they_fit(tmp_path: Path) -> None:
-    made = run_of(network(), tmp_path / "auto")
+    made = run_of(external_network(), tmp_path / "auto")
     build_graph(made, target_cycles=1600, weights="auto")
     chosen = FoldingResult.load(made)
     build_graph(made, target_cycles=1600)
@@ -165,10 +149,3 @@ def test_what_is_not_possible_is_one_sentence(run: RunFolder) -> None:
         build_graph(run, board="ULX3S-85F", weights="auto")
     with pytest.raises(FoldingError, match=r"WEIGHTS=external was asked for with a folding file; it sets memStyle of"):
         build_graph(run, folding_file=run.path / "folding.json", weights="external")
-
-
-def test_no_shell_takes_weights_from_memory(run: RunFolder, tmp_path: Path) -> None:
-    with pytest.raises(
-        BuildError, match=r"weights of SpikingMVAU_rtl_0, .* are outside the chip, and no bitstream reads"
-    ):
-        write_shell(run.path / "rtl", "axi", tmp_path)

@@ -59,7 +59,7 @@ namespace eval catalog {
             PCW_USB0_RESET_ENABLE {0 0 1} PCW_USB0_RESET_IO {<Select> any} PCW_GPIO_MIO_GPIO_ENABLE {0 0 1}
             PCW_EN_CLK0_PORT {1 0 1} PCW_EN_RST0_PORT {1 0 1} PCW_FPGA0_PERIPHERAL_FREQMHZ {50 range 0.1 250}
             PCW_USE_M_AXI_GP0 {1 0 1} PCW_USE_M_AXI_GP1 {0 0 1} PCW_USE_S_AXI_HP0 {0 0 1}
-            PCW_S_AXI_HP0_DATA_WIDTH {64 32 64}
+            PCW_S_AXI_HP0_DATA_WIDTH {64 32 64} PCW_USE_S_AXI_HP2 {0 0 1} PCW_S_AXI_HP2_DATA_WIDTH {64 32 64}
         }
         zynq_ultra_ps_e {
             PSU__PSS_REF_CLK__FREQMHZ {33.333 range 27 60} PSU__FPGA_PL0_ENABLE {1 0 1}
@@ -69,6 +69,7 @@ namespace eval catalog {
             PSU__USE__M_AXI_GP2 {0 0 1} PSU__USE__S_AXI_GP2 {0 0 1} PSU__USE__S_AXI_GP3 {0 0 1}
             PSU__MAXIGP0__DATA_WIDTH {128 32 64 128} PSU__MAXIGP1__DATA_WIDTH {128 32 64 128}
             PSU__SAXIGP2__DATA_WIDTH {128 32 64 128}
+            PSU__USE__S_AXI_GP4 {0 0 1} PSU__SAXIGP4__DATA_WIDTH {128 32 64 128}
         }
         axi_gpio {C_ALL_OUTPUTS {0 0 1} C_DOUT_DEFAULT {0 any} C_GPIO_WIDTH {32 range 1 32}}
     }
@@ -174,12 +175,14 @@ proc catalog::ports_of_processing_system7 {cell} {
         lappend ports [pin M_AXI_GP0_ACLK clk I] [interface M_AXI_GP0 aximm Master width 32 clock M_AXI_GP0_ACLK \
             space Data aperture {0x40000000 0x40000000}]
     }
-    if {[parameter $cell PCW_USE_S_AXI_HP0]} {
-        # Half a gigabyte: what two chips of 16 bits, or one as on these boards, give.
-        set range [expr {[parameter $cell PCW_UIPARAM_DDR_BUS_WIDTH] eq "16 Bit" ? 0x20000000 : 0x40000000}]
-        lappend ports [pin S_AXI_HP0_ACLK clk I] [interface S_AXI_HP0 aximm Slave \
-            width [parameter $cell PCW_S_AXI_HP0_DATA_WIDTH] clock S_AXI_HP0_ACLK \
-            segments [list [list S_AXI_HP0/HP0_DDR_LOWOCM 0 $range 1]]]
+    # Half a gigabyte: what two chips of 16 bits, or one as on these boards, give.
+    set range [expr {[parameter $cell PCW_UIPARAM_DDR_BUS_WIDTH] eq "16 Bit" ? 0x20000000 : 0x40000000}]
+    foreach port {HP0 HP2} {
+        if {[parameter $cell PCW_USE_S_AXI_$port]} {
+            lappend ports [pin S_AXI_${port}_ACLK clk I] [interface S_AXI_$port aximm Slave \
+                width [parameter $cell PCW_S_AXI_${port}_DATA_WIDTH] clock S_AXI_${port}_ACLK \
+                segments [list [list S_AXI_$port/${port}_DDR_LOWOCM 0 $range 1]]]
+        }
     }
     return $ports
 }
@@ -199,13 +202,15 @@ proc catalog::ports_of_zynq_ultra_ps_e {cell} {
                 width [parameter $cell PSU__MAXIGP${number}__DATA_WIDTH] space Data aperture [list $base 0x10000000]]
         }
     }
-    if {[parameter $cell PSU__USE__S_AXI_GP2]} {
-        lappend ports [pin saxihp0_fpd_aclk clk I] [interface S_AXI_HP0_FPD aximm Slave clock saxihp0_fpd_aclk \
-            width [parameter $cell PSU__SAXIGP2__DATA_WIDTH] segments {
-                {SAXIGP2/HP0_DDR_LOW 0 0x80000000 1}
-                {SAXIGP2/HP0_QSPI 0xC0000000 0x20000000 1}
-                {SAXIGP2/HP0_LPS_OCM 0xFF000000 0x1000000 1}
-            }]
+    foreach {number port} {2 HP0 4 HP2} {
+        if {[parameter $cell PSU__USE__S_AXI_GP$number]} {
+            set clock [string tolower saxi${port}_fpd_aclk]
+            lappend ports [pin $clock clk I] [interface S_AXI_${port}_FPD aximm Slave clock $clock \
+                width [parameter $cell PSU__SAXIGP${number}__DATA_WIDTH] segments [list \
+                    [list SAXIGP$number/${port}_DDR_LOW 0 0x80000000 1] \
+                    [list SAXIGP$number/${port}_QSPI 0xC0000000 0x20000000 1] \
+                    [list SAXIGP$number/${port}_LPS_OCM 0xFF000000 0x1000000 1]]]
+        }
     }
     return $ports
 }

@@ -88,7 +88,7 @@ proc check::widths {} {
     set port [dict get $::dry::expected port_bits]
     foreach its [each interface] {
         lassign $its path bus mode attributes
-        if {$port ne "" && [string match *S_AXI_HP0* $path] && [dict get $attributes width] != $port} {
+        if {$port ne "" && [string match *S_AXI_HP* $path] && [dict get $attributes width] != $port} {
             dry::collect "$path is [dict get $attributes width] bits wide, and the board's is $port"
         }
     }

@@ -88,7 +88,7 @@ proc packager::ports_of {file module} {
     return $ports
 }
 
-# What the packager infers from names: streams, AXI-Lite, clocks and resets.
+# What the packager infers from names: streams, AXI-Lite, AXI4 masters that read, clocks and resets.
 proc packager::infer {ports} {
     variable core
     foreach port $ports {
@@ -111,6 +111,17 @@ proc packager::infer {ports} {
                 WIDTH [lindex $signal([string tolower ${bus}_wdata]) 1] ADDRESS_BITS $address
             dry::create memorymap $core/map/$bus
             dry::create addressblock $core/map/$bus/reg0 RANGE [expr {1 << $address}] USAGE register
+        } elseif {[regexp -nocase {^(.+)_arvalid$} $name _ bus]
+                && ![info exists signal([string tolower ${bus}_awvalid])]} {
+            foreach needed {araddr arlen arsize arburst arready rdata rresp rlast rvalid rready} {
+                if {![info exists signal([string tolower ${bus}_$needed])]} {
+                    dry::finding "the memory port $bus has no $needed"
+                }
+            }
+            add $bus aximm [expr {$direction eq "input" ? "slave" : "master"}] \
+                WIDTH [lindex $signal([string tolower ${bus}_rdata]) 1]
+            dry::create addressspace $core/space/$bus \
+                RANGE [expr {1 << [lindex $signal([string tolower ${bus}_araddr]) 1]}]
         } elseif {[regexp {(^|_)a?clk$} $name]} {
             add $name clock [expr {$direction eq "input" ? "slave" : "master"}]
         } elseif {[regexp {(^|_)a?(reset|rst)_?n?$} $name]} {
@@ -300,6 +311,7 @@ command ipx::get_bus_parameters {} {-of_objects} {0 1} {
     return [packager::child option / [lindex $operands 0]]
 }
 command ipx::get_memory_maps {} {-of_objects} {1 1} {return [packager::child option /map/ [lindex $operands 0]]}
+command ipx::get_address_spaces {} {-of_objects} {1 1} {return [packager::child option /space/ [lindex $operands 0]]}
 command ipx::get_address_blocks {} {-of_objects} {1 1} {return [packager::child option / [lindex $operands 0]]}
 command ipx::add_bus_parameter {} {} {2 2} {
     lassign $operands name interface
@@ -310,6 +322,7 @@ command ipx::add_bus_parameter {} {} {2 2} {
 }
 command ipx::remove_bus_parameter {} {} {2 2} {return ""}
 command ipx::add_memory_map {} {} {2 2} {return [dry::create memorymap [lindex $operands 1]/map/[lindex $operands 0]]}
+command ipx::add_address_space {} {} {2 2} {return [dry::create addressspace [lindex $operands 1]/space/[lindex $operands 0]]}
 command ipx::add_address_block {} {} {2 2} {return [dry::create addressblock [lindex $operands 1]/[lindex $operands 0]]}
 foreach name {ipx::create_xgui_files ipx::update_checksums ipx::check_integrity} {
     command $name {-quiet} {} {1 1} {
@@ -368,15 +381,19 @@ proc packager::component_ports {core} {
         }
         set segments {}
         set space ""
+        set aperture {}
         if {$bus eq "aximm" && [dry::value $path INTERFACE_MODE] eq "master"} {
             set space $name
+            if {[dry::kind_of $core/space/$name] ne ""} {
+                set aperture [list 0 [dry::value $core/space/$name RANGE]]
+            }
         } elseif {$bus eq "aximm"} {
             foreach block [dry::all addressblock $core/map/$name/*] {
                 lappend segments [list $name/[file tail $block] 0 [dry::value $block RANGE] 0]
             }
         }
         lappend ports [catalog::interface $name $bus [string totitle [dry::value $path INTERFACE_MODE]] \
-            width [dry::value $path WIDTH] clock [dict get $clocked $name] segments $segments space $space]
+            width [dry::value $path WIDTH] clock [dict get $clocked $name] segments $segments space $space aperture $aperture]
     }
     return $ports
 }

@@ -2,6 +2,7 @@
 #
 #   processing system -- control -- DMA registers, accelerator registers          (AXI-Lite)
 #   processing system <- memory -- DMA -- accelerator -- DMA                       (AXI, AXI4-Stream)
+#   processing system <- weights -- accelerator               (AXI; where weights are not on the chip)
 #
 # Everything runs at one clock. The driver finds the cells by their names: axi_dma_0 and spikefold_0.
 
@@ -75,6 +76,16 @@ if {$settings(impl) eq "hls"} {
     lappend clocked accelerator_0/ap_clk
 }
 
+# Weights in memory: a port of the processing system for them alone. Its width and AXI3 are SmartConnect's business.
+if {$settings(weights)} {
+    create_bd_cell -type ip -vlnv [catalog_ip smartconnect 1] weights_0
+    set_property -dict [list CONFIG.NUM_SI 1 CONFIG.NUM_MI 1] [get_bd_cells weights_0]
+    connect_interfaces spikefold_0/m_axi_weights weights_0/S00_AXI
+    connect_interfaces weights_0/M00_AXI $ps(weights)
+    lappend clocked weights_0/aclk $ps(weights_clock)
+    lappend reset weights_0/aresetn
+}
+
 foreach pin $clocked {
     connect_bd_net [get_bd_pins $ps(clock)] [get_bd_pins $pin]
 }
@@ -94,14 +105,20 @@ proc assign_address {space segment offset range} {
 }
 assign_address $ps(cell)/Data axi_dma_0/S_AXI_LITE/Reg $ps(dma_offset) 64K
 assign_address $ps(cell)/Data spikefold_0/s_axi/reg0 $ps(spikefold_offset) 64K
-foreach space {axi_dma_0/Data_MM2S axi_dma_0/Data_S2MM} {
-    assign_address $space $ps(segments)/$ps(memory_segment) 0x00000000 $ps(memory_range)
-    # What else lies behind the port (flash, on-chip memory) is no place for frames.
-    foreach segment [get_bd_addr_segs $ps(segments)/*] {
-        if {[file tail $segment] ne $ps(memory_segment)} {
+proc assign_memory {space segments memory} {
+    assign_address $space $segments/$memory 0x00000000 $::ps(memory_range)
+    # What else lies behind the port (flash, on-chip memory) is no place for frames or weights.
+    foreach segment [get_bd_addr_segs $segments/*] {
+        if {[file tail $segment] ne $memory} {
             exclude_bd_addr_seg -target_address_space [get_bd_addr_spaces $space] [get_bd_addr_segs $segment]
         }
     }
+}
+foreach space {axi_dma_0/Data_MM2S axi_dma_0/Data_S2MM} {
+    assign_memory $space $ps(segments) $ps(memory_segment)
+}
+if {$settings(weights)} {
+    assign_memory spikefold_0/m_axi_weights $ps(weights_segments) $ps(weights_segment)
 }
 
 validate_bd_design

@@ -84,6 +84,14 @@ set_property base_address 0 $block
 set_property range 65536 $block
 set_property width 32 $block
 
+# The master's addresses, below 4 GB: more than the design assigns.
+if {$settings(weights) && [ipx::get_address_spaces m_axi_weights -of_objects $core] eq ""} {
+    set space [ipx::add_address_space m_axi_weights $core]
+    set_property range 4294967296 $space
+    set_property width 64 $space
+    set_property master_address_space_ref m_axi_weights [ipx::get_bus_interfaces m_axi_weights -of_objects $core]
+}
+
 ipx::create_xgui_files $core
 ipx::update_checksums $core
 ipx::check_integrity $core

@@ -51,6 +51,14 @@ foreach name {DDR FIXED_IO} {
     make_bd_intf_pins_external -name $name [get_bd_intf_pins $ps(cell)/$name]
 }
 
+# Weights have a port of their own: HP0 and HP1 share one of the memory controller, and HP2 has another.
+if {$settings(weights)} {
+    set_property -dict [list \
+        CONFIG.PCW_USE_S_AXI_HP2 1 \
+        CONFIG.PCW_S_AXI_HP2_DATA_WIDTH $settings(port_bits) \
+    ] [get_bd_cells $ps(cell)]
+}
+
 set ps(clock) $ps(cell)/FCLK_CLK0
 set ps(locked) ""
 set ps(reset) $ps(cell)/FCLK_RESET0_N
@@ -59,6 +67,10 @@ set ps(memory) $ps(cell)/S_AXI_HP0
 set ps(clock_pins) [list $ps(cell)/M_AXI_GP0_ACLK $ps(cell)/S_AXI_HP0_ACLK]
 set ps(segments) $ps(cell)/S_AXI_HP0
 set ps(memory_segment) HP0_DDR_LOWOCM
+set ps(weights) $ps(cell)/S_AXI_HP2
+set ps(weights_clock) $ps(cell)/S_AXI_HP2_ACLK
+set ps(weights_segments) $ps(cell)/S_AXI_HP2
+set ps(weights_segment) HP2_DDR_LOWOCM
 set ps(memory_range) 512M
 set ps(dma_offset) 0x40400000
 set ps(spikefold_offset) 0x43C00000

@@ -23,6 +23,14 @@ set_property -dict [list \
     CONFIG.PSU__SAXIGP2__DATA_WIDTH $settings(port_bits) \
 ] [get_bd_cells $ps(cell)]
 
+# Weights have a port of their own: HP2 (GP4) shares none of the memory controller with HP0.
+if {$settings(weights)} {
+    set_property -dict [list \
+        CONFIG.PSU__USE__S_AXI_GP4 1 \
+        CONFIG.PSU__SAXIGP4__DATA_WIDTH $settings(port_bits) \
+    ] [get_bd_cells $ps(cell)]
+}
+
 create_bd_cell -type ip -vlnv [catalog_ip clk_wiz 6] clk_wiz_0
 set_property -dict [list \
     CONFIG.PRIM_IN_FREQ.VALUE_SRC PROPAGATED \
@@ -44,6 +52,10 @@ set ps(memory) $ps(cell)/S_AXI_HP0_FPD
 set ps(clock_pins) [list $ps(cell)/maxihpm0_fpd_aclk $ps(cell)/saxihp0_fpd_aclk]
 set ps(segments) $ps(cell)/SAXIGP2
 set ps(memory_segment) HP0_DDR_LOW
+set ps(weights) $ps(cell)/S_AXI_HP2_FPD
+set ps(weights_clock) $ps(cell)/saxihp2_fpd_aclk
+set ps(weights_segments) $ps(cell)/SAXIGP4
+set ps(weights_segment) HP2_DDR_LOW
 set ps(memory_range) 2G
 set ps(dma_offset) 0xA0000000
 set ps(spikefold_offset) 0xA0010000

@@ -35,10 +35,20 @@ class Stream:
 
 
 @dataclass(frozen=True)
+class WeightFile:
+    """Weights that lie in the board's memory: their file beside network.json, its bytes and its SHA-256."""
+
+    file: str
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
 class Description:
     """One network on one board. ``network``: first 32 bits of the digest of its sources; cycles are those simulated.
 
-    ``bitstream`` and its SHA-256 are None where the package holds a placeholder.
+    ``bitstream`` and its SHA-256 are None where the package holds a placeholder; ``weights`` is where all are on the
+    chip.
     """
 
     folder: Path
@@ -56,6 +66,7 @@ class Description:
     class_names: tuple[str, ...]
     latency: int
     interval: int
+    weights: WeightFile | None = None
 
     @property
     def steps(self) -> int:
@@ -92,8 +103,8 @@ def _description(folder: Path, content: Any) -> Description:
     if len(shape) not in (IMAGE_DIMENSIONS, EVENT_DIMENSIONS):
         raise ValueError(f"input.shape has {len(shape)} dimensions")
     bitstream = content.get("bitstream")
-    if bitstream is not None and Path(bitstream).name != bitstream:
-        raise ValueError(f"bitstream {bitstream!r} is no plain file name")
+    if bitstream is not None:
+        _plain_name(bitstream, "bitstream")
     made = Description(
         folder=folder,
         name=str(content["name"]),
@@ -110,6 +121,7 @@ def _description(folder: Path, content: Any) -> Description:
         class_names=tuple(str(name) for name in content["class_names"]),
         latency=_positive(content["cycles"]["latency"], "cycles.latency"),
         interval=_positive(content["cycles"]["interval"] or content["cycles"]["latency"], "cycles.interval"),
+        weights=_weights(content.get("weights")),
     )
     _check(made)
     return made
@@ -131,9 +143,27 @@ def _stream(content: Any, name: str) -> Stream:
     return stream
 
 
+def _weights(content: Any) -> WeightFile | None:
+    if content is None:
+        return None
+    return WeightFile(
+        file=_plain_name(content["file"], "weights.file"),
+        bytes=_positive(content["bytes"], "weights.bytes"),
+        sha256=str(content["sha256"]),
+    )
+
+
+def _plain_name(name: str, what: str) -> str:
+    if Path(name).name != name:
+        raise ValueError(f"{what} {name!r} is no plain file name")
+    return name
+
+
 def _check(made: Description) -> None:
     if made.shell not in SHELLS:
         raise ValueError(f"shell {made.shell!r} is none of {', '.join(SHELLS)}")
+    if made.weights is not None and made.shell != "dma":
+        raise ValueError(f"the shell {made.shell} reads no weights from memory")
     if not made.clock_mhz > 0:
         raise ValueError(f"clock_mhz is {made.clock_mhz}")
     pixels = 1

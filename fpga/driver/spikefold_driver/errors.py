@@ -53,8 +53,12 @@ class WrongNetworkError(SetupError):
     """The loaded accelerator computes another network than network.json describes."""
 
 
+class WeightsError(SetupError):
+    """The file of the weights in memory is missing or another one, or the accelerator does not take their place."""
+
+
 class OutOfMemoryError(DriverError):
-    """The board has no contiguous memory left for the DMA's buffers."""
+    """The board has no contiguous memory left for the DMA's buffers, or for weights."""
 
 
 class FrameError(DriverError):
@@ -63,6 +67,10 @@ class FrameError(DriverError):
 
 class DmaError(FrameError):
     """The AXI DMA stopped with an error bit (internal, slave or decode error)."""
+
+
+class WeightReadError(FrameError):
+    """The memory answered a read of weights with an error."""
 
 
 class LengthError(FrameError):

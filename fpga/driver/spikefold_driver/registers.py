@@ -1,4 +1,7 @@
-"""The registers of an accelerator, the same behind AXI-Lite and UART: 32 bits each, byte offsets."""
+"""The registers of an accelerator, the same behind AXI-Lite and UART: 32 bits each, byte offsets.
+
+Those of weights are there behind AXI-Lite only.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,9 @@ OUT_WORDS = 0x30
 OUT_BYTES = 0x34
 BUSY_CYCLES = 0x38
 WIRE_ERRORS = 0x3C
+WEIGHTS_BASE = 0x40
+WEIGHTS_BASE_HIGH = 0x44
+WEIGHT_BYTES = 0x48
 
 MAGIC_VALUE = 0x53504B46
 VERSION_VALUE = 1
@@ -29,6 +35,8 @@ STATUS_BUSY = 1 << 0
 STATUS_SHORT = 1 << 1
 STATUS_LONG = 1 << 2
 STATUS_RESETTING = 1 << 3
+STATUS_WEIGHTS_ERROR = 1 << 4
+STATUS_WEIGHTS_SET = 1 << 5
 
 MAX_FRAMES = 65535
 """Of one packet."""

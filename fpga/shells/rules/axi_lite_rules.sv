@@ -5,7 +5,7 @@
 module axi_lite_rules (
     input logic        clk_i,
     input logic        rst_ni,
-    input logic [ 5:0] awaddr_i,
+    input logic [ 6:0] awaddr_i,
     input logic        awvalid_i,
     input logic        awready_i,
     input logic [31:0] wdata_i,
@@ -15,7 +15,7 @@ module axi_lite_rules (
     input logic [ 1:0] bresp_i,
     input logic        bvalid_i,
     input logic        bready_i,
-    input logic [ 5:0] araddr_i,
+    input logic [ 6:0] araddr_i,
     input logic        arvalid_i,
     input logic        arready_i,
     input logic [31:0] rdata_i,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -37,12 +38,15 @@ def package_folder(folder: Path, rtl: Path, shape: tuple[int, ...], **changes: A
         "output": {"classes": classes, "signed": manifest.output.signed, **stream_content(manifest.output)},
         "class_names": [f"class {index}" for index in range(classes)],
         "cycles": {"latency": cycles, "interval": max(manifest.bound, manifest.input.words)},
+        "weights": weights_content(rtl) if manifest.weights else None,
         **changes,
     }
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "network.json").write_text(json.dumps(content))
     (folder / "spikefold.bit").write_bytes(BITSTREAM)
     (folder / "spikefold.hwh").write_text("what a block design holds")
+    if manifest.weights:
+        shutil.copyfile(rtl / "weights.bin", folder / "weights.bin")
     return folder
 
 
@@ -55,6 +59,12 @@ def stream_content(stream: Stream) -> dict[str, int]:
         "bytes": stream.bytes,
         "stream_bytes": 1 << (stream.bytes - 1).bit_length(),
     }
+
+
+def weights_content(rtl: Path) -> dict[str, Any]:
+    """The weights in memory as network.json has them."""
+    weights = (rtl / "weights.bin").read_bytes()
+    return {"file": "weights.bin", "bytes": len(weights), "sha256": hashlib.sha256(weights).hexdigest()}
 
 
 def write_golden(folder: Path, images: NDArray[np.uint8], logits: NDArray[np.int32], **more: Any) -> None:

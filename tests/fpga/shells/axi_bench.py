@@ -7,11 +7,12 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import cocotb
 import numpy as np
 from cocotb.clock import Clock
-from cocotb.handle import HierarchyObject
+from cocotb.handle import HierarchyObject, Immediate
 from cocotb.triggers import ClockCycles, FallingEdge, RisingEdge
 from cocotbext.axi import AxiLiteBus, AxiLiteMaster, AxiStreamBus, AxiStreamSink, AxiStreamSource
 from numpy.typing import NDArray
@@ -149,12 +150,17 @@ class AxiBench:
         await self.until(STATUS, BUSY, 0)
 
 
-async def begin(dut: HierarchyObject) -> AxiBench:
+Bench = TypeVar("Bench", bound=AxiBench)
+
+
+async def begin(dut: HierarchyObject, kind: type[Bench] = AxiBench) -> Bench:  # type: ignore[assignment]
     """Start the clock and reset the top; before that its outputs are random, and no sink must see them."""
+    # Before the model is evaluated for the first time: all values are random then, and a clock of 1 is an edge.
+    dut.aclk.value = dut.aresetn.value = Immediate(0)
     cocotb.start_soon(Clock(dut.aclk, PERIOD_NS, unit="ns").start())
     dut.aresetn.value = 0
     await ClockCycles(dut.aclk, 5)
-    bench = AxiBench(dut)
+    bench = kind(dut)
     await ClockCycles(dut.aclk, 2)
     dut.aresetn.value = 1
     await bench.ready()

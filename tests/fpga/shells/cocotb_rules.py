@@ -10,6 +10,17 @@ from cocotb.handle import HierarchyObject
 from cocotb.triggers import FallingEdge
 
 Step = dict[str, int]
+
+
+def burst(addr: int, length: int = 1, kind: int = 1, ready: int = 1) -> Step:
+    """The address of a burst of so many beats."""
+    return {"burst_valid": 1, "burst_addr": addr, "burst_len": length - 1, "burst_kind": kind, "burst_ready": ready}
+
+
+def beat(last: int = 1, ready: int = 1, data: int = 0) -> Step:
+    return {"beat_valid": 1, "beat_last": last, "beat_ready": ready, "data": data}
+
+
 RIGHT: list[Step] = [
     {"tvalid": 1, "tdata": 5},
     {"tvalid": 1, "tdata": 5, "tready": 1},
@@ -24,6 +35,14 @@ RIGHT: list[Step] = [
     {"arvalid": 1, "ready": 1},
     {"rvalid": 1, "data": 3},
     {"rvalid": 1, "data": 3, "ready": 1},
+    burst(0x1F80, 16, ready=0),
+    burst(0x1F80, 16),
+    burst(0xFFF8),
+    *(beat(last=0) for _ in range(15)),
+    beat(ready=0),
+    beat(),
+    {**beat(), **burst(0x8_0000_0000)},
+    beat(),
 ]
 FAULTS: dict[str, tuple[str, list[Step]]] = {
     "valid falls": ("valid fell before its word was taken", [{"tvalid": 1}, {}]),
@@ -42,11 +61,24 @@ FAULTS: dict[str, tuple[str, list[Step]]] = {
     ),
     "response falls": ("the write response changed", [{"awvalid": 1, "wvalid": 1, "ready": 1}, {"bvalid": 1}, {}]),
     "response before its data": ("a write response without a request", [{"awvalid": 1, "ready": 1}, {"bvalid": 1}]),
-    "second response": ("read data without a request", [*RIGHT[10:], {"rvalid": 1}]),
+    "second response": ("read data without a request", [*RIGHT[10:13], {"rvalid": 1}]),
     "no write response": (
         "a write got no response",
         [{"awvalid": 1, "wvalid": 1, "ready": 1}, *({} for _ in range(20))],
     ),
+    "burst address changes": ("the address changed before", [burst(0, ready=0), burst(8, ready=0)]),
+    "burst falls": ("the address changed before", [burst(0, ready=0), {}]),
+    "beat changes": ("the data changed before", [burst(0), beat(ready=0, data=1), beat(ready=0, data=2)]),
+    "beat falls": ("the data changed before", [burst(0), beat(ready=0), {}]),
+    "burst of one address": ("not of whole beats", [burst(0, kind=0)]),
+    "burst of 17 beats": ("not of whole beats", [burst(0, 17)]),
+    "burst between beats": ("not of whole beats", [burst(4)]),
+    "burst into the next page": ("crosses a 4 KB boundary", [burst(0xFF8, 2)]),
+    "three bursts": ("more bursts are under way", [burst(0), burst(8), burst(16)]),
+    "beat without a burst": ("data that nobody asked for", [burst(0), beat(), beat()]),
+    "last too early": ("last does not stand at the end", [burst(0, 2), beat()]),
+    "last too late": ("last does not stand at the end", [burst(0, 2), beat(last=0), beat(last=0)]),
+    "beat is not taken": ("data were not taken", [burst(0), *(beat(ready=0) for _ in range(20))]),
     "no read response": ("a read got no response", [{"arvalid": 1, "ready": 1}, *({} for _ in range(20))]),
 }
 

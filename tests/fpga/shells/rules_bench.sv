@@ -6,14 +6,22 @@ module rules_bench (
     input logic        tvalid,
     input logic        tready,
     input logic        tlast,
-    input logic [ 5:0] addr,
+    input logic [ 6:0] addr,
     input logic [31:0] data,
     input logic        awvalid,
     input logic        wvalid,
     input logic        bvalid,
     input logic        arvalid,
     input logic        rvalid,
-    input logic        ready
+    input logic        ready,
+    input logic [63:0] burst_addr,
+    input logic [ 7:0] burst_len,
+    input logic [ 1:0] burst_kind,
+    input logic        burst_valid,
+    input logic        burst_ready,
+    input logic        beat_valid,
+    input logic        beat_last,
+    input logic        beat_ready
 );
     axi_stream_rules #(
         .BITS (8),
@@ -46,5 +54,22 @@ module rules_bench (
         .rresp_i  (2'b00),
         .rvalid_i (rvalid),
         .rready_i (ready)
+    );
+    axi_read_rules #(
+        .OUTSTANDING(2)
+    ) i_read (
+        .clk_i    (clk),
+        .rst_ni   (rst_n),
+        .araddr_i (burst_addr),
+        .arlen_i  (burst_len),
+        .arsize_i (3'd3),
+        .arburst_i(burst_kind),
+        .arvalid_i(burst_valid),
+        .arready_i(burst_ready),
+        .rdata_i  ({32'd0, data}),
+        .rresp_i  (2'b00),
+        .rlast_i  (beat_last),
+        .rvalid_i (beat_valid),
+        .rready_i (beat_ready)
     );
 endmodule

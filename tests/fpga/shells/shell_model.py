@@ -84,8 +84,10 @@ class ShellModel:
 
 def shell_sources(rtl: Path, shell: Shell, folder: Path) -> list[Path]:
     """The shell's files, with the accelerator's before them where the shell holds it."""
-    accelerator = [] if shell == "axi-hls" else [rtl / name for name in read_manifest(rtl).files]
-    return [*accelerator, *write_shell(rtl, shell, folder / "shell"), *rule_files(shell)]
+    manifest = read_manifest(rtl)
+    accelerator = [] if shell == "axi-hls" else [rtl / name for name in manifest.files]
+    rules = rule_files(shell, weights=bool(manifest.weights))
+    return [*accelerator, *write_shell(rtl, shell, folder / "shell"), *rules]
 
 
 def build_model(

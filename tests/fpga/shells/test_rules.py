@@ -13,7 +13,7 @@ from tests.fpga.shells.shell_model import ShellModel, build_model
 
 @pytest.fixture(scope="module")
 def rules(tmp_path_factory: pytest.TempPathFactory) -> ShellModel:
-    files = [RULE_DIR / "axi_stream_rules.sv", RULE_DIR / "axi_lite_rules.sv"]
+    files = [RULE_DIR / "axi_stream_rules.sv", RULE_DIR / "axi_lite_rules.sv", RULE_DIR / "axi_read_rules.sv"]
     bench = Path(__file__).with_name("rules_bench.sv")
     return build_model([*files, bench], "rules_bench", tmp_path_factory.mktemp("rules"))
 

@@ -24,8 +24,10 @@ from ..errors import (
     OutOfMemoryError,
     OverlayError,
     ShortFrameError,
+    WeightReadError,
     first_line,
 )
+from ..weights import WeightBuffer
 from .transport import SLACK_SECONDS, Deadline, Transport, limit_cycles, most_frames
 
 MM2S = 0x00
@@ -62,7 +64,10 @@ _RELOAD = "open the accelerator again to load its bitstream anew, and power-cycl
 
 
 class DmaTransport(Transport):
-    """Batches through an AXI DMA; ``core`` and ``dma`` read and write registers, ``allocate`` gives DMA buffers."""
+    """Batches through an AXI DMA; ``core`` and ``dma`` read and write registers, ``allocate`` gives DMA buffers.
+
+    ``weights``: what lies in memory, None where all are on the chip.
+    """
 
     def __init__(
         self,
@@ -71,6 +76,7 @@ class DmaTransport(Transport):
         dma: Any,
         allocate: Callable[..., Any],
         *,
+        weights: bytes | None,
         length_bits: int = LENGTH_BITS,
         address_bits: int = ADDRESS_BITS,
         slack_s: float = SLACK_SECONDS,
@@ -97,6 +103,7 @@ class DmaTransport(Transport):
         self._buffers: list[tuple[Any, Any] | None] = [None, None]
         self._under_way = False
         self._frames_out = 0
+        self._weights = None if weights is None else WeightBuffer(weights, allocate)
 
     @property
     def max_frames(self) -> int:
@@ -112,14 +119,18 @@ class DmaTransport(Transport):
         return self._power()
 
     def close(self) -> None:
-        if self._under_way:  # the DMA must not write into memory that is given back
+        weights, self._weights = self._weights, None
+        # The DMA must not write into memory that is given back, nor the accelerator read it.
+        if self._under_way or (weights is not None and weights.told):
             with suppress(DriverError):
                 self.reset()
         for turn in range(len(self._buffers)):
             self._free(turn)
+        if weights is not None:
+            weights.free()
 
     def reset(self) -> None:
-        """The DMA first, so that it offers and takes no word while the accelerator is reset."""
+        """The DMA first, so that it offers and takes no word while the accelerator is reset; weights' place last."""
         self._dma.write(MM2S + DMACR, DMACR_RESET)
         for channel in (MM2S, S2MM):
             self._until(channel + DMACR, DMACR_RESET, self._dma, "the DMA does not end its reset")
@@ -130,6 +141,8 @@ class DmaTransport(Transport):
             self._until(channel + DMASR, DMASR_HALTED, self._dma, "the DMA does not start after its reset")
         self._under_way = False
         self._frames_out = 0
+        if self._weights is not None:
+            self._weights.tell(self.write, self.read)
 
     def stream(self, batches: Iterator[np.ndarray]) -> Generator[np.ndarray, None, None]:
         if self._under_way:  # left by a caller that neither went on nor closed
@@ -265,6 +278,11 @@ class DmaTransport(Transport):
 
     def _check_flags(self, frames: int) -> int:
         status = self.read(registers.STATUS)
+        if status & registers.STATUS_WEIGHTS_ERROR:
+            raise WeightReadError(
+                f"the memory refused a read of weights for {_images(frames)}, so their results were dropped",
+                f"{_AGAIN}; if it happens again, {_RELOAD}",
+            )
         if status & registers.STATUS_SHORT:
             raise ShortFrameError(
                 f"the accelerator received fewer words than {_images(frames)} have",

@@ -10,6 +10,7 @@ from typing import Any
 from ..description import Description
 from ..errors import BitstreamError, MissingPackageError, OverlayError, WrongBoardError, first_line
 from ..power import rails_power
+from ..weights import read_weights
 from .dma import ADDRESS_BITS, LENGTH_BITS, DmaTransport
 from .transport import SLACK_SECONDS
 
@@ -31,6 +32,7 @@ def open_dma(description: Description, *, download: bool = True, slack_s: float 
         ) from None
     check_board(description)
     bitfile = check_bitstream(description)
+    weights = read_weights(description)
     try:
         overlay = pynq.Overlay(str(bitfile), download=download)
     except Exception as error:  # PYNQ raises whatever its parsers, drivers and the kernel raise
@@ -48,6 +50,7 @@ def open_dma(description: Description, *, download: bool = True, slack_s: float 
         pynq.MMIO(core["phys_addr"], core["addr_range"]),
         pynq.MMIO(dma["phys_addr"], dma["addr_range"]),
         pynq.allocate,
+        weights=weights,
         length_bits=int(parameters.get("c_sg_length_width", LENGTH_BITS)),
         address_bits=int(parameters.get("c_addr_width", ADDRESS_BITS)),
         slack_s=slack_s,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..description import Description
+from ..weights import read_weights
 from .dma import DmaTransport
 from .transport import SLACK_SECONDS, Transport
 from .uart import UartTransport
@@ -19,6 +20,7 @@ def open_simulation(description: Description, board: Any, *, slack_s: float = SL
         board.core,
         board.dma,
         board.allocate,
+        weights=read_weights(description),
         length_bits=board.length_bits,
         slack_s=slack_s,
         power=board.read_power,

@@ -93,6 +93,16 @@ class Transport(ABC):
                     f"register {name} of the accelerator reads {value}, but network.json says {wanted}",
                     "copy the whole package again",
                 )
+        self._check_weights()
+
+    def _check_weights(self) -> None:
+        wanted = self.description.weights
+        if wanted is not None and self.read(registers.WEIGHT_BYTES) != wanted.bytes:
+            raise WrongNetworkError(
+                f"the accelerator reads {self.read(registers.WEIGHT_BYTES)} bytes of weights from memory, but "
+                f"network.json says {wanted.bytes}",
+                "copy the whole package again",
+            )
 
 
 def limit_cycles(description: Description, frames: int) -> int:
