@@ -72,7 +72,8 @@ COMPARED = $(if $(filter command environment,$(firstword $(origin RUNS))),-- $(f
 HLS_OPTIONS = --board $(call given,BOARD) --impl $(call given,IMPL) \
 	$(call option,--target-cycles,CYCLES) $(call option,--folding,FOLDING) \
 	$(call option,--lut-share,LUT_SHARE) $(call option,--fill,FILL) $(call option,--fifo-depths,FIFO_DEPTHS) \
-	$(call option,--event,EVENT) $(call option,--guaranteed,GUARANTEED) $(call option,--weights,WEIGHTS) $(DATA_OPTION)
+	$(call option,--event,EVENT) $(call option,--guaranteed,GUARANTEED) $(call option,--weights,WEIGHTS) \
+	$(call option,--mac,MAC) $(DATA_OPTION)
 
 # A kept network is not trained over.
 KEPT_STAYS = case "$$RUN_DIR" in runs/zoo/*) \
@@ -126,6 +127,7 @@ help: ## this list
 	@echo "  LUT_SHARE   or: the fastest within this share of the board's LUTs  [0.15]"
 	@echo "  FILL        share of its flip-flops, BRAMs and DSPs that may be filled [1, and 0.8 where that is no slower]"
 	@echo "  WEIGHTS     where weights are: chip, external (memory), or auto: external where nothing else fits [chip]"
+	@echo "  MAC         what accumulates sums: lut, dsp (slices), or auto: dsp where it saves LUTs [lut]"
 	@echo "  FIFO_DEPTHS planned, measured (in Verilator), or auto: measured where streams join [auto]"
 	@echo "  EVENT       1: event-driven cores where they pay; CYCLES are then the mean over test images,"
 	@echo "              or the 99th percentile or the worst: EVENT=p99, EVENT=worst"

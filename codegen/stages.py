@@ -29,6 +29,7 @@ DEFAULT_RTL_IMAGES = 32
 Implementation = Literal["hls", "rtl"]
 FifoDepths = Literal["auto", "planned", "measured"]
 WeightPlaces = Literal["chip", "external", "auto"]
+MacPlaces = Literal["lut", "dsp", "auto"]
 
 
 def export(
@@ -61,6 +62,7 @@ def hls(
     guaranteed: int | None = None,
     data: Path | None = None,
     weights: WeightPlaces = "chip",
+    mac: MacPlaces = "lut",
 ) -> FoldingResult:
     """FINN graph and folding, then HLS C++ and RTL; all of it takes the place of the earlier ones at once.
 
@@ -95,6 +97,7 @@ def hls(
                 event=event,
                 guaranteed=guaranteed,
                 weights=weights,
+                mac=mac,
             )
             render_sources(made, target)
             replace_in(run, made, written, stale=(*says_so, *MEASURED))

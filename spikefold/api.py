@@ -153,6 +153,7 @@ def generate(
     guaranteed: int | None = None,
     data: AnyPath | None = None,
     weights: stages.WeightPlaces = "chip",
+    mac: stages.MacPlaces = "lut",
     progress: ProgressCallback | None = None,
     say: SayCallback | None = None,
 ) -> FoldingResult:
@@ -174,6 +175,7 @@ def generate(
         data: where the data set lies, if not where the configuration says, for FIFOs measured around event-driven
             cores.
         weights: on the chip, outside in memory (``"external"``), or there where nothing else fits (``"auto"``).
+        mac: what accumulates sums, look-up tables, DSP slices (``"dsp"``), or these where they save LUTs (``"auto"``).
 
     Raises:
         FoldingError: where no folding meets the target.
@@ -198,6 +200,7 @@ def generate(
             guaranteed,
             _path(data),
             weights,
+            mac,
         )
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from codegen.cores.core import Core, divisors
+from codegen.cores.dsp_sums import MAC_STYLES, MacStyle
 from codegen.cores.spike_pool import SpikePool
 from codegen.cores.spiking_mvau import SpikingMVAU
 from codegen.cores.sum_pool import SumPool
@@ -111,6 +112,7 @@ def mvau_case(
     event: bool = False,
     taps: int = 1,
     density: float | None = None,
+    mac_style: MacStyle = "lut",
 ) -> Case:
     """A SpikingMVAU with random constants and the narrowest widths that these constants allow.
 
@@ -183,6 +185,7 @@ def mvau_case(
         vectors=vectors,
         memory_style="block" if block else "distributed",
         use_dsp=use_dsp,
+        mac_style=mac_style,
         half_start=half_start and mode in ("spikes", "static"),
         map_pixels=map_pixels if mode == "readout" else 1,
         step_bits=1 if static else step_bits,
@@ -317,6 +320,7 @@ def random_case(name: str, seed: int) -> Case:
         use_dsp=draw.random() < 0.3,
         half_start=draw.random() < 0.5,
         map_pixels=map_pixels,
+        mac_style=draw.choice(MAC_STYLES),
     )
 
 
@@ -373,6 +377,7 @@ def random_count_case(name: str, seed: int) -> Case:
         map_pixels=map_pixels,
         step_bits=step_bits,
         largest_step=draw.choice([0, 0, 1 << (step_bits - 1), draw.randint(1, (1 << step_bits) - 1)]),
+        mac_style=draw.choice(MAC_STYLES),
     )
 
 
@@ -407,6 +412,7 @@ def random_sums_case(name: str, seed: int) -> Case:
         block=draw.random() < 0.5,
         use_dsp=draw.random() < 0.3,
         step_bits=step_bits,
+        mac_style=draw.choice(MAC_STYLES),
     )
 
 
@@ -451,6 +457,7 @@ def random_event_case(name: str, seed: int) -> Case:
         event=True,
         taps=taps,
         density=draw.choice([0.0, 0.005, 0.02, 0.1, 0.1, 0.3, 0.3, 0.6, 0.9, 1.0]),
+        mac_style=draw.choice(MAC_STYLES),
     )
 
 
@@ -483,6 +490,7 @@ def case_parameters(draw: st.DrawFn) -> dict[str, Any]:
         "use_dsp": draw(st.booleans()),
         "half_start": True,
         "map_pixels": map_pixels,
+        "mac_style": draw(st.sampled_from(MAC_STYLES)),
     }
 
 

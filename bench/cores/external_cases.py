@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from bench.cores.core_cases import MAX_CYCLES, MAX_LANES, Case, Mode, mvau_case
 from codegen.cores.core import divisors
+from codegen.cores.dsp_sums import MAC_STYLES
 from codegen.cores.spiking_mvau import EXTERNAL, SpikingMVAU
 from codegen.cores.streamed_weights import streaming_fault
 from codegen.neurons import NEURONS
@@ -64,4 +65,5 @@ def _drawn(name: str, seed: int, draw: random.Random) -> Case:
         use_dsp=draw.random() < 0.3,
         half_start=draw.random() < 0.5,
         step_bits=step_bits,
+        mac_style=draw.choice(MAC_STYLES),
     )

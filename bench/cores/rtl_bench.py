@@ -41,9 +41,10 @@ class RtlResult:
     stalled_words: list[int]
 
 
-def run_rtl(cases: list[Case], folder: Path, seed: int) -> dict[str, RtlResult]:
+def run_rtl(cases: list[Case], folder: Path, seed: int, primitives: Path | None = None) -> dict[str, RtlResult]:
     """Simulate every case twice (free running, then with random gaps); returns the results by core name.
 
+    With ``primitives`` it is the RTL as it is synthesised, by models of the vendor's primitives in that file.
     Raises SimulationError where the model is not built, or stops before its end.
     """
     folder = folder.resolve()  # the simulation runs in it
@@ -72,6 +73,10 @@ def run_rtl(cases: list[Case], folder: Path, seed: int) -> dict[str, RtlResult]:
     names = dict.fromkeys(name for case in cases for name in case.core.sources["rtl"])
     # Cores may share files of FINN's library.
     files = [*(RTL_DIR / name for name in names), *(folder / name for name in dict.fromkeys(rendered))]
+    synthesised = []
+    if primitives is not None:
+        files.insert(0, primitives)
+        synthesised = ["-DSYNTHESIS", "-Wno-fatal"]  # models of others are not ours to lint
     (folder / "waivers.vlt").write_text("\n".join(["`verilator_config", *dict.fromkeys(waivers)]) + "\n")
     runner = PortsOnly()
     try:
@@ -79,7 +84,7 @@ def run_rtl(cases: list[Case], folder: Path, seed: int) -> dict[str, RtlResult]:
             sources=[VerilatorControlFile(folder / "waivers.vlt"), *files, folder / "top.sv"],
             hdl_toplevel="top",
             build_dir=folder / "build",
-            build_args=["--assert", "-Wall", "--x-assign", "unique", "--x-initial", "unique"],
+            build_args=["--assert", "-Wall", "--x-assign", "unique", "--x-initial", "unique", *synthesised],
             always=True,
             log_file=folder / "build.log",
         )

@@ -60,6 +60,7 @@ def hls(options: Namespace) -> bool:
         options.guaranteed,
         options.data,
         options.weights,
+        options.mac,
     )
     print(f"folding: slowest layer {folding.told}, {folding.estimate.lut} LUTs by estimate")
     print(f"{run.path / 'graph.onnx'}, {run.path / 'hls'} and {run.path / 'rtl'} are written")

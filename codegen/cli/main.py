@@ -132,6 +132,12 @@ def _add_hls(stages: _Stages) -> None:
         help="where weights are: on the chip, in memory outside, or there where nothing else fits (default chip)",
     )
     stage.add_argument(
+        "--mac",
+        choices=("lut", "dsp", "auto"),
+        default="lut",
+        help="what accumulates sums: look-up tables, DSP slices, or these where they save LUTs (default lut)",
+    )
+    stage.add_argument(
         "--event",
         type=_statistic,
         nargs="?",

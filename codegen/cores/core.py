@@ -269,6 +269,10 @@ class Core(ABC):
         """The same folding with its weights outside the chip; none where that is not possible."""
         return ()
 
+    def dsp_choices(self) -> tuple[Self, ...]:
+        """The same folding with its sums in DSP slices, the most slices last; none where that is not possible."""
+        return ()
+
     @property
     def weight_beats(self) -> int:
         """Beats of the memory bus that its weights take in each frame, where they come from outside."""

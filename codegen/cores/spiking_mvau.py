@@ -25,6 +25,7 @@ from codegen.cores.core import (
     Tensor,
     divisors,
 )
+from codegen.cores.dsp_sums import MAC_STYLES, MacStyle
 from codegen.cores.event_cycles import why_not_event
 from codegen.cores.memory import MEMORY_STYLES, WeightStyle, block_rams, choose_memory_style
 from codegen.cores.rendering import Language
@@ -61,6 +62,7 @@ class SpikingMVAU(LayerCore):
     they are, ``acc_bits`` each: T signed integers per channel, or one where the input is static (codegen.cores.steps);
     its only constants are the weights. Else the output is UINT{T} trains.
     use_dsp: products of static inputs and of the read-out in DSP slices; else in look-up tables, radix-4 digits.
+    mac_style: sums are accumulated in look-up tables, or in DSP slices ("dsp"), up to four of them in each.
     half_start: the potential starts at ``threshold >> 1`` instead of 0.
     map_pixels: pixels over which a read-out counts the spikes of each input before it multiplies, once a frame.
     reads_events: the input is event frames from memory, which can wait.
@@ -97,6 +99,7 @@ class SpikingMVAU(LayerCore):
             "memStyle", "s", ("memory_style",), "block", required=False, allowed=frozenset({*MEMORY_STYLES, EXTERNAL})
         ),
         Attribute("useDsp", "flag", ("use_dsp",), 0, required=False),
+        Attribute("macStyle", "s", ("mac_style",), "lut", required=False, allowed=frozenset(MAC_STYLES)),
         Attribute("halfStart", "flag", ("half_start",), 0, required=False),
         Attribute("mapPixels", "i", ("map_pixels",), 1, required=False),
         Attribute("stepBits", "i", ("step_bits",), 1, required=False),
@@ -110,6 +113,7 @@ class SpikingMVAU(LayerCore):
         Fold("TP", "tp", "timesteps", "time steps"),
         Fold("memStyle", "memory_style", choices=(*MEMORY_STYLES, EXTERNAL)),
         Fold("useDsp", "use_dsp", choices=(0, 1)),
+        Fold("macStyle", "mac_style", choices=MAC_STYLES),
         Fold("event", "event", choices=(0, 1)),
         Fold(FIFO_DEPTHS),
     )
@@ -145,6 +149,8 @@ class SpikingMVAU(LayerCore):
             "plane_tree.sv",
             "plane_sum.sv",
             "product_dot.sv",
+            "dsp_slice.sv",
+            "dsp_sums.sv",
             "constant_times.sv",
             "neuron_serial.sv",
             "neuron_chain.sv",
@@ -176,6 +182,7 @@ class SpikingMVAU(LayerCore):
     vectors: int
     memory_style: WeightStyle
     use_dsp: bool = False
+    mac_style: MacStyle = "lut"
     half_start: bool = False
     map_pixels: int = 1
     step_bits: int = 1
@@ -460,7 +467,9 @@ class SpikingMVAU(LayerCore):
 
     def folding(self) -> dict[str, Any]:
         event = {"event": 1} if self.event else {}
-        return {**super().folding(), "memStyle": self.memory_style, **event}
+        mac = {"macStyle": self.mac_style} if self.mac_style != "lut" else {}
+        products = {"useDsp": 1} if self.use_dsp else {}
+        return {**super().folding(), "memStyle": self.memory_style, **event, **mac, **products}
 
     def memory_choices(self) -> tuple[Self, ...]:
         if self.synapse_folds * self.neuron_folds == 1:
@@ -469,6 +478,10 @@ class SpikingMVAU(LayerCore):
 
     def external_choices(self) -> tuple[Self, ...]:
         return () if streaming_fault(self) else (replace(self, memory_style=EXTERNAL),)
+
+    def dsp_choices(self) -> tuple[Self, ...]:
+        in_slices = replace(self, mac_style="dsp")
+        return (in_slices, replace(in_slices, use_dsp=True)) if self.multiplies else (in_slices,)
 
     def fold(self, asked: Mapping[str, Any], where: str) -> Self:
         tp = int(asked.get("TP", self.timesteps))
@@ -479,7 +492,13 @@ class SpikingMVAU(LayerCore):
         folded = super().fold(asked, where)
         depth, width = folded.synapse_folds * folded.neuron_folds, folded.simd * folded.pe * folded.weight_bits
         style = asked.get("memStyle", choose_memory_style(depth, width))
-        return replace(folded, memory_style=style, event=bool(asked.get("event", self.event)))
+        return replace(
+            folded,
+            memory_style=style,
+            event=bool(asked.get("event", self.event)),
+            use_dsp=bool(asked.get("useDsp", self.use_dsp)),
+            mac_style=asked.get("macStyle", self.mac_style),
+        )
 
     @classmethod
     def examples(cls) -> tuple[SpikingMVAU, ...]:

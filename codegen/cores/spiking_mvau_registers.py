@@ -32,12 +32,19 @@ def mvau_registers(core: SpikingMVAU) -> float:
         CONTROL_REGISTERS
         + (0 if core.event and core.memory_style != "block" else held)  # bank_resources has them
         + product_registers(core, held)
-        + (core.pe * core.sums * _sum_bits(core) if core.synapse_folds > 1 else 0)
+        + accumulator_registers(core)
         + constant_bits(core)
         + neuron_registers(core)
         + sum_registers(core)
         + 2 * core.outputs[0].bits
     )
+
+
+def accumulator_registers(core: SpikingMVAU) -> int:
+    """Those of the sums; with sums in DSP slices what these start from, and the constants of neurons, held for them."""
+    if core.mac_style == "dsp":
+        return core.pe * _sum_bits(core) + constant_word_bits(core)
+    return core.pe * core.sums * _sum_bits(core) if core.synapse_folds > 1 else 0
 
 
 def weight_bits(core: SpikingMVAU) -> float:

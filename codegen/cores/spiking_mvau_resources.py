@@ -12,6 +12,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from codegen.cores.dsp_sums import dsp_slices
 from codegen.cores.event_memories import TABLE_LUTS_PER_BIT, bank_resources, queue_resources, table_bits
 from codegen.cores.logic import NO_LOGIC, Logic
 from codegen.cores.memory import lut_ram, lut_ram_of_32, rom_logic, rom_resources
@@ -121,6 +122,7 @@ def mvau_resources(core: SpikingMVAU) -> Resources:
         memory += map_counter_luts(core)
     lut = (logic + weight_logic(core)).luts + memory
     dsp = core.simd * core.pe if core.multiplies and core.use_dsp else 0
+    dsp += dsp_slices(core) if core.mac_style == "dsp" else 0
     return Resources(lut=round(lut), ff=round(mvau_registers(core)), bram36=0, dsp=dsp) + _weight_resources(core)
 
 
@@ -260,6 +262,8 @@ def step_count_logic(core: SpikingMVAU) -> Logic:
 
 def accumulator_logic(core: SpikingMVAU) -> Logic:
     """Sums over the synapse folds with their first value, a LUT a bit."""
+    if core.mac_style == "dsp":
+        return Logic()
     bits = core.current_bits + core.paired if core.dynamics else core.output_bits
     if core.synapse_folds == 1:
         return Logic(tiny=bits) * (core.pe * core.sums)

@@ -19,6 +19,7 @@ from codegen.dataflow.folding.choose import FoldingRequest, WeightPlaces, choose
 from codegen.dataflow.folding.event import EventChoice, core_spread, is_event_driven
 from codegen.dataflow.folding.file import NodeFolding, depths_of, plan_folding, with_depths, write_folding
 from codegen.dataflow.folding.from_file import explicit
+from codegen.dataflow.folding.options import MacPlaces
 from codegen.dataflow.folding.solver import Plan, plan_beats, plan_resources
 from codegen.digests import file_digest
 from codegen.errors import FoldingError
@@ -55,6 +56,7 @@ def build_graph(
     event: Statistic | None = None,
     guaranteed: int | None = None,
     weights: WeightPlaces = "chip",
+    mac: MacPlaces = "lut",
 ) -> ModelWrapper:
     """Write graph.onnx, folding.json and results/folding.json of a run (into another one: ``into``); return the graph.
 
@@ -65,6 +67,7 @@ def build_graph(
     ``fifo_depths`` says so, but for those that a file names. ``event``: cores may be event-driven where the densities
     of results/density.json say that it pays; cycles are those of this statistic over images then, and ``guaranteed``
     are the most for any image at all. ``weights`` are on the chip, outside, or (auto) outside where nothing fits so.
+    ``mac``: sums are accumulated in look-up tables, in DSP slices, or (auto) there where that saves LUTs.
     Raises RunFolderError without those densities, MappingError for nodes without a core, FoldingError for foldings that
     do not divide, meet the target, stay within the share or fit the board, UnknownBoardError, and what ``measure``
     raises.
@@ -75,7 +78,7 @@ def build_graph(
         raise FoldingError(f"a target of {target_cycles} cycles per frame is not possible, it must be at least 1")
     density = _density(run, event, guaranteed, folding_file)
     events = EventChoice.of(density, event, guaranteed) if density and event else None
-    request = FoldingRequest(target_board, target_cycles, folding_file, lut_share, fill, events, weights)
+    request = FoldingRequest(target_board, target_cycles, folding_file, lut_share, fill, events, weights, mac)
     part = target_board.part if target_board and target_board.finn_name else DEFAULT_PART
     pruning = pruning_of(run)
     with quiet():
@@ -85,6 +88,8 @@ def build_graph(
         choice = choose_folding(model, request, pruning)
         front = front_of(choice, request)
     plan, asked = choice.plan, choice.asked
+    if impl == "hls" and any(layer_plan.core.folding().get("macStyle") == "dsp" for layer_plan in plan):
+        raise FoldingError("sums in DSP slices (MAC, macStyle) are of the RTL; with IMPL=hls Vitis HLS decides itself")
     folding = explicit(plan_folding(plan), asked)
     if measure is not None and _measures(fifo_depths, plan, asked):
         folding = explicit(with_depths(folding, measure(model, folding, part)), asked)

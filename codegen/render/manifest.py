@@ -42,6 +42,7 @@ from codegen.cores.core import Stream, port_name
 from codegen.errors import RenderError
 from codegen.render.weight_image import WEIGHT_IMAGE, WeightRegion
 from codegen.run_folder import RunFolder
+from fpga.boards import Board
 from sca_train.files import write_text
 from sca_train.records import RecordError, read_record
 
@@ -98,6 +99,16 @@ class Manifest:
     nodes: tuple[RenderedNode, ...]
     edges: tuple[RenderedEdge, ...]
     weights: tuple[WeightRegion, ...] = ()
+
+    def why_not_on(self, board: Board) -> str:
+        """What a board lacks that the sources name: DSP48 slices; else empty."""
+        named = [node.name for node in self.nodes if node.parameters.get("mac_style") == "dsp"]
+        if board.has_dsp48 or not named:
+            return ""
+        return (
+            f"the sums of {', '.join(named)} are accumulated in DSP48 slices, which {board.name} does not have; make "
+            f"the sources again with MAC=lut BOARD={board.name}"
+        )
 
     @property
     def edge_names(self) -> tuple[str, ...]:

@@ -43,11 +43,13 @@ def synthesise(
     """Synthesise rtl/ of a run with Yosys for a board's family and save results/synth.json.
 
     ``jobs`` Yosys processes run at a time (each may take up to 4 GiB for a large core); ``core_timeout`` in seconds.
-    Raises UnknownBoardError; RunFolderError when rtl/ is missing; SynthesisError when Yosys rejects a core, or, after
-    the result was saved, when the network does not fit the board.
+    Raises UnknownBoardError; RunFolderError when rtl/ is missing; SynthesisError when the board lacks what the sources
+    name or Yosys rejects a core, or, after the result was saved, when the network does not fit the board.
     """
     target = find_board(board)
     manifest = read_manifest(run.require("rtl"))
+    if reason := manifest.why_not_on(target):
+        raise SynthesisError(reason)
     root = run.path / "rtl"
     digest = sources_digest(root)
     sources = {

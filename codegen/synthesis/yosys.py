@@ -34,6 +34,9 @@ _STATISTICS = "statistics.json"
 NETLIST = "netlist.json"
 _CELLS = "cells.json"
 """The cell library with the delays of 7 series."""
+_DSP48E1 = Path(__file__).with_name("dsp48e1.v")
+_DSP_SLICE = "dsp_slice.sv"
+"""The module of RTL that names a cell of 7 series."""
 _SHIFT_REGISTER_READS = Path(__file__).with_name("shift_register_reads.v")
 
 
@@ -91,7 +94,10 @@ WITHOUT_STYLES = (
 
 def script(core: CoreSources, family: Family) -> str:
     """The Yosys commands for one core."""
-    read = read_command(core.module, (file for file in core.files if file.endswith(_SOURCE_SUFFIXES)))
+    sources = [file for file in core.files if file.endswith(_SOURCE_SUFFIXES)]
+    if family != "ecp5" and _names_dsp48e1(core):
+        sources.insert(0, _DSP48E1.name)
+    read = read_command(core.module, sources)
     netlist = (f"select {core.module}", f"write_json -selected {NETLIST}", "select -clear")
     if family == "ecp5":
         synthesis = f"synth_ecp5 -top {core.module}"
@@ -126,6 +132,10 @@ def script(core: CoreSources, family: Family) -> str:
     return "; ".join(steps)
 
 
+def _names_dsp48e1(core: CoreSources) -> bool:
+    return any(Path(file).name == _DSP_SLICE for file in core.files)
+
+
 def content_key(core: CoreSources, family: Family) -> str:
     """SHA-256 over everything the result depends on; the core's own name is left out: identical cores share one."""
     own_name = re.compile(rb"(?<![A-Za-z0-9_])" + re.escape(core.module.encode()) + rb"(?![0-9])")
@@ -133,6 +143,8 @@ def content_key(core: CoreSources, family: Family) -> str:
     for part in (tool_version(), str(MODEL_VERSION), own_name.sub(b"TOP", script(core, family).encode()).decode()):
         digest.update(part.encode() + b"\0")
     digest.update(_SHIFT_REGISTER_READS.read_bytes())
+    if _names_dsp48e1(core):
+        digest.update(_DSP48E1.read_bytes())
     for file in sorted(core.files):
         digest.update(own_name.sub(b"TOP", file.encode()) + b"\0")
         digest.update(hashlib.sha256(own_name.sub(b"TOP", (core.root / file).read_bytes())).digest())
@@ -150,7 +162,8 @@ def synthesise_core(core: CoreSources, family: Family, timeout: float, netlist: 
         for file in core.files:
             (folder / file).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(core.root / file, folder / file)
-        shutil.copyfile(_SHIFT_REGISTER_READS, folder / _SHIFT_REGISTER_READS.name)
+        for library in (_DSP48E1, _SHIFT_REGISTER_READS):
+            shutil.copyfile(library, folder / library.name)
         command = [sys.executable, "-c", _RUN_YOSYS, "-q", "-p", script(core, family)]
         try:
             done = subprocess.run(

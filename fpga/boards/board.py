@@ -42,6 +42,11 @@ class Board:
     """Whether the design can read weights from memory: on a Zynq through a high-performance port of its processor."""
 
     @property
+    def has_dsp48(self) -> bool:
+        """Whether its DSP slices are AMD's, which accumulate several sums at a time."""
+        return self.family != "ecp5"
+
+    @property
     def speed_grade(self) -> str:
         """That of the part, without the dash: 1, 2 or 2LV."""
         found = re.search(r"-(\d[A-Z]*)(?:-|$)", self.part)

@@ -43,10 +43,12 @@ _SOURCE_SUFFIXES = (".sv", ".v")
 def ecp5_plan(run: RunFolder, board: Ecp5Board) -> BuildPlan:
     """The build of a run's bitstream for a board: sources, synthesis, routing, clock, packing.
 
-    Raises RunFolderError where rtl/ is missing, RenderError where it is damaged.
+    Raises RunFolderError where rtl/ is missing, RenderError where it is damaged, BuildError where it needs DSP48.
     """
     rtl = run.require("rtl")
     manifest = read_manifest(rtl)
+    if reason := manifest.why_not_on(board):
+        raise BuildError(reason)
     listed = (*manifest.files, *(file for node in manifest.nodes for file in node.data_files))
     files: dict[str, Content] = {file: rtl / file for file in dict.fromkeys(listed)}
     with scratch_folder() as scratch:

@@ -20,6 +20,7 @@
 // vectors, then those of the second one, and so on.
 // Neuron ROM: MH/PE words, per pe {threshold, bias} (THRESHOLD_BITS, BIAS_BITS; bias in the low bits), scaled by
 // 2^FRAC_BITS; for the read-out only the initial value T*bias of BIAS_BITS, not scaled. There is none for sums.
+// MAC_DSP: sums are accumulated in DSP slices (dsp_sums.sv), and come two cycles later.
 // TERNARY: weights of two bits, in {-1, 0, 1}, are counted (ternary_dot.sv). For each negative weight of a channel the
 // bias in the ROM is less by 2^FRAC_BITS times the largest number of an element's planes (STEP_BITS ones, or those of
 // the count of all steps), and BIAS_WORD_BITS wide; BIAS_BITS remains the width of the bias itself.
@@ -71,6 +72,7 @@ module spiking_mvau #(
     parameter bit          STREAMED       = 1'b0,
     parameter int unsigned PASS_VECTORS   = 1,
     parameter bit          USE_DSP        = 1'b0,
+    parameter bit          MAC_DSP        = 1'b0,
     parameter bit          EVENT          = 1'b0,
     parameter int unsigned ROTATE_WORDS   = 0,
     parameter int unsigned FOLD_STRIDE    = 1,
@@ -629,23 +631,83 @@ module spiking_mvau #(
     end else begin : gen_no_carry
         assign carry = '0;
     end
-    for (genvar pe = 0; pe < int'(PE); pe++) begin : gen_pe
+    logic [PE*TOTAL_BITS-1:0] initial_sums;
+    logic [PE*LANES*TOTAL_BITS-1:0] totals;
+    for (genvar pe = 0; pe < int'(PE); pe++) begin : gen_initial
         logic signed [BIAS_WORD_BITS-1:0] bias, bias_high;
-        logic signed [TOTAL_BITS-1:0] initial_sum;
         assign bias = constants[pe*NEURON_STRIDE+:BIAS_WORD_BITS];
         assign bias_high = bias >>> (NEURON ? FRAC_BITS : 0);
-        assign initial_sum = TOTAL_BITS'(bias_high);
+        assign initial_sums[pe*TOTAL_BITS+:TOTAL_BITS] = TOTAL_BITS'(bias_high);
         logic unused;
         assign unused = ^bias_high;
-        for (genvar t = 0; t < int'(LANES); t++) begin : gen_lane
-            logic signed [TOTAL_BITS-1:0] before_sum, sum;
-            assign sum = TOTAL_BITS'(signed'(dots[(pe*LANES+t)*LANE_BITS+:LANE_BITS])) + before_sum
-                + TOTAL_BITS'(carry[pe*LANES+t]);
-            assign sums[(pe*LANES+t)*CURRENT_BITS+:CURRENT_BITS] = sum[TOTAL_BITS-1-:CURRENT_BITS];
-            if (PAIRED) begin : gen_half
-                logic unused_low;
-                assign unused_low = sum[0];
-            end
+    end
+    for (genvar l = 0; l < int'(PE * LANES); l++) begin : gen_sum
+        assign sums[l*CURRENT_BITS+:CURRENT_BITS] = totals[(l+1)*TOTAL_BITS-1-:CURRENT_BITS];
+        if (PAIRED) begin : gen_half
+            logic unused_low;
+            assign unused_low = totals[l*TOTAL_BITS];
+        end
+    end
+
+    // The end of a fold as it comes with the sums, and the constants of their neurons.
+    logic sums_done, sums_tf_last, sums_continue;
+    logic [NEURON_WORD-1:0] sums_constants;
+    if (MAC_DSP) begin : gen_dsp
+        localparam int unsigned SUM_CYCLES = 2;
+        dsp_sums #(
+            .COUNT         (PE * LANES),
+            .SHARED        (LANES),
+            .WORD_BITS     (LANE_BITS),
+            .SUM_BITS      (TOTAL_BITS),
+            .CARRY         (COMPLEMENT || SIGNS),
+            .CARRY_IN_START(PAIRED)
+        ) i_sums (
+            .clk_i,
+            .rst_ni,
+            .en_i   (en),
+            .valid_i(dot_valid),
+            .first_i(dot_first),
+            .word_i (dots),
+            .carry_i(carry),
+            .start_i(initial_sums),
+            .sum_o  (totals)
+        );
+        delay_line #(
+            .WIDTH(3),
+            .DEPTH(SUM_CYCLES)
+        ) i_done (
+            .clk_i,
+            .rst_ni,
+            .en_i  (en),
+            .data_i({pass_done, pass_tf_last, pass_tf_q != '0}),
+            .data_o({sums_done, sums_tf_last, sums_continue})
+        );
+        if ((EVENT ? SHORTEST_SCAN : SF) >= SUM_CYCLES) begin : gen_held
+            // Held until the next fold ends; a delay of two cycles would be shift registers, which are LUTs.
+            always_ff @(posedge clk_i) if (en && pass_done) sums_constants <= constants;
+        end else begin : gen_delayed
+            delay_line #(
+                .WIDTH(NEURON_WORD),
+                .DEPTH(SUM_CYCLES),
+                .RESET(1'b0)
+            ) i_constants (
+                .clk_i,
+                .rst_ni,
+                .en_i  (en),
+                .data_i(constants),
+                .data_o(sums_constants)
+            );
+        end
+    end else begin : gen_luts
+        assign sums_done = pass_done;
+        assign sums_tf_last = pass_tf_last;
+        assign sums_continue = pass_tf_q != '0;
+        assign sums_constants = constants;
+        for (genvar l = 0; l < int'(PE * LANES); l++) begin : gen_lane
+            logic signed [TOTAL_BITS-1:0] initial_sum, before_sum, sum;
+            assign initial_sum = initial_sums[l/LANES*TOTAL_BITS+:TOTAL_BITS];
+            assign sum = TOTAL_BITS'(signed'(dots[l*LANE_BITS+:LANE_BITS])) + before_sum + TOTAL_BITS'(carry[l]);
+            assign totals[l*TOTAL_BITS+:TOTAL_BITS] = sum;
             if (SF == 1) begin : gen_single_fold
                 assign before_sum = initial_sum;
             end else begin : gen_accumulate
@@ -654,11 +716,13 @@ module spiking_mvau #(
                 assign before_sum = dot_first ? initial_sum : sum_q;
             end
         end
+        if (SF == 1) begin : gen_first_unused
+            logic unused;
+            assign unused = ^{dot_valid, dot_first};
+        end
     end
-    if (SF == 1) begin : gen_first_unused
-        logic unused;
-        assign unused = ^{dot_valid, dot_first};
-    end
+    logic unused_sums;
+    assign unused_sums = ^{sums_tf_last, sums_continue, sums_constants};
 
     // ---------------------------------------------------------------- neurons
     logic result_valid;
@@ -672,12 +736,12 @@ module spiking_mvau #(
             logic [RESULT_BITS-FOLD_BITS-1:0] earlier_q;
             logic [RESULT_BITS-1:0] all;
             assign all = {sums[pe*FOLD_BITS+:FOLD_BITS], earlier_q};
-            always_ff @(posedge clk_i) if (en && pass_done) earlier_q <= all[RESULT_BITS-1:FOLD_BITS];
+            always_ff @(posedge clk_i) if (en && sums_done) earlier_q <= all[RESULT_BITS-1:FOLD_BITS];
             assign result[pe*RESULT_BITS+:RESULT_BITS] = all;
         end
-        assign result_valid = pass_done && pass_tf_last;
+        assign result_valid = sums_done && sums_tf_last;
     end else if (!NEURON) begin : gen_readout
-        assign result_valid = pass_done;
+        assign result_valid = sums_done;
         assign result = sums;
     end else begin : gen_neurons
         localparam int unsigned FRACTION_BITS = FRAC_BITS > 0 ? FRAC_BITS : 1;
@@ -692,7 +756,7 @@ module spiking_mvau #(
         end
         for (genvar pe = 0; pe < int'(PE); pe++) begin : gen_constants
             logic [FRACTION_BITS-1:0] bias_fraction;
-            assign bias_fraction = FRACTION_BITS'(signed'(constants[pe*NEURON_STRIDE+:BIAS_WORD_BITS]));
+            assign bias_fraction = FRACTION_BITS'(signed'(sums_constants[pe*NEURON_STRIDE+:BIAS_WORD_BITS]));
             if (!REPEATED) begin : gen_fraction
                 assign fraction[pe*FRACTION_BITS+:FRACTION_BITS] = bias_fraction;
             end else begin : gen_repeated
@@ -718,7 +782,7 @@ module spiking_mvau #(
                 end
             end
             assign threshold[pe*THRESHOLD_BITS+:THRESHOLD_BITS] =
-                constants[pe*NEURON_STRIDE+BIAS_WORD_BITS+:THRESHOLD_BITS];
+                sums_constants[pe*NEURON_STRIDE+BIAS_WORD_BITS+:THRESHOLD_BITS];
             logic signed [THRESHOLD_BITS-1:0] half, start;
             logic unused;
             assign unused = ^start;
@@ -748,7 +812,7 @@ module spiking_mvau #(
                 .clk_i,
                 .rst_ni,
                 .en_i       (en),
-                .valid_i    (pass_done),
+                .valid_i    (sums_done),
                 .current_i  (current),
                 .fraction_i (fraction),
                 .threshold_i(threshold),
@@ -787,8 +851,8 @@ module spiking_mvau #(
                 .clk_i,
                 .rst_ni,
                 .en_i       (en),
-                .valid_i    (pass_done),
-                .keep_i     (pass_tf_q != '0),
+                .valid_i    (sums_done),
+                .keep_i     (sums_continue),
                 .current_i  (current),
                 .fraction_i (fraction),
                 .threshold_i(threshold),

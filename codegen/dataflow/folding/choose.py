@@ -15,7 +15,7 @@ from codegen.dataflow.folding.file import NodeFolding, read_folding
 from codegen.dataflow.folding.from_file import plan_from_file
 from codegen.dataflow.folding.front import pareto_front
 from codegen.dataflow.folding.layers import Layer, read_layers
-from codegen.dataflow.folding.options import layer_options
+from codegen.dataflow.folding.options import MacPlaces, layer_options
 from codegen.dataflow.folding.solver import Plan, Solver, cost, plan_cycles, plan_resources, within
 from codegen.errors import FoldingError
 from codegen.fit import Resources, advise, alike, estimated_budget
@@ -50,7 +50,8 @@ class FoldingRequest:
     costs no cycles, and no more LUTs than the block RAMs that it saves are worth. ``events``: that cores may be
     event-driven, so that cycles are those of a statistic over images.
     ``weights`` "external" is every layer that can have them outside the chip, "auto" as few of those with the most
-    weights as the best folding needs.
+    weights as the best folding needs. ``mac`` "dsp" is DSP slices for the sums of all layers, "auto" for those where
+    they save LUTs, as far as the board has some.
     """
 
     board: Board | None
@@ -60,6 +61,13 @@ class FoldingRequest:
     fill: float | None = None
     events: EventChoice | None = None
     weights: WeightPlaces = "chip"
+    mac: MacPlaces = "lut"
+
+    @property
+    def mac_places(self) -> MacPlaces:
+        """Where the board that there is lets sums be accumulated."""
+        without = self.board is not None and not self.board.has_dsp48
+        return "lut" if self.mac == "auto" and without else self.mac
 
     @property
     def fills(self) -> tuple[float, ...]:
@@ -86,22 +94,29 @@ def choose_folding(model: ModelWrapper, request: FoldingRequest, pruning: Prunin
     """
     layers = read_layers(model)
     _check_weights(request)
+    _check_mac(request)
     if request.fill is not None and (request.board is None or request.file is not None):
         why = "without a board; name one, such as BOARD=Pynq-Z2" if request.board is None else "with a folding file"
         raise FoldingError(f"a fill of a board's resources was asked for {why}")
     if request.file is not None:
         asked = read_folding(request.file, model)
-        return Choice(plan_from_file(layers, asked), asked, None)
+        plan = plan_from_file(layers, asked)
+        _check_slices(plan, request.board)
+        return Choice(plan, asked, None)
     if request.board is not None:
         return _on_board(layers, request, request.board, pruning)
     # Without a board there is no end of block RAM.
     external = _external_layers(layers) if request.weights == "external" else frozenset()
-    solver = Solver(layers, events=request.events, external=external)
+    solver = _solver(layers, request, external)
     if request.target_cycles is not None:
         return Choice(solver.cheapest(request.target_cycles), {}, solver)
     if request.share is not None:
         raise FoldingError("a share of a board's LUTs was asked for without a board; name one, such as BOARD=Pynq-Z2")
     return Choice(_fold_for_lanes(solver, DEFAULT_LANES), {}, solver)
+
+
+def _solver(layers: tuple[Layer, ...], request: FoldingRequest, external: frozenset[str] = frozenset()) -> Solver:
+    return Solver(layers, events=request.events, external=external, mac=request.mac_places)
 
 
 def front_of(choice: Choice, request: FoldingRequest) -> tuple[FrontPoint, ...]:
@@ -130,6 +145,30 @@ def _check_weights(request: FoldingRequest) -> None:
         )
 
 
+def _check_mac(request: FoldingRequest) -> None:
+    """Raise FoldingError where sums cannot be accumulated as they were asked to."""
+    if request.mac == "lut":
+        return
+    if request.file is not None:
+        raise FoldingError(
+            f"MAC={request.mac} was asked for with a folding file; it sets macStyle of each layer, lut or dsp"
+        )
+    if request.mac == "dsp" and request.board is not None and not request.board.has_dsp48:
+        raise FoldingError(f"{request.board.name} has no DSP48 slices to accumulate sums in; MAC=lut, or a Zynq board")
+
+
+def _check_slices(plan: Plan, board: Board | None) -> None:
+    """Raise FoldingError where a file asks for DSP slices that the board has not."""
+    if board is None or board.has_dsp48:
+        return
+    for layer_plan in plan:
+        if layer_plan.core.folding().get("macStyle") == "dsp":
+            raise FoldingError(
+                f"the folding file gives {layer_plan.core.name} macStyle 'dsp', and {board.name} has no DSP48 slices; "
+                "valid is lut"
+            )
+
+
 def require_fit(needed: Resources, board: Board | None, pruning: Pruning) -> None:
     """Raise FoldingError with advice when the estimate exceeds the whole board."""
     if board is not None and not within(needed, estimated_budget(board)):
@@ -140,7 +179,7 @@ def _on_board(layers: tuple[Layer, ...], request: FoldingRequest, board: Board, 
     if request.weights == "auto":
         return _as_few_outside(layers, request, board, pruning)
     external = _external_layers(layers) if request.weights == "external" else frozenset()
-    solver = Solver(layers, events=request.events, external=external)
+    solver = _solver(layers, request, external)
     plan = _found(solver, request, board)
     if plan is None:
         raise FoldingError(_nothing(solver, request, board, pruning))
@@ -150,7 +189,7 @@ def _on_board(layers: tuple[Layer, ...], request: FoldingRequest, board: Board, 
 def _as_few_outside(layers: tuple[Layer, ...], request: FoldingRequest, board: Board, pruning: Pruning) -> Choice:
     """The best plan with all weights on the chip; where none is found, with those of the layers with the most weights
     outside, as few as a plan needs, and more as long as it gets faster."""
-    chip = Solver(layers, events=request.events)
+    chip = _solver(layers, request)
     plan = _found(chip, request, board)
     if plan is not None:
         return Choice(plan, {}, chip)
@@ -159,7 +198,7 @@ def _as_few_outside(layers: tuple[Layer, ...], request: FoldingRequest, board: B
     largest = sorted((layer for layer in layers if layer.name in movable), key=lambda layer: -layer.core.memory_bits)
     for count in range(1, len(largest) + 1):
         outside = frozenset(layer.name for layer in largest[:count])
-        solver = Solver(layers, events=request.events, external=outside)
+        solver = _solver(layers, request, outside)
         plan = _found(solver, request, board)
         if best is not None and (plan is None or plan_cycles(plan) >= plan_cycles(best.plan)):
             return best
@@ -210,7 +249,7 @@ def _nothing(solver: Solver, request: FoldingRequest, board: Board, pruning: Pru
 
 def _fits_outside(layers: tuple[Layer, ...], request: FoldingRequest, board: Board) -> bool:
     """Whether anything fits with all weights outside that can be."""
-    solver = Solver(layers, events=request.events, external=_external_layers(layers))
+    solver = _solver(layers, request, _external_layers(layers))
     target = solver.intervals[-1] if request.target_cycles is None else request.target_cycles
     return target >= solver.intervals[0] and solver.smallest(target, offered(board, 1.0, 1.0)) is not None
 

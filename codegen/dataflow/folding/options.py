@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import product
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,9 @@ RESOURCES = ("lut", "half_bram36", "ff", "dsp")
 """Columns of a cost, all whole numbers: block RAMs are counted in halves."""
 
 Costs = NDArray[np.int64]
+
+MacPlaces = Literal["lut", "dsp", "auto"]
+"""Where sums are accumulated: in look-up tables, in DSP slices wherever they can be, or in either."""
 
 
 @dataclass(frozen=True)
@@ -48,17 +52,19 @@ class Choices:
     """[options]"""
 
 
-def layer_options(layer: Layer, events: EventChoice | None = None, external: bool = False) -> tuple[LayerPlan, ...]:
+def layer_options(
+    layer: Layer, events: EventChoice | None = None, external: bool = False, mac: MacPlaces = "lut"
+) -> tuple[LayerPlan, ...]:
     """Every folding the solver considers for one layer, fastest first.
 
     A window feeds words of SIMD channels, or whole pixels to a core that takes several pixels at once, so that only
     converters of a whole ratio stand between them. Weights and windows lie in block RAM or in look-up tables, and
     followers that can work at several paces do so at each that is no faster than the layer's core. ``events``: that
     cores may be event-driven too, where that makes them faster. With ``external`` weights these are outside the chip
-    instead, and take as few beats of the bus in each option; without any such option there is none. Raises FoldingError
-    where no core with weights on the chip is as fast as ``events`` guarantees.
+    instead, and take as few beats of the bus in each option; without any such option there is none. ``mac``: where sums
+    are accumulated. Raises FoldingError where no core with weights on the chip is as fast as ``events`` guarantees.
     """
-    found = sorted(_options(layer, events, external), key=lambda option: option.cycles)
+    found = sorted(_options(layer, events, external, mac), key=lambda option: option.cycles)
     if not found and events is not None and not external:
         fastest = min(core.cycles for core in layer.core.foldings())
         raise FoldingError(
@@ -69,7 +75,7 @@ def layer_options(layer: Layer, events: EventChoice | None = None, external: boo
     return tuple(option for option in found if option.core.weight_beats == least)
 
 
-def _options(layer: Layer, events: EventChoice | None, external: bool) -> Iterator[LayerPlan]:
+def _options(layer: Layer, events: EventChoice | None, external: bool, mac: MacPlaces) -> Iterator[LayerPlan]:
     channels = layer.streams[-1].most_lanes if layer.streams else 0
     for core, event_cycles in _cores(layer, events):
         lanes = core.inputs[0].lanes
@@ -79,8 +85,8 @@ def _options(layer: Layer, events: EventChoice | None, external: bool) -> Iterat
             if any(stream.bits > MAX_STREAM_BITS for node in plan.nodes for stream in (*node.inputs, *node.outputs)):
                 continue
             for placed in _outside(plan) if external else _inside(plan):
-                for streams in product(*(stream.memory_choices() for stream in plan.streams)):
-                    yield replace(placed, streams=streams)
+                for core, *streams in product(_macs(placed.core, mac), *(s.memory_choices() for s in plan.streams)):
+                    yield replace(placed, core=core, streams=tuple(streams))
 
 
 def _inside(plan: LayerPlan) -> Iterator[LayerPlan]:
@@ -98,6 +104,12 @@ def _outside(plan: LayerPlan) -> Iterator[LayerPlan]:
     for core in plan.core.external_choices():
         # It needs another FIFO before it; the followers stay as they are.
         yield replace(plan_layer(plan.layer, core, lanes), followers=plan.followers)
+
+
+def _macs(core: LayerCore, mac: MacPlaces) -> tuple[LayerCore, ...]:
+    """The core with its sums in each place where they may be; in look-up tables where nothing else is possible."""
+    in_slices = () if mac == "lut" else core.dsp_choices()
+    return in_slices[-1:] if mac == "dsp" and in_slices else (core, *in_slices)
 
 
 def _cores(layer: Layer, events: EventChoice | None) -> Iterator[tuple[LayerCore, int | None]]:

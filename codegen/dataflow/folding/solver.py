@@ -13,7 +13,7 @@ from codegen.cores.core import Core
 from codegen.dataflow.folding.event import EventChoice
 from codegen.dataflow.folding.joins import depths_resources, planned_depths
 from codegen.dataflow.folding.layers import Layer
-from codegen.dataflow.folding.options import RESOURCES, cost_vector, layer_choices, layer_options
+from codegen.dataflow.folding.options import RESOURCES, MacPlaces, cost_vector, layer_choices, layer_options
 from codegen.dataflow.folding.plan import LayerPlan
 from codegen.dataflow.folding.search import Search
 from codegen.errors import FoldingError
@@ -64,6 +64,7 @@ class Solver:
     options: those to choose from, of each layer and fastest first; all ``layer_options`` without, with the weights of
     the layers named in ``external`` outside the chip. All options of a layer take as many beats of the memory bus.
     events: that these have event-driven cores too, whose cycles are then those of a statistic over images.
+    mac: where their cores accumulate sums.
     """
 
     def __init__(
@@ -72,9 +73,10 @@ class Solver:
         options: Sequence[tuple[LayerPlan, ...]] | None = None,
         events: EventChoice | None = None,
         external: frozenset[str] = frozenset(),
+        mac: MacPlaces = "lut",
     ) -> None:
         self.layers = layers
-        made = (layer_options(layer, events, layer.name in external) for layer in layers)
+        made = (layer_options(layer, events, layer.name in external, mac) for layer in layers)
         self._options = tuple(made if options is None else options)
         self._search = Search(layers, tuple(layer_choices(options) for options in self._options))
 
