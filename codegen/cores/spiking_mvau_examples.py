@@ -37,7 +37,7 @@ _SPIKES = SpikingMVAU(
 
 def examples() -> tuple[SpikingMVAU, ...]:
     """One core for each way it is built: spikes, time folds, leak, resets, half start, image, several bits a step,
-    read-out, sums."""
+    read-out, sums, and sums in DSP slices."""
     sums = replace(_SPIKES, neuron=SUMS, output_bits=_SPIKES.acc_bits)
     configurations = (
         _SPIKES,
@@ -81,6 +81,11 @@ def examples() -> tuple[SpikingMVAU, ...]:
         replace(_SPIKES, name="lint_event_readout", neuron="none", weight_bits=8, simd=4, pe=4, event=True),
         replace(sums, name="lint_event_sums", mw=18, mh=3, simd=3, pe=1, taps=6, tp=1, event=True),
         replace(sums, name="lint_sums_image", static_input=True, input_bits=8, weight_bits=8),
+        replace(_SPIKES, name="lint_slices", mac_style="dsp", neuron="LIF", leak_shift=2, tp=2),
+        replace(_SPIKES, name="lint_slices_of_pairs", mac_style="dsp", memory_style="block", mw=32, pe=1),
+        replace(_SPIKES, name="lint_slices_late", mac_style="dsp", neuron="LateIF", reset="soft", simd=16),
+        replace(_SPIKES, name="lint_slices_image", mac_style="dsp", use_dsp=True, static_input=True, input_bits=8),
+        replace(sums, name="lint_slices_sums", mac_style="dsp", simd=4, pe=2, tp=2),
     )
     return tuple(map(_with_random_constants, configurations))
 

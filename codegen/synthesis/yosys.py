@@ -162,8 +162,8 @@ def synthesise_core(core: CoreSources, family: Family, timeout: float, netlist: 
         for file in core.files:
             (folder / file).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(core.root / file, folder / file)
-        for library in (_DSP48E1, _SHIFT_REGISTER_READS):
-            shutil.copyfile(library, folder / library.name)
+        for added in (_DSP48E1, _SHIFT_REGISTER_READS):
+            shutil.copyfile(added, folder / added.name)
         command = [sys.executable, "-c", _RUN_YOSYS, "-q", "-p", script(core, family)]
         try:
             done = subprocess.run(

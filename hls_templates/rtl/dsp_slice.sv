@@ -2,7 +2,7 @@
 //
 // word_i and first_i are registered here, and other_i and valid_i belong to those of the cycle before. Lanes lie side by
 // side, lane 0 in the low bits. Everything moves when en_i is high, the sum only with valid_i.
-// In synthesis it is the DSP48E1 of 7 series (UG479), which Vivado turns into the DSP48E2 of UltraScale+ (UG974).
+// In synthesis it is the DSP48E1 of 7 series (UG479); for UltraScale+ the tool has to make a DSP48E2 of it.
 module dsp_slice #(
     parameter int unsigned LANES = 4
 ) (

@@ -97,6 +97,7 @@ def test_a_wrong_slice_is_noticed(dsp48: Path, tmp_path: Path) -> None:
     assert any("without gaps: word" in fault for fault in check_rtl(case, result))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["dsp_spikes", "dsp_pairs", "dsp_counts_to_four", "dsp_image"])
 def test_yosys_takes_as_many_slices_as_foreseen(name: str) -> None:
     core = _core(CASES[name])

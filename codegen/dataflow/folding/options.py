@@ -85,8 +85,9 @@ def _options(layer: Layer, events: EventChoice | None, external: bool, mac: MacP
             if any(stream.bits > MAX_STREAM_BITS for node in plan.nodes for stream in (*node.inputs, *node.outputs)):
                 continue
             for placed in _outside(plan) if external else _inside(plan):
-                for core, *streams in product(_macs(placed.core, mac), *(s.memory_choices() for s in plan.streams)):
-                    yield replace(placed, core=core, streams=tuple(streams))
+                for core in _macs(placed.core, mac):
+                    for streams in product(*(stream.memory_choices() for stream in plan.streams)):
+                        yield replace(placed, core=core, streams=streams)
 
 
 def _inside(plan: LayerPlan) -> Iterator[LayerPlan]:

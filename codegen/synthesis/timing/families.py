@@ -137,8 +137,8 @@ def xcup_timing() -> FamilyTiming:
     models |= {"CARRY8": _constant(_xcup_carry(8)), "CARRY4": _constant(_xcup_carry(4))}
     models |= dict.fromkeys(LUTS_OF_MEMORY, _LutMemory(read=115, launch=700, setup=180))
     block_ram = _BlockRam(launch=1150, registered=400, setup={"ADDR": 280, "DI": 370, "WE": 270, "EN": 220, "REG": 180})
-    slices = dict.fromkeys(("DSP48E1", "DSP48E2"), partial(dsp48_delays, scale=0.68))
-    models |= {"RAMB18E2": block_ram, "RAMB36E2": block_ram} | slices
+    models |= {"RAMB18E2": block_ram, "RAMB36E2": block_ram}
+    models |= dict.fromkeys(("DSP48E1", "DSP48E2"), partial(dsp48_delays, scale=0.68))
     return FamilyTiming("xcup", _XCUP_WIRES, _XCUP_MARGIN, models)
 
 
