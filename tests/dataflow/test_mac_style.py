@@ -131,4 +131,4 @@ def test_what_is_not_possible_is_one_sentence(run: RunFolder, in_slices: RunFold
     with pytest.raises(FoldingError, match=r"^MAC=auto was asked for with a folding file; it sets macStyle"):
         build_graph(run, folding_file=file, mac="auto")
     with pytest.raises(FoldingError, match=r"^sums in DSP slices \(MAC, macStyle\) are of the RTL; with IMPL=hls"):
-        build_graph(run, folding_file=file, impl="hls")
+        build_graph(run, target_cycles=TARGET, mac="dsp", impl="hls")
