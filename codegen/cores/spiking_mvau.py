@@ -481,7 +481,9 @@ class SpikingMVAU(LayerCore):
 
     def dsp_choices(self) -> tuple[Self, ...]:
         in_slices = replace(self, mac_style="dsp")
-        return (in_slices, replace(in_slices, use_dsp=True)) if self.multiplies else (in_slices,)
+        # A weight of two bits only chooses, and Yosys makes no slice of it.
+        products = self.multiplies and self.weight_bits > 2
+        return (in_slices, replace(in_slices, use_dsp=True)) if products else (in_slices,)
 
     def fold(self, asked: Mapping[str, Any], where: str) -> Self:
         tp = int(asked.get("TP", self.timesteps))

@@ -75,7 +75,7 @@ def test_what_is_found_is_the_best_of_all_combinations(networks, densities, name
     events = rng.choice([None, *(EventChoice.of(densities[name], statistic) for statistic in STATISTICS)])
     options = []
     for layer in layers:
-        offered = layer_options(layer, events)
+        offered = layer_options(layer, events, mac="auto")
         drawn = np.sort(rng.choice(len(offered), min(each, len(offered)), replace=False))
         options.append(tuple(offered[index] for index in drawn))
     plans = list(product(*options))

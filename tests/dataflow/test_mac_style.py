@@ -75,6 +75,8 @@ def test_every_core_that_can_has_its_sums_in_slices(run: RunFolder) -> None:
     cores = _cores(_plan(run, "dsp"))
     assert cores and all(core.mac_style == "dsp" for core in cores)
     assert all(core.use_dsp == core.multiplies for core in cores)
+    two_bits = replace(next(core for core in cores if core.multiplies), weight_bits=2, constants=None)
+    assert not any(core.use_dsp for core in replace(two_bits, use_dsp=False).dsp_choices())
 
 
 def test_more_slices_than_the_board_has_are_refused(run: RunFolder) -> None:
