@@ -20,6 +20,7 @@ from bench.fuzz import INPUT_COUNT, fuzz
 from bench.interval import interval
 from bench.killed import KILLS, killed
 from bench.lut_per_lane import lut_per_lane
+from bench.mac_style import mac_style
 from bench.machine import cpu_name, memory_gib
 from bench.open_bitstream import print_bitstream
 from bench.random_cores import CORE_COUNT, random_cores
@@ -76,6 +77,7 @@ MEASUREMENTS = {
     "count-speed": count_speed,
     "timing": timing,
     "lut-per-lane": lut_per_lane,
+    "mac-style": mac_style,
 }
 
 COMPARISONS = {"random-networks": random_networks, "random-cores": random_cores, "fuzz": fuzz}

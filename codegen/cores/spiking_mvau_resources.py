@@ -262,13 +262,15 @@ def step_count_logic(core: SpikingMVAU) -> Logic:
 
 def accumulator_logic(core: SpikingMVAU) -> Logic:
     """Sums over the synapse folds with their first value, a LUT a bit."""
-    if core.mac_style == "dsp":
-        return Logic()
     bits = core.current_bits + core.paired if core.dynamics else core.output_bits
+    # The sign of a dot product is an inverter.
+    inverted = 0 if core.ternary or core.paired or core.counted_whole else 1
+    if core.mac_style == "dsp":
+        return Logic(large=inverted) * (core.pe * core.sums)
     if core.synapse_folds == 1:
         return Logic(tiny=bits) * (core.pe * core.sums)
-    if not (core.ternary or core.paired or core.counted_whole):
-        return Logic(large=1, small=bits) * (core.pe * core.sums)  # the sign of a dot product is an inverter
+    if inverted:
+        return Logic(large=1, small=bits) * (core.pe * core.sums)
     # Above a dot product there is a bit less to choose from, and nothing where the bias is the same in all folds.
     above = max(0, bits - core.weight_bits - math.ceil(math.log2(core.simd)) - core.lane_planes)
     constant = above * max(1 - changing_share(core), NEGATIVE_BITS * core.ternary)
