@@ -22,7 +22,7 @@ def sum_bits(core: SpikingMVAU) -> int:
 
 
 def lane_bits(core: SpikingMVAU) -> int:
-    """Width of an accumulator in a slice: carries of single words lie below it, but those of pairs, in its lowest bit."""
+    """Width of an accumulator in a slice: carries lie below it, but those of pairs in its lowest bit."""
     return sum_bits(core) + ((core.counted_whole and not core.ternary) or core.signed_ternary)
 
 

@@ -41,9 +41,9 @@ def mvau_registers(core: SpikingMVAU) -> float:
 
 
 def accumulator_registers(core: SpikingMVAU) -> int:
-    """Those of the sums; with sums in DSP slices what these start from, and the constants of neurons, held for them."""
+    """Those of the sums; with sums in DSP slices of what these start from."""
     if core.mac_style == "dsp":
-        return core.pe * _sum_bits(core) + constant_word_bits(core)
+        return core.pe * _sum_bits(core)
     return core.pe * core.sums * _sum_bits(core) if core.synapse_folds > 1 else 0
 
 

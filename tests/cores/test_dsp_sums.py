@@ -41,6 +41,10 @@ CASES = {
         ),
         mvau_case("dsp_sent_on", 15, mw=16, mh=8, simd=4, pe=4, timesteps=6, tp=3, mode="sums", mac_style="dsp"),
         mvau_case("dsp_event", 16, mw=36, mh=8, simd=4, pe=2, timesteps=4, event=True, taps=9, mac_style="dsp"),
+        mvau_case(
+            "dsp_event_ternary", 17, mw=36, mh=8, simd=4, pe=2, timesteps=4, event=True, taps=9, weight_bits=2,
+            narrow=True, mac_style="dsp",
+        ),
     ]
 }  # fmt: skip
 
