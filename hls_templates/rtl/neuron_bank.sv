@@ -61,7 +61,7 @@ module neuron_bank #(
     localparam int unsigned STRIDE = BIAS_BITS + THRESHOLD_BITS + (SIGNS ? 2 : 0);
 
     // ---------------------------------------------------------------- a word and its constants
-    logic en, take, waiting, taken_q;
+    logic en, ready, take, waiting, taken_q;
     logic [NF_BITS-1:0] nf_q;
     logic [IN_BITS-1:0] word_q;
     logic [PE*STRIDE-1:0] constants;
@@ -76,7 +76,7 @@ module neuron_bank #(
         end
         assign waiting = wait_q != '0;
     end
-    assign in_ready_o = en && !waiting;
+    assign in_ready_o = ready && !waiting;
     assign take = in_valid_i && in_ready_o;
 
     always_ff @(posedge clk_i) begin
@@ -202,6 +202,7 @@ module neuron_bank #(
         .valid_i (result_valid),
         .result_i(result),
         .en_o    (en),
+        .ready_o (ready),
         .out_data_o,
         .out_valid_o,
         .out_ready_i

@@ -5,6 +5,9 @@
 // kept in a spare place. Else each goes through both places: that takes a cycle more, and no multiplexer; of two results
 // in a row the second one would stop the pipeline for a cycle.
 //
+// ready_o is en_o for a handshake, from a register of its own: en_o has as many loads as the pipeline has registers, and
+// is late. That register is inverted, so that no tool makes one of both.
+//
 // Handshake: AXI stream. out_valid_o and out_data_o come from registers and stay until out_ready_i. The pipeline stops
 // while both places are taken; a reader that is always ready never stops it.
 module output_stage #(
@@ -16,16 +19,18 @@ module output_stage #(
     input  logic            valid_i,
     input  logic [BITS-1:0] result_i,
     output logic            en_o,
+    output logic            ready_o,
     output logic [BITS-1:0] out_data_o,
     output logic            out_valid_o,
     input  logic            out_ready_i
 );
     // The other place: the spare one, or that before the output. free_q is that the pipeline may move.
     logic [BITS-1:0] other_q;
-    logic other_valid_q, other_valid_d, out_valid_d, free_q, moves, take;
+    logic other_valid_q, other_valid_d, out_valid_d, free_q, blocked_q, moves, take;
     assign moves = out_ready_i || !out_valid_o;
     assign take = free_q && valid_i;
     assign en_o = free_q;
+    assign ready_o = !blocked_q;
 
     if (EVERY_CYCLE) begin : gen_spare
         assign out_valid_d = !moves || other_valid_q || take;
@@ -48,10 +53,12 @@ module output_stage #(
             out_valid_o   <= 1'b0;
             other_valid_q <= 1'b0;
             free_q        <= 1'b1;
+            blocked_q     <= 1'b0;
         end else begin
             out_valid_o   <= out_valid_d;
             other_valid_q <= other_valid_d;
             free_q        <= !(out_valid_d && other_valid_d);
+            blocked_q     <= out_valid_d && other_valid_d;
         end
     end
 

@@ -152,7 +152,7 @@ module spiking_mvau #(
 
     // ---------------------------------------------------------------- fold counters and input buffer
     localparam bit REPLAYED = !EVENT && VECTOR_NF * TF > 1;
-    logic en, step, beat_first, beat_last;
+    logic en, ready, step, beat_first, beat_last;
     logic [WORD_BITS-1:0] word;
     logic [VECTOR_BITS-1:0] vector_data;
     logic [TF_BITS-1:0] word_tf;
@@ -185,6 +185,8 @@ module spiking_mvau #(
 
     if (EVENT) begin : gen_event
         logic [SIMD*PLACE_BITS-1:0] place;
+        logic unused_ready;
+        assign unused_ready = ready;
         assign word_tf = tf_q;
         event_queues #(
             .MW           (MW),
@@ -223,7 +225,7 @@ module spiking_mvau #(
         assign nf_last = VECTOR_NF == 1 || nf_q == NF_BITS'(VECTOR_NF - 1);
         assign reading = nf_q == '0 && tf_q == '0;
         assign step = en && weights_ready && (vector_valid || !reading);
-        assign vector_ready = en && weights_ready && reading;
+        assign vector_ready = ready && weights_ready && reading;
         assign beat_first = sf_q == '0;
         assign beat_last = sf_last;
 
@@ -885,6 +887,7 @@ module spiking_mvau #(
         .valid_i (result_valid),
         .result_i(result),
         .en_o    (en),
+        .ready_o (ready),
         .out_data_o,
         .out_valid_o,
         .out_ready_i

@@ -31,9 +31,9 @@ module sum_pool #(
     localparam int unsigned DEPTH = WIDTH / KERNEL * FOLDS;
     localparam int unsigned INDEX_BITS = DEPTH > 1 ? $clog2(DEPTH) : 1;
 
-    logic in_window, first, emit, step, en;
+    logic in_window, first, emit, step, ready, unused_en;
     logic [INDEX_BITS-1:0] index;
-    assign in_ready_o = !emit || en;
+    assign in_ready_o = !emit || ready;
     assign step = in_valid_i && in_ready_o;
     pool_windows #(
         .HEIGHT(HEIGHT),
@@ -66,7 +66,8 @@ module sum_pool #(
         .rst_ni,
         .valid_i (step && emit),
         .result_i(pooled),
-        .en_o    (en),
+        .en_o    (unused_en),
+        .ready_o (ready),
         .out_data_o,
         .out_valid_o,
         .out_ready_i
