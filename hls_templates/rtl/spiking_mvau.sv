@@ -218,14 +218,13 @@ module spiking_mvau #(
     end else begin : gen_dense
         logic [SF_BITS-1:0] sf_q;
         logic [ADDR_BITS-1:0] address_q;
-        logic reading, weights_ready, sf_last, tf_last, nf_last;
+        logic reading_q, weights_ready, sf_last, tf_last, nf_last;
 
         assign sf_last = SF == 1 || sf_q == SF_BITS'(SF - 1);
         assign tf_last = TF == 1 || tf_q == TF_BITS'(TF - 1);
         assign nf_last = VECTOR_NF == 1 || nf_q == NF_BITS'(VECTOR_NF - 1);
-        assign reading = nf_q == '0 && tf_q == '0;
-        assign step = en && weights_ready && (vector_valid || !reading);
-        assign vector_ready = ready && weights_ready && reading;
+        assign step = en && weights_ready && (vector_valid || !reading_q);
+        assign vector_ready = ready && weights_ready && reading_q;
         assign beat_first = sf_q == '0;
         assign beat_last = sf_last;
 
@@ -235,10 +234,12 @@ module spiking_mvau #(
                 tf_q      <= '0;
                 nf_q      <= '0;
                 address_q <= '0;
+                reading_q <= 1'b1;
             end else if (step) begin
                 sf_q <= sf_last ? '0 : sf_q + SF_BITS'(SF > 1);
                 if (sf_last) tf_q <= tf_last ? '0 : tf_q + TF_BITS'(TF > 1);
                 if (sf_last && tf_last) nf_q <= nf_last ? '0 : nf_q + NF_BITS'(VECTOR_NF > 1);
+                if (sf_last) reading_q <= tf_last && nf_last;
                 if (!sf_last) address_q <= address_q + ADDR_BITS'(1);
                 else if (!tf_last) address_q <= address_q - ADDR_BITS'(SF - 1);
                 else if (nf_last) address_q <= '0;
@@ -252,7 +253,7 @@ module spiking_mvau #(
             (* ram_style = "distributed" *) logic [WORD_BITS-1:0] buffer[SF];
             logic [SF_BITS-1:0] read_sf_q;
             logic [TF_BITS-1:0] read_tf_q;
-            always_ff @(posedge clk_i) if (step && reading) buffer[sf_q] <= vector_data;
+            always_ff @(posedge clk_i) if (step && reading_q) buffer[sf_q] <= vector_data;
             always_ff @(posedge clk_i) begin
                 if (en) begin
                     read_sf_q <= sf_q;
