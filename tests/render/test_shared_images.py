@@ -210,7 +210,8 @@ def test_nothing_runs_on_when_the_command_is_ended(network: TinyNetwork, tmp_pat
     build(network.run, network.images, quick=True)
     np.save(tmp_path / "images.npy", np.tile(network.images, (10_000, 1, 1, 1)))
     script = (
-        f"import sys, numpy\nfrom pathlib import Path\nfrom codegen.run_folder import RunFolder\n"
+        f"import signal, sys, numpy\nfrom pathlib import Path\nfrom codegen.run_folder import RunFolder\n"
+        f"signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a background job ignores it
         f"from codegen.verify.{backend} import run_{backend}\n"
         f"run_{backend}(RunFolder(Path(sys.argv[1])), numpy.load(sys.argv[2]), quick=True, jobs={PROCESSES})"
     )
