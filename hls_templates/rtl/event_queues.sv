@@ -12,7 +12,8 @@
 // reads comes out one enabled cycle later: elements, zero behind the end of a queue, and their places; the fold's numbers,
 // and whether the cycle is its first or its last. The place of the vector's word w is w*PLACE_STEP.
 //
-// Handshake: AXI stream in; in_ready_o does not depend on in_valid_i. What is read moves when en_i is high.
+// Handshake: AXI stream in; in_ready_o does not depend on in_valid_i. What is read moves when en_i is high; moves_i is the
+// same, from a register of few loads. That a word or a cycle is the last one is known from registers.
 // Sustained rate: max(MW/SIMD + 1, NF*TF * max(SHORTEST_SCAN, longest queue)) cycles per vector.
 module event_queues #(
     parameter int unsigned MW            = 16,
@@ -38,6 +39,7 @@ module event_queues #(
     input  logic                         in_valid_i,
     output logic                         in_ready_o,
     input  logic                         en_i,
+    input  logic                         moves_i,
     output logic                         valid_o,
     output logic                         first_o,
     output logic                         last_o,
@@ -52,23 +54,30 @@ module event_queues #(
     localparam int unsigned ENTRY_BITS = PLACE_BITS + ELEMENT_BITS;
 
     // ---------------------------------------------------------------- words of a vector, and the one behind them
-    logic word_valid_q, word_last, word_end, taken, swap;
+    logic word_valid_q, last_place_q, word_last, word_end_q, taken, swap;
     logic [WORD_BITS-1:0] place_q;
     logic [SIMD*ELEMENT_BITS-1:0] element, rotated, word_q;
 
-    assign word_last = word_valid_q && place_q == WORD_BITS'((SF - 1) * PLACE_STEP);
-    assign word_end = place_q == WORD_BITS'(SF * PLACE_STEP);
-    assign in_ready_o = !word_last && (!word_end || swap);
+    assign word_last = word_valid_q && last_place_q;
+    assign in_ready_o = !word_last && (!word_end_q || swap);
     assign taken = in_valid_i && in_ready_o;
 
     always_ff @(posedge clk_i) begin
         if (!rst_ni) begin
             word_valid_q <= 1'b0;
             place_q      <= '0;
+            last_place_q <= SF == 1;
+            word_end_q   <= 1'b0;
         end else begin
             word_valid_q <= taken;
-            if (swap) place_q <= '0;
-            else if (word_valid_q) place_q <= place_q + WORD_BITS'(PLACE_STEP);
+            word_end_q   <= word_last || (word_end_q && !swap);
+            if (swap) begin
+                place_q      <= '0;
+                last_place_q <= SF == 1;
+            end else if (word_valid_q) begin
+                place_q      <= place_q + WORD_BITS'(PLACE_STEP);
+                last_place_q <= SF > 1 && place_q == WORD_BITS'((SF - 2) * PLACE_STEP);
+            end
         end
     end
     always_ff @(posedge clk_i) word_q <= taken ? rotated : '0;
@@ -119,38 +128,49 @@ module event_queues #(
     end
 
     // ---------------------------------------------------------------- folds
-    logic side_q, busy_q, step, fold_last, tf_last, nf_last, vector_last;
-    logic [LENGTH_BITS-1:0] longest_q, length_q, position_q, position_next;
+    localparam bit ONE_FOLD = NF * TF == 1;
+    logic side_q, busy_q, step, fold_last_q, tf_last, nf_last, before_last, last_fold_q, vector_last;
+    logic [LENGTH_BITS-1:0] longest_q, length_q, position_q;
     logic [NF_BITS-1:0] nf_q;
     logic [TF_BITS-1:0] tf_q;
     logic [SIMD-1:0] leads;
 
     assign step = en_i && busy_q;
-    assign position_next = position_q + LENGTH_BITS'(1);
-    assign fold_last = position_next == length_q;
     assign tf_last = TF == 1 || tf_q == TF_BITS'(TF - 1);
     assign nf_last = NF == 1 || nf_q == NF_BITS'(NF - 1);
-    assign vector_last = fold_last && tf_last && nf_last;
-    assign swap = word_end && (!busy_q || (en_i && vector_last));
+    assign before_last = TF > 1 ? tf_q == TF_BITS'(TF - 2) && nf_last : nf_q == NF_BITS'(NF - 2);
+    assign vector_last = fold_last_q && last_fold_q;
+    assign swap = word_end_q && (!busy_q || (moves_i && vector_last));
 
     always_ff @(posedge clk_i) begin
         if (!rst_ni) begin
-            side_q     <= 1'b0;
-            busy_q     <= 1'b0;
-            position_q <= '0;
-            tf_q       <= '0;
-            nf_q       <= '0;
-            longest_q  <= LENGTH_BITS'(SHORTEST_SCAN);
+            side_q      <= 1'b0;
+            busy_q      <= 1'b0;
+            position_q  <= '0;
+            tf_q        <= '0;
+            nf_q        <= '0;
+            last_fold_q <= ONE_FOLD;
+            longest_q   <= LENGTH_BITS'(SHORTEST_SCAN);
         end else begin
             side_q <= side_q ^ swap;
             busy_q <= swap || (busy_q && !(en_i && vector_last));
-            if (step) position_q <= fold_last ? '0 : position_next;
-            if (step && fold_last) tf_q <= tf_last ? '0 : tf_q + TF_BITS'(TF > 1);
-            if (step && fold_last && tf_last) nf_q <= nf_last ? '0 : nf_q + NF_BITS'(NF > 1);
+            if (step) position_q <= fold_last_q ? '0 : position_q + LENGTH_BITS'(1);
+            if (step && fold_last_q) begin
+                tf_q        <= tf_last ? '0 : tf_q + TF_BITS'(TF > 1);
+                last_fold_q <= ONE_FOLD || before_last;
+            end
+            if (step && fold_last_q && tf_last) nf_q <= nf_last ? '0 : nf_q + NF_BITS'(NF > 1);
             longest_q <= swap ? LENGTH_BITS'(SHORTEST_SCAN) : longest_q + LENGTH_BITS'(|leads);
         end
     end
-    always_ff @(posedge clk_i) if (swap) length_q <= longest_q;
+    always_ff @(posedge clk_i) begin
+        if (swap) begin
+            length_q    <= longest_q;
+            fold_last_q <= longest_q == LENGTH_BITS'(1);
+        end else if (step) begin
+            fold_last_q <= length_q == (fold_last_q ? LENGTH_BITS'(1) : position_q + LENGTH_BITS'(2));
+        end
+    end
 
     always_ff @(posedge clk_i) begin
         if (!rst_ni) valid_o <= 1'b0;
@@ -159,7 +179,7 @@ module event_queues #(
     always_ff @(posedge clk_i) begin
         if (en_i) begin
             first_o <= position_q == '0;
-            last_o  <= fold_last;
+            last_o  <= fold_last_q;
             nf_o    <= nf_q;
             tf_o    <= tf_q;
         end

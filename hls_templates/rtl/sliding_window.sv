@@ -83,7 +83,9 @@ module sliding_window #(
     assign window_last = run_last && tap_column_last && tap_row_last;
 
     logic [ADDRESS_BITS-1:0] read_step;
-    logic signed [LACK_BITS-1:0] lack_step;
+    // Words that the next window waits for more than this one, less one; and lack_q with and without a step to it: which
+    // of both is known last, from out_ready_i.
+    logic signed [LACK_BITS-1:0] more, kept, stepped;
     always_comb begin
         if (!run_last) read_step = ADDRESS_BITS'(1);
         else if (!tap_column_last) read_step = ADDRESS_BITS'(DILATION_W * FOLDS - (RUN - 1));
@@ -92,12 +94,12 @@ module sliding_window #(
         else if (!row_last) read_step = ADDRESS_BITS'(STEP_ROW - (SPAN - 1));
         else read_step = ADDRESS_BITS'(STEP_FRAME - (SPAN - 1));
 
-        if (!(give && window_last)) lack_step = '0;
-        else if (!column_last) lack_step = LACK_BITS'(STEP_COLUMN);
-        else if (!row_last) lack_step = LACK_BITS'(STEP_ROW);
-        else lack_step = LACK_BITS'(STEP_FRAME);
-        if (take) lack_step = lack_step - LACK_BITS'(1);
+        if (!column_last) more = LACK_BITS'(STEP_COLUMN - 1);
+        else if (!row_last) more = LACK_BITS'(STEP_ROW - 1);
+        else more = LACK_BITS'(STEP_FRAME - 1);
     end
+    assign kept = lack_q - LACK_BITS'(take);
+    assign stepped = lack_q + more + LACK_BITS'(!take);
 
     always_ff @(posedge clk_i) begin
         if (!rst_ni) begin
@@ -125,7 +127,7 @@ module sliding_window #(
             write_q     <= '0;
             out_valid_o <= 1'b0;
         end else begin
-            lack_q <= lack_q + lack_step;
+            lack_q <= give && window_last ? stepped : kept;
             if (take) write_q <= write_q + ADDRESS_BITS'(1);
             if (!out_valid_o || out_ready_i) out_valid_o <= give;
         end

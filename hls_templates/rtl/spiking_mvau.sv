@@ -185,8 +185,6 @@ module spiking_mvau #(
 
     if (EVENT) begin : gen_event
         logic [SIMD*PLACE_BITS-1:0] place;
-        logic unused_ready;
-        assign unused_ready = ready;
         assign word_tf = tf_q;
         event_queues #(
             .MW           (MW),
@@ -207,6 +205,7 @@ module spiking_mvau #(
             .in_valid_i(vector_valid),
             .in_ready_o(vector_ready),
             .en_i      (en),
+            .moves_i   (ready),
             .valid_o   (step),
             .first_o   (beat_first),
             .last_o    (beat_last),
