@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from codegen.cores.dsp_sums import sum_bits
 from codegen.cores.event_memories import table_bits
 from codegen.cores.memory import distinct_bits
 from codegen.neurons import SUMS
@@ -43,8 +44,8 @@ def mvau_registers(core: SpikingMVAU) -> float:
 def accumulator_registers(core: SpikingMVAU) -> int:
     """Those of the sums; with sums in DSP slices of what these start from."""
     if core.mac_style == "dsp":
-        return core.pe * _sum_bits(core)
-    return core.pe * core.sums * _sum_bits(core) if core.synapse_folds > 1 else 0
+        return core.pe * sum_bits(core)
+    return core.pe * core.sums * sum_bits(core) if core.synapse_folds > 1 else 0
 
 
 def weight_bits(core: SpikingMVAU) -> float:
@@ -110,10 +111,6 @@ def tree_registers(words: int, bits: int) -> int:
         words = math.ceil(words / TREE_WORDS)
         total += words * bits
     return total
-
-
-def _sum_bits(core: SpikingMVAU) -> int:
-    return core.current_bits + core.paired if core.dynamics else core.output_bits
 
 
 def neuron_registers(core: SpikingMVAU) -> float:

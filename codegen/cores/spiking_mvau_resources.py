@@ -12,7 +12,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from codegen.cores.dsp_sums import dsp_slices
+from codegen.cores.dsp_sums import dsp_slices, sum_bits
 from codegen.cores.event_memories import TABLE_LUTS_PER_BIT, bank_resources, queue_resources, table_bits
 from codegen.cores.logic import NO_LOGIC, Logic
 from codegen.cores.memory import lut_ram, lut_ram_of_32, rom_logic, rom_resources
@@ -242,8 +242,8 @@ def product_logic(core: SpikingMVAU) -> Logic:
 
 def plane_sum_logic(core: SpikingMVAU) -> Logic:
     """Adders that bring the sums of a step's bits together, each a little wider than what it adds."""
-    sum_bits = core.weight_bits + math.ceil(math.log2(core.simd))
-    return Logic(tiny=core.pe * core.sums * (core.lane_planes - 1) * (sum_bits + 1.5))
+    plane_bits = core.weight_bits + math.ceil(math.log2(core.simd))
+    return Logic(tiny=core.pe * core.sums * (core.lane_planes - 1) * (plane_bits + 1.5))
 
 
 def ones_logic(bits: int) -> Logic:
@@ -262,7 +262,7 @@ def step_count_logic(core: SpikingMVAU) -> Logic:
 
 def accumulator_logic(core: SpikingMVAU) -> Logic:
     """Sums over the synapse folds with their first value, a LUT a bit."""
-    bits = core.current_bits + core.paired if core.dynamics else core.output_bits
+    bits = sum_bits(core)
     # The sign of a dot product is an inverter.
     inverted = 0 if core.ternary or core.paired or core.counted_whole else 1
     if core.mac_style == "dsp":

@@ -39,6 +39,12 @@ def broken(plan: BuildPlan, file: str, change: Change) -> BuildPlan:
     return replace(plan, files={**plan.files, file: change(text)})
 
 
+def check_refused(plan: BuildPlan, file: str, change: Change, finding: str) -> None:
+    """The dry run of the plan with one file changed ends with a finding."""
+    with pytest.raises(BuildError, match=f"^dry run: .*({finding})"):
+        dry_run(broken(plan, file, change))
+
+
 DESIGN, PACKAGE, SETTINGS = "tcl/block_design.tcl", "tcl/package_ip.tcl", "tcl/settings.tcl"
 PS7, PSU = "tcl/processing_system7.tcl", "tcl/zynq_ultra_ps_e.tcl"
 SHELL = "ip/spikefold_axi/src/spikefold_axi.v"
@@ -228,8 +234,7 @@ def test_a_broken_design_is_refused(run: RunFolder, board: str, file: str, chang
     if "a frame of its" in finding:
         # The test network's frame is short enough for any length.
         plan = broken(plan, "build.json", swap('"input_frame_bytes": 64', '"input_frame_bytes": 65536'))
-    with pytest.raises(BuildError, match=f"^dry run: .*({finding})"):
-        dry_run(broken(plan, file, change))
+    check_refused(plan, file, change, finding)
 
 
 def test_a_run_that_failed_before_is_reset(run: RunFolder) -> None:
@@ -278,8 +283,7 @@ HLS_CASES: dict[str, tuple[str, Change, str]] = {
 @pytest.mark.parametrize(("file", "change", "finding"), HLS_CASES.values(), ids=HLS_CASES)
 def test_a_broken_hls_design_is_refused(run: RunFolder, file: str, change: Change, finding: str) -> None:
     plan = vivado_plan(run, get_board("Pynq-Z2"), "dma", "hls")
-    with pytest.raises(BuildError, match=f"^dry run: .*({finding})"):
-        dry_run(broken(plan, file, change))
+    check_refused(plan, file, change, finding)
 
 
 def test_a_reference_to_systemverilog_is_refused(run: RunFolder) -> None:
