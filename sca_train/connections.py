@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
+import torch
 import torch.nn.functional as F  # noqa: N812
 from brevitas.nn import QuantConv2d, QuantLinear
 from torch import Tensor, nn
 
 from sca_train.config import TrainConfig
+from sca_train.kernels.integers import of_kept
 from sca_train.map_shapes import MapShape
-from sca_train.quantizers import ChannelWeightQuant, QuantModule, SharedWeightQuant
+from sca_train.quantizers import ChannelWeightQuant, QuantModule, SharedWeightQuant, computed_weights
 from sca_train.specs import IMAGE, ConnectionSpec
 
 FIRST_LAYER_BITS = 8
@@ -54,3 +58,36 @@ def padded(spikes: Tensor, connection: ConnectionSpec) -> Tensor:
         return spikes
     above, left, below, right = connection.sides
     return F.pad(spikes, (left, right, above, below))
+
+
+def connected(module: QuantModule, x: Tensor, kept: Tensor) -> Tensor:
+    """What ``module`` gives for x [N, C, H, W] or [N, C], with a gradient of x through the ``kept`` outputs [out] only.
+
+    The gradient of the weights is that through all of them.
+    """
+    weight = computed_weights(module).values
+    if torch.is_autocast_enabled(x.device.type):
+        kind = torch.get_autocast_dtype(x.device.type)
+        x, weight = x.to(kind), weight.to(kind)
+    if x.dim() == 2:  # a matrix is a convolution over one pixel
+        pixels: Tensor = _Connected.apply(x[..., None, None], weight[..., None, None], kept, (1, 1), (0, 0))
+        return pixels.flatten(1)
+    assert isinstance(module, QuantConv2d)
+    return cast(Tensor, _Connected.apply(x, weight, kept, module.stride, module.padding))
+
+
+class _Connected(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, kept: Tensor, stride: Any, padding: Any) -> Tensor:
+        ctx.save_for_backward(x, weight, kept)
+        ctx.stride, ctx.padding = stride, padding
+        return F.conv2d(x, weight, stride=stride, padding=padding)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None, None, None]:
+        x, weight, kept = ctx.saved_tensors
+        of_x, of_weight, _ = torch.ops.aten.convolution_backward(
+            gradient, x, of_kept(weight, kept), None, ctx.stride, ctx.padding, [1, 1], False, [0, 0], 1,
+            [*ctx.needs_input_grad[:2], False],
+        )  # fmt: skip
+        return of_x, of_weight, None, None, None

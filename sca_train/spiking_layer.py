@@ -14,7 +14,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from sca_train.config import TrainConfig
-from sca_train.connections import connection_weights, padded
+from sca_train.connections import connected, connection_weights, padded
 from sca_train.kernels import (
     MAX_COUNT,
     CountSums,
@@ -46,12 +46,13 @@ class SpikingLayer(nn.Module):
     """The weights of all connections into a layer, batch norm, neuron, channel mask and pooling.
 
     A masked channel (``mask`` 0) sends no spikes on. While ``regrow`` is set its gradient still passes as if it did,
-    so its weights and its gamma keep training (paper, Selective Growth). While ``record`` is set the layer adds up
-    the membrane potentials of Eq. 4 in ``potential`` and the spikes, masked or not, in ``spike_count``. In training,
-    ``rate_weight`` times the mean firing rate of the layer is part of the loss. With ``kernels`` the event-driven
-    CPU kernels compute the layer, which then sends SpikeTrains on, or numbers behind average pooling. While
-    ``rate_equivalent`` is set the layer is evaluated once for all steps and sends spikes per step, [1, N, C, ...]; a
-    ``late`` one always is, as its spikes depend on the sum over the steps alone.
+    so its weights and its gamma keep training (paper, Selective Growth), but not on to the layers it reads: these
+    would be trained for outputs that nobody sees, and through many layers such gradients grow without bound. While
+    ``record`` is set the layer adds up the membrane potentials of Eq. 4 in ``potential`` and the spikes, masked or
+    not, in ``spike_count``. In training, ``rate_weight`` times the mean firing rate of the layer is part of the loss.
+    With ``kernels`` the event-driven CPU kernels compute the layer, which then sends SpikeTrains on, or numbers
+    behind average pooling. While ``rate_equivalent`` is set the layer is evaluated once for all steps and sends spikes
+    per step, [1, N, C, ...]; a ``late`` one always is, as its spikes depend on the sum over the steps alone.
     """
 
     mask: Tensor
@@ -99,15 +100,16 @@ class SpikingLayer(nn.Module):
     def sums(self, sources: Mapping[str, Sent], residual: Sums | None = None) -> Sums:
         """Sum of all connections [T or 1, N, C, ...] from spikes (or the input) by source, and of ``residual``."""
         total: Tensor | None = None if residual is None else float_sums(residual)
+        kept = self.mask if self.regrow else None
         for entry in self.spec.inputs:
             source = sources[entry.source]
             if isinstance(source, SpikeTrains) and entry.kind == "conv" and entry.is_plain:
                 weights = computed_weights(cast(QuantModule, self.connections[entry.name]))
-                x = spike_convolution(source, weights, entry.stride, self.bf16_gradients)
+                x = spike_convolution(source, weights, entry.stride, self.bf16_gradients, kept)
                 x = x.unflatten(0, source.carrier.shape[:2])
             elif isinstance(source, SpikeCounts) and entry.kind == "conv" and entry.is_plain:
                 weights = computed_weights(cast(QuantModule, self.connections[entry.name]))
-                counted = count_convolution(source, weights, entry.stride, self.bf16_gradients)
+                counted = count_convolution(source, weights, entry.stride, self.bf16_gradients, kept)
                 if total is None and len(self.spec.inputs) == 1:
                     return counted
                 x = counted.values()
@@ -115,8 +117,10 @@ class SpikingLayer(nn.Module):
                 x = float_spikes(source)
             else:
                 x = float_spikes(source)
-                flat = x.flatten(2) if entry.kind == "linear" else padded(x, entry)
-                x = self.connections[entry.name](flat.flatten(0, 1)).unflatten(0, x.shape[:2])
+                flat = (x.flatten(2) if entry.kind == "linear" else padded(x, entry)).flatten(0, 1)
+                module = cast(QuantModule, self.connections[entry.name])
+                read = module(flat) if kept is None else connected(module, flat, kept)
+                x = read.unflatten(0, x.shape[:2])
             total = x if total is None else _exact(total) + _exact(x)
         assert total is not None
         return total

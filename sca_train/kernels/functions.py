@@ -18,6 +18,7 @@ from sca_train.kernels.integers import (
     gradients,
     int8_convolution,
     int8_integers,
+    of_kept,
     rounded_gradient,
 )
 from sca_train.kernels.library import (
@@ -100,14 +101,16 @@ def neurons(
     return SpikeTrains(trains, carrier), settings.activity
 
 
-def spike_convolution(spikes: SpikeTrains, weights: Weights, stride: int, half: bool = False) -> Tensor:
+def spike_convolution(
+    spikes: SpikeTrains, weights: Weights, stride: int, half: bool = False, kept: Tensor | None = None
+) -> Tensor:
     """Sums [T * N, out, H, W], channels last, of spikes and weights [out, in, k, k] with padding k // 2.
 
     With ``half`` the gradient of the sums is rounded once to bf16, on processors with AMX tiles for it: others do
-    not gain by it.
+    not gain by it. The gradient of the spikes is that through the outputs that are ``kept`` [out], all without it.
     """
     result: Tensor = _SpikeConvolution.apply(
-        spikes.carrier, spikes.trains, weights.values, weights.scale, stride, half and computes_bf16_tiles()
+        spikes.carrier, spikes.trains, weights.values, weights.scale, stride, half and computes_bf16_tiles(), kept
     )
     return result
 
@@ -250,8 +253,9 @@ def running(norm: nn.Module) -> tuple[Tensor, Tensor, float]:
 class _SpikeConvolution(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, carrier: Tensor, trains: Tensor, weight: Tensor, scale: Tensor | None, stride: int, half: bool
-    ) -> Tensor:
+        ctx: Any, carrier: Tensor, trains: Tensor, weight: Tensor, scale: Tensor | None, stride: int, half: bool,
+        kept: Tensor | None,
+    ) -> Tensor:  # fmt: skip
         outputs, inputs, kernel, _ = weight.shape
         timesteps = len(carrier)
         images, _, height, width = trains.shape
@@ -261,7 +265,7 @@ class _SpikeConvolution(torch.autograd.Function):
         counts = count_spikes(trains)
         dense = dense_way(shape)
         weights = Weights(weight, scale)
-        ctx.save_for_backward(trains, weight, scale)
+        ctx.save_for_backward(trains, weight, scale, kept)
         ctx.counts, ctx.dense, ctx.half = counts, dense, half
         ctx.shape, ctx.leading = shape, carrier.shape[:2]
         if dense and dense.beats_events(shape, counts):
@@ -274,22 +278,22 @@ class _SpikeConvolution(torch.autograd.Function):
         return result
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, None, Tensor | None, None, None, None]:
-        trains, weight, scale = ctx.saved_tensors
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, None, Tensor | None, None, None, None, None]:
+        trains, weight, scale, kept = ctx.saved_tensors
         gradient = channels_last(gradient)
         needed = ctx.needs_input_grad[0], ctx.needs_input_grad[2]
         if ctx.half:
             spikes, weights = spike_bytes(trains, ctx.shape.timesteps), Weights(weight, scale)
             towards = rounded_gradient(gradient, weights)
-            found = gradients(towards, spikes, 1.0, weights, ctx.shape.stride, needed)
+            found = gradients(towards, spikes, 1.0, weights, ctx.shape.stride, needed, kept)
         else:
             found = (
-                _spike_gradient(ctx.shape, ctx.dense, gradient, weight) if needed[0] else None,
+                _spike_gradient(ctx.shape, ctx.dense, gradient, of_kept(weight, kept)) if needed[0] else None,
                 _weight_gradient(ctx.shape, ctx.dense, ctx.counts, trains, gradient) if needed[1] else None,
             )
         of_carrier = found[0].unflatten(0, ctx.leading) if found[0] is not None else None
         of_weight = found[1].to(weight.dtype) if found[1] is not None else None
-        return of_carrier, None, of_weight, None, None, None
+        return of_carrier, None, of_weight, None, None, None, None
 
 
 def _spike_gradient(shape: ConvolutionShape, dense: DenseWay | None, gradient: Tensor, weight: Tensor) -> Tensor:

@@ -108,13 +108,23 @@ def rounded_gradient(gradient: Tensor, weights: Weights) -> Tensor:
     return result
 
 
+def of_kept(weight: Tensor, kept: Tensor | None) -> Tensor:
+    """Weights [out, in, k, k] with which a gradient goes back to the inputs: those of outputs that are ``kept`` [out].
+
+    A pruned channel sends nothing on, so that its inputs have no part in the loss through it; its own weights may
+    still be trained.
+    """
+    return weight if kept is None else weight * kept.to(weight.dtype).reshape(-1, *[1] * (weight.dim() - 1))
+
+
 def gradients(
-    towards: Tensor, counts: Tensor, unit: float, weights: Weights, stride: int, needed: tuple[bool, bool]
-) -> tuple[Tensor | None, Tensor | None]:
+    towards: Tensor, counts: Tensor, unit: float, weights: Weights, stride: int, needed: tuple[bool, bool],
+    kept: Tensor | None = None,
+) -> tuple[Tensor | None, Tensor | None]:  # fmt: skip
     """Gradients of the rates (counts times ``unit``) and of the weights; None where not ``needed``.
 
     ``towards`` is the gradient of the sums in float32, or times the scales of the weights in bf16. Counts and integer
-    weights are exact in bf16, and products are added in float32.
+    weights are exact in bf16, and products are added in float32. ``kept`` as in ``of_kept``.
     """
     half = towards.dtype == torch.bfloat16
     if half:
@@ -123,6 +133,7 @@ def gradients(
             towards, x, values = towards.float(), x.float(), values.float()
     else:
         x, values = counts.float().mul_(unit), weights.values.float()
+    values = of_kept(values, kept)
     padding = weights.values.shape[-1] // 2
     of_rates, of_weights, _ = torch.ops.aten.convolution_backward(
         towards, x, values.contiguous(memory_format=torch.channels_last), None, [stride] * 2, [padding] * 2, [1, 1],

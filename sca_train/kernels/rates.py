@@ -79,17 +79,20 @@ def count_neurons(
     return SpikeCounts(counts, unit, carrier), settings.activity
 
 
-def count_convolution(spikes: SpikeCounts, weights: Weights, stride: int, half: bool) -> CountSums:
+def count_convolution(
+    spikes: SpikeCounts, weights: Weights, stride: int, half: bool, kept: Tensor | None = None
+) -> CountSums:
     """Sums of spike counts and weights with padding k // 2, exact in the integers.
 
     With ``half`` the gradient of the sums is rounded once to bf16, and so are the gradients that follow from it;
-    weights that are not quantised yet are computed with in 8 bits.
+    weights that are not quantised yet are computed with in 8 bits. The gradient of the counts is that through the
+    outputs that are ``kept`` [out], all without it.
     """
     if half and weights.scale is None:
         weights = eight_bit_weights(weights.values)
     steps = weights.scales() if half else None
     carrier, sums = _CountConvolution.apply(
-        spikes.carrier, spikes.counts, weights.values, weights.scale, spikes.unit, stride, half
+        spikes.carrier, spikes.counts, weights.values, weights.scale, spikes.unit, stride, half, kept
     )
     return CountSums(sums, steps, carrier)
 
@@ -149,9 +152,9 @@ class _CountConvolution(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any, carrier: Tensor, counts: Tensor, weight: Tensor, scale: Tensor | None, unit: float, stride: int,
-        half: bool,
+        half: bool, kept: Tensor | None,
     ) -> tuple[Tensor, Tensor]:  # fmt: skip
-        ctx.save_for_backward(counts, weight, scale)
+        ctx.save_for_backward(counts, weight, scale, kept)
         ctx.unit, ctx.stride = unit, stride
         sums = integer_convolution(counts, unit, Weights(weight, scale), stride)
         ctx.mark_non_differentiable(sums)
@@ -160,12 +163,13 @@ class _CountConvolution(torch.autograd.Function):
     @staticmethod
     def backward(
         ctx: Any, gradient: Tensor, _: Tensor
-    ) -> tuple[Tensor | None, None, Tensor | None, None, None, None, None]:
-        counts, weight, scale = ctx.saved_tensors
+    ) -> tuple[Tensor | None, None, Tensor | None, None, None, None, None, None]:
+        counts, weight, scale, kept = ctx.saved_tensors
         needed = ctx.needs_input_grad[0], ctx.needs_input_grad[2]
         towards = gradient.flatten(0, 1).contiguous(memory_format=torch.channels_last)
-        of_rates, of_weight = gradients(towards, counts, ctx.unit, Weights(weight, scale), ctx.stride, needed)
-        return of_rates.unsqueeze(0) if of_rates is not None else None, None, of_weight, None, None, None, None
+        of_rates, of_weight = gradients(towards, counts, ctx.unit, Weights(weight, scale), ctx.stride, needed, kept)
+        of_carrier = of_rates.unsqueeze(0) if of_rates is not None else None
+        return of_carrier, None, of_weight, None, None, None, None, None
 
 
 class _Values(torch.autograd.Function):

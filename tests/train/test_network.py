@@ -187,3 +187,50 @@ def test_command_line_trains(tmp_path: Path, capsys: pytest.CaptureFixture[str])
         "checkpoint.pt", "compact.safetensors", "config.toml", "metrics.json", "tensorboard",
     ]  # fmt: skip
     assert 'name = "tiny"' in (run / "config.toml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("model", "options"),
+    [
+        ("mini", {}),
+        ("mini", {"kernels": "off"}),
+        ("mini", {"rate_epochs": 1, "reset": "soft", "v_init": 0.5}),
+        ("mini", {"rate_epochs": 1, "reset": "soft", "v_init": 0.5, "gradients": "exact"}),
+        ("mlp", {"hidden": (24, 16)}),
+        ("resnet20", {"width": 0.5, "kernels": "off"}),
+        ("preresnet20", {"width": 0.5, "rate_epochs": 1, "reset": "soft", "v_init": 0.5}),
+    ],
+)
+def test_pruned_channels_that_may_come_back_leave_the_gradients_of_the_others_alone(
+    model: str, options: dict[str, object]
+) -> None:
+    """They get gradients of their own, but kept channels train for what they send to kept channels."""
+    config = small(model=model, **options)
+    network = make_network(config)
+    kernels = options.get("kernels") != "off"
+    network.use_kernels(kernels)
+    network.use_rates("rate_epochs" in options)
+    generator = torch.Generator().manual_seed(3)
+    masks: dict[str, torch.Tensor] = {}
+    for layer in network.spiking_layers():
+        drawn = (torch.rand(layer.spec.channels, generator=generator) < 0.5).float()
+        layer.mask.copy_(masks.setdefault(layer.spec.pruning_group, drawn))
+    images = torch.rand(4, *[config.image_size] * 2, 1, generator=generator).permute(0, 3, 1, 2)
+    found: list[dict[str, torch.Tensor]] = []
+    for regrow in (False, True):
+        for layer in network.spiking_layers():
+            layer.regrow = regrow
+        network.zero_grad()
+        network(images).square().sum().backward()
+        found.append({key: value.grad.clone() for key, value in network.named_parameters() if value.grad is not None})
+    for layer in network.spiking_layers():
+        kept = layer.mask.bool()
+        for key, value in layer.named_parameters():
+            name = f"layers.{layer.spec.name}.{key}"
+            if name not in found[1] or len(value) != len(kept):
+                continue
+            before, after = (gradients.get(name, torch.zeros_like(value)) for gradients in found)
+            assert torch.allclose(before[kept], after[kept], rtol=1e-5, atol=1e-7)
+            assert float(before[~kept].abs().sum()) == 0.0
+        gamma = found[1][f"layers.{layer.spec.name}.norm.weight"]
+        assert float(gamma[~kept].abs().sum()) > 0.0 or bool(kept.all())
