@@ -69,14 +69,25 @@ def connected(module: QuantModule, x: Tensor, kept: Tensor) -> Tensor:
     if torch.is_autocast_enabled(x.device.type):
         kind = torch.get_autocast_dtype(x.device.type)
         x, weight = x.to(kind), weight.to(kind)
-    if x.dim() == 2:  # a matrix is a convolution over one pixel
-        pixels: Tensor = _Connected.apply(x[..., None, None], weight[..., None, None], kept, (1, 1), (0, 0))
-        return pixels.flatten(1)
-    assert isinstance(module, QuantConv2d)
-    return cast(Tensor, _Connected.apply(x, weight, kept, module.stride, module.padding))
+    if isinstance(module, QuantLinear):
+        return cast(Tensor, _Product.apply(x, weight, kept))
+    return cast(Tensor, _Convolution.apply(x, weight, kept, module.stride, module.padding))
 
 
-class _Connected(torch.autograd.Function):
+class _Product(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, kept: Tensor) -> Tensor:
+        ctx.save_for_backward(x, weight, kept)
+        return F.linear(x, weight)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+        x, weight, kept = ctx.saved_tensors
+        of_x = gradient @ of_kept(weight, kept) if ctx.needs_input_grad[0] else None
+        return of_x, gradient.T @ x if ctx.needs_input_grad[1] else None, None
+
+
+class _Convolution(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, kept: Tensor, stride: Any, padding: Any) -> Tensor:
         ctx.save_for_backward(x, weight, kept)

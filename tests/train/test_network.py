@@ -230,7 +230,7 @@ def test_pruned_channels_that_may_come_back_leave_the_gradients_of_the_others_al
             if name not in found[1] or len(value) != len(kept):
                 continue
             before, after = (gradients.get(name, torch.zeros_like(value)) for gradients in found)
-            assert torch.allclose(before[kept], after[kept], rtol=1e-5, atol=1e-7)
+            assert torch.allclose(before[kept], after[kept], rtol=1e-4, atol=1e-6)
             assert float(before[~kept].abs().sum()) == 0.0
         gamma = found[1][f"layers.{layer.spec.name}.norm.weight"]
         assert float(gamma[~kept].abs().sum()) > 0.0 or bool(kept.all())
