@@ -22,12 +22,11 @@ from sca_train.config import TrainConfig, configured
 from sca_train.data import Dataset, load_dataset
 from sca_train.device import choose_device, keep_freed_memory
 from sca_train.files import write_text, write_whole
-from sca_train.finished_run import FinishedRun
 from sca_train.logs import progress
 from sca_train.loss import loss_sum
 from sca_train.network import to_input
-from sca_train.optimizer import learning_rate
-from sca_train.teacher import load_teacher, teacher_logits
+from sca_train.optimizer import learning_rate, make_optimizer
+from sca_train.teacher import Teacher, load_teacher
 
 CHECKPOINT = "cnv.pt"
 TEST_BATCH = 250
@@ -41,7 +40,8 @@ def parser() -> Parser:
     )
     made.add_argument("--data", required=True, help="train/ and test/ class folders, or a tar archive of them")
     made.add_argument("--epochs", type=positive, default=60, help="[%(default)s]")
-    made.add_argument("--lr", type=float, default=0.1, help="peak learning rate of SGD [%(default)s]")
+    made.add_argument("--optimizer", default="sgd", help="sgd or adamw [%(default)s]")
+    made.add_argument("--lr", type=float, default=0.1, help="peak learning rate [%(default)s]")
     made.add_argument("--teacher", default="", help="finished run whose logits are learned beside the labels")
     made.add_argument("--distill", type=float, default=0.5, help="its weight in the loss [%(default)s]")
     made.add_argument("--weight-decay", type=float, default=0.0, help="of the clipped weights [%(default)s]")
@@ -67,7 +67,7 @@ def train_epoch(
     optimizer: torch.optim.Optimizer,
     config: TrainConfig,
     dataset: Dataset,
-    teacher: FinishedRun | None,
+    teacher: Teacher | None,
     device: torch.device,
     epoch: int,
 ) -> float:
@@ -84,7 +84,7 @@ def train_epoch(
             whole = torch.from_numpy(dataset.train_images[batch]).to(device)
             x = to_input(augmented_batch(whole, batch, epoch, config, order), device)
             labels = torch.from_numpy(dataset.train_labels[batch]).to(device)
-            taught = teacher_logits(teacher, x) if teacher else None
+            taught = teacher.logits(x) if teacher else None
             loss: Tensor = loss_sum(config, network(x), labels, taught) / len(batch)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
@@ -101,7 +101,7 @@ def main(arguments: list[str] | None = None) -> int:
     config = configured(
         given.config,
         {
-            "data": given.data, "epochs": given.epochs, "rate_epochs": 0, "lr": given.lr, "finetune": 0,
+            "data": given.data, "epochs": given.epochs, "rate_epochs": 0, "lr": given.lr, "finetune": 0, "optimizer": given.optimizer,
             "weight_decay": given.weight_decay, "train_images": given.train_images,
             "teacher": given.teacher, "distill": given.distill,
         },
@@ -113,8 +113,7 @@ def main(arguments: list[str] | None = None) -> int:
     torch.manual_seed(config.seed)
     network, _ = model_with_cfg("CNV_2W2A", pretrained=False)
     network.to(device)
-    momentum = {"momentum": config.momentum, "nesterov": config.nesterov}
-    optimizer = torch.optim.SGD(network.parameters(), lr=config.lr, weight_decay=config.weight_decay, **momentum)
+    optimizer = make_optimizer(network, config)
     given.run.mkdir(parents=True, exist_ok=True)
     history: list[dict[str, float]] = []
     if (given.run / CHECKPOINT).exists():

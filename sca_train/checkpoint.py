@@ -14,7 +14,6 @@ from sca_train.config import TrainConfig, changed_options, config_to_dict
 from sca_train.data import Dataset
 from sca_train.errors import TrainError
 from sca_train.files import check_readable, sealed, unsealed, write_bytes
-from sca_train.finished_run import FinishedRun
 from sca_train.measure.measurement import Measurement
 from sca_train.models import model_layers
 from sca_train.network import Network
@@ -22,6 +21,7 @@ from sca_train.optimizer import make_optimizer
 from sca_train.parallel import rank
 from sca_train.pruning.sca import activity
 from sca_train.specs import with_channels
+from sca_train.teacher import Teacher
 
 
 @dataclass
@@ -51,7 +51,7 @@ class TrainState:
     converted: Measurement | None = None
     average: Network | None = None
     averaged_steps: int = 0
-    teacher: FinishedRun | None = None
+    teacher: Teacher | None = None
     init: str = ""
 
     @property

@@ -187,10 +187,17 @@ class TrainConfig:
     label_smoothing: float = _option(
         0.0, "fraction of the label that training spreads evenly over all classes", _BELOW_ONE
     )
-    teacher: str = _option("", "finished run (runs/NAME) or folder of zoo/ whose logits are learned beside the labels")
+    teacher: str = _option(
+        "",
+        "finished run (runs/NAME) or folder of zoo/ whose logits are learned beside the labels; "
+        "of several, separated by commas, their mean",
+    )
     distill: float = _option(0.5, "with a teacher: its weight in the loss, 0 to 1; the labels have the rest", _SHARE)
     distill_temperature: float = _option(
         4.0, "with a teacher: what the logits of both are divided by before they are compared as probabilities", _SCALE
+    )
+    teacher_flip: bool = _option(
+        False, "with a teacher: the mean of its logits of an image and of the image's mirror image"
     )
     ema: float = _option(
         0.0,

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from sca_train.config import TrainConfig, search_epochs
-from sca_train.network import Network
 from sca_train.pruning.compact import is_quantizer_scale
 
 FIRST_SHARE = 0.1
@@ -43,7 +42,7 @@ def _peak(config: TrainConfig, epoch: int) -> float:
     return config.lr * fine * spiking
 
 
-def make_optimizer(network: Network, config: TrainConfig) -> torch.optim.Optimizer:
+def make_optimizer(network: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
     """AdamW or SGD; only weights decay, not batch norm, biases and quantizer scales."""
     weights: list[Tensor] = []
     others: list[Tensor] = []

@@ -101,6 +101,8 @@ def _check_augmentation(config: TrainConfig) -> None:
     kind = augmentation_for(config)
     if config.alternating_flip and kind not in MIRRORS:
         raise TrainError(f"alternating_flip mirrors images, and augment {kind} does not; use flip, or leave it off")
+    if config.teacher_flip and kind not in MIRRORS:
+        raise TrainError(f"teacher_flip mirrors images, and augment {kind} does not; use flip, or leave it off")
     if config.border not in BORDERS:
         raise TrainError(f"unknown border {config.border!r}; valid are {', '.join(BORDERS)}")
     if config.border == "reflect" and kind not in _MOVES:

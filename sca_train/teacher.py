@@ -1,7 +1,10 @@
-"""A finished network whose logits a training follows beside the labels (option ``teacher``)."""
+"""Finished networks whose logits a training follows beside the labels (options ``teacher``, ``teacher_flip``)."""
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,24 +15,61 @@ from sca_train.config import TrainConfig
 from sca_train.data import Dataset
 from sca_train.device import use_fused, use_kernels
 from sca_train.errors import TrainError
-from sca_train.finished_run import FinishedRun, open_finished
+from sca_train.finished_run import FinishedRun, digest_of_run, open_finished
 from sca_train.pruning.compact import COMPACT_FILE
 from sca_train.shipped import kept_folder
 
 
-def load_teacher(config: TrainConfig, run: Path, dataset: Dataset, device: torch.device) -> FinishedRun | None:
+@dataclass(frozen=True)
+class Teacher:
+    """One network or several, which speak as one; ``mirrored``: of an image's mirror image too."""
+
+    runs: tuple[FinishedRun, ...]
+    mirrored: bool
+
+    @property
+    def digest(self) -> str:
+        """What tells this teacher from others: the digest of its run, or of those of all its runs in order."""
+        return joint_digest([run.digest for run in self.runs])
+
+    @torch.no_grad()
+    def logits(self, x: Tensor) -> Tensor:
+        """What the teacher says [N, classes] of the input of a training step, in the student's order of classes.
+
+        The mean over its networks and, if ``mirrored``, over the images and their mirror images.
+        """
+        views = (x, x.flip(-1)) if self.mirrored else (x,)
+        return torch.stack([run.network(view) for run in self.runs for view in views]).mean(0)
+
+
+def teacher_folders(given: str) -> list[Path]:
+    """The folders that the option ``teacher`` names, separated by commas; none where it is empty."""
+    return [kept_folder(Path(name.strip())) for name in given.split(",")] if given else []
+
+
+def joint_digest(digests: Sequence[str]) -> str:
+    """The digest itself of one file, that of all digests in order of several, "" of none."""
+    return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest() if digests else ""
+
+
+def digest_of_teacher(given: str) -> str:
+    """``Teacher.digest`` of the folders that the option names; errors as ``digest_of_run``."""
+    return joint_digest([digest_of_run("teacher", folder) for folder in teacher_folders(given)])
+
+
+def load_teacher(config: TrainConfig, run: Path, dataset: Dataset, device: torch.device) -> Teacher | None:
     """The configured teacher, None where there is none; errors as ``open_finished``."""
-    if not config.teacher:
-        return None
-    teacher = open_finished("teacher", kept_folder(Path(config.teacher)), config, run, dataset)
-    teacher.network.to(device).use_kernels(use_kernels(config, device))
-    # Evaluated once instead of in every step, if it was trained like that.
-    teacher.network.use_rates(teacher.network.config.rate_epochs > 0)
-    teacher.network.fuse(use_fused(config, device))
-    return teacher
+    runs = tuple(open_finished("teacher", folder, config, run, dataset) for folder in teacher_folders(config.teacher))
+    for finished in runs:
+        network = finished.network
+        network.to(device).use_kernels(use_kernels(config, device))
+        # Evaluated once instead of in every step, if it was trained like that.
+        network.use_rates(network.config.rate_epochs > 0)
+        network.fuse(use_fused(config, device))
+    return Teacher(runs, config.teacher_flip) if runs else None
 
 
-def check_same_teacher(saved: dict[str, Any], teacher: FinishedRun | None, config: TrainConfig) -> None:
+def check_same_teacher(saved: dict[str, Any], teacher: Teacher | None, config: TrainConfig) -> None:
     """Raise TrainError when a checkpoint was trained with another teacher than that of the continued training."""
     before, now = saved["teacher"], teacher.digest if teacher else ""
     if before == now:
@@ -41,10 +81,3 @@ def check_same_teacher(saved: dict[str, Any], teacher: FinishedRun | None, confi
     else:
         sentence = f"the checkpoint was trained with another teacher than {config.teacher} (its {COMPACT_FILE} differs)"
     raise TrainError(f"{sentence}; use the same one, another run folder, or --restart to train anew")
-
-
-@torch.no_grad()
-def teacher_logits(teacher: FinishedRun, x: Tensor) -> Tensor:
-    """What the teacher says [N, classes] of the input of a training step, in the student's order of classes."""
-    logits: Tensor = teacher.network(x)
-    return logits

@@ -43,7 +43,7 @@ from sca_train.precision import follow_weights, set_precision
 from sca_train.pruning.compact import COMPACT_FILE
 from sca_train.pruning.compaction import compact_state, test_subset
 from sca_train.pruning.sca import Pruner, ramp_after, sparsity
-from sca_train.teacher import check_same_teacher, load_teacher, teacher_logits
+from sca_train.teacher import check_same_teacher, load_teacher
 from sca_train.telling import say
 from sca_train.weights import check_weight_count
 
@@ -293,7 +293,7 @@ def train_epoch(
                 layer.rate_weight = config.rate_l1 / len(network.specs) * share
             with torch.autocast(device.type, torch.bfloat16, enabled=fast):
                 logits = model(x)
-                taught = teacher_logits(state.teacher, x) if state.teacher else None
+                taught = state.teacher.logits(x) if state.teacher else None
             loss = loss_sum(config, logits, labels, taught) / len(batch)
             state.optimizer.zero_grad(set_to_none=True)
             # Gradients are averaged over the processes: each one's part of the loss counts as often as there are some.

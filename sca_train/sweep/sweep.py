@@ -194,12 +194,14 @@ def is_finished(trial: Trial) -> bool:
     return True
 
 
-def _digest_of(option: str, folder: str) -> str:
-    if not folder:
+def _digest_of(option: str, given: str) -> str:
+    if not given:
         return ""
-    from sca_train.finished_run import digest_of_run  # torch takes seconds to import
+    # These import torch, which takes seconds.
+    from sca_train.finished_run import digest_of_run
+    from sca_train.teacher import digest_of_teacher
 
-    return digest_of_run(option, kept_folder(Path(folder)))
+    return digest_of_teacher(given) if option == "teacher" else digest_of_run(option, kept_folder(Path(given)))
 
 
 def _metrics(trial: Trial) -> Metrics | None:

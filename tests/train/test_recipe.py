@@ -31,6 +31,7 @@ EVERYTHING: dict[str, object] = {
     "teacher": "runs/dense",
     "distill": 0.7,
     "distill_temperature": 2.0,
+    "teacher_flip": True,
     "ema": 0.999,
     "float_fraction": 0.3,
     "first_init": "whitening",
@@ -109,6 +110,10 @@ def test_numbers_that_are_not_finite_are_rejected(key: str, value: float) -> Non
         (
             {"alternating_flip": True},
             "alternating_flip mirrors images, and augment shift does not; use flip, or leave it off",
+        ),
+        (
+            {"teacher_flip": True, "augment": "shift"},
+            "teacher_flip mirrors images, and augment shift does not; use flip, or leave it off",
         ),
         ({"cutout": 16}, "cutout is 16; it must be less than image_size 16"),
         ({"cutout": -1}, "cutout is -1; it must be from 0 to 512"),

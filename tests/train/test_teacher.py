@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ from sca_train.loss import loss_sum
 from sca_train.network import to_input
 from sca_train.pruning.compact import COMPACT_FILE, compact, load_compact, save_compact
 from sca_train.sweep.sweep import Trial, is_finished
-from sca_train.teacher import load_teacher, teacher_logits
+from sca_train.teacher import digest_of_teacher, load_teacher
 from sca_train.train import CHECKPOINT_FILE, METRICS_FILE, train
 from tests.train.conftest import make_network, small
 from tests.train.test_train import equal, untimed
@@ -68,15 +69,56 @@ def test_teacher_says_what_its_network_says(finished_run: Path, tmp_path: Path) 
     teacher = load_teacher(config, tmp_path, dataset, CPU)
     assert teacher is not None
     x = to_input(torch.from_numpy(dataset.train_images[:40]), CPU)
-    logits = teacher_logits(teacher, x)
+    logits = teacher.logits(x)
     assert not logits.requires_grad
     _, network = load_compact(finished_run)
     network.use_kernels(True)
     with torch.no_grad():
         assert torch.equal(logits, network(x))
     # Neither batch norm nor records moved.
-    assert equal(dict(teacher.network.state_dict()), dict(load_compact(finished_run)[1].state_dict()))
+    assert equal(dict(teacher.runs[0].network.state_dict()), dict(load_compact(finished_run)[1].state_dict()))
     assert load_teacher(small(), tmp_path, dataset, CPU) is None
+
+
+def test_several_teachers_and_mirror_images_are_averaged(tmp_path: Path) -> None:
+    """Of networks with other neurons, steps and ways of training, in either order; what one says alone is known."""
+    one = kept(tmp_path / "one", small(seed=1, augment="flip"))
+    two = kept(tmp_path / "two", small(seed=2, neuron="LateIF", reset="soft", timesteps=3, rate_epochs=1, finetune=0))
+    config = small(teacher=f"{one}, {two}", teacher_flip=True, augment="flip")
+    dataset = load_dataset(config)
+    x = to_input(torch.from_numpy(dataset.train_images[:20]), CPU)
+
+    def said(**options: object) -> torch.Tensor:
+        teacher = load_teacher(small(**{"augment": "flip", **options}), tmp_path, dataset, CPU)
+        assert teacher is not None
+        return teacher.logits(x)
+
+    alone = [said(teacher=str(folder)) for folder in (one, two)]
+    mirrored = [load_teacher(small(teacher=str(folder)), tmp_path, dataset, CPU) for folder in (one, two)]
+    turned = [teacher.logits(x.flip(-1).contiguous()) for teacher in mirrored if teacher]
+    assert not torch.equal(alone[0], turned[0])
+    close = partial(torch.testing.assert_close, rtol=1e-5, atol=1e-5)
+    close(said(teacher=f"{one},{two}"), (alone[0] + alone[1]) / 2)
+    close(said(teacher=str(one), teacher_flip=True), (alone[0] + turned[0]) / 2)
+    close(said(teacher=f"{one}, {two}", teacher_flip=True), sum(alone + turned) / 4)
+    close(said(teacher=f"{two},{one}", teacher_flip=True), sum(alone + turned) / 4)
+
+
+def test_a_training_goes_on_with_the_same_teachers_only(tmp_path: Path) -> None:
+    one, two = (kept(tmp_path / name, small(seed=seed)) for name, seed in (("one", 1), ("two", 2)))
+    run = tmp_path / "run"
+    config = small(teacher=f"{one},{two}", epochs=2, finetune=0, train_images=50)
+    assert train(config, run, stop_after=1) is None
+    for others in (f"{one}", f"{two},{one}"):
+        with pytest.raises(TrainError, match="was trained with another teacher than"):
+            train(small(**{**vars(config), "teacher": others}), run)
+    with pytest.raises(TrainError, match="teacher .*none cannot be read"):
+        train(small(**{**vars(config), "teacher": f"{one},{tmp_path / 'none'}"}), run)
+    assert train(config, run) is not None
+    digest = json.loads((run / METRICS_FILE).read_text())["teacher"]
+    assert digest == digest_of_teacher(f"{one},{two}")
+    assert digest not in (digest_of_teacher(f"{two},{one}"), digest_of_teacher(str(one)))
+    assert is_finished(Trial(config, run))
 
 
 def test_student_follows_its_teacher_more_than_the_labels(tmp_path: Path) -> None:
@@ -185,7 +227,7 @@ def test_event_frames_of_as_many_steps(tmp_path: Path) -> None:
     same = kept(tmp_path / "same", config)
     teacher = load_teacher(small(**{**vars(config), "teacher": str(same)}), tmp_path, dataset, CPU)
     assert teacher is not None
-    assert teacher_logits(teacher, to_input(torch.from_numpy(images), CPU)).shape == (20, 10)
+    assert teacher.logits(to_input(torch.from_numpy(images), CPU)).shape == (20, 10)
 
 
 def test_a_run_is_not_its_own_teacher(finished_run: Path) -> None:
