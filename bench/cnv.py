@@ -101,8 +101,8 @@ def main(arguments: list[str] | None = None) -> int:
     config = configured(
         given.config,
         {
-            "data": given.data, "epochs": given.epochs, "rate_epochs": 0, "lr": given.lr, "finetune": 0, "optimizer": given.optimizer,
-            "weight_decay": given.weight_decay, "train_images": given.train_images,
+            "data": given.data, "epochs": given.epochs, "rate_epochs": 0, "lr": given.lr, "finetune": 0,
+            "optimizer": given.optimizer, "weight_decay": given.weight_decay, "train_images": given.train_images,
             "teacher": given.teacher, "distill": given.distill,
         },
     )  # fmt: skip

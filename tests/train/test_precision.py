@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from brevitas.core.function_wrapper import TensorClamp
+from brevitas.nn import QuantLinear
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,7 +15,14 @@ from sca_train.config import prunes, search_epochs
 from sca_train.network import Network
 from sca_train.precision import float_epochs, follow_weights, quant_modules, set_precision, spread_scales
 from sca_train.pruning.compact import load_compact
-from sca_train.quantizers import BEST_STEP, FixedScale, computed_weights, fixed_scale
+from sca_train.quantizers import (
+    BEST_STEP,
+    ChannelWeightQuant,
+    FixedScale,
+    computed_weights,
+    fixed_scale,
+    set_scale_from_spread,
+)
 from sca_train.train import train
 from tests.train.conftest import make_network, small
 from tests.train.test_train import straight_and_paused
@@ -78,6 +87,34 @@ def test_scales_suit_the_spread_of_each_channel(bits: int) -> None:
         spread = module.weight.square().mean(axes if weights.scale.numel() > 1 else None).sqrt()
         expected = BEST_STEP[round(float(weights.bit_width))] * spread
         assert torch.allclose(weights.scale.flatten(), expected.flatten(), rtol=1e-5)
+
+
+@pytest.mark.parametrize("bits", [2, 4, 8])
+def test_integers_and_gradients_are_those_of_brevitas(bits: int) -> None:
+    """Its own clamp is in place of ours; some weights are outside the range, and some on its ends."""
+
+    class Plain(ChannelWeightQuant):
+        tensor_clamp_impl = TensorClamp
+
+    weights = torch.randn(6, 40, generator=torch.Generator().manual_seed(bits))
+    towards = torch.randn(6, 40, generator=torch.Generator().manual_seed(bits + 1))
+    found = []
+    for quantizer in (ChannelWeightQuant, Plain):
+        module = QuantLinear(40, 6, bias=False, weight_quant=quantizer, weight_bit_width=bits)
+        with torch.no_grad():
+            module.weight.copy_(weights)
+            set_scale_from_spread(module)
+            scale = computed_weights(module).scale
+            assert scale is not None
+            module.weight[:, :3] = scale.reshape(-1, 1) * torch.tensor([1.0, -1.0, 2.0]) * (2 ** (bits - 1) - 1)
+        values = computed_weights(module).values
+        values.backward(towards)
+        of_weight, of_scale = (value.grad for value in module.parameters())
+        assert of_weight is not None
+        assert of_scale is not None
+        assert 0 < (of_weight == 0.0).sum() < of_weight.numel()
+        found.append((values.detach(), of_weight, of_scale))
+    assert all(torch.equal(ours, theirs) for ours, theirs in zip(*found, strict=True))
 
 
 def test_spread_scales_have_less_error_than_the_largest_weights() -> None:

@@ -112,7 +112,7 @@ def test_a_training_goes_on_with_the_same_teachers_only(tmp_path: Path) -> None:
     for others in (f"{one}", f"{two},{one}"):
         with pytest.raises(TrainError, match="was trained with another teacher than"):
             train(small(**{**vars(config), "teacher": others}), run)
-    with pytest.raises(TrainError, match="teacher .*none cannot be read"):
+    with pytest.raises(TrainError, match=r"teacher .*none cannot be read"):
         train(small(**{**vars(config), "teacher": f"{one},{tmp_path / 'none'}"}), run)
     assert train(config, run) is not None
     digest = json.loads((run / METRICS_FILE).read_text())["teacher"]
