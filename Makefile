@@ -101,7 +101,7 @@ help: ## this list
 	@echo "  DATA        where the data set lies (also for export, hls, csim, rtlsim, demo-cifar)  [preset]"
 	@echo "  STRUCTURE   prune-regrow, prune-only, random        [preset]"
 	@echo "  SCORE       membrane, spikes, gamma, weight-l1      [preset]"
-	@echo "  TEACHER     run or zoo folder whose logits are learned [none]"
+	@echo "  TEACHER     runs or zoo folders, by commas, whose logits are learned [none]"
 	@echo "  INIT        run or zoo folder whose network training starts from, and whose options count where"
 	@echo "              no MODEL is named [none]"
 	@echo "  NIR, ONNX   somebody else's network, for import and hls"

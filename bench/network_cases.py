@@ -11,7 +11,7 @@ import numpy as np
 
 from bench.networks import FRAC_BITS, integer_layer, random_weights
 from codegen.cores.core import Core, LayerCore
-from codegen.cores.spiking_mvau import EXTERNAL
+from codegen.cores.spiking_mvau_shape import EXTERNAL
 from codegen.dataflow.folding.layers import Layer
 from codegen.network import IntegerConnection, IntegerLayer, IntegerNetwork
 from codegen.neurons import NEURONS, NO_NEURON

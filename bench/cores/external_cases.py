@@ -8,7 +8,8 @@ from dataclasses import replace
 from bench.cores.core_cases import MAX_CYCLES, MAX_LANES, Case, Mode, mvau_case
 from codegen.cores.core import divisors
 from codegen.cores.dsp_sums import MAC_STYLES
-from codegen.cores.spiking_mvau import EXTERNAL, SpikingMVAU
+from codegen.cores.spiking_mvau import SpikingMVAU
+from codegen.cores.spiking_mvau_shape import EXTERNAL
 from codegen.cores.streamed_weights import streaming_fault
 from codegen.neurons import NEURONS
 

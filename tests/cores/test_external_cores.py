@@ -12,7 +12,8 @@ import pytest
 from bench.cores.core_cases import mvau_case
 from bench.cores.core_checks import batch_faults
 from bench.cores.external_cases import external_case, random_external
-from codegen.cores.spiking_mvau import EXTERNAL, SpikingMVAU
+from codegen.cores.spiking_mvau import SpikingMVAU
+from codegen.cores.spiking_mvau_shape import EXTERNAL
 from codegen.cores.streamed_weights import bank_shape, memory_style, results_shape, vectors_shape
 from codegen.errors import FoldingError
 
