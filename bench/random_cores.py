@@ -6,11 +6,12 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from bench.cores.core_cases import Case, random_case, random_count_case, random_event_case, random_sums_case
+from bench.cores.core_cases import Case
 from bench.cores.core_checks import batch_faults
 from bench.cores.external_cases import random_external
 from bench.cores.finn_cases import random_converter, random_fifo, random_padding
 from bench.cores.port_cases import random_add, random_bank, random_fork
+from bench.cores.random_cases import random_case, random_count_case, random_event_case, random_sums_case
 from bench.cores.window_cases import random_window
 from codegen.errors import CodegenError
 

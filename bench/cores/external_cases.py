@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 
-from bench.cores.core_cases import MAX_CYCLES, MAX_LANES, Case, Mode, mvau_case
+from bench.cores.core_cases import Case, Mode, mvau_case
+from bench.cores.random_cases import MAX_CYCLES, MAX_LANES
 from codegen.cores.core import divisors
 from codegen.cores.dsp_sums import MAC_STYLES
 from codegen.cores.spiking_mvau import SpikingMVAU

@@ -8,16 +8,15 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from bench.cores.core_cases import (
-    Case,
+from bench.cores.core_cases import Case, mvau_case
+from bench.cores.core_checks import batch_faults
+from bench.cores.random_cases import (
     case_parameters,
-    mvau_case,
     random_case,
     random_count_case,
     random_event_case,
     random_sums_case,
 )
-from bench.cores.core_checks import batch_faults
 
 BATCHES = 13
 BATCH_SIZE = 24
