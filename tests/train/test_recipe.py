@@ -111,6 +111,7 @@ def test_numbers_that_are_not_finite_are_rejected(key: str, value: float) -> Non
             {"alternating_flip": True},
             "alternating_flip mirrors images, and augment shift does not; use flip, or leave it off",
         ),
+        ({"teacher": "a,,b"}, "teacher 'a,,b' has an empty name; give folders, separated by single commas"),
         (
             {"teacher_flip": True, "augment": "shift"},
             "teacher_flip mirrors images, and augment shift does not; use flip, or leave it off",
