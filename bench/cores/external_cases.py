@@ -6,8 +6,7 @@ import random
 from dataclasses import replace
 
 from bench.cores.core_cases import Case, Mode, mvau_case
-from bench.cores.random_cases import MAX_CYCLES, MAX_LANES
-from codegen.cores.core import divisors
+from bench.cores.random_cases import MAX_CYCLES, MAX_LANES, draw_folds
 from codegen.cores.dsp_sums import MAC_STYLES
 from codegen.cores.spiking_mvau import SpikingMVAU
 from codegen.cores.spiking_mvau_shape import EXTERNAL
@@ -37,24 +36,16 @@ def _drawn(name: str, seed: int, draw: random.Random) -> Case:
     mode: Mode = draw.choice(["spikes", "spikes", "spikes", "static", "readout", "sums"])
     step_bits = draw.choice([1, 1, 1, 2, 3]) if mode != "static" else 1
     while True:
-        mw, mh = draw.randint(1, 40), draw.randint(1, 12)
-        simd, pe = draw.choice(divisors(mw)), draw.choice(divisors(mh))
-        timesteps = draw.choice([1, 2, 3, 4, 4, 5, 8, 20])
-        tp = draw.choice(divisors(timesteps)) if mode in ("spikes", "sums") else timesteps
-        lanes = tp * step_bits if mode in ("spikes", "sums") else 4
-        vector_cycles = mw // simd * (mh // pe) * (timesteps // tp)
+        shared = mode in ("static", "readout")
+        folded = draw_folds(draw, draw.randint(1, 40), draw.randint(1, 12), [1, 2, 3, 4, 4, 5, 8, 20], shared)
+        lanes = 4 if shared else folded.tp * step_bits
         vectors = draw.choice([1, 1, 2, 3, 4, draw.randint(1, _MOST_VECTORS)])
-        if simd * pe * lanes <= MAX_LANES and vectors * vector_cycles <= 3 * MAX_CYCLES:
+        if folded.simd * folded.pe * lanes <= MAX_LANES and vectors * folded.cycles() <= 3 * MAX_CYCLES:
             break
     return mvau_case(
         name,
         seed,
-        mw=mw,
-        mh=mh,
-        simd=simd,
-        pe=pe,
-        timesteps=timesteps,
-        tp=tp,
+        **vars(folded),
         mode=mode,
         neuron=draw.choice(list(NEURONS)),
         leak_shift=draw.randint(1, 4),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from hypothesis import assume
@@ -17,6 +19,31 @@ MAX_LANES = 128
 """Bound of SIMD*PE*TP for random configurations, so that a batch compiles in reasonable time."""
 MAX_CYCLES = 160
 """Bound of the cycles per vector for random configurations, so that a batch simulates in reasonable time."""
+STEPS = (1, 2, 3, 4, 4, 5, 6, 8, 12, 16, 20, 31, 32)
+"""Numbers of time steps that are drawn."""
+
+
+@dataclass(frozen=True)
+class Folded:
+    """Shape and folds of a SpikingMVAU; its fields are arguments of mvau_case."""
+
+    mw: int
+    mh: int
+    simd: int
+    pe: int
+    timesteps: int
+    tp: int
+
+    def cycles(self, map_pixels: int = 1) -> int:
+        """Of a vector, whose inputs are counted over so many pixels."""
+        return self.mw // self.simd * max(self.mh // self.pe * (self.timesteps // self.tp), map_pixels)
+
+
+def draw_folds(draw: random.Random, mw: int, mh: int, steps: Sequence[int], shared: bool) -> Folded:
+    """Folds of a matrix; one of ``steps`` is T, and so is TP where the sums are ``shared`` by all steps."""
+    simd, pe = draw.choice(divisors(mw)), draw.choice(divisors(mh))
+    timesteps = draw.choice(steps)
+    return Folded(mw, mh, simd, pe, timesteps, timesteps if shared else draw.choice(divisors(timesteps)))
 
 
 def random_case(name: str, seed: int) -> Case:
@@ -38,24 +65,17 @@ def random_case(name: str, seed: int) -> Case:
         )
     mode: Literal["spikes", "static", "readout"] = draw.choice(["spikes", "spikes", "spikes", "static", "readout"])
     while True:
-        mw, mh = draw.randint(1, 40), draw.randint(1, 12)
-        simd, pe = draw.choice(divisors(mw)), draw.choice(divisors(mh))
-        timesteps = draw.choice([1, 2, 3, 4, 4, 5, 6, 8, 12, 16, 20, 31, 32])
-        tp = draw.choice(divisors(timesteps))
+        folded = draw_folds(draw, draw.randint(1, 40), draw.randint(1, 12), STEPS, shared=False)
         map_pixels = draw.choice([1, 2, 3, 4, 9, 16, 25, 64]) if mode == "readout" else 1
-        lanes, folds = (tp, timesteps // tp) if mode == "spikes" else (4, 1)
-        cycles = (mw // simd) * max(mh // pe * folds, map_pixels)
-        if simd * pe * lanes <= MAX_LANES and cycles <= MAX_CYCLES:
+        lanes = folded.tp if mode == "spikes" else 4
+        # Of what serves all steps mvau_case takes TP = T.
+        cycles = (folded if mode == "spikes" else replace(folded, tp=folded.timesteps)).cycles(map_pixels)
+        if folded.simd * folded.pe * lanes <= MAX_LANES and cycles <= MAX_CYCLES:
             break
     return mvau_case(
         name,
         seed,
-        mw=mw,
-        mh=mh,
-        simd=simd,
-        pe=pe,
-        timesteps=timesteps,
-        tp=tp,
+        **vars(folded),
         mode=mode,
         neuron=draw.choice(list(NEURONS)),
         leak_shift=draw.randint(1, 4),
@@ -95,23 +115,15 @@ def random_count_case(name: str, seed: int) -> Case:
     step_bits = draw.randint(2, 8)
     while True:
         mw, mh = draw.randint(1, 24), draw.randint(1, 8)
-        simd, pe = draw.choice(divisors(mw)), draw.choice(divisors(mh))
-        timesteps = draw.choice([1, 2, 3, 4, 5, 8, 20, 31, 32])
-        tp = draw.choice(divisors(timesteps)) if mode == "spikes" else timesteps
+        folded = draw_folds(draw, mw, mh, [1, 2, 3, 4, 5, 8, 20, 31, 32], mode == "readout")
         map_pixels = draw.choice([1, 2, 4, 9, 25]) if mode == "readout" else 1
-        lanes = tp * step_bits if mode == "spikes" else 4
-        cycles = (mw // simd) * max(mh // pe * (timesteps // tp), map_pixels)
-        if simd * pe * lanes <= MAX_LANES and cycles <= MAX_CYCLES:
+        lanes = folded.tp * step_bits if mode == "spikes" else 4
+        if folded.simd * folded.pe * lanes <= MAX_LANES and folded.cycles(map_pixels) <= MAX_CYCLES:
             break
     return mvau_case(
         name,
         seed,
-        mw=mw,
-        mh=mh,
-        simd=simd,
-        pe=pe,
-        timesteps=timesteps,
-        tp=tp,
+        **vars(folded),
         mode=mode,
         neuron=draw.choice(list(NEURONS)),
         leak_shift=draw.randint(1, 4),
@@ -136,23 +148,15 @@ def random_sums_case(name: str, seed: int) -> Case:
     mode: Mode = draw.choice(["sums", "sums", "sums", "static sums"])
     step_bits = draw.choice([1, 1, 1, 2, 3, 8]) if mode == "sums" else 1
     while True:
-        mw, mh = draw.randint(1, 40), draw.randint(1, 12)
-        simd, pe = draw.choice(divisors(mw)), draw.choice(divisors(mh))
-        timesteps = draw.choice([1, 2, 3, 4, 4, 5, 6, 8, 12, 16, 20, 31, 32])
-        tp = draw.choice(divisors(timesteps)) if mode == "sums" else timesteps
-        lanes = tp * step_bits if mode == "sums" else 4
-        if simd * pe * lanes <= MAX_LANES and mw // simd * (mh // pe) * (timesteps // tp) <= MAX_CYCLES:
+        folded = draw_folds(draw, draw.randint(1, 40), draw.randint(1, 12), STEPS, mode == "static sums")
+        lanes = folded.tp * step_bits if mode == "sums" else 4
+        if folded.simd * folded.pe * lanes <= MAX_LANES and folded.cycles() <= MAX_CYCLES:
             break
     build = draw.choice([mvau_case, mvau_case, mvau_case, extreme_sums_case])
     return build(
         name,
         seed,
-        mw=mw,
-        mh=mh,
-        simd=simd,
-        pe=pe,
-        timesteps=timesteps,
-        tp=tp,
+        **vars(folded),
         mode=mode,
         weight_bits=draw.choice([2, 4, 8]),
         frac_bits=draw.choice([0, 4]),
@@ -171,27 +175,19 @@ def random_event_case(name: str, seed: int) -> Case:
     mode: Mode = draw.choice(["spikes", "spikes", "spikes", "readout", "sums"])
     step_bits = draw.choice([1, 1, 1, 1, 2, 3, 8])
     neuron = draw.choice([*NEURONS, "LateIF"])
+    shared = mode == "readout" or (NEURONS[neuron].late and mode == "spikes")
     while True:
         taps = draw.choice([1, 2, 3, 4, 9, 9])
-        mw, mh = taps * draw.randint(1, 16), draw.randint(1, 12)
-        simd, pe = draw.choice(divisors(mw)), draw.choice(divisors(mh))
-        timesteps = draw.choice([1, 2, 3, 4, 4, 5, 6, 8, 12, 16, 20, 31, 32])
-        late = NEURONS[neuron].late and mode == "spikes"
-        tp = timesteps if mode == "readout" or late else draw.choice(divisors(timesteps))
-        folds = mh // pe * (timesteps // tp)
-        lanes = 4 if mode == "readout" or late else tp * step_bits
-        small = simd * pe * lanes <= MAX_LANES and mw // simd * folds <= MAX_CYCLES
-        if small and simd < mw and folds > 1:
+        folded = draw_folds(draw, taps * draw.randint(1, 16), draw.randint(1, 12), STEPS, shared)
+        synapse_folds = folded.mw // folded.simd
+        lanes = 4 if shared else folded.tp * step_bits
+        small = folded.simd * folded.pe * lanes <= MAX_LANES and folded.cycles() <= MAX_CYCLES
+        if small and 1 < synapse_folds < folded.cycles():
             break
     return mvau_case(
         name,
         seed,
-        mw=mw,
-        mh=mh,
-        simd=simd,
-        pe=pe,
-        timesteps=timesteps,
-        tp=tp,
+        **vars(folded),
         mode=mode,
         neuron=neuron,
         leak_shift=draw.randint(1, 4),
