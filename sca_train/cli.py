@@ -160,7 +160,7 @@ def _of_init(given: dict[str, Any]) -> TrainConfig | None:
         if not isinstance(widths, list) or len(widths) != len(specs):
             raise TrainError(f"init {folder} does not say how wide its layers are; import it again")
         config = replace(config, layers=layers_text(with_channels(specs, widths)))
-    return replace(config, init="", teacher="")
+    return replace(config, init="", teacher="", teacher_flip=False)
 
 
 def _command(given: dict[str, Any], first: bool) -> int:

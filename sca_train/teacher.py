@@ -49,7 +49,8 @@ def teacher_folders(given: str) -> list[Path]:
 
 def joint_digest(digests: Sequence[str]) -> str:
     """The digest itself of one file, that of all digests in order of several, "" of none."""
-    return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest() if digests else ""
+    joined = "".join(digests)
+    return hashlib.sha256(joined.encode()).hexdigest() if len(digests) > 1 else joined
 
 
 def digest_of_teacher(given: str) -> str:
