@@ -16,7 +16,7 @@ from brevitas_examples.bnn_pynq.models import model_with_cfg
 from torch import Tensor, nn
 
 from bench.command import positive, run_command
-from sca_train.augment import augmented_batch
+from sca_train.augment import training_batch
 from sca_train.command_line import Parser
 from sca_train.config import TrainConfig, configured
 from sca_train.data import Dataset, load_dataset
@@ -81,9 +81,8 @@ def train_epoch(
         for number, batch in enumerate(batches):
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate(config, epoch, number / len(batches))
-            whole = torch.from_numpy(dataset.train_images[batch]).to(device)
-            x = to_input(augmented_batch(whole, batch, epoch, config, order), device)
-            labels = torch.from_numpy(dataset.train_labels[batch]).to(device)
+            images, labels = training_batch(dataset, batch, epoch, config, order, device)
+            x = to_input(images, device)
             taught = teacher.logits(x) if teacher else None
             loss: Tensor = loss_sum(config, network(x), labels, taught) / len(batch)
             optimizer.zero_grad(set_to_none=True)

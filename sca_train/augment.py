@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sca_train.config import TrainConfig
+from sca_train.data import Dataset
 from sca_train.recipe import MIRRORS, augmentation_for
 
 _REACH = {"shift": 1 / 16, "flip": 1 / 8, "roll": 5 / 48}
@@ -17,6 +18,25 @@ event frames are commonly brought (``roll``) are the usual values."""
 # Constants of SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014).
 _STRIDE, _FIRST_FACTOR, _SECOND_FACTOR = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
 _WORD = 1 << 64
+
+
+def training_batch(
+    dataset: Dataset,
+    samples: NDArray[np.int64],
+    epoch: int,
+    config: TrainConfig,
+    generator: torch.Generator,
+    device: torch.device,
+) -> tuple[Tensor, Tensor]:
+    """Augmented training images [N, H, W, C] (or frames [N, T, H, W, C]), uint8, and what they show: the labels [N],
+    or with ``cutmix`` the share of each class [N, classes]; ``samples`` [N] are their numbers in the set."""
+    images = torch.from_numpy(dataset.train_images[samples]).to(device)
+    labels = torch.from_numpy(dataset.train_labels[samples]).to(device)
+    images = augmented_batch(images, samples, epoch, config, generator)
+    if not config.cutmix:
+        return images, labels
+    classes = F.one_hot(labels, len(dataset.classes)).to(torch.get_default_dtype())
+    return cut_mixed(images, classes, config.cutmix, generator)
 
 
 def augmented_batch(
@@ -100,12 +120,47 @@ def cut_out(images: Tensor, side: int, generator: torch.Generator) -> Tensor:
     T. DeVries and G. W. Taylor, "Improved regularization of convolutional neural networks with cutout", 2017; black as
     the convolutions' padding is.
     """
-    count, device, (height, width) = len(images), images.device, images.shape[-3:-1]
-    first_rows, first_columns = (
-        torch.randint(0, length - side + 1, (count, 1), generator=generator).to(device) for length in (height, width)
+    device, (height, width) = images.device, images.shape[-3:-1]
+    rows, columns = (
+        torch.randint(0, length - side + 1, (len(images), 1), generator=generator).to(device)
+        for length in (height, width)
     )
-    rows = torch.arange(height, device=device) - first_rows
-    columns = torch.arange(width, device=device) - first_columns
-    inside = ((rows >= 0) & (rows < side))[:, :, None] & ((columns >= 0) & (columns < side))[:, None, :]
-    shape = (count, *[1] * (images.dim() - 4), height, width, 1)
-    return images.masked_fill(inside.reshape(shape), 0)
+    return images.masked_fill(_box(images, (rows, rows + side), (columns, columns + side)), 0)
+
+
+def cut_mixed(images: Tensor, classes: Tensor, share: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Images of which about that share have a rectangle of another image of the batch, and their shares of classes.
+
+    The rectangle has the sides' ratio of the image, an area drawn evenly from none to all of it, and its centre
+    anywhere; what lies outside is lost. ``classes`` [N, classes] are mixed by the area that is left (S. Yun et al.,
+    "CutMix: regularization strategy to train strong classifiers with localizable features", ICCV 2019).
+    """
+    count, device, (height, width) = len(images), images.device, images.shape[-3:-1]
+    partner = torch.randperm(count, generator=generator).to(device)
+    mixed = torch.rand(count, 1, generator=generator) < share
+    half = torch.rand(count, 1, generator=generator).sqrt() * mixed / 2
+    bounds = []
+    for length in (height, width):
+        centre = torch.rand(count, 1, generator=generator)
+        first, end = (((centre + sign * half) * length).round().clamp(0, length).to(device) for sign in (-1, 1))
+        bounds.append((first, end))
+    rows, columns = bounds
+    area = (rows[1] - rows[0]) * (columns[1] - columns[0]) / (height * width)
+    return (
+        torch.where(_box(images, rows, columns), images[partner], images),
+        torch.lerp(classes, classes[partner], area),
+    )
+
+
+def _box(images: Tensor, rows: tuple[Tensor, Tensor], columns: tuple[Tensor, Tensor]) -> Tensor:
+    """Which pixels [N, 1.., H, W, 1] of each image lie in its box; first [N, 1] and end [N, 1] of both directions."""
+    height, width = images.shape[-3:-1]
+    down, across = (
+        (first <= places) & (places < end)
+        for (first, end), places in (
+            (rows, torch.arange(height, device=images.device)),
+            (columns, torch.arange(width, device=images.device)),
+        )
+    )
+    shape = (len(images), *[1] * (images.dim() - 4), height, width, 1)
+    return (down[:, :, None] & across[:, None, :]).reshape(shape)

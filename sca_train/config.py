@@ -213,6 +213,11 @@ class TrainConfig:
     cutout: int = _option(
         0, "side in pixels of a black square at a random place of each training image (0: none)", Bounds(0, 512)
     )
+    cutmix: float = _option(
+        0.0,
+        "fraction of the training images in which a rectangle of another one lies, with its share of the label",
+        _SHARE,
+    )
     seed: int = _option(0, "seed of weights, order and augmentation", Bounds(0, _INT64_END - 1))
     bf16: str = _option(
         "auto", "bf16 autocast and channels_last: auto (in hardware, without the CPU kernels), on or off"

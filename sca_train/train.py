@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sca_train.augment import augmented_batch
+from sca_train.augment import training_batch
 from sca_train.average import Averaging, follow_network, prepare_average
 from sca_train.checkpoint import TrainState, load_checkpoint, restore, save_checkpoint
 from sca_train.config import CONFIG_FILE, TrainConfig, config_to_toml, prunes, search_epochs
@@ -23,7 +23,7 @@ from sca_train.errors import TrainError
 from sca_train.files import CHECKPOINT_FILE, METRICS_FILE, check_replaceable, only_writer, remove_unfinished, write_text
 from sca_train.initial import initialise
 from sca_train.logs import log_epoch, progress, tensorboard
-from sca_train.loss import loss_sum
+from sca_train.loss import hits, loss_sum
 from sca_train.measure.metrics import write_results
 from sca_train.models import model_layers
 from sca_train.network import Network, to_input
@@ -282,10 +282,9 @@ def train_epoch(
             for group in state.optimizer.param_groups:
                 group["lr"] = learning_rate(config, state.epoch, number / len(batches))
             own = own_slice(len(batch))
-            whole = torch.from_numpy(dataset.train_images[batch]).to(device)
-            images = augmented_batch(whole, batch, state.epoch, config, order)[own]
-            labels = torch.from_numpy(dataset.train_labels[batch][own]).to(device)
-            x = to_input(images, device)
+            images, labels = training_batch(dataset, batch, state.epoch, config, order, device)
+            labels = labels[own]
+            x = to_input(images[own], device)
             if fast and x.dim() == 4:
                 x = x.contiguous(memory_format=torch.channels_last)
             share = len(labels) * world_size() / len(batch)
@@ -303,7 +302,7 @@ def train_epoch(
             state.optimizer.step()
             follow_weights(network, config)
             averaging.step()
-            tally.add(loss, (logits.argmax(1) == labels).sum(), len(batch))
+            tally.add(loss, hits(logits, labels), len(batch))
             if (number + 1) % STEPS_PER_LOOK[device.type] == 0 or number + 1 == len(batches):
                 mean, accuracy = tally.look()
                 bar.note(loss=f"{mean:.4f}", accuracy=f"{accuracy:.4f}")

@@ -11,8 +11,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from sca_train.augment import augmented, augmented_batch, cut_out, first_sides
+from sca_train.augment import augmented, augmented_batch, cut_mixed, cut_out, first_sides, training_batch
 from sca_train.config import DATASETS, TrainConfig
+from sca_train.data import load_dataset
 from sca_train.recipe import augmentation_for
 from tests.train.conftest import small
 
@@ -184,3 +185,55 @@ def test_cutout_goes_everywhere_behind_the_other_draws() -> None:
     moved_only = augmented_batch(images, np.arange(2000), 0, replace(config, augment="shift", cutout=0), seeded())
     both = augmented_batch(images, np.arange(2000), 0, replace(config, augment="shift"), seeded())
     assert torch.equal(both[both != 0], moved_only[both != 0])
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    height=st.integers(2, 24), width=st.integers(2, 24), steps=st.integers(0, 3), share=st.sampled_from([0.5, 1.0]),
+    seed=st.integers(0, 2**16),
+)  # fmt: skip
+def test_cutmix_puts_a_rectangle_of_one_other_image_into_each(
+    height: int, width: int, steps: int, share: float, seed: int
+) -> None:
+    count = 12
+    shape = (count, steps, height, width, 2) if steps else (count, height, width, 2)
+    images = torch.arange(count, dtype=torch.uint8).reshape(-1, *[1] * (len(shape) - 1)).expand(shape).contiguous()
+    classes = torch.eye(count)
+    mixed, targets = cut_mixed(images, classes, share, seeded(seed))
+    assert mixed.dtype == torch.uint8 and torch.equal(classes, torch.eye(count))
+    for own, (image, target) in enumerate(zip(mixed, targets, strict=True)):
+        assert torch.equal(image, image[..., :1].expand_as(image))  # both channels and, below, all frames alike
+        maps = image[..., 0].reshape(-1, height, width)
+        assert torch.equal(maps, maps[:1].expand_as(maps))
+        shown = torch.bincount(maps[0].flatten().long(), minlength=count) / (height * width)
+        assert torch.allclose(target, shown, atol=1e-6)
+        others = (maps[0] != own).nonzero()
+        if len(others):
+            assert len(maps[0][maps[0] != own].unique()) == 1
+            sides = others.max(0).values - others.min(0).values + 1
+            assert len(others) == int(sides.prod())
+
+
+def test_cutmix_mixes_its_share_of_the_images_by_areas_from_none_to_all() -> None:
+    images = torch.arange(4000, dtype=torch.int32).remainder(256).to(torch.uint8).reshape(-1, 1, 1, 1)
+    mixed, targets = cut_mixed(images.expand(-1, 32, 32, 1), torch.eye(4000), 0.25, seeded())
+    kept = targets.diagonal()
+    assert float((kept < 1).float().mean()) == pytest.approx(0.25, abs=0.03)
+    # A rectangle whose centre is anywhere loses part of its even area; 0.5 without that loss.
+    assert 0.5 < float(kept[kept < 1].mean()) < 0.75 and float(kept.min()) < 0.25
+    unmixed = kept == 1
+    assert torch.equal(mixed[unmixed], images.expand(-1, 32, 32, 1)[unmixed])
+    again, _ = cut_mixed(images.expand(-1, 32, 32, 1), torch.eye(4000), 0.25, seeded())
+    assert torch.equal(mixed, again)
+
+
+def test_a_batch_has_class_shares_only_where_images_are_mixed() -> None:
+    dataset = load_dataset(small(train_images=40))
+    samples = np.arange(40)
+    config = small(train_images=40)
+    images, labels = training_batch(dataset, samples, 0, config, seeded(), torch.device("cpu"))
+    assert torch.equal(labels, torch.from_numpy(dataset.train_labels)) and not labels.is_floating_point()
+    mixed, shares = training_batch(dataset, samples, 0, replace(config, cutmix=0.5), seeded(), torch.device("cpu"))
+    assert shares.shape == (40, 10) and torch.allclose(shares.sum(1), torch.ones(40))
+    changed = (mixed != images).flatten(1).any(1)
+    assert bool(changed.any()) and bool((shares.max(1).values[~changed] > 0.99).any())

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from sca_train.config import TrainConfig, apply_overrides, config_to_toml, load_config
 from sca_train.errors import TrainError
-from sca_train.loss import loss_sum
+from sca_train.loss import hits, loss_sum
 from sca_train.optimizer import learning_rate, make_optimizer, phases, share_of_peak
 from sca_train.recipe import SCHEDULES
 from tests.train.conftest import make_network, small
@@ -42,6 +42,7 @@ EVERYTHING: dict[str, object] = {
     "alternating_flip": True,
     "border": "reflect",
     "cutout": 4,
+    "cutmix": 0.5,
 }
 
 
@@ -117,6 +118,7 @@ def test_numbers_that_are_not_finite_are_rejected(key: str, value: float) -> Non
             "teacher_flip mirrors images, and augment shift does not; use flip, or leave it off",
         ),
         ({"cutout": 16}, "cutout is 16; it must be less than image_size 16"),
+        ({"cutmix": 1.5}, "cutmix is 1.5; it must be from 0 to 1"),
         ({"cutout": -1}, "cutout is -1; it must be from 0 to 512"),
         (
             {"schedule": "one-cycle", "warm_up": 0.0},
@@ -200,3 +202,18 @@ def test_label_smoothing_spreads_the_label(share: float, classes: int, seed: int
     target = torch.nn.functional.one_hot(labels, classes).double() * (1.0 - share) + share / classes
     expected = -(target * logits.log_softmax(1)).sum()
     assert torch.allclose(loss_sum(small(label_smoothing=share), logits, labels), expected)
+
+
+def test_mixed_labels_cost_as_much_as_their_classes_and_hit_the_larger() -> None:
+    logits = torch.tensor([[2.0, 0.0, -1.0], [0.0, 3.0, 1.0], [0.5, 0.0, 2.0]])
+    first, second, share = torch.tensor([0, 2, 1]), torch.tensor([1, 1, 2]), torch.tensor([0.75, 0.25, 1.0])
+    one_hot = torch.nn.functional.one_hot
+    mixed = one_hot(first, 3) * share[:, None] + one_hot(second, 3) * (1 - share)[:, None]
+    config = small(label_smoothing=0.1)
+    expected = sum(
+        float(part * loss_sum(config, logits[[at]], labels[[at]]))
+        for labels, parts in ((first, share), (second, 1 - share))
+        for at, part in enumerate(parts.tolist())
+    )
+    assert float(loss_sum(config, logits, mixed)) == pytest.approx(expected, rel=1e-6)
+    assert int(hits(logits, mixed)) == 2 and int(hits(logits, first)) == 1

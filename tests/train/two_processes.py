@@ -30,6 +30,7 @@ CONFIG = small(
     bf16="off",
     regrow_fraction=0.1,
     ema=0.9,
+    cutmix=0.5,
 )
 
 
