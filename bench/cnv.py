@@ -18,7 +18,8 @@ from torch import Tensor, nn
 from bench.command import positive, run_command
 from sca_train.augment import training_batch
 from sca_train.command_line import Parser
-from sca_train.config import TrainConfig, configured
+from sca_train.config import TrainConfig
+from sca_train.configured import configured
 from sca_train.data import Dataset, load_dataset
 from sca_train.device import choose_device, keep_freed_memory
 from sca_train.files import write_text, write_whole

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from codegen.results import BitstreamResult
+from codegen.hardware_results import BitstreamResult
 from codegen.run_folder import RunFolder
 from fpga.boards.ecp5 import EBR_PER_BRAM36, Ecp5Board
 from fpga.build.ecp5 import clock_of, ecp5_plan

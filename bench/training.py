@@ -19,7 +19,8 @@ from spikingjelly.activation_based import functional, layer, neuron, surrogate
 from torch import Tensor, nn
 
 from sca_train.augment import augmented
-from sca_train.config import TrainConfig, load_config
+from sca_train.config import TrainConfig
+from sca_train.configured import load_config
 from sca_train.device import keep_freed_memory, use_kernels
 from sca_train.models import model_layers
 from sca_train.network import Network, to_input

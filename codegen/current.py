@@ -10,8 +10,8 @@ from typing import Literal
 from codegen.digests import file_digest, sources_digest
 from codegen.errors import RunFolderError
 from codegen.event_results import DensityResult, EventCyclesResult
+from codegen.hardware_results import BitstreamResult, SynthesisResult
 from codegen.results import (
-    BitstreamResult,
     FoldingResult,
     HlsSimulationResult,
     OnnxResult,
@@ -19,7 +19,6 @@ from codegen.results import (
     Result,
     RtlSimulationResult,
     SourcesResult,
-    SynthesisResult,
     TogglesResult,
 )
 from codegen.run_folder import RunFolder

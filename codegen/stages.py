@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from codegen.export.stage import ExportSummary
+    from codegen.hardware_results import SynthesisResult
     from codegen.importing.options import NirOptions
     from codegen.importing.stage import ImportOptions, ImportSummary
-    from codegen.results import FoldingResult, HlsSimulationResult, RtlSimulationResult, SynthesisResult
+    from codegen.results import FoldingResult, HlsSimulationResult, RtlSimulationResult
 
 DEFAULT_RTL_IMAGES = 32
 Implementation = Literal["hls", "rtl"]

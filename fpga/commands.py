@@ -7,7 +7,7 @@ import re
 from typing import Literal
 
 from codegen.current import require_made
-from codegen.results import BitstreamResult
+from codegen.hardware_results import BitstreamResult
 from codegen.run_folder import RunFolder, only_stage
 from codegen.zoo import open_run
 from fpga.boards import Board, get_board

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from sca_train.cli import run_train, train_parser
-from sca_train.config import configured
+from sca_train.configured import configured
 
 __all__ = ["configured", "main"]
 

@@ -14,16 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from sca_train.command_line import Parser, guarded
-from sca_train.config import (
-    CONFIG_FILE,
-    IMPORTED,
-    SCORES,
-    STRUCTURES,
-    TrainConfig,
-    apply_overrides,
-    configured,
-)
+from sca_train.config import CONFIG_FILE, IMPORTED, SCORES, STRUCTURES, TrainConfig
 from sca_train.config_flags import add_options
+from sca_train.configured import apply_overrides, configured
 from sca_train.errors import TrainError
 from sca_train.shipped import kept_folder
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from sca_train.class_names import network_metadata
-from sca_train.config import CONFIG_FILE, TrainConfig, changed_options, load_config
+from sca_train.config import CONFIG_FILE, TrainConfig, changed_options
+from sca_train.configured import load_config
 from sca_train.errors import TrainError
 from sca_train.files import COMPACT_FILE
 from sca_train.made_again import make_again

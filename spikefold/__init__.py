@@ -47,13 +47,8 @@ if TYPE_CHECKING:
         UnknownBoardError,
         ZooError,
     )
-    from codegen.results import (
-        FoldingResult,
-        HlsSimulationResult,
-        OnnxResult,
-        RtlSimulationResult,
-        SynthesisResult,
-    )
+    from codegen.hardware_results import SynthesisResult
+    from codegen.results import FoldingResult, HlsSimulationResult, OnnxResult, RtlSimulationResult
     from sca_train.config import TrainConfig
     from sca_train.errors import SpikefoldError as Error
     from sca_train.errors import TrainError

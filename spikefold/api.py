@@ -21,13 +21,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from codegen.results import (
-        FoldingResult,
-        HlsSimulationResult,
-        OnnxResult,
-        RtlSimulationResult,
-        SynthesisResult,
-    )
+    from codegen.hardware_results import SynthesisResult
+    from codegen.results import FoldingResult, HlsSimulationResult, OnnxResult, RtlSimulationResult
     from sca_train.measure.metrics_file import Metrics
 
 AnyPath = str | PathLike[str]
@@ -96,7 +91,7 @@ def train(
         TrainError: for an option that does not exist, data that is not there, or a loss that is no number any more.
     """
     from sca_train.cli import check_stop_after, chosen, prepare_threads, quiet_torch
-    from sca_train.config import apply_overrides
+    from sca_train.configured import apply_overrides
 
     check_stop_after(stop_after)
     given, folder = dict(options or {}), None if run is None else Path(run)

@@ -36,7 +36,8 @@ from codegen.render.manifest import read_hls_streams, read_manifest
 from codegen.run_folder import RunFolder
 from codegen.verify.golden import golden_logits
 from sca_train.command_line import USER_ERROR, print_error
-from sca_train.config import TrainConfig, config_fields, configured
+from sca_train.config import TrainConfig, config_fields
+from sca_train.configured import configured
 from sca_train.data import load_dataset
 from sca_train.errors import TrainError
 from sca_train.files import sealed, unsealed

@@ -12,6 +12,7 @@ from codegen.current import Results, load_results
 from codegen.errors import ZooError
 from codegen.event_results import EventCyclesResult
 from codegen.fit import find_board
+from codegen.hardware_results import BitstreamResult, SynthesisResult
 from codegen.pruning import reached_ratio
 from codegen.render.manifest import MANIFEST, RenderedNode, read_manifest
 from codegen.report.content import (
@@ -30,14 +31,7 @@ from codegen.report.event_driven import MHZ, event_driven
 from codegen.report.front import front_of
 from codegen.report.origin import origins
 from codegen.report.roofline import Rate, core_rate
-from codegen.results import (
-    BitstreamResult,
-    OnnxResult,
-    RtlSimulationResult,
-    SimulationResult,
-    SynthesisResult,
-    TogglesResult,
-)
+from codegen.results import OnnxResult, RtlSimulationResult, SimulationResult, TogglesResult
 from codegen.run_folder import RunFolder
 from sca_train.errors import TrainError
 from sca_train.measure.metrics_file import read_metrics

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from codegen.hardware_results import TimingLimit
 from codegen.report.energy import Energy
 from codegen.report.event_driven import EventDriven
 from codegen.report.front import Front
 from codegen.report.roofline import Rate
-from codegen.results import PredictionsResult, TimingLimit
+from codegen.results import PredictionsResult
 from sca_train.config import TrainConfig
 from sca_train.measure.metrics_file import Epoch, Imported, Reduction
 
@@ -94,7 +95,7 @@ class PlacedNode:
 
 @dataclass(frozen=True)
 class Bitstream:
-    """The last bitstream of the run (``codegen.results.BitstreamResult``) beside the estimates of its cores."""
+    """The last bitstream of the run (``BitstreamResult``) beside the estimates of its cores."""
 
     tool: str
     board: str

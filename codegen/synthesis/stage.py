@@ -9,10 +9,10 @@ from typing import Any
 from codegen.digests import sources_digest
 from codegen.errors import SynthesisError
 from codegen.fit import advise, budget, find_board, fits, total
+from codegen.hardware_results import CoreResult, SynthesisResult, TimingLimit
 from codegen.progress import Progress
 from codegen.pruning import pruning_of
 from codegen.render.manifest import RenderedNode, read_manifest
-from codegen.results import CoreResult, SynthesisResult, TimingLimit
 from codegen.run_folder import RunFolder
 from codegen.synthesis.cache import SynthesisCache
 from codegen.synthesis.timing.design import CorePeriod, core_periods

@@ -12,8 +12,8 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from codegen.digests import file_digest, sources_digest
+from codegen.hardware_results import BitstreamResult
 from codegen.render.manifest import read_manifest
-from codegen.results import BitstreamResult
 from codegen.run_folder import RunFolder
 from codegen.scratch import scratch_folder
 from codegen.synthesis.yosys import WITHOUT_STYLES, read_command

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from codegen.digests import file_digest
-from codegen.results import BitstreamResult, PlacedCore
+from codegen.hardware_results import BitstreamResult, PlacedCore
 from codegen.run_folder import RunFolder
 from fpga.build.folder import NS_TIMES_MHZ
 from fpga.build.plan import BuildPlan

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from codegen.current import load_results
-from codegen.results import BitstreamResult
+from codegen.hardware_results import BitstreamResult
 from codegen.run_folder import RunFolder, only_stage
 from codegen.run_inputs import LabelledImages, load_test_set
 from codegen.verify.golden import golden_logits

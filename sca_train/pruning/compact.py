@@ -13,7 +13,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from sca_train.class_names import network_metadata
-from sca_train.config import TrainConfig, apply_overrides, config_to_dict
+from sca_train.config import TrainConfig, config_to_dict
+from sca_train.configured import apply_overrides
 from sca_train.errors import TrainError
 from sca_train.files import COMPACT_FILE, write_whole
 from sca_train.made_again import make_again, make_first

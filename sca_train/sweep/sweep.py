@@ -22,15 +22,8 @@ from typing import Any
 
 from sca_train.cli import SWEEP, add_sweep
 from sca_train.command_line import Parser, guarded
-from sca_train.config import (
-    TrainConfig,
-    apply_overrides,
-    changed_options,
-    config_to_dict,
-    config_to_toml,
-    configured,
-    load_config,
-)
+from sca_train.config import TrainConfig, changed_options, config_to_dict, config_to_toml
+from sca_train.configured import apply_overrides, configured, load_config
 from sca_train.errors import TrainError
 from sca_train.files import write_text
 from sca_train.measure.metrics_file import Metrics, read_metrics

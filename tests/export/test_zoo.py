@@ -22,7 +22,7 @@ from codegen.verify.onnx_runtime import load_network
 from codegen.zoo import kept_networks, open_run
 from fpga.__main__ import main as fpga_main
 from sca_train.class_names import class_names, network_metadata
-from sca_train.config import load_config
+from sca_train.configured import load_config
 from sca_train.errors import TrainError
 from sca_train.pruning.compact import load_compact, parameter_count
 

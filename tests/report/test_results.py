@@ -15,16 +15,14 @@ from codegen.cli.main import main
 from codegen.digests import sources_digest
 from codegen.errors import CodegenError, ExportError, FoldingError, RenderError, SimulationError, SynthesisError
 from codegen.event_results import DensityResult, EventCore, EventCyclesResult, LayerDensity
+from codegen.hardware_results import BitstreamResult, CoreResult, PlacedCore, SynthesisResult
 from codegen.results import (
-    BitstreamResult,
-    CoreResult,
     CoreToggles,
     FoldedNode,
     FoldingResult,
     FrontPoint,
     HlsSimulationResult,
     OnnxResult,
-    PlacedCore,
     PredictionsResult,
     Raster,
     Result,
@@ -32,7 +30,6 @@ from codegen.results import (
     Sample,
     SourcesResult,
     Spread,
-    SynthesisResult,
     TogglesResult,
 )
 from codegen.run_folder import RunFolder

@@ -15,9 +15,9 @@ from codegen.cores.spike_pool import SpikePool
 from codegen.cores.spiking_mvau import SpikingMVAU
 from codegen.digests import sources_digest
 from codegen.errors import RunFolderError, SynthesisError, UnknownBoardError
+from codegen.hardware_results import SynthesisResult
 from codegen.neurons import Constants
 from codegen.render.manifest import Manifest, RenderedNode, write_manifest
-from codegen.results import SynthesisResult
 from codegen.run_folder import RunFolder
 from codegen.synthesis import synthesise
 from codegen.synthesis.cache import SynthesisCache

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from sca_train.config import TrainConfig, validate
+from sca_train.config import TrainConfig
+from sca_train.configured import validate
 from sca_train.models import model_layers
 from sca_train.network import Network
 from sca_train.train import train

@@ -11,7 +11,8 @@ import pytest
 
 from fpga.boards import BOARDS
 from sca_train.__main__ import configured, main
-from sca_train.config import DATASETS, MODELS, TrainConfig, apply_overrides, config_to_toml, load_config
+from sca_train.config import DATASETS, MODELS, TrainConfig, config_to_toml
+from sca_train.configured import apply_overrides, load_config
 from sca_train.errors import TrainError
 
 BOARD_NAMES = [board.name for board in BOARDS]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from sca_train.config import MODELS, TrainConfig, validate
+from sca_train.config import MODELS, TrainConfig
+from sca_train.configured import validate
 from sca_train.errors import TrainError
 from sca_train.models import model_layers
 from sca_train.network import Network

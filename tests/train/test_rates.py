@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from spikingjelly.activation_based import neuron as sj_neuron
 from torch import Tensor, nn
 
-from sca_train.config import TrainConfig, apply_overrides
+from sca_train.config import TrainConfig
+from sca_train.configured import apply_overrides
 from sca_train.errors import TrainError
 from sca_train.kernels import Neuron, SpikeCounts, Weights, count_convolution, count_neurons
 from sca_train.kernels import integers as integer_kernels

@@ -11,7 +11,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sca_train.config import TrainConfig, apply_overrides, config_to_toml, load_config
+from sca_train.config import TrainConfig, config_to_toml
+from sca_train.configured import apply_overrides, load_config
 from sca_train.errors import TrainError
 from sca_train.loss import hits, loss_sum
 from sca_train.optimizer import learning_rate, make_optimizer, phases, share_of_peak

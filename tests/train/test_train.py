@@ -15,7 +15,8 @@ import pytest
 import torch
 
 from sca_train.checkpoint import load_checkpoint
-from sca_train.config import TrainConfig, changed_options, load_config
+from sca_train.config import TrainConfig, changed_options
+from sca_train.configured import load_config
 from sca_train.data import load_dataset
 from sca_train.errors import TrainError
 from sca_train.measure.measurement import measure

@@ -14,15 +14,8 @@ import sca_train.figures.__main__
 import sca_train.sweep.sweep
 from sca_train.__main__ import main
 from sca_train.command_line import one_line
-from sca_train.config import (
-    V_INITS,
-    WEIGHT_BITS,
-    TrainConfig,
-    apply_overrides,
-    config_fields,
-    config_to_toml,
-    load_config,
-)
+from sca_train.config import V_INITS, WEIGHT_BITS, TrainConfig, config_fields, config_to_toml
+from sca_train.configured import apply_overrides, load_config
 from sca_train.errors import TrainError
 
 CHOICES = {"weight_bits": WEIGHT_BITS, "v_init": V_INITS, "tau": (2.0, 4.0, 256.0)}

@@ -10,7 +10,7 @@ import pytest
 import vivado_report_texts as texts
 
 from codegen.current import load_results
-from codegen.results import BitstreamResult
+from codegen.hardware_results import BitstreamResult
 from codegen.run_folder import RunFolder
 from fpga.boards import get_board
 from fpga.build.plan import BuildPlan

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from codegen.results import BitstreamResult
+from codegen.hardware_results import BitstreamResult
 from codegen.run_folder import RunFolder
 from fpga.__main__ import main
 from fpga.boards.ecp5 import BOARDS, Ecp5Board
