@@ -5,89 +5,30 @@ from __future__ import annotations
 import json
 import os
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from random_networks import random_description
+from trained_runs import TEST_IMAGES, error_of, saved_result, say_made
 
 import codegen.export.stage as stage
-import codegen.verify.compare as compare
 import sca_train.describe  # noqa: F401 - what its imports print must not be taken for an error message
 from codegen.arithmetic.fold_batchnorm import fold_network
 from codegen.cli.main import main
-from codegen.cores.core import Stream
-from codegen.digests import file_digest, sources_digest
 from codegen.errors import CodegenError
-from codegen.fit import NO_RESOURCES
-from codegen.render.manifest import Manifest, write_manifest
-from codegen.results import FoldingResult, SourcesResult
+from codegen.results import FoldingResult
 from codegen.run_folder import RunFolder
-from codegen.run_inputs import LabelledImages
 from codegen.verify.golden import LOGITS_FILE, golden_logits
 from codegen.verify.reference import run_layers, run_reference
-
-TEST_IMAGES = 70
-
-
-@dataclass(frozen=True)
-class Trained:
-    """A run folder as training leaves it, its description and its test set."""
-
-    run: RunFolder
-    images: np.ndarray
-    labels: np.ndarray
-
-
-@pytest.fixture
-def description():
-    return random_description(3, fully_connected=True, input_shape=(8, 8, 1))
-
-
-@pytest.fixture
-def trained(tmp_path, monkeypatch, description):
-    run = RunFolder(tmp_path / "small")
-    run.path.mkdir()
-    (run.path / "compact.safetensors").write_bytes(b"read through the description below")
-    rng = np.random.default_rng(1)
-    images = rng.integers(0, 256, (TEST_IMAGES, 8, 8, 1)).astype(np.uint8)
-    labels = rng.integers(0, 10, TEST_IMAGES)
-    monkeypatch.setattr(stage, "load_network_description", lambda run: description)
-    for module in (stage, compare):
-        monkeypatch.setattr(module, "load_test_set", lambda run, data=None: LabelledImages(images, labels))
-    return Trained(run, images, labels)
-
-
-def say_made(run):
-    """hls/ and rtl/ without a node, and what `make hls` says of them."""
-    for folder in ("hls", "rtl"):
-        (run.path / folder).mkdir()
-    stream = Stream(lanes=1, element_bits=4, signed=False, words=16)
-    write_manifest(Manifest("accelerator", 1, stream, stream, (), (), ()), run.path / "rtl")
-    (run.path / "graph.onnx").write_bytes(b"a graph")
-    model, graph = (file_digest(run.path / file) for file in ("model.onnx", "graph.onnx"))
-    FoldingResult(None, NO_RESOURCES, bound=1, nodes=(), model_sha256=model, graph_sha256=graph).save(run)
-    SourcesResult(graph, *(sources_digest(run.path / folder) for folder in ("hls", "rtl"))).save(run)
-
-
-def _saved(run, stage):
-    """Content of results/<stage>.json."""
-    return json.loads((run.path / "results" / f"{stage}.json").read_text())
-
-
-def _error(capsys):
-    captured = capsys.readouterr()
-    assert captured.err.count("\n") == 1 and captured.err.startswith("error: "), captured.err
-    return captured.err
 
 
 def test_export_writes_the_model_and_what_it_measured(trained, capsys, description):
     assert main(["export", str(trained.run.path)]) == 0
     network = fold_network(description)
     logits, trains = run_layers(network, trained.images)
-    result = _saved(trained.run, "onnx")
+    result = saved_result(trained.run, "onnx")
     assert result["accuracy"] == pytest.approx((logits.argmax(1) == trained.labels).mean())
     assert result["images"] == TEST_IMAGES and result["mismatches"] is None
     assert result["images_per_second"] == pytest.approx(TEST_IMAGES / result["seconds"])
@@ -100,7 +41,7 @@ def test_export_writes_the_model_and_what_it_measured(trained, capsys, descripti
 
 def test_export_measured_on_some_images(trained, description):
     assert main(["export", str(trained.run.path), "--images", "20"]) == 0
-    assert _saved(trained.run, "onnx")["images"] == 20
+    assert saved_result(trained.run, "onnx")["images"] == 20
     expected = run_reference(fold_network(description), trained.images)
     for limit in (5, 20, 21, None):
         np.testing.assert_array_equal(golden_logits(trained.run, trained.images, limit), expected[:limit])
@@ -159,7 +100,7 @@ def test_bad_image_arrays(trained, tmp_path, capsys, images, sentence):
     capsys.readouterr()
     np.save(tmp_path / "x.npy", images, allow_pickle=True)
     assert main(_simulate(trained.run, tmp_path / "x.npy", tmp_path / "out.npy")) == 2
-    message = _error(capsys)
+    message = error_of(capsys)
     assert re.search(sentence, message), message
     assert sorted(path.name for path in tmp_path.iterdir()) == ["small", "x.npy"]
 
@@ -179,7 +120,7 @@ def test_bad_image_files(trained, tmp_path, capsys, name, content, sentence):
     if content is not None:
         (tmp_path / name).write_bytes(content)
     assert main(_simulate(trained.run, tmp_path / name, tmp_path / "out.npy")) == 2
-    assert sentence in _error(capsys)
+    assert sentence in error_of(capsys)
     assert not (tmp_path / "out.npy").exists()
 
 
@@ -190,7 +131,7 @@ def test_a_header_that_claims_more_than_there_is_takes_no_memory(trained, tmp_pa
     content = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
     (tmp_path / "x.npy").write_bytes(content + bytes(64))
     assert main(_simulate(trained.run, tmp_path / "x.npy", tmp_path / "out.npy")) == 2
-    assert "[1000000000000000, 8, 8, 1] by its header and has 64 bytes" in _error(capsys)
+    assert "[1000000000000000, 8, 8, 1] by its header and has 64 bytes" in error_of(capsys)
 
 
 def test_pipes_and_devices_are_not_read(trained, tmp_path, capsys):
@@ -199,7 +140,7 @@ def test_pipes_and_devices_are_not_read(trained, tmp_path, capsys):
     os.mkfifo(tmp_path / "pipe")
     for source, kind in ((tmp_path / "pipe", "a pipe"), (Path("/dev/zero"), "a device"), (tmp_path, "a folder")):
         assert main(_simulate(trained.run, source, tmp_path / "out.npy")) == 2
-        assert f"image file {source} is {kind}, not a regular file" in _error(capsys)
+        assert f"image file {source} is {kind}, not a regular file" in error_of(capsys)
 
 
 @pytest.mark.parametrize("target", ["folder", "link", "/dev/null"])
@@ -210,7 +151,7 @@ def test_outputs_take_the_place_of_files_only(trained, tmp_path, capsys, target)
     (tmp_path / "link").symlink_to(tmp_path / "folder")
     np.save(tmp_path / "x.npy", trained.images[:1])
     assert main(_simulate(trained.run, tmp_path / "x.npy", tmp_path / target)) == 2
-    _error(capsys)
+    error_of(capsys)
     assert (tmp_path / "link").is_symlink() and not any((tmp_path / "folder").iterdir())
 
 
@@ -270,7 +211,7 @@ def test_no_backend_computes_with_what_is_of_another_network(trained, tmp_path, 
     capsys.readouterr()
     for backend in backends:
         assert main(_simulate(trained.run, tmp_path / "x.npy", tmp_path / "out.npy", backend)) == 2
-        assert sentence in _error(capsys)
+        assert sentence in error_of(capsys)
     assert not (tmp_path / "out.npy").exists()
 
 
@@ -287,7 +228,7 @@ def test_a_stage_that_ends_while_a_backend_computes_is_noticed(trained, tmp_path
     np.save(tmp_path / "x.npy", trained.images[:1])
     capsys.readouterr()
     assert main(_simulate(trained.run, tmp_path / "x.npy", tmp_path / "out.npy", "rtl")) == 2
-    assert "belongs to another rtl" in _error(capsys)
+    assert "belongs to another rtl" in error_of(capsys)
     assert not (tmp_path / "out.npy").exists()
 
 
@@ -305,7 +246,7 @@ def test_archive_of_arrays_is_refused(trained, tmp_path, capsys):
     with (tmp_path / "x.npy").open("wb") as stream:
         np.savez(stream, x=trained.images)
     assert main(_simulate(trained.run, tmp_path / "x.npy", tmp_path / "out.npy")) == 2
-    assert "is an .npz archive" in _error(capsys)
+    assert "is an .npz archive" in error_of(capsys)
 
 
 def test_output_in_a_missing_folder(trained, tmp_path, capsys):
@@ -313,7 +254,7 @@ def test_output_in_a_missing_folder(trained, tmp_path, capsys):
     capsys.readouterr()
     np.save(tmp_path / "x.npy", trained.images[:1])
     assert main(_simulate(trained.run, tmp_path / "x.npy", tmp_path / "nowhere" / "out.npy")) == 2
-    assert "out.npy cannot be written" in _error(capsys)
+    assert "out.npy cannot be written" in error_of(capsys)
 
 
 @pytest.mark.parametrize("content", [b"", b"junk \xff", b"\x08\x09"])
@@ -323,7 +264,7 @@ def test_damaged_model(trained, tmp_path, capsys, content):
     (trained.run.path / "model.onnx").write_bytes(content)
     np.save(tmp_path / "x.npy", trained.images[:1])
     assert main(_simulate(trained.run, tmp_path / "x.npy", tmp_path / "out.npy")) == 2
-    message = _error(capsys)
+    message = error_of(capsys)
     assert "model.onnx" in message and "damaged" in message and "run the export again" in message
 
 
@@ -334,7 +275,7 @@ def test_truncated_model(trained, tmp_path, capsys):
     model.write_bytes(model.read_bytes()[:-200])
     np.save(tmp_path / "x.npy", trained.images[:1])
     assert main(_simulate(trained.run, tmp_path / "x.npy", tmp_path / "out.npy")) == 2
-    assert "run the export again" in _error(capsys)
+    assert "run the export again" in error_of(capsys)
 
 
 @pytest.mark.parametrize(
@@ -351,7 +292,7 @@ def test_truncated_model(trained, tmp_path, capsys):
 def test_run_that_does_not_exist(tmp_path, capsys, arguments, sentence):
     run = tmp_path / "gone"
     assert main([arguments[0], str(run), *arguments[1:]]) == 2
-    assert sentence.format(run=run) in _error(capsys)
+    assert sentence.format(run=run) in error_of(capsys)
     assert not run.exists()
 
 
@@ -369,13 +310,13 @@ def test_run_that_does_not_exist(tmp_path, capsys, arguments, sentence):
 def test_stage_without_the_one_before(tmp_path, capsys, command, missing, maker):
     (tmp_path / "bare").mkdir()
     assert main([command[0], str(tmp_path / "bare")]) == 2
-    assert f"has no {missing}; run `{maker} RUN=bare` first" in _error(capsys)
+    assert f"has no {missing}; run `{maker} RUN=bare` first" in error_of(capsys)
 
 
 def test_damaged_compact_network(tmp_path, capsys):
     (tmp_path / "compact.safetensors").write_bytes(b"\x00" * 40)
     assert main(["export", str(tmp_path)]) == 2
-    assert "compact.safetensors" in _error(capsys)
+    assert "compact.safetensors" in error_of(capsys)
     assert not (tmp_path / "model.onnx").exists()
 
 
@@ -400,7 +341,7 @@ def test_bad_arguments_are_one_sentence(capsys, arguments, sentence):
     with pytest.raises(SystemExit) as stop:
         main(arguments)
     assert stop.value.code == 2
-    assert sentence in _error(capsys)
+    assert sentence in error_of(capsys)
 
 
 def test_version_and_help(capsys):
@@ -409,106 +350,6 @@ def test_version_and_help(capsys):
             main(arguments)
         assert stop.value.code == 0
         assert shown in capsys.readouterr().out
-
-
-@pytest.fixture
-def simulators(trained, monkeypatch):
-    """Both simulators replaced by a function of the true logits; hls/ and rtl/ are there."""
-    import codegen.verify.csim
-    import codegen.verify.rtlsim
-    from codegen.verify.csim import CsimResult
-    from codegen.verify.rtlsim import RtlResult
-
-    main(["export", str(trained.run.path)])
-    say_made(trained.run)
-
-    def install(change):
-        def csim(run, images, **options):
-            return CsimResult(change(golden_logits(run, images).copy()), 0.5, {"core": 9})
-
-        def rtlsim(run, images, **options):
-            logits = change(golden_logits(run, images).copy())
-            return RtlResult(
-                logits, latency=10, interval=5, interval_max=6, cycles=99, seconds=0.5, cycles_per_second=198
-            )
-
-        monkeypatch.setattr(codegen.verify.csim, "run_csim", csim)
-        monkeypatch.setattr(codegen.verify.rtlsim, "run_rtlsim", rtlsim)
-
-    return install
-
-
-MEASURED = {
-    "csim": {"trips": {"core": 9}},
-    "rtl": {"latency": 10, "interval": 5, "interval_max": 6, "cycles": 99, "cycles_per_second": 198, "seed": 0},
-}
-"""What only one of the simulators measures."""
-
-
-@pytest.mark.parametrize(("command", "result", "images"), [("csim", "csim", TEST_IMAGES), ("rtlsim", "rtl", 32)])
-def test_simulation_equal_to_onnx_runtime(trained, simulators, command, result, images):
-    simulators(lambda logits: logits)
-    assert main([command, str(trained.run.path)]) == 0
-    saved = _saved(trained.run, result)
-    assert (saved["images"], saved["mismatches"], saved["images_per_second"]) == (images, 0, images / 0.5)
-    assert {key: saved[key] for key in MEASURED[result]} == MEASURED[result]
-    assert saved["model_sha256"] == file_digest(trained.run.path / "model.onnx")
-    assert saved["sources_sha256"] == sources_digest(trained.run.path / ("hls" if command == "csim" else "rtl"))
-    assert "logits" not in saved
-
-
-@pytest.mark.parametrize(("command", "result"), [("csim", "csim"), ("rtlsim", "rtl")])
-def test_a_single_wrong_logit_is_found(trained, simulators, capsys, command, result):
-    def change(logits):
-        logits[13, 2] += 1
-        logits[20, 0] -= 1
-        return logits
-
-    simulators(change)
-    capsys.readouterr()
-    assert main([command, str(trained.run.path), "--images", "30"]) == 1
-    message = _error(capsys)
-    assert "on 2 of 30 test images, first on image 13: [" in message
-    assert _saved(trained.run, result)["mismatches"] == 2
-
-
-@pytest.mark.parametrize(("command", "result"), [("csim", "csim"), ("rtlsim", "rtl")])
-def test_shipped_images_are_compared_but_give_no_accuracy(trained, simulators, monkeypatch, capsys, command, result):
-    drawings = LabelledImages(trained.images[:20], trained.labels[:20], shipped=True)
-    monkeypatch.setattr(compare, "load_test_set", lambda run, data=None: drawings)
-    simulators(lambda logits: logits)
-    capsys.readouterr()
-    assert main([command, str(trained.run.path)]) == 0
-    saved = _saved(trained.run, result)
-    right = (golden_logits(trained.run, trained.images)[:20].argmax(1) == trained.labels[:20]).sum()
-    assert (saved["accuracy"], saved["shipped_accuracy"], saved["images"]) == (None, right / 20, 20)
-    assert f"{right} of 20 shipped images right (drawings: no test accuracy), 0 mismatches" in capsys.readouterr().out
-    simulators(lambda logits: logits + 1)
-    assert main([command, str(trained.run.path)]) == 1
-    assert "differs from ONNX Runtime on 20 of 20 shipped images, first on image 0" in _error(capsys)
-
-
-@pytest.mark.parametrize("command", [["export"], ["csim"], ["rtlsim"], ["rtlsim", "--stalls"]])
-def test_the_place_of_the_data_reaches_the_loader(trained, simulators, monkeypatch, capsys, command):
-    def load(run, data=None):
-        raise CodegenError(f"asked for {data}")
-
-    simulators(lambda logits: logits)
-    for module in (stage, compare):
-        monkeypatch.setattr(module, "load_test_set", load)
-    capsys.readouterr()
-    name, *more = command
-    assert main([name, str(trained.run.path), *more, "--data", "my data.tar"]) == 2
-    assert _error(capsys) == "error: asked for my data.tar\n"
-
-
-def test_random_stalls_do_not_replace_the_measurement(trained, simulators):
-    simulators(lambda logits: logits)
-    main(["rtlsim", str(trained.run.path)])
-    assert main(["rtlsim", str(trained.run.path), "--images", "3", "--stall-in", "0.5", "--seed", "4"]) == 0
-    assert _saved(trained.run, "rtl")["images"] == 32
-    stalled = _saved(trained.run, "rtl_stalled")
-    assert (stalled["images"], stalled["stall_in"], stalled["seed"]) == (3, 0.5, 4)
 
 
 def test_interrupt_and_stage_errors_have_their_exit_codes(trained, monkeypatch, capsys):
@@ -523,7 +364,7 @@ def test_interrupt_and_stage_errors_have_their_exit_codes(trained, monkeypatch, 
     capsys.readouterr()
     monkeypatch.setattr(stage, "export_run", failed)
     assert main(["export", str(trained.run.path)]) == 2
-    assert _error(capsys) == "error: the tool said no\n"
+    assert error_of(capsys) == "error: the tool said no\n"
 
 
 def test_nothing_half_written_after_a_failed_export(trained, monkeypatch):
