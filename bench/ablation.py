@@ -11,13 +11,17 @@ import subprocess
 import sys
 from pathlib import Path
 
-from bench.command import positive, run_command
+from bench.command import natural, positive, run_command
 from sca_train.command_line import Parser
 from sca_train.files import METRICS_FILE
 from sca_train.measure.metrics_file import read_metrics
 
-BASE = ("--width", "0.5", "--epochs", "10", "--rate-epochs", "9", "--finetune", "0", "--eval-images", "1000")
-"""The preset's recipe on a quarter of its products, for ten epochs of which the last one spikes."""
+BASE = (
+    "--width", "0.25", "--train-images", "20000", "--epochs", "10", "--rate-epochs", "9", "--finetune", "0",
+    "--batch-size", "128", "--lr", "0.1", "--eval-images", "1000",
+)  # fmt: skip
+"""The preset's recipe on a sixteenth of its products, for ten short epochs of which the last one spikes."""
+_HALF = ("--ratio", "0.5", "--finetune", "5", "--min-channel-fraction", "0.4")
 
 VARIANTS: dict[str, tuple[str, ...]] = {
     "recipe": (),
@@ -31,6 +35,7 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     "flip by chance": ("--no-alternating-flip",),
     "black borders": ("--border", "black"),
     "no cutout": ("--cutout", "0"),
+    "cutmix": ("--cutmix", "0.5"),
     "weight decay 1e-4": ("--weight-decay", "1e-4"),
     "random first layer": ("--first-init", "random"),
     "gammas from 1": ("--norm-init", "1"),
@@ -38,16 +43,21 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     "learned scales": ("--scale-update", "learned"),
     "average of weights": ("--ema", "0.999"),
     "V(0) = 0": ("--v-init", "0"),
+    "LateIF": ("--neuron", "LateIF", "--rate-epochs", "10"),
+    "a teacher": ("--teacher", "zoo/cnn-dense", "--distill", "0.8"),
+    "half of the channels": _HALF,
+    "the same, ratio ramp": (*_HALF, "--ratio-ramp", "0.75"),
 }
 
 
 def parser() -> Parser:
     """Which images, how many seeds, and which variants."""
     made = Parser(prog="python -m bench.ablation", description=__doc__.splitlines()[0])
-    made.add_argument("--config", type=Path, default=Path("configs/vgg7.toml"), help="recipe [%(default)s]")
+    made.add_argument("--config", type=Path, default=Path("configs/cnn.toml"), help="recipe [%(default)s]")
     made.add_argument("--data", required=True, help="train/ and test/ class folders, or a tar archive of them")
     made.add_argument("--seeds", type=positive, default=3, help="[%(default)s]")
     made.add_argument("--only", nargs="*", choices=[*VARIANTS], help="these variants only")
+    made.add_argument("--threads", type=natural, default=0, help="CPU threads of a training (0: as torch chooses)")
     made.add_argument("--runs", type=Path, default=Path("runs/ablation"), help="where the runs lie [%(default)s]")
     return made
 
@@ -56,7 +66,10 @@ def accuracies(given: argparse.Namespace, variant: str, seed: int) -> dict[str, 
     """Accuracy at each passage of one training, which is run or continued if it is not finished."""
     run = given.runs / f"{variant.replace(' ', '-').lower()}-s{seed}"
     if not (run / METRICS_FILE).exists():
-        options = (*BASE, *VARIANTS[variant], "--seed", str(seed), "--data", given.data, "--run-folder", str(run))
+        options = (
+            *BASE, *VARIANTS[variant], "--seed", str(seed), "--threads", str(given.threads), "--data", given.data,
+            "--run-folder", str(run),
+        )  # fmt: skip
         subprocess.run([sys.executable, "-m", "sca_train", "--config", given.config, *options], check=True)
     return read_metrics(run).accuracies
 
