@@ -93,9 +93,8 @@ _PLACES = {
         "CodegenError", "DeadlockError", "ExportError", "FoldingError", "ImportingError", "MappingError", "ModelError",
         "RenderError", "RunFolderError", "SimulationError", "SynthesisError", "UnknownBoardError", "ZooError",
     ),
-    "codegen.results": (
-        "FoldingResult", "HlsSimulationResult", "OnnxResult", "RtlSimulationResult", "SynthesisResult",
-    ),
+    "codegen.results": ("FoldingResult", "HlsSimulationResult", "OnnxResult", "RtlSimulationResult"),
+    "codegen.hardware_results": ("SynthesisResult",),
     "sca_train.config": ("TrainConfig",),
     "sca_train.errors": ("TrainError",),
     "sca_train.measure.metrics_file": ("Metrics",),

@@ -14,7 +14,7 @@ MHZ = 1_000_000
 class EventDriven:
     """Cycles from frame to frame of an accelerator with event-driven cores, which depend on the image.
 
-    Fields as in ``codegen.results.EventCyclesResult``; ``fps``: frames per second of the mean, ``guaranteed_fps``: of
+    Fields as in ``EventCyclesResult``; ``fps``: frames per second of the mean, ``guaranteed_fps``: of
     any image.
     """
 
