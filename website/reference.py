@@ -112,7 +112,13 @@ PAGES = (
         "report",
         "Report and results",
         "What `make report` calls. Each class of results is a file `results/<stage>.json`, its fields are the keys.",
-        ("codegen.report.stage", "codegen.report.collect", "codegen.report.content", "codegen.results"),
+        (
+            "codegen.report.stage",
+            "codegen.report.collect",
+            "codegen.report.content",
+            "codegen.results",
+            "codegen.hardware_results",
+        ),
     ),
     ReferencePage(
         "board",

@@ -124,8 +124,8 @@ def test_the_reference_is_complete(site: Path) -> None:
     options = (site / "reference" / "options.html").read_text(encoding="utf-8")
     assert [name for name in config_fields() if f"<code>{name}</code>" not in options] == []
     report = (site / "reference" / "report.html").read_text(encoding="utf-8")
-    for name in ("OnnxResult", "SynthesisResult", "RtlSimulationResult"):
-        assert f'id="codegen.results.{name}"' in report
+    for name in ("results.OnnxResult", "hardware_results.SynthesisResult", "results.RtlSimulationResult"):
+        assert f'id="codegen.{name}"' in report
     assert "What ONNX Runtime made of the test set." in report
     commands = (site / "reference" / "command-line.html").read_text(encoding="utf-8")
     for shown in ("--target-cycles", "--shell-flow", "--rate-epochs", "spikefold classify"):
