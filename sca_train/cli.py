@@ -18,7 +18,7 @@ from sca_train.config import CONFIG_FILE, IMPORTED, SCORES, STRUCTURES, TrainCon
 from sca_train.config_flags import add_options
 from sca_train.configured import apply_overrides, configured
 from sca_train.errors import TrainError
-from sca_train.shipped import kept_folder
+from sca_train.shipped import run_folders
 
 TRAIN = (
     "Train, prune and compact a spiking network. The run folder receives config.toml, checkpoint.pt, "
@@ -137,7 +137,7 @@ def _of_init(given: dict[str, Any]) -> TrainConfig | None:
     """
     if not given.get("init"):
         return None
-    folder = kept_folder(Path(given["init"]))
+    folder = run_folders(given["init"])[0]
     if not (folder / CONFIG_FILE).is_file():
         return None  # what is missing is said where it is opened
     from sca_train.run_config import load_run_config

@@ -95,7 +95,9 @@ class TrainConfig:
         "random", "weights that read the image: random, or whitening (principal components of its patches, held fixed)"
     )
     init: str = _option(
-        "", "finished run (runs/NAME) or folder of zoo/ with the same layers, whose weights are the first ones"
+        "",
+        "finished run (runs/NAME) or folder of zoo/ with the same layers, whose weights are the first ones; several, "
+        "separated by commas: their mean",
     )
     norm_init: float = _option(
         1.0,
@@ -123,7 +125,9 @@ class TrainConfig:
     threshold: float = _option(1.0, "firing threshold", _SCALE)
     v_init: float = _option(0.0, "membrane potential before the first step, as a fraction of the threshold: 0 or 0.5")
     epochs: int = _option(
-        40, "all epochs, search and fine-tuning; 0 prunes and calibrates the initial network", _EPOCHS
+        40,
+        "all epochs, search and fine-tuning; 0 prunes and calibrates the first network (one of init stays)",
+        _EPOCHS,
     )
     rate_epochs: int = _option(
         0,

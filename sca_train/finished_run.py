@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from sca_train.errors import TrainError
 from sca_train.files import check_readable
 from sca_train.network import Network
 from sca_train.pruning.compact import COMPACT_FILE, load_compact
+from sca_train.shipped import run_folders
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,17 @@ class FinishedRun:
     name: str
     network: Network
     digest: str
+
+
+def joint_digest(digests: Sequence[str]) -> str:
+    """The digest itself of one file, that of all digests in order of several, "" of none."""
+    joined = "".join(digests)
+    return hashlib.sha256(joined.encode()).hexdigest() if len(digests) > 1 else joined
+
+
+def digest_of_runs(option: str, given: str) -> str:
+    """``joint_digest`` of the runs that the option names; errors as ``digest_of_run``."""
+    return joint_digest([digest_of_run(option, folder) for folder in run_folders(given)])
 
 
 def open_finished(option: str, folder: Path, config: TrainConfig, run: Path, dataset: Dataset) -> FinishedRun:

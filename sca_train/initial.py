@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import torch
+from torch import Tensor
+
 from sca_train.config import TrainConfig
 from sca_train.data import Dataset
 from sca_train.errors import TrainError
-from sca_train.finished_run import open_finished
+from sca_train.finished_run import joint_digest, open_finished
 from sca_train.network import Network
 from sca_train.precision import spread_scales, start_scales
 from sca_train.pruning.compact import load_state
-from sca_train.shipped import kept_folder
+from sca_train.shipped import run_folders
 from sca_train.specs import LayerSpec
 from sca_train.whitening import whiten_first_layers
 
@@ -19,22 +22,46 @@ from sca_train.whitening import whiten_first_layers
 def initialise(network: Network, config: TrainConfig, run: Path, dataset: Dataset) -> str:
     """Give an untrained network on the CPU its weights; returns the SHA-256 of the run they come from, or "".
 
-    Raises TrainError when that run cannot be opened (``open_finished``) or has other layers.
+    Several runs give the mean of theirs (M. Wortsman et al., "Model soups: averaging weights of multiple fine-tuned
+    models improves accuracy without increasing inference time", ICML 2022), and their joint SHA-256.
+
+    Raises TrainError when a run cannot be opened (``open_finished``) or has other layers, and when runs that are
+    averaged have other bits of the weights than each other.
     """
     if config.init:
-        finished = open_finished("init", kept_folder(Path(config.init)), config, run, dataset)
-        theirs, ours = finished.network.specs, network.specs
-        if theirs != ours:
-            raise TrainError(f"{finished.name} has other layers than the network to train: {_difference(theirs, ours)}")
-        load_state(network, finished.network.state_dict())
-        if finished.network.config.weight_bits != config.weight_bits:
+        runs = [open_finished("init", folder, config, run, dataset) for folder in run_folders(config.init)]
+        for finished in runs:
+            theirs, ours = finished.network.specs, network.specs
+            if theirs != ours:
+                raise TrainError(
+                    f"{finished.name} has other layers than the network to train: {_difference(theirs, ours)}"
+                )
+        bits = [finished.network.config.weight_bits for finished in runs]
+        for finished, others in zip(runs, bits, strict=True):
+            if others != bits[0]:
+                raise TrainError(
+                    f"{finished.name} has weights of {others} bits and {runs[0].name} of {bits[0]}; only runs with "
+                    "the same can be averaged"
+                )
+        load_state(network, _mean([finished.network.state_dict() for finished in runs]))
+        if bits[0] != config.weight_bits:
             spread_scales(network)
             network.share_scales()
-        return finished.digest
+        return joint_digest([finished.digest for finished in runs])
     if config.first_init == "whitening":
         whiten_first_layers(network, dataset.train_images)
     start_scales(network, config)
     return ""
+
+
+def _mean(states: list[dict[str, Tensor]]) -> dict[str, Tensor]:
+    """The mean of weights, scales and statistics, summed in float64; of whole numbers (counters) those of the first."""
+    return {
+        key: torch.stack([state[key].double() for state in states]).mean(0).to(value.dtype)
+        if value.is_floating_point()
+        else value
+        for key, value in states[0].items()
+    }
 
 
 def _difference(theirs: tuple[LayerSpec, ...], ours: tuple[LayerSpec, ...]) -> str:

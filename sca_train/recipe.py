@@ -54,8 +54,10 @@ def check_recipe(config: TrainConfig) -> None:
         raise TrainError(f"unknown scale_init {config.scale_init!r}; valid are {', '.join(SCALE_INITS)}")
     if config.scale_update not in SCALE_UPDATES:
         raise TrainError(f"unknown scale_update {config.scale_update!r}; valid are {', '.join(SCALE_UPDATES)}")
-    if config.teacher and not all(name.strip() for name in config.teacher.split(",")):
-        raise TrainError(f"teacher {config.teacher!r} has an empty name; give folders, separated by single commas")
+    for option in ("teacher", "init"):
+        given = getattr(config, option)
+        if given and not all(name.strip() for name in given.split(",")):
+            raise TrainError(f"{option} {given!r} has an empty name; give folders, separated by single commas")
     if config.teacher and config.distill == 0.0:
         raise TrainError(f"distill is 0, which leaves teacher {config.teacher} no part; give more, or no teacher")
     if config.schedule == "one-cycle" and config.warm_up == 0.0:

@@ -52,3 +52,8 @@ def kept_folder(given: Path) -> Path:
         return given
     known = shipped("zoo") / given.name
     return known if known.is_dir() else given
+
+
+def run_folders(given: str) -> list[Path]:
+    """The folders that an option names, separated by commas; none where it is empty."""
+    return [kept_folder(Path(name.strip())) for name in given.split(",")] if given else []

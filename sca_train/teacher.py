@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,9 +13,10 @@ from sca_train.config import TrainConfig
 from sca_train.data import Dataset
 from sca_train.device import use_fused, use_kernels
 from sca_train.errors import TrainError
-from sca_train.finished_run import FinishedRun, digest_of_run, open_finished
+from sca_train.finished_run import FinishedRun, joint_digest, open_finished
 from sca_train.pruning.compact import COMPACT_FILE
-from sca_train.shipped import kept_folder
+from sca_train.recipe import LATE
+from sca_train.shipped import run_folders
 
 
 @dataclass(frozen=True)
@@ -42,30 +41,14 @@ class Teacher:
         return torch.stack([run.network(view) for run in self.runs for view in views]).mean(0)
 
 
-def teacher_folders(given: str) -> list[Path]:
-    """The folders that the option ``teacher`` names, separated by commas; none where it is empty."""
-    return [kept_folder(Path(name.strip())) for name in given.split(",")] if given else []
-
-
-def joint_digest(digests: Sequence[str]) -> str:
-    """The digest itself of one file, that of all digests in order of several, "" of none."""
-    joined = "".join(digests)
-    return hashlib.sha256(joined.encode()).hexdigest() if len(digests) > 1 else joined
-
-
-def digest_of_teacher(given: str) -> str:
-    """``Teacher.digest`` of the folders that the option names; errors as ``digest_of_run``."""
-    return joint_digest([digest_of_run("teacher", folder) for folder in teacher_folders(given)])
-
-
 def load_teacher(config: TrainConfig, run: Path, dataset: Dataset, device: torch.device) -> Teacher | None:
     """The configured teacher, None where there is none; errors as ``open_finished``."""
-    runs = tuple(open_finished("teacher", folder, config, run, dataset) for folder in teacher_folders(config.teacher))
+    runs = tuple(open_finished("teacher", folder, config, run, dataset) for folder in run_folders(config.teacher))
     for finished in runs:
         network = finished.network
         network.to(device).use_kernels(use_kernels(config, device))
-        # Evaluated once instead of in every step, if it was trained like that.
-        network.use_rates(network.config.rate_epochs > 0)
+        # Evaluated once instead of in every step, if it was trained like that or its neurons send exactly the rates.
+        network.use_rates(network.config.rate_epochs > 0 or (network.config.neuron == LATE and network.static_input))
         network.fuse(use_fused(config, device))
     return Teacher(runs, config.teacher_flip) if runs else None
 

@@ -38,7 +38,7 @@ def compact_state(state: TrainState, config: TrainConfig, dataset: Dataset, devi
     state.average = compact(state.average) if state.average else None
     state.optimizer = make_optimizer(state.network, config)
     state.compacted = True
-    if config.epochs == 0:
+    if config.epochs == 0 and (prunes(config) or not config.init):
         calibrate(state.network, dataset, device)
 
 

@@ -27,7 +27,6 @@ from sca_train.configured import apply_overrides, configured, load_config
 from sca_train.errors import TrainError
 from sca_train.files import write_text
 from sca_train.measure.metrics_file import Metrics, read_metrics
-from sca_train.shipped import kept_folder
 from sca_train.sweep.trial import LOG_FILE, TrialRequest, run_trial
 
 TRIALS_FAILED = 1
@@ -190,11 +189,9 @@ def is_finished(trial: Trial) -> bool:
 def _digest_of(option: str, given: str) -> str:
     if not given:
         return ""
-    # These import torch, which takes seconds.
-    from sca_train.finished_run import digest_of_run
-    from sca_train.teacher import digest_of_teacher
+    from sca_train.finished_run import digest_of_runs  # which imports torch, and takes seconds
 
-    return digest_of_teacher(given) if option == "teacher" else digest_of_run(option, kept_folder(Path(given)))
+    return digest_of_runs(option, given)
 
 
 def _metrics(trial: Trial) -> Metrics | None:

@@ -14,7 +14,7 @@ from sca_train.__main__ import main
 from sca_train.config import TrainConfig
 from sca_train.data import Dataset, load_dataset
 from sca_train.errors import TrainError
-from sca_train.finished_run import digest_of_run
+from sca_train.finished_run import digest_of_run, digest_of_runs
 from sca_train.initial import initialise
 from sca_train.models import model_layers
 from sca_train.network import Network, to_input
@@ -52,6 +52,38 @@ def test_first_network_is_that_of_the_finished_run(dense_run: Path, tmp_path: Pa
     fresh = untrained(small(**DENSE), dataset)
     assert initialise(fresh, small(**DENSE), tmp_path, dataset) == ""
     assert not torch.equal(fresh.eval()(x), finished(x))
+
+
+@pytest.fixture(scope="module")
+def other_run(dense_run: Path) -> Path:
+    run = dense_run.with_name("other")
+    train(small(**DENSE, epochs=1, lr=0.02, init=str(dense_run), seed=5), run)
+    return run
+
+
+def test_several_runs_give_the_mean_of_their_weights(dense_run: Path, other_run: Path, tmp_path: Path) -> None:
+    both = f"{dense_run}, {other_run}"
+    metrics = train(small(**DENSE, epochs=0, init=both), tmp_path / "mean")
+    assert metrics is not None and metrics["init"] == digest_of_runs("init", both)
+    assert metrics["init"] not in (digest_of_run("init", dense_run), digest_of_runs("init", f"{other_run},{dense_run}"))
+    first, second, mean = (load_compact(run)[1].state_dict() for run in (dense_run, other_run, tmp_path / "mean"))
+    floats = [key for key, value in mean.items() if value.is_floating_point()]
+    assert any(not torch.equal(first[key], second[key]) for key in floats if "running_mean" in key)
+    for key in floats:
+        expected = (first[key].double() + second[key].double()) / 2
+        assert torch.equal(mean[key], expected.to(mean[key].dtype)), key
+
+
+def test_without_an_epoch_the_network_stays_what_it_was(dense_run: Path, tmp_path: Path) -> None:
+    train(small(**DENSE, epochs=0, init=str(dense_run)), tmp_path / "same")
+    ours, theirs = (load_compact(run)[1].state_dict() for run in (tmp_path / "same", dense_run))
+    assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
+
+
+def test_runs_of_other_bits_are_not_averaged(dense_run: Path, tmp_path: Path) -> None:
+    train(small(**DENSE, epochs=0, weight_bits=8), tmp_path / "wide")
+    with pytest.raises(TrainError, match=r"has weights of 8 bits and init [^ ]+ of 4; only runs with the same"):
+        train(small(**DENSE, epochs=0, init=f"{dense_run},{tmp_path / 'wide'}"), tmp_path / "mean")
 
 
 def test_other_bits_of_the_weights_get_scales_of_their_own(dense_run: Path, tmp_path: Path) -> None:

@@ -113,6 +113,7 @@ def test_numbers_that_are_not_finite_are_rejected(key: str, value: float) -> Non
             {"alternating_flip": True},
             "alternating_flip mirrors images, and augment shift does not; use flip, or leave it off",
         ),
+        ({"init": "a, "}, "init 'a, ' has an empty name; give folders, separated by single commas"),
         ({"teacher": "a,,b"}, "teacher 'a,,b' has an empty name; give folders, separated by single commas"),
         (
             {"teacher_flip": True, "augment": "shift"},

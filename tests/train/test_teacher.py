@@ -18,12 +18,12 @@ from sca_train.__main__ import main
 from sca_train.config import TrainConfig
 from sca_train.data import Dataset, load_dataset
 from sca_train.errors import TrainError
-from sca_train.finished_run import digest_of_run
+from sca_train.finished_run import digest_of_run, digest_of_runs
 from sca_train.loss import loss_sum
 from sca_train.network import to_input
 from sca_train.pruning.compact import COMPACT_FILE, compact, load_compact, save_compact
 from sca_train.sweep.sweep import Trial, is_finished
-from sca_train.teacher import digest_of_teacher, load_teacher
+from sca_train.teacher import load_teacher
 from sca_train.train import CHECKPOINT_FILE, METRICS_FILE, train
 from tests.train.conftest import make_network, small
 from tests.train.test_train import equal, untimed
@@ -116,8 +116,8 @@ def test_a_training_goes_on_with_the_same_teachers_only(tmp_path: Path) -> None:
         train(small(**{**vars(config), "teacher": f"{one},{tmp_path / 'none'}"}), run)
     assert train(config, run) is not None
     digest = json.loads((run / METRICS_FILE).read_text())["teacher"]
-    assert digest == digest_of_teacher(f"{one},{two}")
-    assert digest not in (digest_of_teacher(f"{two},{one}"), digest_of_teacher(str(one)))
+    assert digest == digest_of_runs("teacher", f"{one},{two}")
+    assert digest not in (digest_of_runs("teacher", f"{two},{one}"), digest_of_runs("teacher", str(one)))
     assert is_finished(Trial(config, run))
 
 
