@@ -153,6 +153,11 @@ def _of_init(given: dict[str, Any]) -> TrainConfig | None:
         if not isinstance(widths, list) or len(widths) != len(specs):
             raise TrainError(f"init {folder} does not say how wide its layers are; import it again")
         config = replace(config, layers=layers_text(with_channels(specs, widths)))
+    elif config.epochs == 0 and "epochs" not in given:
+        raise TrainError(
+            f"init {folder} was made without an epoch of training, so it does not say how many; give --epochs, "
+            "and --rate-epochs and --finetune as wanted"
+        )
     return replace(config, init="", teacher="", teacher_flip=False)
 
 

@@ -80,6 +80,18 @@ def test_without_an_epoch_the_network_stays_what_it_was(dense_run: Path, tmp_pat
     assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
 
 
+def test_a_network_without_epochs_says_nothing_of_how_long_to_train(
+    dense_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    same = tmp_path / "same"
+    train(small(**DENSE, epochs=0, init=str(dense_run)), same)
+    capsys.readouterr()
+    assert main(["--init", str(same), "--run", str(tmp_path / "on")]) == 2
+    assert "was made without an epoch of training, so it does not say how many" in capsys.readouterr().err
+    assert main(["--init", str(same), "--run", str(tmp_path / "on"), "--epochs", "1", "--train-images", "64"]) == 0
+    assert json.loads((tmp_path / "on" / METRICS_FILE).read_text())["init"] == digest_of_run("init", same)
+
+
 def test_runs_of_other_bits_are_not_averaged(dense_run: Path, tmp_path: Path) -> None:
     train(small(**DENSE, epochs=0, weight_bits=8), tmp_path / "wide")
     with pytest.raises(TrainError, match=r"has weights of 8 bits and init [^ ]+ of 4; only runs with the same"):
