@@ -15,7 +15,6 @@ from sca_train.device import use_fused, use_kernels
 from sca_train.errors import TrainError
 from sca_train.finished_run import FinishedRun, joint_digest, open_finished
 from sca_train.pruning.compact import COMPACT_FILE
-from sca_train.recipe import LATE
 from sca_train.shipped import run_folders
 
 
@@ -47,8 +46,8 @@ def load_teacher(config: TrainConfig, run: Path, dataset: Dataset, device: torch
     for finished in runs:
         network = finished.network
         network.to(device).use_kernels(use_kernels(config, device))
-        # Evaluated once instead of in every step, if it was trained like that or its neurons send exactly the rates.
-        network.use_rates(network.config.rate_epochs > 0 or (network.config.neuron == LATE and network.static_input))
+        # Evaluated once instead of in every step, if it was trained like that.
+        network.use_rates(network.config.rate_epochs > 0)
         network.fuse(use_fused(config, device))
     return Teacher(runs, config.teacher_flip) if runs else None
 
