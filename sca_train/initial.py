@@ -10,7 +10,7 @@ from torch import Tensor
 from sca_train.config import TrainConfig
 from sca_train.data import Dataset
 from sca_train.errors import TrainError
-from sca_train.finished_run import joint_digest, open_finished
+from sca_train.finished_run import FinishedRun, joint_digest, open_finished
 from sca_train.network import Network
 from sca_train.precision import spread_scales, start_scales
 from sca_train.pruning.compact import load_state
@@ -31,20 +31,9 @@ def initialise(network: Network, config: TrainConfig, run: Path, dataset: Datase
     if config.init:
         runs = [open_finished("init", folder, config, run, dataset) for folder in run_folders(config.init)]
         for finished in runs:
-            theirs, ours = finished.network.specs, network.specs
-            if theirs != ours:
-                raise TrainError(
-                    f"{finished.name} has other layers than the network to train: {_difference(theirs, ours)}"
-                )
-        bits = [finished.network.config.weight_bits for finished in runs]
-        for finished, others in zip(runs, bits, strict=True):
-            if others != bits[0]:
-                raise TrainError(
-                    f"{finished.name} has weights of {others} bits and {runs[0].name} of {bits[0]}; only runs with "
-                    "the same can be averaged"
-                )
+            _check_alike(finished, runs[0], network)
         load_state(network, _mean([finished.network.state_dict() for finished in runs]))
-        if bits[0] != config.weight_bits:
+        if runs[0].network.config.weight_bits != config.weight_bits:
             spread_scales(network)
             network.share_scales()
         return joint_digest([finished.digest for finished in runs])
@@ -52,6 +41,19 @@ def initialise(network: Network, config: TrainConfig, run: Path, dataset: Datase
         whiten_first_layers(network, dataset.train_images)
     start_scales(network, config)
     return ""
+
+
+def _check_alike(finished: FinishedRun, first: FinishedRun, network: Network) -> None:
+    """Raise TrainError where a run has other layers than the network, or other bits than the first of the runs."""
+    theirs, ours = finished.network.specs, network.specs
+    if theirs != ours:
+        raise TrainError(f"{finished.name} has other layers than the network to train: {_difference(theirs, ours)}")
+    bits, expected = (run.network.config.weight_bits for run in (finished, first))
+    if bits != expected:
+        raise TrainError(
+            f"{finished.name} has weights of {bits} bits and {first.name} of {expected}; only runs with the same can "
+            "be averaged"
+        )
 
 
 def _mean(states: list[dict[str, Tensor]]) -> dict[str, Tensor]:
