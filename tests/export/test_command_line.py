@@ -14,7 +14,6 @@ import pytest
 from trained_runs import TEST_IMAGES, error_of, saved_result, say_made
 
 import codegen.export.stage as stage
-import sca_train.describe  # noqa: F401 - what its imports print must not be taken for an error message
 from codegen.arithmetic.fold_batchnorm import fold_network
 from codegen.cli.main import main
 from codegen.errors import CodegenError

@@ -7,7 +7,6 @@ from trained_runs import TEST_IMAGES, error_of, saved_result, say_made
 
 import codegen.export.stage as stage
 import codegen.verify.compare as compare
-import sca_train.describe  # noqa: F401 - what its imports print must not be taken for an error message
 from codegen.cli.main import main
 from codegen.digests import file_digest, sources_digest
 from codegen.errors import CodegenError

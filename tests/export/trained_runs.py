@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-import sca_train.describe  # noqa: F401 - what its imports print must not be taken for an error message
 from codegen.cores.core import Stream
 from codegen.digests import file_digest, sources_digest
 from codegen.fit import NO_RESOURCES
