@@ -133,7 +133,7 @@ def chosen(preset: Path | None, given: dict[str, Any], run: Path | None) -> tupl
 def _of_init(given: dict[str, Any]) -> TrainConfig | None:
     """What a training that starts from a finished run takes over where it is told nothing else: that run's options.
 
-    The layers of an imported network are those that the run has now, if it was pruned.
+    A network that was pruned is not pruned once more unless a ratio or a budget is given.
     """
     if not given.get("init"):
         return None
@@ -143,22 +143,12 @@ def _of_init(given: dict[str, Any]) -> TrainConfig | None:
     from sca_train.run_config import load_run_config
 
     config = load_run_config(folder)
-    if config.model == IMPORTED:
-        from sca_train.class_names import network_metadata
-        from sca_train.models.imported import imported, layers_text
-        from sca_train.specs import with_channels
-
-        widths = network_metadata(folder).get("channels")
-        specs = imported(config)
-        if not isinstance(widths, list) or len(widths) != len(specs):
-            raise TrainError(f"init {folder} does not say how wide its layers are; import it again")
-        config = replace(config, layers=layers_text(with_channels(specs, widths)))
-    elif config.epochs == 0 and "epochs" not in given:
+    if config.epochs == 0 and config.model != IMPORTED and "epochs" not in given:
         raise TrainError(
             f"init {folder} was made without an epoch of training, so it does not say how many; give --epochs, "
             "and --rate-epochs and --finetune as wanted"
         )
-    return replace(config, init="", teacher="", teacher_flip=False)
+    return replace(config, init="", teacher="", teacher_flip=False, ratio=0.0, budget="")
 
 
 def _command(given: dict[str, Any], first: bool) -> int:

@@ -96,8 +96,8 @@ class TrainConfig:
     )
     init: str = _option(
         "",
-        "finished run (runs/NAME) or folder of zoo/ with the same layers, whose weights are the first ones; several, "
-        "separated by commas: their mean",
+        "finished run (runs/NAME) or folder of zoo/ with the same layers, pruned or not, whose weights are the first "
+        "ones; several, separated by commas: their mean",
     )
     norm_init: float = _option(
         1.0,

@@ -21,12 +21,11 @@ from sca_train.data import Dataset, load_dataset, summary
 from sca_train.device import choose_device, keep_freed_memory, peak_memory_mib, use_bf16, use_fused, use_kernels
 from sca_train.errors import TrainError
 from sca_train.files import CHECKPOINT_FILE, METRICS_FILE, check_replaceable, only_writer, remove_unfinished, write_text
-from sca_train.initial import initialise
+from sca_train.initial import initial_network
 from sca_train.logs import log_epoch, progress, tensorboard
 from sca_train.loss import hits, loss_sum
 from sca_train.measure.metrics import write_results
-from sca_train.models import model_layers
-from sca_train.network import Network, to_input
+from sca_train.network import to_input
 from sca_train.optimizer import learning_rate, make_optimizer
 from sca_train.parallel import (
     distributed,
@@ -45,7 +44,6 @@ from sca_train.pruning.compaction import compact_state, test_subset
 from sca_train.pruning.sca import Pruner, ramp_after, sparsity
 from sca_train.teacher import check_same_teacher, load_teacher
 from sca_train.telling import say
-from sca_train.weights import check_weight_count
 
 MOST_THREADS_A_PROCESSOR = 32
 _WRITTEN = (CHECKPOINT_FILE, COMPACT_FILE, METRICS_FILE, CONFIG_FILE)
@@ -116,11 +114,9 @@ def _check_batches(config: TrainConfig, dataset: Dataset) -> None:
 
 
 def initial_state(config: TrainConfig, run: Path, dataset: Dataset, device: torch.device) -> TrainState:
-    """The network before its first epoch; TrainError as ``initialise``, and for a ratio or budget it cannot meet."""
+    """The training before its first epoch; TrainError as ``initial_network``, or for a ratio or budget out of reach."""
     torch.manual_seed(config.seed)
-    check_weight_count(model_layers(config), dataset.input_shape, len(dataset.classes))
-    network = Network(model_layers(config), config, dataset.input_shape, len(dataset.classes))
-    init = initialise(network, config, run, dataset)
+    network, init = initial_network(config, run, dataset)
     network.to(device)
     pruner = Pruner(network, config)
     if config.structure == "random" and prunes(config):

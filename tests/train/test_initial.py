@@ -11,13 +11,12 @@ import pytest
 import torch
 
 from sca_train.__main__ import main
-from sca_train.config import TrainConfig
-from sca_train.data import Dataset, load_dataset
+from sca_train.data import load_dataset
 from sca_train.errors import TrainError
 from sca_train.finished_run import digest_of_run, digest_of_runs
-from sca_train.initial import initialise
+from sca_train.initial import initial_network
 from sca_train.models import model_layers
-from sca_train.network import Network, to_input
+from sca_train.network import to_input
 from sca_train.precision import quant_modules
 from sca_train.pruning.compact import COMPACT_FILE, compact, load_compact, save_compact
 from sca_train.sweep.sweep import Trial, is_finished
@@ -36,21 +35,16 @@ def dense_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run
 
 
-def untrained(config: TrainConfig, dataset: Dataset) -> Network:
-    torch.manual_seed(config.seed)
-    return Network(model_layers(config), config, dataset.input_shape, len(dataset.classes))
-
-
 def test_first_network_is_that_of_the_finished_run(dense_run: Path, tmp_path: Path) -> None:
     config = small(**DENSE, init=str(dense_run))
     dataset = load_dataset(config)
-    network = untrained(config, dataset)
-    assert initialise(network, config, tmp_path, dataset) == digest_of_run("init", dense_run)
+    network, digest = initial_network(config, tmp_path, dataset)
+    assert digest == digest_of_run("init", dense_run)
     x = to_input(torch.from_numpy(dataset.test_images[:40]), CPU)
     _, finished = load_compact(dense_run)
     assert torch.equal(network.eval()(x), finished(x))
-    fresh = untrained(small(**DENSE), dataset)
-    assert initialise(fresh, small(**DENSE), tmp_path, dataset) == ""
+    fresh, digest = initial_network(small(**DENSE), tmp_path, dataset)
+    assert digest == ""
     assert not torch.equal(fresh.eval()(x), finished(x))
 
 
@@ -101,8 +95,7 @@ def test_runs_of_other_bits_are_not_averaged(dense_run: Path, tmp_path: Path) ->
 def test_other_bits_of_the_weights_get_scales_of_their_own(dense_run: Path, tmp_path: Path) -> None:
     config = small(**DENSE, init=str(dense_run), weight_bits=2)
     dataset = load_dataset(config)
-    network = untrained(config, dataset)
-    initialise(network, config, tmp_path, dataset)
+    network, _ = initial_network(config, tmp_path, dataset)
     _, finished = load_compact(dense_run)
     ours, theirs = ([module.quant_weight() for module in quant_modules(net)][1] for net in (network, finished))
     # A scale of 4 bits would leave most weights of 2 bits at their ends, or zero.
@@ -140,10 +133,32 @@ def test_pruning_starts_from_the_dense_network(dense_run: Path, tmp_path: Path) 
     assert after < 0.6 * before
 
 
+def test_a_pruned_network_is_trained_on_with_the_channels_it_kept(
+    finished_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "on"
+    assert main(["--init", str(finished_run), "--run", str(run), "--epochs", "1", "--finetune", "0"]) == 0
+    (_, before), (config, after) = load_compact(finished_run), load_compact(run)
+    kept = [spec.channels for spec in before.specs]
+    assert [spec.channels for spec in after.specs] == kept and config.ratio == 0.0
+    wide = sum(spec.channels for spec in model_layers(config))
+    assert f"has {sum(kept):,} of the {wide:,} hidden channels; so has this network" in capsys.readouterr().out
+    assert not torch.equal(before.readout.weight.weight, after.readout.weight.weight)
+    # A ratio that is asked for is one of the channels that are left, and the same command continues what was stopped.
+    again = ["--init", str(finished_run), "--run", str(tmp_path / "less"), "--ratio", "0.3", "--epochs", "2"]
+    for stop in (["--stop-after", "1"], []):
+        assert main([*again, "--finetune", "1", *stop]) == 0
+    less = sum(spec.channels for spec in load_compact(tmp_path / "less")[1].specs)
+    assert less == sum(kept) - round(0.3 * sum(kept))
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (["--ratio", "0"], "has other layers than the network to train: conv3 has 8 channels, not 64"),
+        (
+            ["--model", "cnn", "--stages", "4 P 9 P 9"],
+            "has other layers than the network to train: conv1 has 16 channels, not 4",
+        ),
         (["--model", "mlp", "--ratio", "0"], "has other layers than the network to train: 3, not 1"),
         (["--image-size", "16"], "takes images of 8x8 pixels and 1 channel, and digits has images of 16x16"),
         (["--init", "nothing"], "init nothing cannot be read (No such file or directory: nothing/compact.safetensors)"),
@@ -169,5 +184,5 @@ def test_a_damaged_network_is_one_sentence(dense_run: Path, tmp_path: Path) -> N
     config = small(**DENSE, init=str(cut))
     dataset = load_dataset(config)
     with pytest.raises(TrainError, match="is not a whole safetensors file"):
-        initialise(untrained(config, dataset), config, tmp_path, dataset)
+        initial_network(config, tmp_path, dataset)
     assert np.array_equal(dataset.test_images, load_dataset(config).test_images)
