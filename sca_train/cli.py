@@ -148,7 +148,10 @@ def _of_init(given: dict[str, Any]) -> TrainConfig | None:
             f"init {folder} was made without an epoch of training, so it does not say how many; give --epochs, "
             "and --rate-epochs and --finetune as wanted"
         )
-    return replace(config, init="", teacher="", teacher_flip=False, ratio=0.0, budget="")
+    config = replace(config, init="", teacher="", teacher_flip=False)
+    if "ratio" in given or "budget" in given:
+        return config
+    return replace(config, ratio=0.0, budget="", finetune=0)
 
 
 def _command(given: dict[str, Any], first: bool) -> int:

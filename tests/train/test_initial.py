@@ -137,7 +137,7 @@ def test_a_pruned_network_is_trained_on_with_the_channels_it_kept(
     finished_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = tmp_path / "on"
-    assert main(["--init", str(finished_run), "--run", str(run), "--epochs", "1", "--finetune", "0"]) == 0
+    assert main(["--init", str(finished_run), "--run", str(run), "--epochs", "1"]) == 0
     (_, before), (config, after) = load_compact(finished_run), load_compact(run)
     kept = [spec.channels for spec in before.specs]
     assert [spec.channels for spec in after.specs] == kept and config.ratio == 0.0
