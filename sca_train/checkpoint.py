@@ -28,12 +28,12 @@ from sca_train.teacher import Teacher
 class TrainState:
     """What a checkpoint holds: the training after ``epoch`` epochs.
 
-    ``ratio`` is the share of channels that compaction removed; ``dense`` and ``masked`` were measured just before it,
-    ``scores`` at the last structure update. ``rates`` and ``converted`` are the rate-equivalent network at the end of
-    its epochs and the spiking one of the same parameters. ``average`` is the moving average of the network over
-    ``averaged_steps`` steps, and ``teacher`` what is learned from beside the labels, where there is one; ``init``
-    is the SHA-256 of the network that the first weights come from. History and measurements are those of the first
-    process only.
+    ``ratio`` is the share of the model's channels that the compact network lacks; ``dense`` and ``masked`` were
+    measured just before it, ``scores`` at the last structure update. ``rates`` and ``converted`` are the rate-
+    equivalent network at the end of its epochs and the spiking one of the same parameters. ``average`` is the moving
+    average of the network over ``averaged_steps`` steps, and ``teacher`` what is learned from beside the labels, where
+    there is one; ``init`` is the SHA-256 of the network that the first weights come from. History and measurements are
+    those of the first process only.
     """
 
     network: Network

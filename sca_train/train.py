@@ -25,6 +25,7 @@ from sca_train.initial import initial_network
 from sca_train.logs import log_epoch, progress, tensorboard
 from sca_train.loss import hits, loss_sum
 from sca_train.measure.metrics import write_results
+from sca_train.models import model_layers
 from sca_train.network import to_input
 from sca_train.optimizer import learning_rate, make_optimizer
 from sca_train.parallel import (
@@ -167,12 +168,13 @@ def train_epochs(
                 check = test_subset(state.measured, config, dataset, device)
                 state.seconds += time.monotonic() - started
                 state.peak_memory_mib = max(state.peak_memory_mib, peak_memory_mib(device))
+                pruned = state.ratio if state.compacted else sparsity(state.network, model_layers(config))
                 entry = {
                     "epoch": state.epoch,
                     "loss": loss,
                     "train_accuracy": accuracy,
                     "test_accuracy": check.accuracy,
-                    "sparsity": state.ratio if state.compacted else sparsity(state.network),
+                    "sparsity": pruned,
                     "synops": check.total_synops,
                     "seconds": time.monotonic() - started,
                     "images_per_second": speed,

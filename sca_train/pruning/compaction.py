@@ -10,6 +10,7 @@ from sca_train.checkpoint import TrainState
 from sca_train.config import TrainConfig, prunes, search_epochs
 from sca_train.data import Dataset, balanced_subset
 from sca_train.measure.measurement import Measurement, measure
+from sca_train.models import model_layers
 from sca_train.network import Network, to_input
 from sca_train.optimizer import make_optimizer
 from sca_train.parallel import rank
@@ -24,7 +25,7 @@ def compact_state(state: TrainState, config: TrainConfig, dataset: Dataset, devi
     network = state.network
     if prunes(config) and search_epochs(config) == 0:
         state.scores = prune_untrained(network, config, dataset, device)
-    state.ratio = sparsity(network)
+    state.ratio = sparsity(network, model_layers(config))
     if prunes(config) and rank() == 0:
         measured = state.measured
         state.masked = test_subset(measured, config, dataset, device)

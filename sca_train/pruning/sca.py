@@ -19,6 +19,7 @@ from sca_train.parallel import rank, sum_over_ranks
 from sca_train.pruning.budget import MemoryBudget
 from sca_train.pruning.compact import is_quantizer_scale
 from sca_train.pruning.multiples import least_channels, rounded_masks
+from sca_train.specs import LayerSpec
 from sca_train.spiking_layer import SpikingLayer
 
 
@@ -283,7 +284,8 @@ def kept_scores(network: Network, scores: dict[str, Tensor]) -> dict[str, list[f
     }
 
 
-def sparsity(network: Network) -> float:
-    """Fraction of the channels of a network's groups that its masks prune."""
-    masks = torch.cat([layers[0].mask for layers in pruning_groups(network).values()])
-    return 1.0 - float(masks.mean(dtype=torch.float64))
+def sparsity(network: Network, model: Sequence[LayerSpec]) -> float:
+    """Fraction of the channels of the model's groups that the network lacks or its masks prune."""
+    widths = {spec.name: spec.channels for spec in model}
+    first = [layers[0] for layers in pruning_groups(network).values()]
+    return 1.0 - sum(int(layer.mask.sum()) for layer in first) / sum(widths[layer.spec.name] for layer in first)

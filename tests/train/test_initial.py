@@ -142,6 +142,8 @@ def test_a_pruned_network_is_trained_on_with_the_channels_it_kept(
     kept = [spec.channels for spec in before.specs]
     assert [spec.channels for spec in after.specs] == kept and config.ratio == 0.0
     wide = sum(spec.channels for spec in model_layers(config))
+    metrics = json.loads((run / METRICS_FILE).read_text())
+    assert metrics["ratio"] == metrics["history"][0]["sparsity"] == pytest.approx(1 - sum(kept) / wide)
     assert f"has {sum(kept):,} of the {wide:,} hidden channels; so has this network" in capsys.readouterr().out
     assert not torch.equal(before.readout.weight.weight, after.readout.weight.weight)
     # A ratio that is asked for is one of the channels that are left, and the same command continues what was stopped.

@@ -90,7 +90,7 @@ def test_every_update_leaves_multiples(structure: str, ratio_ramp: float) -> Non
             assert all(
                 bool((layer.mask <= old).all()) for layer, old in zip(network.spiking_layers(), before, strict=True)
             )
-    assert abs(sparsity(network) - 0.6) * 112 <= 2.5
+    assert abs(sparsity(network, network.specs) - 0.6) * 112 <= 2.5
 
 
 def test_a_budget_is_kept_in_multiples() -> None:

@@ -40,7 +40,7 @@ def test_updates_prune_the_share_of_the_ramp(structure: str) -> None:
     network = make_network(config)
     if structure == "random":
         Pruner(network, config).choose_randomly(0.0)
-    assert sparsity(network) == 0.0
+    assert sparsity(network, network.specs) == 0.0
     before = masks_of(network)
     for step, ramp in enumerate((0.25, 0.5, 1.0)):
         recorded(network, config, seed=step).update(ramp)

@@ -182,7 +182,7 @@ def masks_of(network: Network) -> Tensor:
 def test_update_sets_masks_and_forgets_what_was_recorded(score: str) -> None:
     network = make_network(small())
     scores = recorded(network, small(score=score, regrow_fraction=0.1)).update()
-    assert sparsity(network) == pytest.approx(0.5)
+    assert sparsity(network, network.specs) == pytest.approx(0.5)
     for layer in network.spiking_layers():
         assert float(layer.potential.abs().sum() + layer.spike_count.sum() + layer.samples) == 0.0
         assert not layer.gamma_gradient.any()
@@ -237,7 +237,7 @@ def test_layers_of_a_group_share_a_mask_by_mean_score_and_summed_gradient() -> N
     Pruner(network, config).update()
     assert stem.mask.tolist() == outer.mask.tolist() == [0.0, 0.0, 0.0, 1.0, 1.0, 1.0]
     assert inner.mask.tolist() == [1.0, 1.0, 1.0, 1.0, 0.0, 1.0, 0.0, 0.0, 1.0]
-    assert sparsity(network) == pytest.approx(6 / 15)
+    assert sparsity(network, network.specs) == pytest.approx(6 / 15)
 
 
 def test_prune_only_never_brings_a_channel_back() -> None:
@@ -247,14 +247,14 @@ def test_prune_only_never_brings_a_channel_back() -> None:
     assert not any(layer.regrow for layer in network.spiking_layers())
     pruner.update()
     first = masks_of(network)
-    assert sparsity(network) == pytest.approx(0.5)
+    assert sparsity(network, network.specs) == pytest.approx(0.5)
     assert torch.equal(first, masks_of(network))
     for layer in network.spiking_layers():
         torch.nn.init.normal_(layer.norm.bias, 0.0, 1.0)
     recorded(network, config, seed=1).update()
     assert torch.equal(first, masks_of(network))
     recorded(network, replace(config, ratio=0.7), seed=2).update()
-    assert sparsity(network) == pytest.approx(0.7, abs=0.005)
+    assert sparsity(network, network.specs) == pytest.approx(0.7, abs=0.005)
     assert not (masks_of(network) > first).any()
 
 
@@ -263,7 +263,7 @@ def test_random_masks_come_from_the_seed_and_never_change() -> None:
     networks = [make_network(small()) for _ in range(3)]
     for network, seed in zip(networks, (1, 1, 2), strict=True):
         Pruner(network, replace(config, seed=seed)).choose_randomly()
-        assert sparsity(network) == pytest.approx(0.8, abs=0.005)
+        assert sparsity(network, network.specs) == pytest.approx(0.8, abs=0.005)
         assert all(layer.mask.any() for layer in network.spiking_layers())
     first, again, other = map(masks_of, networks)
     assert torch.equal(first, again)
@@ -304,7 +304,7 @@ def test_only_regrowth_brings_pruned_channels_back() -> None:
         if before is not None:
             revived = sum(int(((old == 0) & (new == 1)).sum()) for old, new in zip(before, after, strict=True))
             assert 0 < revived <= round(0.05 * total)
-        assert sparsity(network) == pytest.approx(0.5)
+        assert sparsity(network, network.specs) == pytest.approx(0.5)
         before = after
 
 
