@@ -25,6 +25,7 @@ from sca_train.kernels.library import (
     ConvolutionShape,
     LayerShape,
     call,
+    convolution_shape,
     empty_maps,
     vector_floats,
     weight_rows,
@@ -256,12 +257,8 @@ class _SpikeConvolution(torch.autograd.Function):
         ctx: Any, carrier: Tensor, trains: Tensor, weight: Tensor, scale: Tensor | None, stride: int, half: bool,
         kept: Tensor | None,
     ) -> Tensor:  # fmt: skip
-        outputs, inputs, kernel, _ = weight.shape
         timesteps = len(carrier)
-        images, _, height, width = trains.shape
-        padding = kernel // 2
-        size = [(length + 2 * padding - kernel) // stride + 1 for length in (height, width)]
-        shape = ConvolutionShape(timesteps, images, height, width, inputs, outputs, kernel, stride, *size)
+        shape = convolution_shape(timesteps, trains, weight, stride)
         counts = count_spikes(trains)
         dense = dense_way(shape)
         weights = Weights(weight, scale)
@@ -273,7 +270,7 @@ class _SpikeConvolution(torch.autograd.Function):
             if integers is None:
                 return dense.convolution(shape, trains, weight)
             return int8_convolution(spike_bytes(trains, timesteps), 1.0, integers, weights.scales(), stride)
-        result = empty_maps(shape, outputs)
+        result = empty_maps(shape, shape.outputs)
         call("spike_convolution", shape, trains, trains.element_size(), weight_rows(weight, vector_floats()), result)
         return result
 

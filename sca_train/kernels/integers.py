@@ -9,7 +9,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
-from sca_train.kernels.library import call
+from sca_train.kernels import winograd
+from sca_train.kernels.library import call, convolution_shape
 
 MAX_INT8 = 127
 MAX_PAIR = 32767
@@ -75,17 +76,29 @@ def integer_convolution(counts: Tensor, unit: float, weights: Weights, stride: i
     A count is at most 1 / ``unit`` and worth ``unit``. Where weights are 8-bit integers the sums are exact integers
     times that and the scale, and sums in float32 otherwise.
     """
-    padding = weights.values.shape[-1] // 2
     integers = int8_integers(weights, unit)
     if integers is not None:
         return int8_convolution(counts, unit, integers, weights.scales(), stride)
+    counts, stride = at_stride(counts, weights.values, stride)
     x = counts.float().mul_(unit).contiguous(memory_format=torch.channels_last)
     values = weights.values.contiguous(memory_format=torch.channels_last)
-    return F.conv2d(x, values, stride=stride, padding=padding)
+    return F.conv2d(x, values, stride=stride, padding=values.shape[-1] // 2)
+
+
+def at_stride(maps: Tensor, weight: Tensor, stride: int) -> tuple[Tensor, int]:
+    """Maps and stride of the same convolution: those pixels alone, at stride 1, where the kernel has but one pixel.
+
+    Where processors have AVX2 and no more, oneDNN (3.11, of torch 2.12) gathers these pixels itself, into memory that
+    its threads share: sums and gradients of weights came out wrong, others each time.
+    """
+    if weight.shape[-1] > 1 or stride == 1:
+        return maps, stride
+    return maps[..., ::stride, ::stride].contiguous(memory_format=torch.channels_last), 1
 
 
 def int8_convolution(counts: Tensor, unit: float, integers: Tensor, scales: Tensor, stride: int) -> Tensor:
     """The same sums from weights that are ``integers`` (int8) times ``scales`` [out]."""
+    counts, stride = at_stride(counts, integers, stride)
     padding = [integers.shape[-1] // 2] * 2
     strides, dilation = [stride] * 2, [1, 1]
     zeros = torch.zeros(len(integers), dtype=torch.int32)
@@ -124,21 +137,35 @@ def gradients(
     """Gradients of the rates (counts times ``unit``) and of the weights; None where not ``needed``.
 
     ``towards`` is the gradient of the sums in float32, or times the scales of the weights in bf16. Counts and integer
-    weights are exact in bf16, and products are added in float32. ``kept`` as in ``of_kept``.
+    weights are exact in bf16, and products are added in float32. Without bf16 in hardware products are in float32, by
+    Winograd's tiles where they suit. ``kept`` as in ``of_kept``.
     """
     half = towards.dtype == torch.bfloat16
-    if half:
-        x, values = counts.bfloat16(), weights.integers().bfloat16()
-        if not computes_bf16():
-            towards, x, values = towards.float(), x.float(), values.float()
-    else:
-        x, values = counts.float().mul_(unit), weights.values.float()
-    values = of_kept(values, kept)
-    padding = weights.values.shape[-1] // 2
-    of_rates, of_weights, _ = torch.ops.aten.convolution_backward(
-        towards, x, values.contiguous(memory_format=torch.channels_last), None, [stride] * 2, [padding] * 2, [1, 1],
-        False, [0, 0], 1, [*needed, False],
+    values = of_kept(weights.integers() if half else weights.values.float(), kept)
+    chosen, step = at_stride(counts, values, stride)
+    of_chosen, of_weights = _gradients_of_counts(towards, chosen, values, step, needed)
+    if of_chosen is not None and step != stride:
+        of_rates = torch.zeros_like(counts, dtype=of_chosen.dtype)
+        of_rates[..., ::stride, ::stride] = of_chosen
+        of_chosen = of_rates
+    if of_weights is not None:
+        of_weights = of_weights.float() * (unit / weights.scales().reshape(-1, 1, 1, 1) if half else unit)
+    return of_chosen, of_weights
+
+
+def _gradients_of_counts(
+    towards: Tensor, counts: Tensor, values: Tensor, stride: int, needed: tuple[bool, bool]
+) -> tuple[Tensor | None, Tensor | None]:
+    """Gradients of the counts and of weights ``values`` in the precision of ``towards``, or better."""
+    kind = torch.bfloat16 if towards.dtype == torch.bfloat16 and computes_bf16() else torch.float32
+    shape = convolution_shape(1, counts, values, stride)
+    if kind == torch.float32 and winograd.suits(shape):
+        return (
+            winograd.input_gradient(shape, towards, values) if needed[0] else None,
+            winograd.count_weight_gradient(shape, counts, towards) if needed[1] else None,
+        )
+    of_counts, of_values, _ = torch.ops.aten.convolution_backward(
+        towards.to(kind), counts.to(kind), values.to(kind).contiguous(memory_format=torch.channels_last), None,
+        [stride] * 2, [shape.kernel // 2] * 2, [1, 1], False, [0, 0], 1, [*needed, False],
     )  # fmt: skip
-    if half and needed[1]:
-        of_weights = of_weights.float() * (unit / weights.scales()).reshape(-1, 1, 1, 1)
-    return of_rates if needed[0] else None, of_weights if needed[1] else None
+    return of_counts if needed[0] else None, of_values if needed[1] else None

@@ -46,6 +46,14 @@ class ConvolutionShape(ctypes.Structure):
     ]  # fmt: skip
 
 
+def convolution_shape(timesteps: int, maps: torch.Tensor, weight: torch.Tensor, stride: int) -> ConvolutionShape:
+    """Of maps [N, in, H, W], each of ``timesteps``, by weights [out, in, k, k] with padding k // 2."""
+    images, inputs, height, width = maps.shape
+    outputs, _, kernel, _ = weight.shape
+    size = [(length + 2 * (kernel // 2) - kernel) // stride + 1 for length in (height, width)]
+    return ConvolutionShape(timesteps, images, height, width, inputs, outputs, kernel, stride, *size)
+
+
 @functools.cache
 def library() -> ctypes.CDLL:
     """The compiled kernels; TrainError where they cannot be compiled here."""

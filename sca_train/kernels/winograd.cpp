@@ -1,6 +1,6 @@
 // Dense 3x3 convolutions of stride 1 by Winograd's minimal filtering F(4x4, 3x3): 36 products in place of 144 for a tile
 // of 4x4 outputs (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2016). It serves the gradients of
-// spikes, which are dense, and spikes where they are too many for adding them one by one to be faster.
+// spikes and of spike counts, which are dense, and spikes where they are too many for adding them one by one to be faster.
 // Tiles are transformed in blocks that stay in the cache, then multiplied with the transformed weights at each of the 36
 // positions by one register-blocked product. Feature maps and trains are laid out as in spike_kernels.cpp; no sum depends
 // on the number of threads.
@@ -56,6 +56,44 @@ struct FloatMaps {
     Image image(int64_t row) const { return {values + row * image_floats}; }
 };
 
+// So many integers, the other lanes zero.
+template <typename Small>
+inline Integers load_integers(const Small* from, int64_t count) {
+    typedef Small Several __attribute__((vector_size(LANES * sizeof(Small))));
+    Several several{};
+    if (__builtin_expect(count >= LANES, 1))
+        std::memcpy(&several, from, sizeof several);
+    else
+        std::memcpy(&several, from, count * sizeof(Small));
+    return __builtin_convertvector(several, Integers);
+}
+
+// The same of bf16, which are the upper halves of floats.
+struct HalfMaps {
+    const uint16_t* values;
+    int64_t image_values;
+    struct Image {
+        const uint16_t* values;
+        Vector at(int64_t place, int64_t count) const {
+            return (Vector)(load_integers(values + place, count) << 16);
+        }
+    };
+    Image image(int64_t row) const { return {values + row * image_values}; }
+};
+
+// The same of spike counts.
+struct CountMaps {
+    const uint8_t* counts;
+    int64_t image_counts;
+    struct Image {
+        const uint8_t* counts;
+        Vector at(int64_t place, int64_t count) const {
+            return __builtin_convertvector(load_integers(counts + place, count), Vector);
+        }
+    };
+    Image image(int64_t row) const { return {counts + row * image_counts}; }
+};
+
 // The same of spikes, from trains: row t * images + n is step t of image n.
 template <typename Train>
 struct SpikeMaps {
@@ -65,14 +103,7 @@ struct SpikeMaps {
         const Train* trains;
         int step;
         Vector at(int64_t place, int64_t count) const {
-            typedef Train Several __attribute__((vector_size(LANES * sizeof(Train))));
-            Several several{};
-            if (__builtin_expect(count >= LANES, 1))
-                std::memcpy(&several, trains + place, sizeof several);
-            else
-                std::memcpy(&several, trains + place, count * sizeof(Train));
-            const Integers bits = __builtin_convertvector(several, Integers) >> step & 1;
-            return __builtin_convertvector(bits, Vector);
+            return __builtin_convertvector(load_integers(trains + place, count) >> step & 1, Vector);
         }
     };
     Image image(int64_t row) const {
@@ -321,8 +352,8 @@ void convolve(const Convolution& shape, const Maps& maps, const float* weights, 
     }
 }
 
-template <typename Maps>
-void weight_gradient(const Convolution& shape, const Maps& maps, const FloatMaps& gradients, float* out) {
+template <typename Maps, typename Gradients>
+void weight_gradient(const Convolution& shape, const Maps& maps, const Gradients& gradients, float* out) {
     const Tiles tiles(shape);
     const int64_t in_floats = row_floats(shape.inputs), wide = register_blocks(shape.outputs);
     const int64_t fitting = CHUNK_FLOATS / (POSITIONS * (in_floats + wide * COLUMNS));
@@ -359,17 +390,25 @@ void weight_gradient(const Convolution& shape, const Maps& maps, const FloatMaps
 
 extern "C" {
 
-// out [T][N][H][W][outputs] of maps [T][N][H][W][inputs], of floats (train_bytes 0) or trains [N][H][W][inputs] (1 or 4),
-// and weights [9][inputs][outputs, padded with zeros to whole register blocks].
-void winograd_convolution(const Convolution* shape, const void* maps, int32_t train_bytes, const float* weights,
+// out [T][N][H][W][outputs] of maps [T][N][H][W][inputs], of floats or bf16 (value_bytes 4 or 2), and weights
+// [9][inputs][outputs, padded with zeros to whole register blocks].
+void winograd_convolution(const Convolution* shape, const void* maps, int32_t value_bytes, const float* weights,
                           float* out) {
     const int64_t size = shape->height * shape->width * shape->inputs;
-    if (train_bytes == 0)
+    if (value_bytes == 4)
         convolve(*shape, FloatMaps{static_cast<const float*>(maps), size}, weights, out);
-    else if (train_bytes == 1)
-        convolve(*shape, SpikeMaps<uint8_t>{static_cast<const uint8_t*>(maps), size, shape->images}, weights, out);
     else
-        convolve(*shape, SpikeMaps<int32_t>{static_cast<const int32_t*>(maps), size, shape->images}, weights, out);
+        convolve(*shape, HalfMaps{static_cast<const uint16_t*>(maps), size}, weights, out);
+}
+
+// The same of spikes, from trains [N][H][W][inputs] (train_bytes 1 or 4).
+void winograd_spike_convolution(const Convolution* shape, const void* trains, int32_t train_bytes, const float* weights,
+                                float* out) {
+    const int64_t size = shape->height * shape->width * shape->inputs;
+    if (train_bytes == 1)
+        convolve(*shape, SpikeMaps<uint8_t>{static_cast<const uint8_t*>(trains), size, shape->images}, weights, out);
+    else
+        convolve(*shape, SpikeMaps<int32_t>{static_cast<const int32_t*>(trains), size, shape->images}, weights, out);
 }
 
 // Gradient of such weights from that of the sums.
@@ -383,6 +422,17 @@ void winograd_weight_gradient(const Convolution* shape, const void* trains, int3
     else
         weight_gradient(*shape, SpikeMaps<int32_t>{static_cast<const int32_t*>(trains), size, shape->images}, gradients,
                         out);
+}
+
+// The same for spike counts [N][H][W][inputs], from floats or bf16 (value_bytes 4 or 2).
+void winograd_count_weight_gradient(const Convolution* shape, const uint8_t* counts, const void* gradient,
+                                    int32_t value_bytes, float* out) {
+    const int64_t pixels = shape->height * shape->width, size = pixels * shape->outputs;
+    const CountMaps maps{counts, pixels * shape->inputs};
+    if (value_bytes == 4)
+        weight_gradient(*shape, maps, FloatMaps{static_cast<const float*>(gradient), size}, out);
+    else
+        weight_gradient(*shape, maps, HalfMaps{static_cast<const uint16_t*>(gradient), size}, out);
 }
 
 // Floats of a whole vector: weights are padded to it, and here to two of them.

@@ -40,16 +40,17 @@ def gradient_beats_events(shape: ConvolutionShape, counts: Counts) -> bool:
 def convolution(shape: ConvolutionShape, trains: Tensor, weight: Tensor) -> Tensor:
     """Sums [T * N, out, H, W], channels last, of spike trains [N, in, H, W] and weights [out, in, 3, 3]."""
     result = empty_maps(shape, shape.outputs)
-    call("winograd_convolution", shape, trains, trains.element_size(), weight_rows(weight, _panel()), result)
+    call("winograd_spike_convolution", shape, trains, trains.element_size(), weight_rows(weight, _panel()), result)
     return result
 
 
 def input_gradient(shape: ConvolutionShape, gradient: Tensor, weight: Tensor) -> Tensor:
-    """Gradient [T * N, in, H, W] of the spikes from that of the sums, both channels last."""
+    """Gradient [T * N, in, H, W] of the inputs from that of the sums, float32 or bf16, both channels last."""
     turned = ConvolutionShape.from_buffer_copy(shape)
     turned.inputs, turned.outputs = shape.outputs, shape.inputs
     result = empty_maps(shape, shape.inputs)
-    call("winograd_convolution", turned, gradient, 0, weight_rows(weight.flip(2, 3).transpose(0, 1), _panel()), result)
+    rows = weight_rows(weight.flip(2, 3).transpose(0, 1), _panel())
+    call("winograd_convolution", turned, gradient, gradient.element_size(), rows, result)
     return result
 
 
@@ -57,6 +58,13 @@ def weight_gradient(shape: ConvolutionShape, trains: Tensor, gradient: Tensor) -
     """Gradient [out, in, 3, 3] of the weights from spike trains and the gradient of the sums, channels last."""
     rows = torch.empty((3, 3, shape.inputs, shape.outputs + -shape.outputs % _panel()))
     call("winograd_weight_gradient", shape, trains, trains.element_size(), gradient, rows)
+    return weights_of_rows(rows, shape.outputs)
+
+
+def count_weight_gradient(shape: ConvolutionShape, counts: Tensor, gradient: Tensor) -> Tensor:
+    """The same for counts uint8 [N, in, H, W], worth one each, and a gradient in float32 or bf16."""
+    rows = torch.empty((3, 3, shape.inputs, shape.outputs + -shape.outputs % _panel()))
+    call("winograd_count_weight_gradient", shape, counts, gradient, gradient.element_size(), rows)
     return weights_of_rows(rows, shape.outputs)
 
 

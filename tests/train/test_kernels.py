@@ -128,6 +128,28 @@ def test_winograd_equals_pytorchs_convolution_in_float64(
     assert max(errors) < 5e-5
 
 
+@pytest.mark.usefixtures("_every_vector")
+@pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize(
+    ("inputs", "outputs", "height", "width"), [(5, 7, 6, 9), (64, 64, 8, 8), (1, 1, 4, 4), (130, 33, 7, 8)]
+)
+def test_winograds_gradients_of_counts_equal_pytorchs_in_float64(
+    inputs: int, outputs: int, height: int, width: int, kind: torch.dtype
+) -> None:
+    torch.manual_seed(inputs * outputs)
+    counts = torch.randint(0, 256, (3, inputs, height, width), dtype=torch.uint8)
+    counts = counts.contiguous(memory_format=torch.channels_last)
+    weight = torch.randn(outputs, inputs, 3, 3)
+    gradient = torch.randn(3, outputs, height, width).to(kind).contiguous(memory_format=torch.channels_last)
+    shape = library.convolution_shape(1, counts, weight, 1)
+    found = winograd.input_gradient(shape, gradient, weight), winograd.count_weight_gradient(shape, counts, gradient)
+    x, plain_weight = counts.double().requires_grad_(), weight.double().requires_grad_()
+    F.conv2d(x, plain_weight, padding=1).backward(gradient.double())
+    for mine, theirs in zip(found, (x.grad, plain_weight.grad), strict=True):
+        assert theirs is not None
+        assert relative_error(mine, theirs) < 5e-5
+
+
 def dense_errors(
     way: DenseWay, timesteps: int, images: int, inputs: int, outputs: int, height: int, width: int, kernel: int
 ) -> list[float]:

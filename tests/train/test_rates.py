@@ -178,16 +178,22 @@ def random_counts(images: int, inputs: int, side: int, most: int) -> SpikeCounts
     return SpikeCounts(counts.contiguous(memory_format=torch.channels_last), 1.0 / most, carrier)
 
 
-@pytest.mark.parametrize("int8", [True, False])
+@pytest.mark.parametrize(("int8", "bf16"), [(True, True), (False, True), (True, False)])
 @pytest.mark.parametrize(
     ("inputs", "outputs", "kernel", "stride", "most", "largest"),
-    [(5, 7, 3, 1, 4, 7), (64, 40, 3, 2, 4, 7), (17, 9, 1, 1, 20, 1), (8, 16, 5, 1, 255, 7), (8, 16, 3, 1, 255, 127)],
-)
+    [
+        (5, 7, 3, 1, 4, 7), (64, 40, 3, 2, 4, 7), (17, 9, 1, 1, 20, 1), (8, 16, 1, 2, 4, 7), (8, 16, 5, 1, 255, 7),
+        (8, 16, 3, 1, 255, 127),
+    ],
+)  # fmt: skip
 def test_convolutions_of_counts_are_exact_and_their_gradients_as_precise_as_asked(
-    inputs: int, outputs: int, kernel: int, stride: int, most: int, largest: int, int8: bool,
+    inputs: int, outputs: int, kernel: int, stride: int, most: int, largest: int, int8: bool, bf16: bool,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
+    """On processors with and without products of bf16 in hardware."""
     monkeypatch.setattr(integer_kernels, "computes_int8", lambda: int8)
+    if not bf16:
+        monkeypatch.setattr(integer_kernels, "computes_bf16", lambda: False)
     torch.manual_seed(inputs)
     spikes = random_counts(3, inputs, 6, most)
     scale = 2.0 ** torch.randint(-6, 0, (outputs, 1, 1, 1)).float()
@@ -207,6 +213,34 @@ def test_convolutions_of_counts_are_exact_and_their_gradients_as_precise_as_aske
         assert spikes.carrier.grad is not None and x.grad is not None
         assert relative(values.grad, right.grad) < error
         assert relative(spikes.carrier.grad[0], x.grad) < error
+
+
+@pytest.mark.parametrize(("inputs", "outputs", "side"), [(8, 16, 8), (40, 72, 16), (4, 8, 16)])
+def test_strided_convolutions_of_one_pixel_are_the_same_each_time_in_several_threads(
+    inputs: int, outputs: int, side: int
+) -> None:
+    """The shortcuts of residual networks: oneDNN's own are not, on processors with AVX2 and no more."""
+    torch.manual_seed(0)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        spikes = random_counts(7, inputs, side, 4)
+        scale = torch.full((outputs, 1, 1, 1), 0.25)
+        weights = Weights(torch.randint(-7, 8, (outputs, inputs, 1, 1)) * scale, scale)
+        x, right = (spikes.counts.double() / 4).requires_grad_(), weights.values.double().requires_grad_()
+        expected = F.conv2d(x, right, stride=2)
+        towards = torch.randn(expected.shape).contiguous(memory_format=torch.channels_last)
+        expected.backward(towards.double())
+        assert x.grad is not None and right.grad is not None
+        for _ in range(30):
+            found = integer_kernels.integer_convolution(spikes.counts, spikes.unit, weights, 2)
+            assert torch.equal(found.double(), expected.detach())
+            gradients = integer_kernels.gradients(towards, spikes.counts, spikes.unit, weights, 2, (True, True))
+            for mine, theirs in zip(gradients, (x.grad, right.grad), strict=True):
+                assert mine is not None
+                assert relative(mine, theirs) < 1e-5
+    finally:
+        torch.set_num_threads(threads)
 
 
 def test_weights_before_their_quantisation_are_computed_with_in_8_bits_where_gradients_are_bf16() -> None:
