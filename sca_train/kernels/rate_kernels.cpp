@@ -71,7 +71,7 @@ struct Gradient : Line {
     Gradient(const float* scales, const float* shifts, const float* mask, int64_t begin, int64_t count, bool regrow,
              float rate_gradient)
         : Line(scales, shifts, mask, begin, count), open(regrow ? ~Integers{} : kept),
-          always((Vector)((Integers)(Vector{} + rate_gradient) & kept)) {}
+          always((Vector)((Integers)spread(rate_gradient) & kept)) {}
 };
 
 // How gradients come and which pixels of a window they reach.
@@ -87,7 +87,7 @@ inline void each_gradient(const Layer& layer, const Map& map, int64_t n, const P
     const int64_t window = layer.pool * layer.pool;
     const int32_t timesteps = static_cast<int32_t>(layer.timesteps);
     const float share = passing.average ? 1.0f / static_cast<float>(window) : 1.0f;
-    const Vector least = Vector{} + passing.v_init, most = least + static_cast<float>(layer.timesteps);
+    const Vector least = spread(passing.v_init), most = least + static_cast<float>(layer.timesteps);
     for (int64_t row = 0; row < map.rows; ++row) {
         for (int64_t column = 0; column < map.columns; ++column) {
             for (size_t b = 0; b < blocks.size(); ++b) {

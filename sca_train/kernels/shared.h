@@ -49,6 +49,9 @@ __attribute__((noinline)) inline void save_part(Vector v, int64_t count, float* 
 }
 #endif
 
+// One value in all lanes. Nothing is subtracted: x - 0 is x for every x, and 0 + x is not, for -0.
+inline Vector spread(float x) { return x - Vector{}; }
+
 inline Vector load(const float* from, int64_t count) {
     return __builtin_expect(count >= LANES, 1) ? *reinterpret_cast<const Vector*>(from) : load_part(from, count);
 }

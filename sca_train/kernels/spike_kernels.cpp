@@ -88,7 +88,7 @@ namespace {
 template <bool SOFT>
 __attribute__((noinline)) Integers integrate(const Layer& layer, const float* sums, int64_t step_stride, Vector scale,
                                              Vector shift, int64_t count, Vector* potential) {
-    Vector carried = Vector{} + layer.initial, current{};
+    Vector carried = spread(layer.initial), current{};
     Integers train{};
     for (int64_t t = 0; t < layer.timesteps; ++t) {
         if (t == 0 || !layer.static_input) current = scale * load(sums + t * step_stride, count) + shift;
@@ -194,7 +194,7 @@ void backward(const Layer& layer, const float* sums, const float* scale, const f
             block.shift = load(shift + begin, count);
             block.kept = load(mask + begin, count) != 0.0f;
             block.open = regrow ? ~Integers{} : block.kept;
-            block.always = (Vector)((Integers)(Vector{} + rate_gradient) & block.kept);
+            block.always = (Vector)((Integers)spread(rate_gradient) & block.kept);
             for (int64_t j = 0; j < count; ++j) {
                 block.centre[j] = static_cast<float>(mean[begin + j]);
                 block.inverse[j] = static_cast<float>(1.0 / deviation[begin + j]);

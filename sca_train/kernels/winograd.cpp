@@ -25,9 +25,9 @@ constexpr int64_t ROWS = 12;                    // and its rows: 24 of 32 regist
 constexpr int64_t ROWS = 6;                     // and its rows: 12 of 16 registers
 #endif
 constexpr int64_t LINE = 16;                    // floats of a cache line
-constexpr int64_t BLOCK_FLOATS = 1 << 18;       // transformed tiles that a thread works on together
-constexpr int64_t CHUNK_FLOATS = 1 << 21;       // and all threads for a weight gradient
-constexpr int64_t DEPTH = 128;                  // tiles that one product adds up, so that its operands stay in L1
+constexpr int64_t BLOCK_FLOATS = 1 << 16;       // transformed tiles that a thread works on together
+constexpr int64_t CHUNK_FLOATS = 1 << 18;       // and all threads for a weight gradient
+constexpr int64_t DEPTH = 64;                   // tiles that one product adds up, so that its operands stay in L1
 
 // Floats between rows: an odd number of cache lines, so that rows do not compete for the same part of the cache.
 int64_t row_floats(int64_t channels) { return ((channels + LINE - 1) / LINE | 1) * LINE; }
@@ -250,7 +250,7 @@ inline void multiply_rows(const float* a, int64_t a_floats, const float* b, int6
         for (int v = 0; v < VECTORS; ++v) factors[v] = reinterpret_cast<const Vector*>(b + k * COLUMNS)[v];
 #pragma GCC unroll 12
         for (int r = 0; r < COUNT; ++r) {
-            const Vector factor = Vector{} + (ALONG ? a[r * a_floats + k] : a[k * a_floats + r]);
+            const Vector factor = spread(ALONG ? a[r * a_floats + k] : a[k * a_floats + r]);
 #pragma GCC unroll 2
             for (int v = 0; v < VECTORS; ++v) sum[r][v] += factor * factors[v];
         }
