@@ -17,8 +17,8 @@ from fpga.build.tools import ECP5_TOOLS, LOADERS, VITIS_HLS, VIVADO, Tool, find_
 from fpga.errors import BuildError
 from spikefold.diagnosis.check import Check, State
 
-_SECONDS = 180
-"""Yosys and nextpnr are WebAssembly: the first call on a machine compiles them."""
+_SECONDS = 600
+"""Yosys and nextpnr are WebAssembly: compiled at the first call on a machine, for minutes beside other work."""
 _PROGRAM = """#include <filesystem>
 #include <string_view>
 #include <tuple>
