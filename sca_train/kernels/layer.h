@@ -16,17 +16,6 @@ struct Layer {
 
 inline Vector absolute(Vector x) { return (Vector)((Integers)x & 0x7fffffff); }
 
-typedef uint16_t Halves __attribute__((vector_size(LANES * sizeof(uint16_t))));
-
-// What a gradient may be stored as: float, or bf16, which is the upper half of one.
-inline Vector load_gradient(const float* from, int64_t count) { return load(from, count); }
-
-inline Vector load_gradient(const uint16_t* from, int64_t count) {
-    Halves halves{};
-    std::memcpy(&halves, from, std::min<int64_t>(count, LANES) * sizeof(uint16_t));
-    return (Vector)(__builtin_convertvector(halves, Integers) << 16);
-}
-
 // A running sum that moves its float part to double often enough to stay exact to about a float's last bits.
 struct Total {
     Vector now{};

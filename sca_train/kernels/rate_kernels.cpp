@@ -16,6 +16,7 @@
 namespace {
 
 typedef uint8_t Bytes __attribute__((vector_size(LANES)));
+typedef uint16_t Halves __attribute__((vector_size(LANES * sizeof(uint16_t))));
 
 inline Vector numbers(Integers x) { return __builtin_convertvector(x, Vector); }
 
@@ -93,7 +94,7 @@ inline void each_gradient(const Layer& layer, const Map& map, int64_t n, const P
             for (size_t b = 0; b < blocks.size(); ++b) {
                 const int64_t begin = b * LANES, count = in_block(layer.channels, b);
                 Gradient& block = blocks[b];
-                Vector gradient = load_gradient(arriving + map.pooled_at(n, row, column) + begin, count) * share;
+                Vector gradient = load_values(arriving + map.pooled_at(n, row, column) + begin, count) * share;
                 gradient = (Vector)((Integers)gradient & block.open);
                 // The first pixel of the window with the most spikes; masked channels send none.
                 Integers largest = Integers{} - 1, first{};

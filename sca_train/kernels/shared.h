@@ -56,6 +56,27 @@ inline Vector load(const float* from, int64_t count) {
     return __builtin_expect(count >= LANES, 1) ? *reinterpret_cast<const Vector*>(from) : load_part(from, count);
 }
 
+// So many integers, the other lanes zero.
+template <typename Small>
+inline Integers load_integers(const Small* from, int64_t count) {
+    typedef Small Several __attribute__((vector_size(LANES * sizeof(Small))));
+    Several several{};
+    if (__builtin_expect(count >= LANES, 1))
+        std::memcpy(&several, from, sizeof several);
+    else
+        std::memcpy(&several, from, count * sizeof(Small));
+    return __builtin_convertvector(several, Integers);
+}
+
+// So many values as floats: of floats, of bf16, which are the upper halves of floats, and of counts.
+inline Vector load_values(const float* from, int64_t count) { return load(from, count); }
+
+inline Vector load_values(const uint16_t* from, int64_t count) { return (Vector)(load_integers(from, count) << 16); }
+
+inline Vector load_values(const uint8_t* from, int64_t count) {
+    return __builtin_convertvector(load_integers(from, count), Vector);
+}
+
 inline void save(Vector v, int64_t count, float* to) {
     if (__builtin_expect(count >= LANES, 1))
         *reinterpret_cast<Vector*>(to) = v;

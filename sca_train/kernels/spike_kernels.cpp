@@ -207,7 +207,7 @@ void backward(const Layer& layer, const float* sums, const float* scale, const f
                     BackwardBlock& block = blocks[b];
                     const Stored* gradient = spike_gradient + map.pooled_at(n, row, column) + begin;
                     for (int64_t t = 0; t < layer.timesteps; ++t)
-                        arriving[t] = (Vector)((Integers)load_gradient(gradient + t * map.pooled_step, count) & block.open);
+                        arriving[t] = (Vector)((Integers)load_values(gradient + t * map.pooled_step, count) & block.open);
                     // Of a window, the first pixel that spikes at a step gets that step's gradient, or the first of
                     // all where none spikes; masked channels send no spikes.
                     Integers sent{}, taken{};

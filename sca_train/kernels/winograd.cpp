@@ -45,53 +45,16 @@ std::unique_ptr<float[], Release> zeros(int64_t count) {
     return std::unique_ptr<float[], Release>(floats);
 }
 
-// Feature maps of floats [rows][pixels][channels].
-struct FloatMaps {
-    const float* values;
-    int64_t image_floats;
-    struct Image {
-        const float* values;
-        Vector at(int64_t place, int64_t count) const { return load(values + place, count); }
-    };
-    Image image(int64_t row) const { return {values + row * image_floats}; }
-};
-
-// So many integers, the other lanes zero.
-template <typename Small>
-inline Integers load_integers(const Small* from, int64_t count) {
-    typedef Small Several __attribute__((vector_size(LANES * sizeof(Small))));
-    Several several{};
-    if (__builtin_expect(count >= LANES, 1))
-        std::memcpy(&several, from, sizeof several);
-    else
-        std::memcpy(&several, from, count * sizeof(Small));
-    return __builtin_convertvector(several, Integers);
-}
-
-// The same of bf16, which are the upper halves of floats.
-struct HalfMaps {
-    const uint16_t* values;
+// Feature maps of floats, bf16 or spike counts [rows][pixels][channels].
+template <typename Value>
+struct ValueMaps {
+    const Value* values;
     int64_t image_values;
     struct Image {
-        const uint16_t* values;
-        Vector at(int64_t place, int64_t count) const {
-            return (Vector)(load_integers(values + place, count) << 16);
-        }
+        const Value* values;
+        Vector at(int64_t place, int64_t count) const { return load_values(values + place, count); }
     };
     Image image(int64_t row) const { return {values + row * image_values}; }
-};
-
-// The same of spike counts.
-struct CountMaps {
-    const uint8_t* counts;
-    int64_t image_counts;
-    struct Image {
-        const uint8_t* counts;
-        Vector at(int64_t place, int64_t count) const {
-            return __builtin_convertvector(load_integers(counts + place, count), Vector);
-        }
-    };
-    Image image(int64_t row) const { return {counts + row * image_counts}; }
 };
 
 // The same of spikes, from trains: row t * images + n is step t of image n.
@@ -396,9 +359,9 @@ void winograd_convolution(const Convolution* shape, const void* maps, int32_t va
                           float* out) {
     const int64_t size = shape->height * shape->width * shape->inputs;
     if (value_bytes == 4)
-        convolve(*shape, FloatMaps{static_cast<const float*>(maps), size}, weights, out);
+        convolve(*shape, ValueMaps<float>{static_cast<const float*>(maps), size}, weights, out);
     else
-        convolve(*shape, HalfMaps{static_cast<const uint16_t*>(maps), size}, weights, out);
+        convolve(*shape, ValueMaps<uint16_t>{static_cast<const uint16_t*>(maps), size}, weights, out);
 }
 
 // The same of spikes, from trains [N][H][W][inputs] (train_bytes 1 or 4).
@@ -415,7 +378,7 @@ void winograd_spike_convolution(const Convolution* shape, const void* trains, in
 void winograd_weight_gradient(const Convolution* shape, const void* trains, int32_t train_bytes, const float* gradient,
                               float* out) {
     const int64_t size = shape->height * shape->width * shape->inputs;
-    const FloatMaps gradients{gradient, shape->height * shape->width * shape->outputs};
+    const ValueMaps<float> gradients{gradient, shape->height * shape->width * shape->outputs};
     if (train_bytes == 1)
         weight_gradient(*shape, SpikeMaps<uint8_t>{static_cast<const uint8_t*>(trains), size, shape->images}, gradients,
                         out);
@@ -428,11 +391,11 @@ void winograd_weight_gradient(const Convolution* shape, const void* trains, int3
 void winograd_count_weight_gradient(const Convolution* shape, const uint8_t* counts, const void* gradient,
                                     int32_t value_bytes, float* out) {
     const int64_t pixels = shape->height * shape->width, size = pixels * shape->outputs;
-    const CountMaps maps{counts, pixels * shape->inputs};
+    const ValueMaps<uint8_t> maps{counts, pixels * shape->inputs};
     if (value_bytes == 4)
-        weight_gradient(*shape, maps, FloatMaps{static_cast<const float*>(gradient), size}, out);
+        weight_gradient(*shape, maps, ValueMaps<float>{static_cast<const float*>(gradient), size}, out);
     else
-        weight_gradient(*shape, maps, HalfMaps{static_cast<const uint16_t*>(gradient), size}, out);
+        weight_gradient(*shape, maps, ValueMaps<uint16_t>{static_cast<const uint16_t*>(gradient), size}, out);
 }
 
 // Floats of a whole vector: weights are padded to it, and here to two of them.
