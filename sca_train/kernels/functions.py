@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.grad import conv2d_input
 
+from sca_train.kernels import winograd
 from sca_train.kernels.counts import Counts, count_spikes
 from sca_train.kernels.dense import DenseWay, dense_way
 from sca_train.kernels.integers import (
@@ -20,6 +21,7 @@ from sca_train.kernels.integers import (
     int8_integers,
     of_kept,
     rounded_gradient,
+    suits_tiles,
 )
 from sca_train.kernels.library import (
     ConvolutionShape,
@@ -208,10 +210,11 @@ class _Neurons(torch.autograd.Function):
         ctx.save_for_backward(sums, gamma, scale, shift, mask, mean, deviation)
         ctx.settings, ctx.shape, ctx.count, ctx.training = settings, shape, count, training
         ctx.mark_non_differentiable(trains)
+        ctx.set_materialize_grads(False)
         return settings.carrier(timesteps, *trains.shape), trains
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor, _: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
+    def backward(ctx: Any, gradient: Tensor, _: None) -> tuple[Tensor, Tensor, Tensor, None]:
         sums, gamma, scale, shift, mask, mean, deviation = ctx.saved_tensors
         shape, settings = ctx.shape, ctx.settings
         rate = settings.rate_weight / (shape.timesteps * shape.images * shape.height * shape.width * shape.channels)
@@ -269,6 +272,8 @@ class _SpikeConvolution(torch.autograd.Function):
             integers = int8_integers(weights, 1.0)
             if integers is None:
                 return dense.convolution(shape, trains, weight)
+            if suits_tiles(shape, 1.0, integers):
+                return winograd.spike_integer_convolution(shape, trains, integers, weights.scales())
             return int8_convolution(spike_bytes(trains, timesteps), 1.0, integers, weights.scales(), stride)
         result = empty_maps(shape, shape.outputs)
         call("spike_convolution", shape, trains, trains.element_size(), weight_rows(weight, vector_floats()), result)

@@ -10,7 +10,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from sca_train.kernels import winograd
-from sca_train.kernels.library import call, convolution_shape
+from sca_train.kernels.library import ConvolutionShape, call, convolution_shape
 
 MAX_INT8 = 127
 MAX_PAIR = 32767
@@ -50,6 +50,12 @@ def computes_int8() -> bool:
 
 
 @functools.cache
+def multiplies_int8() -> bool:
+    """Whether this processor adds up 8-bit products in 32 bits by one instruction (VNNI)."""
+    return torch.cpu._is_vnni_supported()
+
+
+@functools.cache
 def computes_bf16() -> bool:
     """Whether this processor multiplies bf16 in hardware."""
     return torch.ops.mkldnn._is_mkldnn_bf16_supported() and torch.cpu._is_avx512_bf16_supported()
@@ -70,6 +76,11 @@ def int8_integers(weights: Weights, unit: float) -> Tensor | None:
     return integers.to(torch.int8) if fits else None
 
 
+def suits_tiles(shape: ConvolutionShape, unit: float, integers: Tensor) -> bool:
+    """Whether Winograd's tiles are the faster way to the same sums here."""
+    return not multiplies_int8() and winograd.suits_integers(shape, round(1.0 / unit), integers)
+
+
 def integer_convolution(counts: Tensor, unit: float, weights: Weights, stride: int) -> Tensor:
     """Sums float32 [N, out, H, W], channels last, of counts uint8 [N, in, H, W]; padding k // 2.
 
@@ -78,6 +89,9 @@ def integer_convolution(counts: Tensor, unit: float, weights: Weights, stride: i
     """
     integers = int8_integers(weights, unit)
     if integers is not None:
+        shape = convolution_shape(1, counts, integers, stride)
+        if suits_tiles(shape, unit, integers):
+            return winograd.integer_convolution(shape, counts, integers, weights.scales() * unit)
         return int8_convolution(counts, unit, integers, weights.scales(), stride)
     counts, stride = at_stride(counts, weights.values, stride)
     x = counts.float().mul_(unit).contiguous(memory_format=torch.channels_last)

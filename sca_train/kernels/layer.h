@@ -18,10 +18,11 @@ inline Vector absolute(Vector x) { return (Vector)((Integers)x & 0x7fffffff); }
 
 // A running sum that moves its float part to double often enough to stay exact to about a float's last bits.
 struct Total {
+    typedef double Doubles __attribute__((vector_size(LANES * sizeof(double))));
     Vector now{};
-    double whole[LANES] = {};
+    Doubles whole{};
     void flush() {
-        for (int j = 0; j < LANES; ++j) whole[j] += now[j];
+        whole += __builtin_convertvector(now, Doubles);
         now = Vector{};
     }
 };

@@ -16,8 +16,10 @@ from sca_train.errors import TrainError
 from sca_train.files import cache_folder, sealed, unsealed
 
 FOLDER = Path(__file__).parent
-SOURCES = tuple(FOLDER / name for name in ("spike_kernels.cpp", "rate_kernels.cpp", "winograd.cpp", "amx.cpp"))
-HEADERS = (FOLDER / "shared.h", FOLDER / "layer.h")
+SOURCES = tuple(
+    FOLDER / f"{name}.cpp" for name in ("spike_kernels", "rate_kernels", "winograd", "winograd_integers", "amx")
+)
+HEADERS = tuple(FOLDER / f"{name}.h" for name in ("shared", "layer", "winograd"))
 COMPILER_VARIABLE = "CXX"
 FLAGS = (
     "-std=c++17", "-O3", "-march=native", "-fopenmp", "-fno-math-errno", "-fno-trapping-math", "-shared", "-fPIC",
@@ -96,9 +98,9 @@ def vector_floats() -> int:
     return count
 
 
-def weight_rows(weight: torch.Tensor, multiple: int) -> torch.Tensor:
-    """Weights [out, in, k, k] as the kernels read them: [k, k, in, out], float32, zeros up to a multiple of outputs."""
-    padded = torch.nn.functional.pad(weight.float().permute(2, 3, 1, 0), (0, -weight.shape[0] % multiple))
+def weight_rows(weight: torch.Tensor, multiple: int, kind: torch.dtype = torch.float32) -> torch.Tensor:
+    """Weights [out, in, k, k] as the kernels read them: [k, k, in, out], zeros up to a multiple of outputs."""
+    padded = torch.nn.functional.pad(weight.to(kind).permute(2, 3, 1, 0), (0, -weight.shape[0] % multiple))
     return padded.contiguous()
 
 
@@ -107,10 +109,10 @@ def weights_of_rows(rows: torch.Tensor, outputs: int) -> torch.Tensor:
     return rows[..., :outputs].permute(3, 2, 0, 1)
 
 
-def empty_maps(shape: ConvolutionShape, channels: int) -> torch.Tensor:
+def empty_maps(shape: ConvolutionShape, channels: int, kind: torch.dtype = torch.float32) -> torch.Tensor:
     """Memory for feature maps [T * N, channels, out_height, out_width], channels last."""
     size = (shape.timesteps * shape.images, channels, shape.out_height, shape.out_width)
-    return torch.empty(size, memory_format=torch.channels_last)
+    return torch.empty(size, dtype=kind, memory_format=torch.channels_last)
 
 
 def _argument(value: object) -> object:

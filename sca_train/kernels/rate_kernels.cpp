@@ -16,16 +16,7 @@
 namespace {
 
 typedef uint8_t Bytes __attribute__((vector_size(LANES)));
-typedef uint16_t Halves __attribute__((vector_size(LANES * sizeof(uint16_t))));
-
 inline Vector numbers(Integers x) { return __builtin_convertvector(x, Vector); }
-
-// The nearest bf16, to even between two; NaN stays NaN.
-inline Halves rounded(Vector x) {
-    const Integers bits = (Integers)x;
-    const Integers nearest = bits + 0x7fff + (bits >> 16 & 1);
-    return __builtin_convertvector((x == x ? nearest : (bits | 0x400000)) >> 16, Halves);
-}
 
 inline Integers spikes(Vector level, int32_t timesteps) {
     const Integers whole = __builtin_convertvector(level > 0.0f ? level : Vector{}, Integers);
@@ -95,7 +86,7 @@ inline void each_gradient(const Layer& layer, const Map& map, int64_t n, const P
                 const int64_t begin = b * LANES, count = in_block(layer.channels, b);
                 Gradient& block = blocks[b];
                 Vector gradient = load_values(arriving + map.pooled_at(n, row, column) + begin, count) * share;
-                gradient = (Vector)((Integers)gradient & block.open);
+                gradient = (Vector)((Integers)gradient & block.open) / passing.threshold;
                 // The first pixel of the window with the most spikes; masked channels send none.
                 Integers largest = Integers{} - 1, first{};
                 for (int64_t k = 0; k < window && window > 1 && !passing.average; ++k) {
@@ -111,7 +102,7 @@ inline void each_gradient(const Layer& layer, const Map& map, int64_t n, const P
                     const Integers mine = passing.average || window == 1 ? ~Integers{} : first == static_cast<int32_t>(k);
                     const Integers inside = (level >= least) & (level <= most);
                     const Vector passed = (Vector)((Integers)gradient & mine) + block.always;
-                    use(block, at, count, sum, (Vector)((Integers)passed & inside) / passing.threshold);
+                    use(block, at, count, sum, (Vector)((Integers)passed & inside));
                 }
             }
         }
@@ -124,7 +115,7 @@ std::vector<Gradient> gradient_blocks(const Layer& layer, const float* scale, co
     std::vector<Gradient> blocks;
     for (int64_t begin : begins(layer.channels))
         blocks.emplace_back(scale, shift, mask, begin, std::min<int64_t>(LANES, layer.channels - begin), passing.regrow,
-                            passing.rate_gradient);
+                            passing.rate_gradient / passing.threshold);
     return blocks;
 }
 
@@ -155,13 +146,6 @@ void gradient_sums(const Layer& layer, const Passing& passing, const float* sums
     }
 }
 
-inline void store_gradient(Vector v, int64_t count, float* to) { save(v, count, to); }
-
-inline void store_gradient(Vector v, int64_t count, uint16_t* to) {
-    const Halves halves = rounded(v);
-    std::memcpy(to, &halves, std::min<int64_t>(count, LANES) * sizeof(uint16_t));
-}
-
 template <typename Stored, typename Result>
 void sum_gradients(const Layer& layer, const Passing& passing, const float* sums, const float* scale,
                    const float* shift, const float* mask, const Stored* arriving, const float* factor,
@@ -180,7 +164,7 @@ void sum_gradients(const Layer& layer, const Passing& passing, const float* sums
         each_gradient(layer, map, n, passing, sums, arriving, blocks,
                       [result](Gradient& block, int64_t at, int64_t count, Vector sum, Vector gradient) {
                           const Vector norm = block.offset + block.slope * (sum - block.centre);
-                          store_gradient(block.factor * (gradient - norm), count, result + at);
+                          save(block.factor * (gradient - norm), count, result + at);
                       });
     }
 }
@@ -216,15 +200,15 @@ void rate_forward(const Layer* layer, float v_init, int32_t average, const float
                         block.activity.now += potentials(level, v_init, timesteps);
                         block.sent.now += numbers(found);
                     }
-                    const Bytes bytes = __builtin_convertvector(pooled & block.kept, Bytes);
-                    std::memcpy(counts + map.pooled_at(n, row, column) + begin, &bytes, count);
+                    write(__builtin_convertvector(pooled & block.kept, Bytes), count,
+                          counts + map.pooled_at(n, row, column) + begin);
                 }
             }
-            for (Tally& block : blocks) block.activity.flush(), block.sent.flush();
+            for (size_t b = 0; record && b < blocks.size(); ++b) blocks[b].activity.flush(), blocks[b].sent.flush();
         }
         for (size_t b = 0; record && b < blocks.size(); ++b) {
-            std::copy_n(blocks[b].activity.whole, in_block(channels, b), potential_sums + n * channels + b * LANES);
-            std::copy_n(blocks[b].sent.whole, in_block(channels, b), spike_sums + n * channels + b * LANES);
+            write(blocks[b].activity.whole, in_block(channels, b), potential_sums + n * channels + b * LANES);
+            write(blocks[b].sent.whole, in_block(channels, b), spike_sums + n * channels + b * LANES);
         }
     }
 }
@@ -271,8 +255,7 @@ void round_scaled(const float* x, int64_t rows, int64_t channels, const float* f
     for (int64_t r = 0; r < rows; ++r) {
         for (int64_t c = 0; c < channels; c += LANES) {
             const int64_t count = std::min<int64_t>(LANES, channels - c);
-            const Halves halves = rounded(load(x + r * channels + c, count) * load(factor + c, count));
-            std::memcpy(target + r * channels + c, &halves, count * sizeof(uint16_t));
+            save(load(x + r * channels + c, count) * load(factor + c, count), count, target + r * channels + c);
         }
     }
 }

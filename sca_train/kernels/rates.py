@@ -126,10 +126,11 @@ class _CountNeurons(torch.autograd.Function):
         ctx.save_for_backward(sums, steps, gamma, *line, mask, mean, deviation)
         ctx.settings, ctx.shape, ctx.count, ctx.training = settings, shape, count, training
         ctx.mark_non_differentiable(counts)
+        ctx.set_materialize_grads(False)
         return settings.carrier(1, *counts.shape), counts
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor, _: Tensor) -> tuple[Tensor, None, None, Tensor, Tensor, None]:
+    def backward(ctx: Any, gradient: Tensor, _: None) -> tuple[Tensor, None, None, Tensor, Tensor, None]:
         sums, steps, gamma, scale, shift, mask, mean, deviation = ctx.saved_tensors
         shape, settings = ctx.shape, ctx.settings
         gradient = gradient.flatten(0, 1).contiguous(memory_format=torch.channels_last)
@@ -158,11 +159,12 @@ class _CountConvolution(torch.autograd.Function):
         ctx.unit, ctx.stride = unit, stride
         sums = integer_convolution(counts, unit, Weights(weight, scale), stride)
         ctx.mark_non_differentiable(sums)
+        ctx.set_materialize_grads(False)
         return torch.zeros(1, dtype=torch.bfloat16 if half else torch.float32).expand(1, *sums.shape), sums
 
     @staticmethod
     def backward(
-        ctx: Any, gradient: Tensor, _: Tensor
+        ctx: Any, gradient: Tensor, _: None
     ) -> tuple[Tensor | None, None, Tensor | None, None, None, None, None, None]:
         counts, weight, scale, kept = ctx.saved_tensors
         needed = ctx.needs_input_grad[0], ctx.needs_input_grad[2]

@@ -56,15 +56,29 @@ inline Vector load(const float* from, int64_t count) {
     return __builtin_expect(count >= LANES, 1) ? *reinterpret_cast<const Vector*>(from) : load_part(from, count);
 }
 
-// So many integers, the other lanes zero.
+// So many integers as they lie in memory, into a vector of zeros.
+template <typename Small, typename Several>
+inline void read(const Small* from, int64_t count, Several& several) {
+    if (__builtin_expect(count * sizeof(Small) >= sizeof several, 1))
+        std::memcpy(&several, from, sizeof several);
+    else
+        std::memcpy(&several, from, count * sizeof(Small));
+}
+
+// And from a vector; the number of bytes is a constant for all but the last vector of channels.
+template <typename Small, typename Several>
+inline void write(const Several& several, int64_t count, Small* to) {
+    if (__builtin_expect(count * sizeof(Small) >= sizeof several, 1))
+        std::memcpy(to, &several, sizeof several);
+    else
+        std::memcpy(to, &several, count * sizeof(Small));
+}
+
 template <typename Small>
 inline Integers load_integers(const Small* from, int64_t count) {
     typedef Small Several __attribute__((vector_size(LANES * sizeof(Small))));
     Several several{};
-    if (__builtin_expect(count >= LANES, 1))
-        std::memcpy(&several, from, sizeof several);
-    else
-        std::memcpy(&several, from, count * sizeof(Small));
+    read(from, count, several);
     return __builtin_convertvector(several, Integers);
 }
 
@@ -82,6 +96,13 @@ inline void save(Vector v, int64_t count, float* to) {
         *reinterpret_cast<Vector*>(to) = v;
     else
         save_part(v, count, to);
+}
+
+// As bf16, the nearest, to even between two; NaN stays NaN.
+inline void save(Vector v, int64_t count, uint16_t* to) {
+    typedef uint16_t Halves __attribute__((vector_size(LANES * sizeof(uint16_t))));
+    const Integers bits = (Integers)v, nearest = bits + 0x7fff + (bits >> 16 & 1);
+    write(__builtin_convertvector((v == v ? nearest : (bits | 0x400000)) >> 16, Halves), count, to);
 }
 
 // Mirrored by ctypes.

@@ -73,8 +73,8 @@ void channel_moments(const float* x, int64_t rows, int64_t channels, int64_t par
         }
         for (size_t b = 0; b < blocks.size(); ++b) {
             blocks[b].total.flush(), blocks[b].squares.flush();
-            std::copy_n(blocks[b].total.whole, in_block(channels, b), sums + b * LANES);
-            std::copy_n(blocks[b].squares.whole, in_block(channels, b), sums + channels + b * LANES);
+            write(blocks[b].total.whole, in_block(channels, b), sums + b * LANES);
+            write(blocks[b].squares.whole, in_block(channels, b), sums + channels + b * LANES);
         }
     }
 }
@@ -142,12 +142,7 @@ void forward(const Layer& layer, const float* sums, const float* scale, const fl
                         }
                     }
                     pooled &= block.kept;
-                    const Several several = __builtin_convertvector(pooled, Several);
-                    Train* target = trains + map.pooled_at(n, row, column) + begin;
-                    if (__builtin_expect(count >= LANES, 1))
-                        std::memcpy(target, &several, sizeof several);
-                    else
-                        std::memcpy(target, &several, count * sizeof(Train));
+                    write(__builtin_convertvector(pooled, Several), count, trains + map.pooled_at(n, row, column) + begin);
                 }
             }
             for (ForwardBlock& block : blocks) block.activity.flush();

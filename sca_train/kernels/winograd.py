@@ -1,4 +1,4 @@
-"""winograd.cpp from torch: dense 3x3 convolutions, and when they are faster than adding spike by spike."""
+"""winograd.cpp and winograd_integers.cpp from torch: dense 3x3 convolutions, and when they are faster than others."""
 
 from __future__ import annotations
 
@@ -10,8 +10,13 @@ from sca_train.kernels.library import ConvolutionShape, call, empty_maps, vector
 
 TILE = 4
 POSITIONS = (TILE + 2) ** 2
+INTEGER_SCALE = (2 * 3 * 4) ** 2
+"""How many times the sums come out of tiles in integers before they are divided."""
+INT32_MAX = 2**31 - 1
+LEAST_TILES = 192
+"""With fewer, transforming the weights takes longer than the products save."""
 BLOCK_VECTORS = 2
-"""Columns of a product that winograd.cpp holds in registers; its weights are padded to such whole register blocks."""
+"""Columns of a product that winograd.h holds in registers; its weights are padded to such whole register blocks."""
 
 EVENT_COST = 2.0
 """Time of adding one spike's weights over that of one Winograd product as long, both measured on AVX2."""
@@ -44,11 +49,33 @@ def convolution(shape: ConvolutionShape, trains: Tensor, weight: Tensor) -> Tens
     return result
 
 
+def suits_integers(shape: ConvolutionShape, largest: int, integers: Tensor) -> bool:
+    """Whether sums of counts up to ``largest`` and int8 weights are exact by integer tiles, and faster without VNNI."""
+    most = shape.kernel**2 * shape.inputs * largest * int(integers.abs().max())
+    return suits(shape) and most * INTEGER_SCALE <= INT32_MAX and _tiles(shape) >= LEAST_TILES
+
+
+def integer_convolution(shape: ConvolutionShape, counts: Tensor, integers: Tensor, scales: Tensor) -> Tensor:
+    """Exact sums of counts uint8 [N, in, H, W] and weights int8, times ``scales`` [out], rounded once to float32."""
+    result = empty_maps(shape, shape.outputs)
+    rows = weight_rows(integers, _panel(), torch.int8)
+    call("winograd_integer_convolution", shape, counts, rows, scales, result)
+    return result
+
+
+def spike_integer_convolution(shape: ConvolutionShape, trains: Tensor, integers: Tensor, scales: Tensor) -> Tensor:
+    """The same [T * N, out, H, W] of spike trains [N, in, H, W]."""
+    result = empty_maps(shape, shape.outputs)
+    rows = weight_rows(integers, _panel(), torch.int8)
+    call("winograd_spike_integer_convolution", shape, trains, trains.element_size(), rows, scales, result)
+    return result
+
+
 def input_gradient(shape: ConvolutionShape, gradient: Tensor, weight: Tensor) -> Tensor:
-    """Gradient [T * N, in, H, W] of the inputs from that of the sums, float32 or bf16, both channels last."""
+    """Gradient [T * N, in, H, W] of the inputs from that of the sums, both float32 or bf16 and channels last."""
     turned = ConvolutionShape.from_buffer_copy(shape)
     turned.inputs, turned.outputs = shape.outputs, shape.inputs
-    result = empty_maps(shape, shape.inputs)
+    result = empty_maps(shape, shape.inputs, gradient.dtype)
     rows = weight_rows(weight.flip(2, 3).transpose(0, 1), _panel())
     call("winograd_convolution", turned, gradient, gradient.element_size(), rows, result)
     return result
@@ -72,10 +99,13 @@ def _panel() -> int:
     return BLOCK_VECTORS * vector_floats()
 
 
+def _tiles(shape: ConvolutionShape) -> int:
+    return shape.timesteps * shape.images * -(-shape.height // TILE) * -(-shape.width // TILE)
+
+
 def _products(shape: ConvolutionShape) -> int:
     """Products by tiles, for one output."""
-    tiles = -(-shape.height // TILE) * -(-shape.width // TILE)
-    return shape.timesteps * shape.images * tiles * POSITIONS * shape.inputs
+    return _tiles(shape) * POSITIONS * shape.inputs
 
 
 def _overhead(shape: ConvolutionShape) -> float:

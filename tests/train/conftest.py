@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import platform
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import torch
 
 from sca_train.config import TrainConfig
 from sca_train.configured import validate
+from sca_train.kernels import library
 from sca_train.models import model_layers
 from sca_train.network import Network
 from sca_train.train import train
@@ -58,3 +61,15 @@ def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = tmp_path_factory.mktemp("runs") / "small"
     train(small(), run)
     return run
+
+
+@pytest.fixture(params=["", "-mno-avx512f", "-mno-avx2"])
+def _every_vector(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The kernels as compiled here, and as on processors with shorter vectors or without masked loads."""
+    if request.param:
+        if platform.machine() not in ("x86_64", "AMD64"):
+            pytest.skip("the narrower variants are those of x86 processors")
+        monkeypatch.setattr(library, "FLAGS", (*library.FLAGS, request.param))
+    library.library.cache_clear()
+    yield
+    library.library.cache_clear()
