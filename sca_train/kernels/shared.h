@@ -1,4 +1,4 @@
-// What both kernel files share: vectors of floats, and the shape of a convolution.
+// What the kernel files share: vectors of floats, and the shape of a convolution.
 
 #pragma once
 

@@ -1,8 +1,9 @@
 // What Winograd's minimal filtering F(4x4, 3x3) of 3x3 convolutions takes in floats and in integers: 36 products in place of
 // 144 for a tile of 4x4 outputs (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2016). Tiles are
 // transformed in blocks that stay in the cache, then multiplied with the transformed weights at each of the 36 positions by
-// one register-blocked product. What the numbers are is said by a Kind: its Words, of which the product takes vectors
-// (Sums), hold IN_WORD channels; tiles are transformed as vectors of channels (Channels). Feature maps and trains are laid out as in spike_kernels.cpp; no sum depends on the number of threads.
+// one register-blocked product. A Kind says what the numbers are: vectors of Channels, in which tiles are transformed, and
+// Sums, vectors of the product's Words, each of which holds IN_WORD channels of its operands. Feature maps and trains are
+// laid out as in spike_kernels.cpp; no sum depends on the number of threads.
 
 #pragma once
 
@@ -241,7 +242,6 @@ void multiply(const Word* a, int64_t a_words, const Word* b, int64_t depth, int6
     }
 }
 
-
 // out [rows][pixels][outputs] of maps and transformed weights [POSITIONS][blocks][depth][COLUMNS], where a pixel's
 // inputs take depth words.
 template <typename Kind, typename Maps, typename Saved, typename Finish>
@@ -264,8 +264,8 @@ void convolve_tiles(const Convolution& shape, const Maps& maps, const typename K
             const int64_t count = std::min(chunk, tiles.count - first);
             for (int64_t i = 0; i < count; ++i)
                 transform_tile<Kind, COVER>(tiles, maps.image(tiles.row(first + i)), tiles.top(first + i) - 1,
-                                      tiles.left(first + i) - 1, shape.inputs, outside.get(),
-                                      inputs.get() + i * in_words, in_place, COLUMNS);
+                                            tiles.left(first + i) - 1, shape.inputs, outside.get(),
+                                            inputs.get() + i * in_words, in_place, COLUMNS);
             for (int64_t place = 0; place < POSITIONS; ++place)
                 for (int64_t block = 0; block < wide; ++block)
                     multiply<true, false, Kind>(inputs.get() + place * in_place, in_words,

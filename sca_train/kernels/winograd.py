@@ -51,7 +51,7 @@ def convolution(shape: ConvolutionShape, trains: Tensor, weight: Tensor) -> Tens
 
 def suits_integers(shape: ConvolutionShape, largest: int, integers: Tensor) -> bool:
     """Whether sums of counts up to ``largest`` and int8 weights are exact by integer tiles, and faster without VNNI."""
-    most = shape.kernel**2 * shape.inputs * largest * int(integers.abs().max())
+    most = shape.kernel**2 * shape.inputs * largest * max(int(integers.max()), -int(integers.min()))
     return suits(shape) and most * INTEGER_SCALE <= INT32_MAX and _tiles(shape) >= LEAST_TILES
 
 

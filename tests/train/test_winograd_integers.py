@@ -80,12 +80,12 @@ def test_sums_are_exact_by_vectors_of_every_length(inputs: int, outputs: int, ti
     assert_exact(winograd.integer_convolution(shape, counts, weights, scales), counts, weights, scales)
 
 
-@pytest.mark.parametrize("sign", [-1, 1])
-def test_the_largest_sums_that_fit_are_exact_and_larger_ones_do_not_suit(sign: int) -> None:
-    fitting = winograd.INT32_MAX // (9 * 255 * 127 * winograd.INTEGER_SCALE)
+@pytest.mark.parametrize("weight", [127, -128])
+def test_the_largest_sums_that_fit_are_exact_and_larger_ones_do_not_suit(weight: int) -> None:
+    fitting = winograd.INT32_MAX // (9 * 255 * abs(weight) * winograd.INTEGER_SCALE)
     for inputs in (fitting, fitting + 1):
         counts = channels_last(torch.full((20, inputs, 16, 16), 255, dtype=torch.uint8))
-        weights = torch.full((8, inputs, 3, 3), 127 * sign, dtype=torch.int8)
+        weights = torch.full((8, inputs, 3, 3), weight, dtype=torch.int8)
         shape = library.convolution_shape(1, counts, weights, 1)
         assert winograd.suits_integers(shape, 255, weights) == (inputs == fitting)
         if inputs == fitting:
