@@ -79,6 +79,7 @@ void gather_all_weights(const float* sums, int64_t floats, float* out) {
             *reinterpret_cast<Vector*>(out + k * floats + i) = whole[k / KERNEL][k % KERNEL];
     }
 }
+
 template <typename Maps, typename Saved>
 void convolve(const Convolution& shape, const Maps& maps, const float* weights, Saved* out) {
     const auto transformed = memory<float>(POSITIONS * shape.inputs * register_blocks(shape.outputs) * COLUMNS);
@@ -112,10 +113,11 @@ void weight_gradient(const Convolution& shape, const Maps& maps, const Gradients
         for (int64_t place = 0; place < POSITIONS; ++place) {
             for (int64_t begin = 0; begin < count; begin += DEPTH)
                 for (int64_t block = 0; block < wide; ++block)
-                    multiply<false, true, Floats>(inputs.get() + place * in_place + begin * in_words, in_words,
-                                          outputs.get() + place * out_place + block * block_words + begin * COLUMNS,
-                                          std::min(DEPTH, count - begin), shape.inputs, shape.outputs - block * COLUMNS,
-                                          sums.get() + (place * shape.inputs * wide + block) * COLUMNS, wide * COLUMNS);
+                    multiply<false, true, Floats>(
+                        inputs.get() + place * in_place + begin * in_words, in_words,
+                        outputs.get() + place * out_place + block * block_words + begin * COLUMNS,
+                        std::min(DEPTH, count - begin), shape.inputs, shape.outputs - block * COLUMNS,
+                        sums.get() + (place * shape.inputs * wide + block) * COLUMNS, wide * COLUMNS);
         }
     }
     gather_all_weights(sums.get(), shape.inputs * wide * COLUMNS, out);

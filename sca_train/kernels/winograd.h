@@ -268,10 +268,10 @@ void convolve_tiles(const Convolution& shape, const Maps& maps, const typename K
                                             inputs.get() + i * in_words, in_place, COLUMNS);
             for (int64_t place = 0; place < POSITIONS; ++place)
                 for (int64_t block = 0; block < wide; ++block)
-                    multiply<true, false, Kind>(inputs.get() + place * in_place, in_words,
-                                          weights + (place * wide + block) * block_words, depth, count,
-                                          shape.outputs - block * COLUMNS, products.get() + place * out_place + block * COLUMNS,
-                                          out_words);
+                    multiply<true, false, Kind>(
+                        inputs.get() + place * in_place, in_words, weights + (place * wide + block) * block_words, depth,
+                        count, shape.outputs - block * COLUMNS, products.get() + place * out_place + block * COLUMNS,
+                        out_words);
             for (int64_t i = 0; i < count; ++i)
                 save_tile<Kind>(tiles, products.get() + i * out_words, out_place, first + i, shape.outputs, out, finish);
         }

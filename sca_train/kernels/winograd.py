@@ -51,8 +51,10 @@ def convolution(shape: ConvolutionShape, trains: Tensor, weight: Tensor) -> Tens
 
 def suits_integers(shape: ConvolutionShape, largest: int, integers: Tensor) -> bool:
     """Whether sums of counts up to ``largest`` and int8 weights are exact by integer tiles, and faster without VNNI."""
+    if not suits(shape) or _tiles(shape) < LEAST_TILES:
+        return False
     most = shape.kernel**2 * shape.inputs * largest * max(int(integers.max()), -int(integers.min()))
-    return suits(shape) and most * INTEGER_SCALE <= INT32_MAX and _tiles(shape) >= LEAST_TILES
+    return most * INTEGER_SCALE <= INT32_MAX
 
 
 def integer_convolution(shape: ConvolutionShape, counts: Tensor, integers: Tensor, scales: Tensor) -> Tensor:
