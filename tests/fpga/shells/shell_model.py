@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,9 +19,6 @@ from codegen.render.manifest import read_manifest
 from codegen.verify.rtl_model import write_waivers
 from codegen.verify.stream_words import image_words
 from fpga.shells import Shell, rule_files, write_shell
-
-_runtimes: dict[bool, list[Path]] = {}
-"""Verilator's own objects of the first model, which are the same for every other; by whether they are optimised."""
 
 
 class Optimised(PortsOnly):
@@ -114,8 +110,6 @@ def build_model(
         np.savez(folder / "golden.npz", words=words, logits=golden.logits)
     (folder / "public.vlt").write_text("\n".join(control) + "\n")
     (folder / "build").mkdir(exist_ok=True)
-    for made in _runtimes.get(optimised, ()):
-        shutil.copyfile(made, folder / "build" / made.name)
     log = folder / "build.log"
     runner = Optimised() if optimised else PortsOnly()
     try:
@@ -131,7 +125,6 @@ def build_model(
         )
     except RuntimeError as error:
         raise AssertionError(f"{top} is not built: {_errors(log.read_text(errors='replace'))}") from error
-    _runtimes.setdefault(optimised, list((folder / "build").glob("verilated*.o")))
     return ShellModel(top, folder, rtl, runner)
 
 
