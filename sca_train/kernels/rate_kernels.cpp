@@ -14,7 +14,6 @@
 
 namespace {
 
-typedef uint8_t Bytes __attribute__((vector_size(LANES)));
 inline Vector numbers(Integers x) { return __builtin_convertvector(x, Vector); }
 
 inline Integers spikes(Vector level, int32_t timesteps) {

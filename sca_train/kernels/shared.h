@@ -74,12 +74,36 @@ inline void write(const Several& several, int64_t count, Small* to) {
         std::memcpy(to, &several, count * sizeof(Small));
 }
 
+typedef uint8_t Bytes __attribute__((vector_size(LANES)));
+typedef int8_t SignedBytes __attribute__((vector_size(LANES)));
+typedef uint16_t Halves __attribute__((vector_size(LANES * sizeof(uint16_t))));
+
+inline Integers widen(Integers several) { return several; }
+
+// GCC 12 makes convertvector of these lane by lane.
+#if defined(__AVX512F__)
+inline Integers widen(Bytes several) { return (Integers)_mm512_maskz_cvtepu8_epi32(0xffff, (__m128i)several); }
+
+inline Integers widen(SignedBytes several) { return (Integers)_mm512_maskz_cvtepi8_epi32(0xffff, (__m128i)several); }
+
+inline Integers widen(Halves several) { return (Integers)_mm512_maskz_cvtepu16_epi32(0xffff, (__m256i)several); }
+#elif defined(__AVX2__)
+inline Integers widen(Bytes several) { return (Integers)_mm256_cvtepu8_epi32(_mm_cvtsi64_si128((int64_t)several)); }
+
+inline Integers widen(SignedBytes several) { return (Integers)_mm256_cvtepi8_epi32(_mm_cvtsi64_si128((int64_t)several)); }
+
+inline Integers widen(Halves several) { return (Integers)_mm256_cvtepu16_epi32((__m128i)several); }
+#else
+template <typename Several>
+inline Integers widen(Several several) { return __builtin_convertvector(several, Integers); }
+#endif
+
 template <typename Small>
 inline Integers load_integers(const Small* from, int64_t count) {
     typedef Small Several __attribute__((vector_size(LANES * sizeof(Small))));
     Several several{};
     read(from, count, several);
-    return __builtin_convertvector(several, Integers);
+    return widen(several);
 }
 
 // So many values as floats: of floats, of bf16, which are the upper halves of floats, and of counts.
@@ -100,7 +124,6 @@ inline void save(Vector v, int64_t count, float* to) {
 
 // As bf16, the nearest, to even between two; NaN stays NaN.
 inline void save(Vector v, int64_t count, uint16_t* to) {
-    typedef uint16_t Halves __attribute__((vector_size(LANES * sizeof(uint16_t))));
     const Integers bits = (Integers)v, nearest = bits + 0x7fff + (bits >> 16 & 1);
     write(__builtin_convertvector((v == v ? nearest : (bits | 0x400000)) >> 16, Halves), count, to);
 }

@@ -14,6 +14,11 @@ struct Floats {
     static constexpr int64_t IN_WORD = 1;
     template <typename Value>
     static Vector load(const Value* from, int64_t count) { return load_values(from, count); }
+    template <typename Train>
+    static Vector spikes(const Train* from, int64_t count, Train step) {
+        constexpr int32_t ONE = 0x3f800000;     // of floats
+        return (Vector)(((load_integers(from, count) & static_cast<int32_t>(step)) != 0) & ONE);
+    }
     static Vector spread(float x) { return ::spread(x); }
     static Vector add_product(Vector sum, Vector a, Vector b) { return sum + a * b; }
     static void transform_product(const Vector* m, int64_t from, Vector* out, int64_t to) {

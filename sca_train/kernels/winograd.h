@@ -73,12 +73,7 @@ struct SpikeMaps {
         typedef Train Stored;
         const Train* pixels;
         Train step;
-        typename Kind::Channels load(const Train* from, int64_t count) const {
-            typedef Train Several __attribute__((vector_size(Kind::IN_WORD * LANES * sizeof(Train))));
-            Several several{};
-            read(from, count, several);
-            return __builtin_convertvector(((several & step) != 0) & 1, typename Kind::Channels);
-        }
+        typename Kind::Channels load(const Train* from, int64_t count) const { return Kind::spikes(from, count, step); }
     };
     Image image(int64_t row) const {
         return {trains + row % images * image_trains, static_cast<Train>(1u << row / images)};
