@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -14,7 +15,7 @@ from cocotb_tools.runner import Verilator, VerilatorControlFile
 
 from bench.cores.core_cases import Case
 from codegen.errors import SimulationError
-from codegen.verify.verilator_objects import OwnObjects
+from codegen.verify.verilator_objects import own_objects
 from hls_templates import RTL_DIR
 
 _CLOCK_AND_RESET = ("input logic clk", "input logic rst_n")
@@ -30,16 +31,10 @@ class PortsOnly(Verilator):
         return [[part for part in verilate if part != "--public-flat-rw"], make]
 
     def _execute_cmds(self, cmds: Sequence[list[str]], cwd: os.PathLike[str], stdout: TextIO | None = None) -> None:
-        """Verilator's own objects are the same for every top."""
-        if len(cmds) != 2:  # a simulation
-            return super()._execute_cmds(cmds, cwd, stdout)
-        verilate, make = cmds
-        super()._execute_cmds([verilate], cwd, stdout)
-        own = OwnObjects.of(Path(cwd), make)
-        own.lend(Path(cwd))
-        super()._execute_cmds([make], cwd, stdout)
-        own.keep(Path(cwd))
-        return None
+        for command in cmds:
+            making = command[0] == "make"
+            with own_objects(Path(cwd), command) if making else nullcontext():
+                super()._execute_cmds([command], cwd, stdout)
 
 
 @dataclass(frozen=True)

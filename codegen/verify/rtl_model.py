@@ -17,7 +17,7 @@ from codegen.render.manifest import Manifest, read_manifest
 from codegen.run_folder import RunFolder
 from codegen.scratch import scratch_folder
 from codegen.verify.verilator import verilator_command, verilator_program
-from codegen.verify.verilator_objects import OwnObjects
+from codegen.verify.verilator_objects import own_objects
 from hls_templates import RTL_DIR
 
 _OUTPUT_SPLIT = "6000"
@@ -116,17 +116,15 @@ def _compile(model: Path, options: ModelOptions, log: Path, environment: dict[st
     # Verilator's own build was made with another compiler: it includes its precompiled header in that one's way.
     make = ["make", "-f", f"{PROGRAM}.mk", "-j", jobs, "CFG_CXXFLAGS_PCH_I=-include", *options.optimise]
     libraries = ["LDLIBS=-lz"] if options.waveform else []  # without -llz4, see LZ4_HEADER
-    own = OwnObjects.of(model, make)
-    own.lend(model)
     units = len(list(model.glob("*.cpp")))
     progress = Progress("compiling the RTL simulator", "files")
     progress.show(0, units)
-    run_tool(
-        Command([*make, *libraries], "compiling the RTL simulator", log, model, environment),
-        lambda: progress.show(min(len(list(model.glob("*.o"))), units - 1), units),
-    )
+    with own_objects(model, make):
+        run_tool(
+            Command([*make, *libraries], "compiling the RTL simulator", log, model, environment),
+            lambda: progress.show(min(len(list(model.glob("*.o"))), units - 1), units),
+        )
     progress.show(units, units)
-    own.keep(model)
 
 
 def write_waivers(rtl: Path, manifest: Manifest, target: Path, untraced: Sequence[str] = ()) -> Path:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import re
 import subprocess
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,3 +60,12 @@ class OwnObjects:
             return unsealed((self.folder / f"{name}.o").read_bytes())
         except (OSError, ValueError):
             return None
+
+
+@contextmanager
+def own_objects(model: Path, make: Sequence[str]) -> Iterator[None]:
+    """While inside, a folder that Verilator wrote is compiled, by that command line of make."""
+    objects = OwnObjects.of(model, make)
+    objects.lend(model)
+    yield
+    objects.keep(model)

@@ -14,7 +14,7 @@ from codegen.render.manifest import read_manifest
 from codegen.scratch import scratch_folder
 from codegen.verify.rtl_model import write_waivers
 from codegen.verify.verilator import verilator_command, verilator_program
-from codegen.verify.verilator_objects import OwnObjects
+from codegen.verify.verilator_objects import own_objects
 from fpga.shells import TOPS, stream_bytes, write_shell
 from fpga.simulation.axi_board import AxiBoardOptions, SimulatedAxiBoard
 from fpga.simulation.uart_board import SimulatedUartBoard
@@ -75,10 +75,8 @@ def build_board(rtl: Path, shell: BoardShell, build: Path, *, quick: bool = Fals
                 [*command, str(waivers), *files], "verilating the board", folder / "verilator.log", rtl, environment
             )
         )
-        own = OwnObjects.of(model, make)
-        own.lend(model)
-        run_tool(Command(make, "compiling the board", folder / "make.log", model, environment))
-        own.keep(model)
+        with own_objects(model, make):
+            run_tool(Command(make, "compiling the board", folder / "make.log", model, environment))
         kept.keep(model / PREFIX)
     return BoardProgram(kept.program, rtl, shell)
 

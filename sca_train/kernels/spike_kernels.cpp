@@ -11,7 +11,6 @@
 // of threads. All functions are plain C for ctypes; the shapes are checked by the caller.
 
 #include <algorithm>
-#include <cmath>
 #include <cstdint>
 #include <vector>
 
