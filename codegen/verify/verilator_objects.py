@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from codegen.verify.verilator import verilator_program
+from sca_train.errors import TrainError
 from sca_train.files import cache_folder, sealed, unsealed, write_bytes
 
 _COMPILER = re.compile(r"^CXX = (.+)$", re.MULTILINE)
@@ -49,7 +50,7 @@ class OwnObjects:
 
     def keep(self, model: Path) -> None:
         """Take those that are not kept from a compiled model; none where there is no place for them."""
-        with suppress(OSError):
+        with suppress(OSError, TrainError):
             self.folder.mkdir(parents=True, exist_ok=True)
             for name in self.names:
                 if self._kept(name) is None:

@@ -16,7 +16,7 @@ struct Floats {
     static Vector load(const Value* from, int64_t count) { return load_values(from, count); }
     template <typename Train>
     static Vector spikes(const Train* from, int64_t count, Train step) {
-        constexpr int32_t ONE = 0x3f800000;     // of floats
+        constexpr int32_t ONE = 0x3f800000;     // the bits of 1.0f
         return (Vector)(((load_integers(from, count) & static_cast<int32_t>(step)) != 0) & ONE);
     }
     static Vector spread(float x) { return ::spread(x); }

@@ -18,19 +18,19 @@ struct Pairs {
     typedef Shorts Channels;
     typedef Wrapping Sums;
     static constexpr int64_t IN_WORD = 2;
-    typedef uint8_t Bytes __attribute__((vector_size(IN_WORD * LANES)));
+    typedef uint8_t Several __attribute__((vector_size(IN_WORD * LANES)));
     static Shorts load(const uint8_t* from, int64_t count) {
-        Bytes several{};
+        Several several{};
         read(from, count, several);
         return __builtin_convertvector(several, Shorts);
     }
     static Shorts spikes(const uint8_t* from, int64_t count, uint8_t step) {
-        Bytes several{};
+        Several several{};
         read(from, count, several);
         return __builtin_convertvector(((several & step) != 0) & 1, Shorts);
     }
     static Shorts spikes(const int32_t* from, int64_t count, int32_t step) {
-        const Integers low = load_integers(from, std::min<int64_t>(count, LANES));
+        const Integers low = load_integers(from, count);
         const Integers high = count > LANES ? load_integers(from + LANES, count - LANES) : Integers{};
         Shorts lower_halves;
         for (int i = 0; i < IN_WORD * LANES; ++i) lower_halves[i] = 2 * i;

@@ -90,3 +90,8 @@ def test_without_a_place_for_them_nothing_is_kept(tmp_path: Path) -> None:
     own.keep(tmp_path)
     own.lend(tmp_path)
     assert (tmp_path / "one.o").read_bytes() == b"1"
+    taken = OwnObjects(tmp_path / "kept", ("one",))
+    (taken.folder / "one.o").mkdir(parents=True)
+    taken.keep(tmp_path)
+    taken.lend(tmp_path)
+    assert (tmp_path / "one.o").read_bytes() == b"1"

@@ -121,7 +121,7 @@ def test_why_a_training_failed(log: str, code: int, sentence: str, tmp_path: Pat
 def run_sweep(out: Path, preset: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "sca_train.sweep", "--config", str(preset), "--out", str(out), *arguments]
     environment = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
-    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, env=environment)
+    return subprocess.run(command, capture_output=True, text=True, timeout=600, check=False, env=environment)
 
 
 @needs_ray
