@@ -41,20 +41,23 @@ class OwnObjects:
         told = "\0".join((rules, version, *_SETTING.findall(text), *names, *options))
         return cls(cache_folder() / "verilator" / hashlib.sha256(told.encode()).hexdigest()[:16], names)
 
-    def lend(self, model: Path) -> None:
-        """Put those that are kept whole into the model's folder, so that make does not compile them."""
+    def lend(self, model: Path) -> list[str]:
+        """Put those that are kept whole into the model's folder, where make does not compile them; names the others."""
+        missing = []
         for name in self.names:
             content = self._kept(name)
-            if content is not None:
+            if content is None:
+                missing.append(name)
+            else:
                 (model / f"{name}.o").write_bytes(content)
+        return missing
 
-    def keep(self, model: Path) -> None:
-        """Take those that are not kept from a compiled model; none where there is no place for them."""
+    def keep(self, model: Path, names: Sequence[str]) -> None:
+        """Take those of that name from a compiled model; none where there is no place for them."""
         with suppress(OSError, TrainError):
             self.folder.mkdir(parents=True, exist_ok=True)
-            for name in self.names:
-                if self._kept(name) is None:
-                    write_bytes(self.folder / f"{name}.o", sealed((model / f"{name}.o").read_bytes()))
+            for name in names:
+                write_bytes(self.folder / f"{name}.o", sealed((model / f"{name}.o").read_bytes()))
 
     def _kept(self, name: str) -> bytes | None:
         try:
@@ -67,6 +70,7 @@ class OwnObjects:
 def own_objects(model: Path, make: Sequence[str]) -> Iterator[None]:
     """While inside, a folder that Verilator wrote is compiled, by that command line of make."""
     objects = OwnObjects.of(model, make)
-    objects.lend(model)
+    missing = objects.lend(model)
     yield
-    objects.keep(model)
+    if missing:
+        objects.keep(model, missing)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from codegen.verify import verilator_objects
 from codegen.verify.verilator import verilator_command, verilator_program
 from codegen.verify.verilator_objects import OwnObjects
+from sca_train.files import CACHE_VARIABLE
 
 MAKE = ["make", "-C", "model", "OPT_FAST=-O0", "OPT_SLOW=-O0", "OPT_GLOBAL=-O0", "VM_PARALLEL_BUILDS=0"]
 COUNTER = "module top(input logic clk, output logic [3:0] q); always @(posedge clk) q <= q + 4'd1; endmodule\n"
@@ -17,10 +17,8 @@ MAIN = '#include "Vtop.h"\nint main() { Vtop top; top.eval(); return 0; }\n'
 
 
 @pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "cache"
-    monkeypatch.setattr(verilator_objects, "cache_folder", lambda: folder)
-    return folder
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
 
 
 def verilated(folder: Path, *options: str) -> Path:
@@ -46,12 +44,12 @@ def test_the_second_model_links_those_of_the_first(tmp_path: Path) -> None:
     first, second = verilated(tmp_path / "a"), verilated(tmp_path / "b", "-Wno-WIDTH", "--top-module", "top")
     own = OwnObjects.of(first, MAKE)
     assert {"verilated", "verilated_threads"} <= set(own.names)
-    own.lend(first)
+    assert own.lend(first) == list(own.names)
     assert compiled(first) == {"verilated", "verilated_threads"}
-    own.keep(first)
+    own.keep(first, own.names)
     other = OwnObjects.of(second, MAKE)
     assert other == own
-    other.lend(second)
+    assert other.lend(second) == []
     assert compiled(second) == set()
     assert (second / "verilated.o").read_bytes() == (first / "verilated.o").read_bytes()
 
@@ -72,14 +70,14 @@ def test_damaged_objects_are_not_lent_and_replaced(tmp_path: Path) -> None:
         folder.mkdir()
     for name in own.names:
         (model / f"{name}.o").write_bytes(name.encode() * 100)
-    own.keep(model)
+    own.keep(model, own.names)
     kept = (own.folder / "one.o").read_bytes()
     for damaged in (kept[:-1], kept[:40], b"", b"x" + kept[1:]):
         (own.folder / "one.o").write_bytes(damaged)
-        own.lend(target)
+        assert own.lend(target) == ["one"]
         assert not (target / "one.o").exists()
         assert (target / "two.o").read_bytes() == b"two" * 100
-        own.keep(model)
+        own.keep(model, ["one"])
         assert (own.folder / "one.o").read_bytes() == kept
 
 
@@ -87,11 +85,11 @@ def test_without_a_place_for_them_nothing_is_kept(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     own = OwnObjects(tmp_path / "file" / "kept", ("one",))
     (tmp_path / "one.o").write_bytes(b"1")
-    own.keep(tmp_path)
-    own.lend(tmp_path)
+    own.keep(tmp_path, own.names)
+    assert own.lend(tmp_path) == ["one"]
     assert (tmp_path / "one.o").read_bytes() == b"1"
     taken = OwnObjects(tmp_path / "kept", ("one",))
     (taken.folder / "one.o").mkdir(parents=True)
-    taken.keep(tmp_path)
-    taken.lend(tmp_path)
+    taken.keep(tmp_path, taken.names)
+    assert taken.lend(tmp_path) == ["one"]
     assert (tmp_path / "one.o").read_bytes() == b"1"
