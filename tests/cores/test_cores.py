@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import pytest
 
@@ -259,6 +258,18 @@ CASES: dict[str, Case] = {
 }
 
 
+def wrong_weight_case() -> Case:
+    """One weight off by one in the rendered sources, with every input spiking, which moves a logit."""
+    case = mvau_case("wrong_weight", 30, mw=8, mh=2, simd=4, pe=1, timesteps=4, mode="readout")
+    assert isinstance(case.core, SpikingMVAU) and case.core.constants and case.inputs[0].any()
+    weights = case.core.constants.weights.copy()
+    weights[1, 5] += 1 if weights[1, 5] < 0 else -1
+    return replace(case, core=replace(case.core, constants=replace(case.core.constants, weights=weights)))
+
+
+WRONG = wrong_weight_case()
+
+
 @dataclass(frozen=True)
 class Results:
     hls: dict[str, HlsResult]
@@ -268,7 +279,7 @@ class Results:
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
     folder = tmp_path_factory.mktemp("cores")
-    cases = list(CASES.values())
+    cases = [*CASES.values(), WRONG]
     return Results(hls=run_hls(cases, folder / "hls"), rtl=run_rtl(cases, folder / "rtl", seed=7))
 
 
@@ -307,15 +318,8 @@ def test_counts_to_four_are_multiplied_whole() -> None:
     assert not replace(core, timesteps=5, tp=5).counted_whole
 
 
-def test_a_wrong_weight_is_noticed(tmp_path: Path) -> None:
-    """One weight off by one in the rendered sources, with every input spiking, moves a logit in both simulations."""
-    case = mvau_case("mutant", 30, mw=8, mh=2, simd=4, pe=1, timesteps=4, mode="readout")
-    assert isinstance(case.core, SpikingMVAU) and case.core.constants
-    weights = case.core.constants.weights.copy()
-    weights[1, 5] += 1 if weights[1, 5] < 0 else -1
-    mutant = replace(case, core=replace(case.core, constants=replace(case.core.constants, weights=weights)))
-    assert case.inputs[0].any()
-    assert any("HLS: word" in fault for fault in check_hls(mutant, run_hls([mutant], tmp_path / "hls")["mutant"]))
-    faults = check_rtl(mutant, run_rtl([mutant], tmp_path / "rtl", seed=1)["mutant"])
+def test_a_wrong_weight_is_noticed(results: Results) -> None:
+    assert any("HLS: word" in fault for fault in check_hls(WRONG, results.hls[WRONG.name]))
+    faults = check_rtl(WRONG, results.rtl[WRONG.name])
     assert any("without gaps: word" in fault for fault in faults)
     assert any("random gaps: word" in fault for fault in faults)

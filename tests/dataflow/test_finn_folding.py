@@ -226,7 +226,7 @@ def test_a_product_straight_behind_a_pool_gets_a_row_in_advance(tmp_path):
     assert folding["SpikingMVAU_rtl_1"]["inFIFODepths"] == [8 * 8 // folding["SpikingMVAU_rtl_1"]["SIMD"]]
     render_sources(run)
     images = rng.integers(0, 256, (4, 16, 16, 1), dtype=np.uint8)
-    result = run_rtlsim(run, images)
+    result = run_rtlsim(run, images, quick=True)
     assert result.interval <= 1.02 * FoldingResult.load(run).bound
     np.testing.assert_array_equal(result.logits, run_onnx(run.path / "model.onnx", images))
 

@@ -38,8 +38,8 @@ def test_hls_and_rtl_of_a_random_chain_equal_numpy(seed: int, tmp_path: Path) ->
     images = images_for(chain)
     expected = chain.expect(images)
     np.testing.assert_array_equal(unsigned(run_csim(run, images).logits), expected)
-    np.testing.assert_array_equal(unsigned(run_rtlsim(run, images).logits), expected)
-    stalled = run_rtlsim(run, images, stall_in=0.4, stall_out=0.6, seed=seed)
+    np.testing.assert_array_equal(unsigned(run_rtlsim(run, images, quick=True).logits), expected)
+    stalled = run_rtlsim(run, images, quick=True, stall_in=0.4, stall_out=0.6, seed=seed)
     np.testing.assert_array_equal(unsigned(stalled.logits), expected)
 
 
@@ -50,7 +50,7 @@ def test_a_window_overlaps_frames_in_rtl_and_a_waveform_appears(tmp_path: Path) 
     images = images_for(chain)
     trips = run_csim(run, images).trips
     waveform = tmp_path / "wave.fst"
-    result = run_rtlsim(run, images, waveform=waveform)
+    result = run_rtlsim(run, images, quick=True, waveform=waveform)
     np.testing.assert_array_equal(unsigned(result.logits), chain.expect(images))
     window = read_graph(run.path / "graph.onnx").nodes[1].core
     assert result.interval == window.cycles < max(trips.values())
@@ -76,7 +76,7 @@ def test_a_deadlock_is_reported_with_its_streams(tmp_path: Path) -> None:
         rf"empty: {padding} -> streamingfifo_1, streamingfifo_1 -> the output$"
     )
     with pytest.raises(SimulationError, match=sentence):
-        run_rtlsim(run, images_for(chain), assertions=False)
+        run_rtlsim(run, images_for(chain), quick=True, assertions=False)
 
 
 def test_a_node_that_changes_a_waiting_word_breaks_the_stream_assertion(tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ def test_a_node_that_changes_a_waiting_word_breaks_the_stream_assertion(tmp_path
         )
     )
     with pytest.raises(SimulationError, match=r"Assertion failed"):
-        run_rtlsim(run, images_for(chain), stall_out=0.8, seed=1)
+        run_rtlsim(run, images_for(chain), quick=True, stall_out=0.8, seed=1)
 
 
 def test_a_missing_width_converter_is_named(tmp_path: Path) -> None:
@@ -128,4 +128,4 @@ def test_windows_with_gaps_between_them_equal_numpy(tmp_path: Path) -> None:
     render_sources(run)
     images = images_for(chain)
     np.testing.assert_array_equal(unsigned(run_csim(run, images).logits), chain.expect(images))
-    np.testing.assert_array_equal(unsigned(run_rtlsim(run, images).logits), chain.expect(images))
+    np.testing.assert_array_equal(unsigned(run_rtlsim(run, images, quick=True).logits), chain.expect(images))

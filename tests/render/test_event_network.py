@@ -47,9 +47,9 @@ def test_both_simulators_give_onnx_runtimes_logits(network: TinyNetwork) -> None
     golden = run_onnx(network.run.path / "model.onnx", network.images)
     csim = run_csim(network.run, network.images, quick=True)
     np.testing.assert_array_equal(csim.logits, golden)
-    rtl = run_rtlsim(network.run, network.images)
+    rtl = run_rtlsim(network.run, network.images, quick=True)
     np.testing.assert_array_equal(rtl.logits, golden)
-    stalled = run_rtlsim(network.run, network.images, stall_in=0.4, stall_out=0.6, seed=3)
+    stalled = run_rtlsim(network.run, network.images, quick=True, stall_in=0.4, stall_out=0.6, seed=3)
     np.testing.assert_array_equal(stalled.logits, golden)
     bound = read_graph(network.run.path / "graph.onnx").bound
     assert rtl.interval is not None and max(csim.trips.values()) <= bound

@@ -151,14 +151,14 @@ def test_csim_gives_the_composed_reference_models(run: RunFolder, expected: np.n
 def test_rtl_gives_the_composed_reference_models(
     run: RunFolder, expected: np.ndarray, stall_in: float, stall_out: float, seed: int
 ) -> None:
-    result = run_rtlsim(run, IMAGES, stall_in=stall_in, stall_out=stall_out, seed=seed)
+    result = run_rtlsim(run, IMAGES, quick=True, stall_in=stall_in, stall_out=stall_out, seed=seed)
     np.testing.assert_array_equal(result.logits, expected)
 
 
 def test_a_fifo_that_is_too_small_is_a_deadlock_between_named_streams(tmp_path: Path) -> None:
     run = save(folded([2, 4]), tmp_path / "small")
     with pytest.raises(SimulationError, match="is in a deadlock after") as caught:
-        run_rtlsim(run, IMAGES)
+        run_rtlsim(run, IMAGES, quick=True)
     full, empty = re.fullmatch(r".*of its streams, full: (.*); empty: (.*)", str(caught.value)).groups()  # type: ignore[union-attr]
     # The shortcut is full up to the fork, which starves the branch: the addition waits for it.
     assert "(output 1)" in full and "ResidualAdd_rtl_0 (input 1)" in full
@@ -252,12 +252,12 @@ def test_measured_depths_keep_the_rate_in_finns_fifos(expected: np.ndarray, tmp_
     # The longer way has two rows of its window before its first word: so much waits on the shorter one, and no frame.
     assert found.depths[ADD][0] == NO_FIFO and 2 * SIZE < found.depths[ADD][1] < 144
     measured = save(fold(model, with_depths(plan_folding(plan), found.depths), PART), tmp_path / "measured")
-    result = run_rtlsim(measured, IMAGES)
+    result = run_rtlsim(measured, IMAGES, quick=True)
     np.testing.assert_array_equal(result.logits, expected)
     assert result.interval is not None
     assert result.interval <= MAX_SLOWDOWN * read_manifest(measured.path / "rtl").bound
     assert abs(result.interval - found.interval) <= 2
-    stalled = run_rtlsim(measured, IMAGES, stall_in=0.4, stall_out=0.4)
+    stalled = run_rtlsim(measured, IMAGES, quick=True, stall_in=0.4, stall_out=0.4)
     np.testing.assert_array_equal(stalled.logits, expected)
 
 
@@ -269,7 +269,7 @@ def test_a_gauge_of_some_depth_is_finns_fifo_of_that_depth(expected: np.ndarray,
     with_gauges, held = run_gauged(run, IMAGES, depths)
     np.testing.assert_array_equal(with_gauges.logits, expected)
     assert all(0 < held[name] <= depth for name, depth in depths.items())
-    own = run_rtlsim(run, IMAGES)
+    own = run_rtlsim(run, IMAGES, quick=True)
     assert own.interval is not None and with_gauges.interval is not None
     assert abs(own.interval - with_gauges.interval) <= 2 and abs(own.latency - with_gauges.latency) <= 2 * len(depths)
     # Other depths need no other model; without room on the shorter way there is a deadlock.
