@@ -21,12 +21,9 @@ os.environ.pop("SPIKEFOLD_CALLER", None)
 INDEPENDENT = {"test_core_random.py", "test_random_networks.py"}
 """Files of long tests that share nothing; tests of other files may share fixtures that take minutes to make.
 
-They come last, so that no worker is left with a file of minutes when the others have ended.
+They come last, so that no worker is left with a file of minutes when the others have ended; xdist's own order, by the
+number of tests, is off (pyproject.toml).
 """
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    config.option.loadscopereorder = False  # else files of one test come last, which are long ones
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
